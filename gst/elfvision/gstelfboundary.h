@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The error boundary: no exception leaves a vfunc or a C callback.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "elf/base/error.h"
+
+namespace elf::gst {
+
+/** Posts what went wrong as one element error. elf::Error is a matter of settings, else a fault. */
+void postError(GstElement* element, const std::exception& error);
+
+/**
+ * Runs `body` and returns what it returns; whatever it throws becomes one element error, and
+ * `onError` is returned. Takes no lock and must be called with none held: building a message locks
+ * the element's object lock.
+ */
+template <typename Return, typename Body>
+Return guarded(GstElement* element, Return onError, Body&& body) noexcept {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const std::exception& error) {
+    postError(element, error);
+  }
+  return onError;
+}
+
+/** For callbacks that return nothing. */
+template <typename Body>
+void guarded(GstElement* element, Body&& body) noexcept {
+  try {
+    std::forward<Body>(body)();
+  } catch (const std::exception& error) {
+    postError(element, error);
+  }
+}
+
+}  // namespace elf::gst

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/elfvision/gstelfmeta.h"
+
+#include <gst/video/gstvideometa.h>
+
+#include <utility>
+
+namespace {
+
+GstElfMeta* asElf(GstMeta* meta) {
+  return reinterpret_cast<GstElfMeta*>(meta);
+}
+
+gboolean metaInit(GstMeta* meta, gpointer, GstBuffer*) {
+  asElf(meta)->record = nullptr;
+  return TRUE;
+}
+
+void metaFree(GstMeta* meta, GstBuffer*) {
+  delete std::exchange(asElf(meta)->record, nullptr);
+}
+
+gboolean metaTransform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark type, gpointer data) {
+  if (!GST_META_TRANSFORM_IS_COPY(type)) return FALSE;
+  const auto* copy = static_cast<GstMetaTransformCopy*>(data);
+  if (copy->region) return FALSE;
+  if (const auto* record = asElf(meta)->record) elf::gst::setRecord(to, *record);
+  return TRUE;
+}
+
+}  // namespace
+
+GType gst_elf_meta_api_get_type(void) {
+  static GType type = 0;
+  static const gchar* tags[] = {GST_META_TAG_VIDEO_STR, GST_META_TAG_VIDEO_ORIENTATION_STR,
+                                GST_META_TAG_VIDEO_SIZE_STR, nullptr};
+  if (g_once_init_enter(&type)) {
+    const GType registered = gst_meta_api_type_register("GstElfMetaAPI", tags);
+    g_once_init_leave(&type, registered);
+  }
+  return type;
+}
+
+const GstMetaInfo* gst_elf_meta_get_info(void) {
+  static const GstMetaInfo* info = nullptr;
+  if (g_once_init_enter(&info)) {
+    const GstMetaInfo* registered = gst_meta_register(
+        GST_ELF_META_API_TYPE, "GstElfMeta", sizeof(GstElfMeta), metaInit, metaFree, metaTransform);
+    g_once_init_leave(&info, registered);
+  }
+  return info;
+}
+
+namespace elf::gst {
+
+FrameRecordPtr getRecord(GstBuffer* buffer) {
+  GstMeta* meta = gst_buffer_get_meta(buffer, GST_ELF_META_API_TYPE);
+  return meta && asElf(meta)->record ? *asElf(meta)->record : nullptr;
+}
+
+void setRecord(GstBuffer* buffer, FrameRecordPtr record) {
+  GstMeta* meta = gst_buffer_get_meta(buffer, GST_ELF_META_API_TYPE);
+  if (!meta) meta = gst_buffer_add_meta(buffer, gst_elf_meta_get_info(), nullptr);
+  auto* owner = asElf(meta);
+  if (owner->record)
+    *owner->record = std::move(record);
+  else
+    owner->record = new FrameRecordPtr(std::move(record));
+}
+
+}  // namespace elf::gst

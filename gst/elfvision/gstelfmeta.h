@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The meta that carries a frame's record through a pipeline.
+#pragma once
+
+#include <gst/gst.h>
+
+#include "elf/record/frame_record.h"
+
+G_BEGIN_DECLS
+
+#define GST_ELF_META_API_TYPE (gst_elf_meta_api_get_type())
+GType gst_elf_meta_api_get_type(void);
+const GstMetaInfo* gst_elf_meta_get_info(void);
+
+G_END_DECLS
+
+/**
+ * Tagged video, orientation and size: elements that change the geometry drop it. A copy of the
+ * buffer takes it along (the record is shared); a copy of a region and every other transformation
+ * do not, because the coordinates would be wrong.
+ */
+struct GstElfMeta {
+  GstMeta meta;
+  /** Owned; null only between init and gst_buffer_set_elf_record(). */
+  elf::FrameRecordPtr* record;
+};
+
+namespace elf::gst {
+
+/** The record of a buffer, or null where it has none. Any thread that holds the buffer. */
+FrameRecordPtr getRecord(GstBuffer* buffer);
+
+/** Puts `record` on a writable buffer, in the place of one that is there already. */
+void setRecord(GstBuffer* buffer, FrameRecordPtr record);
+
+}  // namespace elf::gst

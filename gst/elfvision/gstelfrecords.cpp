@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/elfvision/gstelfrecords.h"
+
+#include "gst/elfvision/gstelfmeta.h"
+
+namespace elf::gst {
+
+FrameRecordPtr FrameRecords::of(GstBuffer* buffer, Size size) {
+  if (FrameRecordPtr record = getRecord(buffer)) {
+    if (record->size == size) return record;
+    if (!warned_) {
+      warned_ = true;
+      GST_ELEMENT_WARNING(
+          element_, STREAM, FORMAT,
+          ("The Elf record of a frame is for %dx%d pixels, but the frame has %dx%d.",
+           record->size.width, record->size.height, size.width, size.height),
+          ("an element between the Elf elements changes the size of the video"));
+    }
+  }
+  FrameRecord fresh;
+  fresh.id = nextId_++;
+  fresh.generation = generation_;
+  fresh.size = size;
+  fresh.entered = std::chrono::steady_clock::now();
+  return std::make_shared<const FrameRecord>(std::move(fresh));
+}
+
+void FrameRecords::newGeneration() {
+  ++generation_;
+  warned_ = false;
+}
+
+}  // namespace elf::gst

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Mapped video frames as the library's picture views, and the caps that all elements share.
+#pragma once
+
+#include <gst/video/video.h>
+
+#include <optional>
+
+#include "elf/image/image_view.h"
+
+/** The raw formats that every Elf element takes, in system memory. */
+#define GST_ELF_VIDEO_FORMATS \
+  "{ I420, NV12, BGR, RGB, BGRx, BGRA, RGBx, RGBA, xRGB, ARGB, xBGR, ABGR, GRAY8 }"
+#define GST_ELF_VIDEO_CAPS GST_VIDEO_CAPS_MAKE(GST_ELF_VIDEO_FORMATS)
+
+namespace elf::gst {
+
+/**
+ * A buffer mapped as video; unmapped by the destructor. Takes a reference on the buffer. Stride
+ * and offsets come from GstVideoMeta where the buffer has one.
+ */
+class MappedFrame {
+ public:
+  /** Unset where the buffer is too small for `info` or can't be mapped so. */
+  static std::optional<MappedFrame> map(const GstVideoInfo& info, GstBuffer* buffer,
+                                        GstMapFlags flags);
+  MappedFrame(MappedFrame&& other) noexcept;
+  MappedFrame& operator=(MappedFrame&&) = delete;
+  ~MappedFrame();
+
+  /** Valid as long as this object. */
+  ImageView view() const;
+  /** Only for a frame that was mapped with GST_MAP_WRITE. */
+  MutableImageView mutableView();
+
+ private:
+  MappedFrame() = default;
+  GstVideoFrame frame_{};
+  bool mapped_ = false;
+};
+
+}  // namespace elf::gst

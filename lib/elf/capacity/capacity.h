@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What elfoffload tells the elements around it: the servers, and what their model asks for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "elf/capacity/cost_model.h"
+#include "elf/model/model_rules.h"
+
+namespace elf {
+
+/** One inference endpoint as it stands now. */
+struct ServerState {
+  /** As given in `servers`; a server that is named twice stands here twice. */
+  std::string url;
+  /** False while the server is left out after errors. */
+  bool healthy = true;
+  CostModel cost;
+
+  bool operator==(const ServerState&) const = default;
+};
+
+/**
+ * An immutable snapshot, shared between elements as std::shared_ptr<const Capacity>. The list and
+ * order of the servers stay the same from READY->PAUSED until PAUSED->READY, so that an index into
+ * it keeps its meaning while frames are in flight.
+ */
+struct Capacity {
+  std::vector<ServerState> servers;
+  ModelRules rules;
+};
+
+using CapacityPtr = std::shared_ptr<const Capacity>;
+
+}  // namespace elf

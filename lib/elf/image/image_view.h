@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A picture in somebody else's memory, in one of the formats that Elf reads without conversion.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "elf/geometry/box.h"
+
+namespace elf {
+
+/** Memory layouts, named as GStreamer names them. The x or A byte is never read. */
+enum class PixelFormat { I420, NV12, GRAY8, RGB, BGR, RGBx, BGRx, xRGB, xBGR };
+
+/** How the YUV formats relate to RGB. */
+enum class ColourMatrix { Bt601, Bt709, Bt2020 };
+enum class ColourRange { Limited, Full };
+
+/**
+ * Does not own the pixels. Plane i begins at planes[i], its rows are strides[i] bytes apart.
+ * I420 has three planes, NV12 two, the others one; chroma planes of an odd size round up.
+ */
+template <typename Byte>
+struct BasicImageView {
+  PixelFormat format = PixelFormat::I420;
+  Size size;
+  std::array<Byte*, 3> planes{};
+  std::array<int, 3> strides{};
+  ColourMatrix matrix = ColourMatrix::Bt601;
+  ColourRange range = ColourRange::Limited;
+};
+
+using ImageView = BasicImageView<const std::uint8_t>;
+using MutableImageView = BasicImageView<std::uint8_t>;
+
+}  // namespace elf

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Which rectangles of a frame are inferred, and by which server.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "elf/capacity/capacity.h"
+#include "elf/partition/plan.h"
+
+namespace elf {
+
+/** What a partitioner starts from. References stay valid only during the call. */
+struct PartitionInput {
+  Size frame;
+  /** RPs of the frame, each inside it. */
+  std::span<const Rp> rps;
+  /** At least one server; those that are not healthy get no part unless none is. */
+  const Capacity& capacity;
+};
+
+/**
+ * A way to cut. Implementations keep no state between calls, so that the same input gives the same
+ * plan, and may be used from several threads at once.
+ *
+ * Every plan holds: each part is inside the frame and not empty, each part's server is an index
+ * into the capacity, each RP is wholly inside the part that lists it, and makespan is the largest
+ * sum of costs of one server.
+ */
+class Partitioner {
+ public:
+  virtual ~Partitioner() = default;
+  virtual Plan plan(const PartitionInput& input) const = 0;
+
+  /** Throws elf::Error naming `partitioner` for a name not in partitionerNames(). */
+  static std::unique_ptr<Partitioner> create(std::string_view name);
+};
+
+/** "elf", "strips", "grid". */
+const std::vector<std::string>& partitionerNames();
+
+/**
+ * The whole frame in vertical strips, one for each healthy server, as wide as the server is fast.
+ * Neighbours overlap by what the model needs to see of an object at the border, and each RP lies
+ * wholly inside one strip, so that a strip's edge cuts no known object. `kind` marks the parts:
+ * Full for a cold start, Scan for discovery. With one server it is the whole frame in one part.
+ */
+Plan splitWholeFrame(const PartitionInput& input, PartKind kind);
+
+}  // namespace elf

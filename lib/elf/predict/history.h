@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What was seen in the last frames, object by object: the start of every prediction.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "elf/record/frame_record.h"
+
+namespace elf {
+
+/** One object as it was in one frame. */
+struct Sighting {
+  std::uint64_t frame = 0;
+  Box box;
+  float score = 0;
+};
+
+/** An object and its sightings, oldest first; never without one. */
+struct Track {
+  Identity id = kNoIdentity;
+  std::int64_t labelId = 0;
+  std::string label;
+  std::deque<Sighting> sightings;
+
+  const Sighting& last() const { return sightings.back(); }
+};
+
+/**
+ * Tracks of the objects that may still be there. Not thread-safe: elfrppredict holds its lock.
+ * Coasted detections are no sightings: they were predicted from this very history.
+ */
+class History {
+ public:
+  struct Limits {
+    /** Sightings kept for each object. */
+    int length = 8;
+    /** Frames that looked and did not see an object before it is forgotten. */
+    int coastFrames = 5;
+  };
+
+  History() : History(Limits{}) {}
+  explicit History(Limits limits) : limits_(limits) {}
+
+  /**
+   * Takes in what a frame held. A frame that did not look changes nothing; one that looked and saw
+   * nothing is a fact, and ages every track. Frames come in order of their id; an older or repeated
+   * one is ignored unless it is late, which only adds objects.
+   */
+  void add(const Feedback& feedback);
+  /** Forgets all. */
+  void clear();
+
+  /** Id of the newest frame that was answered, looked at or not; unset before the first. */
+  std::optional<std::uint64_t> lastAnswered() const { return lastAnswered_; }
+  /** True once a frame was looked at: RPs are known from then on, even if there are none. */
+  bool known() const { return known_; }
+  const std::map<Identity, Track>& tracks() const { return tracks_; }
+
+ private:
+  Limits limits_;
+  std::optional<std::uint64_t> lastAnswered_;
+  bool known_ = false;
+  std::map<Identity, Track> tracks_;
+  std::map<Identity, int> missed_;
+};
+
+}  // namespace elf

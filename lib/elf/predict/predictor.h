@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Where the objects of the history will be.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "elf/predict/history.h"
+
+namespace elf {
+
+/** Where one object is expected. */
+struct Prediction {
+  Identity id = kNoIdentity;
+  /** Tight box, in pixels of the frame; may reach over its edges. */
+  Box box;
+  /** One standard deviation of each side's error, in pixels, >= 0. */
+  Sides uncertainty;
+};
+
+/**
+ * A way to predict. Implementations keep no state between calls and may be used from several
+ * threads at once.
+ */
+class RpPredictor {
+ public:
+  virtual ~RpPredictor() = default;
+
+  /** One prediction for each track of `history`, for frame `frame` (newer than its sightings). */
+  virtual std::vector<Prediction> predict(const History& history, std::uint64_t frame) const = 0;
+
+  /** Throws elf::Error naming `predictor` for a name not in predictorNames(). */
+  static std::unique_ptr<RpPredictor> create(std::string_view name);
+};
+
+/** "last" (the box stays where it was), "velocity" (it moves on as it moved). */
+const std::vector<std::string>& predictorNames();
+
+/** How much wider than the predicted box an RP is, on each side. */
+struct Padding {
+  /** Share of the box's width (left, right) and height (top, bottom). */
+  double ratio = 0.1;
+  /** But at least this many pixels. */
+  double minimum = 16;
+  /** Standard deviations of the predictor's uncertainty that are added. */
+  double deviations = 1;
+};
+
+/**
+ * Turns predictions into RPs of a frame: padded, clipped, labelled from the history. What lies
+ * outside the frame altogether is left out.
+ */
+std::vector<Rp> makeRps(const std::vector<Prediction>& predictions, const History& history,
+                        Size frame, const Padding& padding);
+
+}  // namespace elf

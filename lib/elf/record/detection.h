@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One object that was found, or that stands in for one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "elf/geometry/box.h"
+
+namespace elf {
+
+/** An object's identity; positive, and unique within one run of elfmerge. */
+using Identity = std::int64_t;
+inline constexpr Identity kNoIdentity = 0;
+
+struct Detection {
+  /** Tight around the object. In pixels of the part inside an answer, else of the frame. */
+  Box box;
+  /** What the model says, larger is surer; its range is the model's own (HOG's margin is >= 0). */
+  float score = 0;
+  /** The model's class number, and its name ("" where the model has no names). */
+  std::int64_t labelId = 0;
+  std::string label;
+  Identity id = kNoIdentity;
+  /** No server returned this box for this frame: it stands in for an RP that got no answer. */
+  bool coasted = false;
+  /** Index into Capacity::servers of who found it; -1 where nobody did (coasted). */
+  int server = -1;
+
+  bool operator==(const Detection&) const = default;
+};
+
+}  // namespace elf

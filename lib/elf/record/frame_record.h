@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The one object that travels with a frame through all four elements.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "elf/capacity/capacity.h"
+#include "elf/partition/plan.h"
+#include "elf/record/detection.h"
+
+namespace elf {
+
+using Microseconds = std::chrono::microseconds;
+
+/** What became of one part. */
+enum class AnswerState {
+  Answered,  ///< a server looked at it
+  Failed,    ///< no server could (refused, broken, or nonsense in the answer)
+  Late       ///< none had answered by the deadline
+};
+
+/** What a server said about one part. */
+struct PartAnswer {
+  AnswerState state = AnswerState::Failed;
+  /** In the pixels of the sent part; empty unless Answered. */
+  std::vector<Detection> detections;
+  /** Index into Capacity::servers of the server that answered or failed last. */
+  int server = 0;
+  /** How often the part was sent: 1, or 2 when it was sent once more to another server. */
+  int attempts = 0;
+  /** From sending until the whole answer was there. */
+  Microseconds roundTrip{0};
+  /** The server's own account; zero where it gave none. */
+  Microseconds queue{0}, decode{0}, infer{0};
+  /** Size of the encoded picture (all attempts together). */
+  std::size_t bytesSent = 0;
+  /** Why, unless Answered: one sentence that names the server. */
+  std::string error;
+};
+
+/** How long each step of this frame took; zero where the step did not run. */
+struct Timings {
+  Microseconds predict{0};
+  Microseconds partition{0};
+  Microseconds encode{0};
+  /** From entry into elfoffload until all its parts were answered or given up. */
+  Microseconds offload{0};
+  Microseconds merge{0};
+  /** From the first Elf element until elfmerge was done. */
+  Microseconds total{0};
+};
+
+/**
+ * Each element fills its own part and leaves the others alone. Travels in a GstElfMeta as
+ * std::shared_ptr<const FrameRecord>: a record is never changed once shared, but copied.
+ */
+struct FrameRecord {
+  /** Counts from 0, given by the first Elf element; never derived from a timestamp. */
+  std::uint64_t id = 0;
+  /** Raised by a flush, a change of size and a restart; an older generation's news is dropped. */
+  std::uint32_t generation = 0;
+  Size size;
+  /** When the first Elf element saw the frame. */
+  std::chrono::steady_clock::time_point entered{};
+
+  // elfrppredict
+  /** Frames between the last answered frame and this one; 0 where nothing was predicted. */
+  int horizon = 0;
+  /** Unset: RPs unknown (cold start). Set and empty: known, there are none. */
+  std::optional<std::vector<Rp>> rps;
+
+  // elfpartition
+  std::optional<Plan> plan;
+
+  // elfoffload
+  /** One for each part of the plan, in its order; empty until elfoffload has run. */
+  std::vector<PartAnswer> answers;
+  /** The servers and rules that the answers refer to; null until elfoffload has run. */
+  CapacityPtr capacity;
+  /** Nothing was sent for this frame on purpose (overload): its RPs are coasted. */
+  bool skipped = false;
+
+  // elfmerge
+  /** In the frame's pixels, strongest first. */
+  std::vector<Detection> detections;
+
+  Timings timings;
+
+  /** Bytes of encoded pictures sent for this frame. */
+  std::size_t bytesSent() const;
+  /** Pixels sent for this frame, after scaling. */
+  double pixelsSent() const;
+};
+
+using FrameRecordPtr = std::shared_ptr<const FrameRecord>;
+
+/** The payload of the upstream event `elf-detections`: what a frame really held. */
+struct Feedback {
+  std::uint64_t id = 0;
+  std::uint32_t generation = 0;
+  Size size;
+  /** False when no server looked at the frame at all (skipped, failed, late): it is no evidence. */
+  bool looked = false;
+  /** Comes after the frame itself has left: only adds objects, answers nothing. */
+  bool late = false;
+  std::vector<Detection> detections;
+};
+
+using FeedbackPtr = std::shared_ptr<const Feedback>;
+
+}  // namespace elf

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Requests and responses of the Open Inference Protocol v2 with the binary tensor extension, as
+// values. Used by client and server alike. Nothing here trusts what it parses.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "elf/base/error.h"
+#include "elf/geometry/box.h"
+#include "elf/model/model_rules.h"
+#include "elf/record/detection.h"
+
+namespace elf::wire {
+
+enum class DataType {
+  Bool,
+  Uint8,
+  Uint16,
+  Uint32,
+  Uint64,
+  Int8,
+  Int16,
+  Int32,
+  Int64,
+  Fp16,
+  Fp32,
+  Fp64,
+  Bytes
+};
+
+/** "BOOL", "UINT8", ... as the protocol spells them. */
+std::string_view toString(DataType type);
+/** Unset for a name that the protocol does not know. */
+std::optional<DataType> dataTypeFromString(std::string_view name);
+/** Bytes of one element; 0 for Bytes. */
+std::size_t elementSize(DataType type);
+
+using Parameter = std::variant<bool, std::int64_t, double, std::string>;
+using Parameters = std::map<std::string, Parameter>;
+
+/** A named tensor. */
+struct Tensor {
+  std::string name;
+  DataType type = DataType::Fp32;
+  std::vector<std::int64_t> shape;
+  /** Row-major and little-endian; each element of Bytes is a 4-byte length and its bytes. */
+  std::vector<std::uint8_t> data;
+  /** Whether the tensor is written behind the JSON rather than inside it. */
+  bool binary = true;
+};
+
+struct RequestedOutput {
+  std::string name;
+  bool binary = false;
+};
+
+struct InferRequest {
+  std::string id;
+  Parameters parameters;
+  std::vector<Tensor> inputs;
+  /** Empty: all outputs. */
+  std::vector<RequestedOutput> outputs;
+  /** `binary_data_output`: what holds for outputs that are not named in `outputs`. */
+  bool binaryOutputs = false;
+};
+
+struct InferResponse {
+  std::string model;
+  std::string version;
+  std::string id;
+  Parameters parameters;
+  std::vector<Tensor> outputs;
+};
+
+/** The HTTP body of either, and the value of its `Inference-Header-Content-Length` header. */
+struct Message {
+  std::vector<std::uint8_t> body;
+  /** Bytes of JSON before the first tensor; unset where no tensor is binary. */
+  std::optional<std::size_t> jsonLength;
+};
+
+Message encode(const InferRequest& request);
+Message encode(const InferResponse& response);
+
+/**
+ * `jsonLength` as the header says it, unset without one. Fails, naming the field, on anything that
+ * protocol.md calls a 400: wrong lengths, shapes, types, overflow. A header of 0 (a raw binary
+ * request) makes one input without name or type: the server fills both in.
+ */
+Result<InferRequest> parseRequest(std::span<const std::uint8_t> body,
+                                  std::optional<std::size_t> jsonLength);
+Result<InferResponse> parseResponse(std::span<const std::uint8_t> body,
+                                    std::optional<std::size_t> jsonLength);
+
+/** The input tensor `image`: BYTES [1] that holds one encoded picture. */
+Tensor encodedImage(std::span<const std::uint8_t> file);
+
+/** `boxes`, `scores` and `labels` (docs/wire.md) for `detections`, in their order. */
+std::vector<Tensor> encodeDetections(std::span<const Detection> detections);
+
+/**
+ * The detections of a response, in the pixels of the sent part; boxes are clipped to `sent` and
+ * empty ones left out. Fails, naming the output, where one is missing, has a wrong shape or type,
+ * disagrees in length with the others, holds a number that is not finite, or holds more than
+ * `kMaxDetections`.
+ */
+inline constexpr std::size_t kMaxDetections = 10000;
+Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
+                                                const ModelRules& rules, Size sent);
+
+}  // namespace elf::wire

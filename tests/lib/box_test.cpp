@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/geometry/box.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace elf {
+namespace {
+
+TEST(Box, IouOfTouchingBoxesIsZero) {
+  EXPECT_EQ(iou({0, 0, 10, 10}, {10, 0, 20, 10}), 0.0);
+}
+
+TEST(Box, IouIsTheSharedPartOfTheUnion) {
+  EXPECT_DOUBLE_EQ(iou({0, 0, 10, 10}, {5, 0, 15, 10}), 50.0 / 150.0);
+}
+
+TEST(Box, OverSmallerIsOneForABoxInsideAnother) {
+  EXPECT_DOUBLE_EQ(overSmaller({0, 0, 100, 100}, {20, 20, 30, 40}), 1.0);
+}
+
+TEST(Box, WithANotANumberIsEmpty) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE((Box{nan, 0, 1, 1}).empty());
+  EXPECT_EQ((Box{nan, 0, 1, 1}).area(), 0.0);
+}
+
+TEST(Box, RoundOutwardsCoversTheBoxAndStaysInsideTheFrame) {
+  EXPECT_EQ(roundOutwards({-3.5F, 1.2F, 4.1F, 99.0F}, {8, 10}), (Rect{0, 1, 5, 9}));
+}
+
+}  // namespace
+}  // namespace elf
