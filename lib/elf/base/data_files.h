@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Where files that users may drop in are looked for: models, pipelines.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace elf {
+
+/** A kind of dropped-in file. */
+struct DataFileKind {
+  /** Environment variable with folders, separated by ':', that come first. */
+  const char* variable;
+  /** Folder below `elf/` in the data directories. */
+  const char* folder;
+  /** File name ending, with its dot. */
+  const char* suffix;
+};
+
+inline constexpr DataFileKind kModelFiles{"ELF_MODEL_PATH", "models", ".model"};
+inline constexpr DataFileKind kPipelineFiles{"ELF_PIPELINE_PATH", "pipelines", ".pipeline"};
+
+/**
+ * The folders of a kind, first wins: the environment variable's, the user's data directory
+ * ($XDG_DATA_HOME/elf/FOLDER), the system's ($XDG_DATA_DIRS), the installed one. They need not
+ * exist.
+ */
+std::vector<std::string> dataFolders(const DataFileKind& kind);
+
+/**
+ * The file of that name: itself where `name` holds a '/' or ends in the suffix and exists, else
+ * NAME+suffix in the first folder that has it. Throws elf::Error naming `name` and the folders
+ * looked in.
+ */
+std::string findDataFile(const DataFileKind& kind, const std::string& name);
+
+/** Names (without suffix) of all files of a kind, sorted, each once. */
+std::vector<std::string> listDataFiles(const DataFileKind& kind);
+
+}  // namespace elf
