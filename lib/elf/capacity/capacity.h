@@ -2,8 +2,9 @@
 // What elfoffload tells the elements around it: the servers, and what their model asks for.
 #pragma once
 
-#include <cstdint>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ struct ServerState {
 struct Capacity {
   std::vector<ServerState> servers;
   ModelRules rules;
+  /** Frames that may be on their way at once, >= 1. */
+  int maxInFlight = 1;
+  /** What a frame may take from its entry into elfoffload; unset: as long as it needs. */
+  std::optional<std::chrono::milliseconds> deadline;
 };
 
 using CapacityPtr = std::shared_ptr<const Capacity>;

@@ -34,6 +34,8 @@ class Partitioner {
  public:
   virtual ~Partitioner() = default;
   virtual Plan plan(const PartitionInput& input) const = 0;
+  /** False where the plan covers the whole frame anyway, so that neither RPs nor scans matter. */
+  virtual bool needsRps() const { return true; }
 
   /** Throws elf::Error naming `partitioner` for a name not in partitionerNames(). */
   static std::unique_ptr<Partitioner> create(std::string_view name);

@@ -26,6 +26,8 @@ struct Track {
   std::int64_t labelId = 0;
   std::string label;
   std::deque<Sighting> sightings;
+  /** Frames since the last sighting that looked for it in vain. */
+  int missed = 0;
 
   const Sighting& last() const { return sightings.back(); }
 };
@@ -48,8 +50,8 @@ class History {
 
   /**
    * Takes in what a frame held. A frame that did not look changes nothing; one that looked and saw
-   * nothing is a fact, and ages every track. Frames come in order of their id; an older or repeated
-   * one is ignored unless it is late, which only adds objects.
+   * nothing is a fact, and ages every track but those that it coasts. Frames come in order of their
+   * id; an older or repeated one is ignored.
    */
   void add(const Feedback& feedback);
   /** Forgets all. */
@@ -66,7 +68,6 @@ class History {
   std::optional<std::uint64_t> lastAnswered_;
   bool known_ = false;
   std::map<Identity, Track> tracks_;
-  std::map<Identity, int> missed_;
 };
 
 }  // namespace elf

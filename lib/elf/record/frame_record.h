@@ -106,8 +106,6 @@ struct Feedback {
   Size size;
   /** False when no server looked at the frame at all (skipped, failed, late): it is no evidence. */
   bool looked = false;
-  /** Comes after the frame itself has left: only adds objects, answers nothing. */
-  bool late = false;
   std::vector<Detection> detections;
 };
 

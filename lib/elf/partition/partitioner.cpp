@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/partition/partitioner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "elf/base/error.h"
+#include "elf/partition/cutting.h"
+#include "elf/partition/elf_partitioner.h"
+
+namespace elf {
+
+namespace {
+
+/** The whole frame in equal cells, one for each usable server; neighbours overlap by a fifth. */
+class GridPartitioner final : public Partitioner {
+ public:
+  bool needsRps() const override { return false; }
+
+  Plan plan(const PartitionInput& input) const override {
+    const std::vector<int> servers = usableServers(input.capacity);
+    const int cells = static_cast<int>(servers.size());
+    // The most even factors, with more columns than rows since frames are wide.
+    int rows = static_cast<int>(std::sqrt(cells));
+    while (cells % rows != 0) --rows;
+    const int columns = cells / rows;
+    Plan plan;
+    for (int i = 0; i < cells; ++i) {
+      const Rect cell = overlapping(i % columns, columns, i / columns, rows, input.frame);
+      plan.parts.push_back(
+          {.rect = cell, .kind = PartKind::Grid, .server = servers[static_cast<std::size_t>(i)]});
+    }
+    listRps(plan, input.rps, input.frame);
+    setMakespan(plan, input.capacity);
+    return plan;
+  }
+
+ private:
+  static Rect overlapping(int column, int columns, int row, int rows, Size frame) {
+    const auto edge = [](int index, int count, int side, double widenBy) {
+      const double cell = static_cast<double>(side) / count;
+      return std::clamp(static_cast<int>(std::lround(cell * (index + widenBy))), 0, side);
+    };
+    const int x0 = edge(column, columns, frame.width, -kOverlap / 2);
+    const int x1 = edge(column + 1, columns, frame.width, kOverlap / 2);
+    const int y0 = edge(row, rows, frame.height, -kOverlap / 2);
+    const int y1 = edge(row + 1, rows, frame.height, kOverlap / 2);
+    return {x0, y0, std::max(1, x1 - x0), std::max(1, y1 - y0)};
+  }
+
+  static constexpr double kOverlap = 0.2;
+};
+
+/**
+ * The released Elf: the rectangle around all RPs in vertical strips of equal width, one for each
+ * server; an RP belongs to the strip that it overlaps most; each strip shrinks to its RPs and is
+ * then widened on each side by max(6 % of itself, 10 % of the frame). Unlike the released code, a
+ * strip without RPs is not sent.
+ */
+class StripsPartitioner final : public Partitioner {
+ public:
+  Plan plan(const PartitionInput& input) const override {
+    Plan plan;
+    if (input.rps.empty()) return plan;
+    Box around = input.rps.front().box;
+    for (const Rp& rp : input.rps) around = unite(around, rp.box);
+
+    const std::vector<int> servers = usableServers(input.capacity);
+    const float width = around.width() / static_cast<float>(servers.size());
+    std::vector<std::vector<int>> members(servers.size());
+    for (std::size_t i = 0; i < input.rps.size(); ++i)
+      members[mostOverlapped(input.rps[i].box, around.x0, width, servers.size())].push_back(
+          static_cast<int>(i));
+
+    for (std::size_t s = 0; s < servers.size(); ++s) {
+      if (members[s].empty()) continue;
+      Box box = input.rps[static_cast<std::size_t>(members[s].front())].box;
+      for (const int i : members[s]) box = unite(box, input.rps[static_cast<std::size_t>(i)].box);
+      const float dx = std::max(0.06F * box.width(), 0.1F * static_cast<float>(input.frame.width));
+      const float dy =
+          std::max(0.06F * box.height(), 0.1F * static_cast<float>(input.frame.height));
+      plan.parts.push_back({.rect = roundOutwards(grow(box, {dx, dy, dx, dy}), input.frame),
+                            .kind = PartKind::Rp,
+                            .server = servers[s],
+                            .rps = members[s]});
+    }
+    setMakespan(plan, input.capacity);
+    return plan;
+  }
+
+ private:
+  static std::size_t mostOverlapped(const Box& box, float origin, float width, std::size_t strips) {
+    std::size_t best = 0;
+    float most = -1;
+    for (std::size_t s = 0; s < strips; ++s) {
+      const float from = origin + width * static_cast<float>(s);
+      const float common = std::min(box.x1, from + width) - std::max(box.x0, from);
+      if (common > most) {
+        most = common;
+        best = s;
+      }
+    }
+    return best;
+  }
+};
+
+}  // namespace
+
+const std::vector<std::string>& partitionerNames() {
+  static const auto& names = *new std::vector<std::string>{"elf", "strips", "grid"};
+  return names;
+}
+
+std::unique_ptr<Partitioner> Partitioner::create(std::string_view name) {
+  if (name == "elf") return std::make_unique<ElfPartitioner>();
+  if (name == "strips") return std::make_unique<StripsPartitioner>();
+  if (name == "grid") return std::make_unique<GridPartitioner>();
+  throw Error("partitioner", "there is none called \"" + std::string(name) + "\"");
+}
+
+Plan splitWholeFrame(const PartitionInput& input, PartKind kind) {
+  const Size frame = input.frame;
+  const ModelRules& rules = input.capacity.rules;
+  const std::vector<int> servers = usableServers(input.capacity);
+
+  std::vector<double> speeds;
+  double total = 0;
+  for (const int s : servers) {
+    const double b = input.capacity.servers[static_cast<std::size_t>(s)].cost.b;
+    speeds.push_back(b > 0 ? 1 / b : 1 / CostModel().b);
+    total += speeds.back();
+  }
+  // Each strip sees an object of the model's smallest size whole that sits astride its edge.
+  const int overlap = std::max(rules.minSize.width, 2 * rules.context);
+  std::vector<Rect> strips;
+  double done = 0;
+  for (const double speed : speeds) {
+    const int from = static_cast<int>(std::lround(done / total * frame.width));
+    done += speed;
+    const int to = static_cast<int>(std::lround(done / total * frame.width));
+    const int x0 = std::max(0, from - (overlap + 1) / 2);
+    const int x1 = std::min(frame.width, std::max(to + overlap / 2, x0 + 1));
+    strips.push_back({std::min(x0, frame.width - 1), 0, std::max(1, x1 - x0), frame.height});
+  }
+  for (const Rp& rp : input.rps) {
+    const Rect wanted = roundOutwards(rp.box, frame);
+    // The strip that has to grow least takes it; one that holds it already grows by nothing.
+    const auto best =
+        std::min_element(strips.begin(), strips.end(), [&](const Rect& a, const Rect& b) {
+          return unite(a, wanted).width - a.width < unite(b, wanted).width - b.width;
+        });
+    *best = unite(*best, wanted);
+  }
+
+  Plan plan;
+  for (std::size_t i = 0; i < strips.size(); ++i) {
+    // Context is part of the overlap already.
+    ModelRules shape = rules;
+    shape.context = 0;
+    plan.parts.push_back(
+        {.rect = cutFor(strips[i], shape, frame), .kind = kind, .server = servers[i]});
+  }
+  listRps(plan, input.rps, frame);
+  setMakespan(plan, input.capacity);
+  return plan;
+}
+
+}  // namespace elf

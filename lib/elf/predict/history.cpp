@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/predict/history.h"
+
+#include <set>
+
+namespace elf {
+
+void History::add(const Feedback& feedback) {
+  if (lastAnswered_ && feedback.id <= *lastAnswered_) return;
+  lastAnswered_ = feedback.id;
+  if (!feedback.looked) return;
+  known_ = true;
+
+  std::set<Identity> unlooked;  // coasted: their part got no answer, so nothing is known of them
+  for (const Detection& detection : feedback.detections) {
+    if (detection.id == kNoIdentity) continue;
+    if (detection.coasted) {
+      unlooked.insert(detection.id);
+      continue;
+    }
+    Track& track = tracks_[detection.id];
+    track.id = detection.id;
+    track.labelId = detection.labelId;
+    track.label = detection.label;
+    track.missed = 0;
+    track.sightings.push_back({feedback.id, detection.box, detection.score});
+    while (track.sightings.size() > static_cast<std::size_t>(limits_.length))
+      track.sightings.pop_front();
+  }
+  std::erase_if(tracks_, [&](auto& entry) {
+    Track& track = entry.second;
+    if (track.last().frame == feedback.id || unlooked.contains(track.id)) return false;
+    return ++track.missed > limits_.coastFrames;
+  });
+}
+
+void History::clear() {
+  lastAnswered_.reset();
+  known_ = false;
+  tracks_.clear();
+}
+
+}  // namespace elf
