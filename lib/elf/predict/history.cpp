@@ -27,11 +27,10 @@ void History::add(const Feedback& feedback) {
     while (track.sightings.size() > static_cast<std::size_t>(limits_.length))
       track.sightings.pop_front();
   }
-  std::erase_if(tracks_, [&](auto& entry) {
-    Track& track = entry.second;
-    if (track.last().frame == feedback.id || unlooked.contains(track.id)) return false;
-    return ++track.missed > limits_.coastFrames;
-  });
+  for (auto& [id, track] : tracks_)
+    if (track.last().frame != feedback.id && !unlooked.contains(id)) ++track.missed;
+  std::erase_if(tracks_,
+                [this](const auto& entry) { return entry.second.missed > limits_.coastFrames; });
 }
 
 void History::clear() {
