@@ -106,9 +106,13 @@ class StripsPartitioner final : public Partitioner {
 
 }  // namespace
 
-const std::vector<std::string>& partitionerNames() {
-  static const auto& names = *new std::vector<std::string>{"elf", "strips", "grid"};
-  return names;
+std::span<const Choice> partitionerChoices() {
+  static constexpr Choice kChoices[] = {
+      {"elf", "Parts around the RPs that are done soonest, several for a server where that pays"},
+      {"strips", "As the released Elf: vertical strips of the RP area, one for each server"},
+      {"grid", "The whole frame in equal cells, one for each server"},
+  };
+  return kChoices;
 }
 
 std::unique_ptr<Partitioner> Partitioner::create(std::string_view name) {

@@ -4,10 +4,9 @@
 
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
+#include "elf/base/choice.h"
 #include "elf/capacity/capacity.h"
 #include "elf/partition/plan.h"
 
@@ -37,12 +36,12 @@ class Partitioner {
   /** False where the plan covers the whole frame anyway, so that neither RPs nor scans matter. */
   virtual bool needsRps() const { return true; }
 
-  /** Throws elf::Error naming `partitioner` for a name not in partitionerNames(). */
+  /** Throws elf::Error naming `partitioner` for a name not in partitionerChoices(). */
   static std::unique_ptr<Partitioner> create(std::string_view name);
 };
 
-/** "elf", "strips", "grid". */
-const std::vector<std::string>& partitionerNames();
+/** The partitioners there are; the first is the default. */
+std::span<const Choice> partitionerChoices();
 
 /**
  * The whole frame in vertical strips, one for each healthy server, as wide as the server is fast.

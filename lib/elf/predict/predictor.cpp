@@ -108,9 +108,12 @@ class VelocityPredictor final : public RpPredictor {
 
 }  // namespace
 
-const std::vector<std::string>& predictorNames() {
-  static const auto& names = *new std::vector<std::string>{"velocity", "last"};
-  return names;
+std::span<const Choice> predictorChoices() {
+  static constexpr Choice kChoices[] = {
+      {"velocity", "Each side of the box moves on as it moved in the history"},
+      {"last", "The box stays where it was seen last"},
+  };
+  return kChoices;
 }
 
 std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name) {

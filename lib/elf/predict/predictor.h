@@ -3,10 +3,11 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "elf/base/choice.h"
 #include "elf/predict/history.h"
 
 namespace elf {
@@ -31,12 +32,12 @@ class RpPredictor {
   /** One prediction for each track of `history`, for frame `frame` (newer than its sightings). */
   virtual std::vector<Prediction> predict(const History& history, std::uint64_t frame) const = 0;
 
-  /** Throws elf::Error naming `predictor` for a name not in predictorNames(). */
+  /** Throws elf::Error naming `predictor` for a name not in predictorChoices(). */
   static std::unique_ptr<RpPredictor> create(std::string_view name);
 };
 
-/** "last" (the box stays where it was), "velocity" (it moves on as it moved). */
-const std::vector<std::string>& predictorNames();
+/** The predictors there are; the first is the default. */
+std::span<const Choice> predictorChoices();
 
 /** How much wider than the predicted box an RP is, on each side. */
 struct Padding {
