@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/predict/history.h"
+
+#include <gtest/gtest.h>
+
+namespace elf {
+namespace {
+
+Feedback saw(std::uint64_t frame, std::vector<Detection> detections) {
+  return {.id = frame, .size = {640, 480}, .looked = true, .detections = std::move(detections)};
+}
+
+Detection object(Identity id, Box box = {10, 10, 20, 20}, bool coasted = false) {
+  return {.box = box, .id = id, .coasted = coasted};
+}
+
+TEST(History, KnowsNothingBeforeAFrameWasLookedAt) {
+  History history;
+  history.add({.id = 0, .looked = false});
+  EXPECT_FALSE(history.known());
+  EXPECT_EQ(history.lastAnswered(), 0U);
+}
+
+TEST(History, AnEmptyFrameIsAFact) {
+  History history;
+  history.add(saw(0, {}));
+  EXPECT_TRUE(history.known());
+  EXPECT_TRUE(history.tracks().empty());
+}
+
+TEST(History, AnObjectMissedMoreOftenThanItCoastsIsForgotten) {
+  History history({.length = 4, .coastFrames = 2});
+  history.add(saw(0, {object(1)}));
+  history.add(saw(1, {}));
+  history.add(saw(2, {}));
+  EXPECT_TRUE(history.tracks().contains(1));
+  history.add(saw(3, {}));
+  EXPECT_FALSE(history.tracks().contains(1));
+}
+
+TEST(History, AFrameThatDidNotLookAgesNobody) {
+  History history({.length = 4, .coastFrames = 0});
+  history.add(saw(0, {object(1)}));
+  history.add({.id = 1, .looked = false});
+  EXPECT_TRUE(history.tracks().contains(1));
+  EXPECT_EQ(history.lastAnswered(), 1U);
+}
+
+TEST(History, ACoastedDetectionIsNeitherASightingNorAMiss) {
+  History history({.length = 4, .coastFrames = 0});
+  history.add(saw(0, {object(1)}));
+  history.add(saw(1, {object(1, {90, 90, 99, 99}, true)}));
+  ASSERT_TRUE(history.tracks().contains(1));
+  EXPECT_EQ(history.tracks().at(1).sightings.size(), 1U);
+}
+
+TEST(History, ASecondAnswerForOneFrameIsIgnored) {
+  History history;
+  history.add(saw(3, {object(1)}));
+  history.add(saw(3, {object(2)}));
+  history.add(saw(2, {object(3)}));
+  EXPECT_EQ(history.tracks().size(), 1U);
+}
+
+TEST(History, KeepsOnlyItsLength) {
+  History history({.length = 3, .coastFrames = 0});
+  for (std::uint64_t frame = 0; frame < 10; ++frame) history.add(saw(frame, {object(1)}));
+  ASSERT_EQ(history.tracks().at(1).sightings.size(), 3U);
+  EXPECT_EQ(history.tracks().at(1).sightings.front().frame, 7U);
+}
+
+}  // namespace
+}  // namespace elf
