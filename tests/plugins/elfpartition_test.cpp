@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gtest/gtest.h>
+
+#include "gst/elfvision/gstelfevents.h"
+#include "gst/elfvision/gstelfmeta.h"
+#include "tests/support/harness.h"
+
+namespace elf::gst {
+namespace {
+
+using elf::testing::Harness;
+
+CapacityPtr servers(std::size_t count) {
+  Capacity capacity;
+  capacity.servers.resize(count);
+  return std::make_shared<const Capacity>(std::move(capacity));
+}
+
+class Partition : public ::testing::Test {
+ protected:
+  explicit Partition(const char* launch = "elfpartition") : harness_(launch) {
+    harness_.setVideo(640, 480);
+  }
+
+  void tell(const CapacityPtr& capacity) {
+    gst_harness_push_upstream_event(harness_.get(), newCapacityEvent(capacity));
+  }
+
+  FrameRecord pass(GstBuffer* buffer) {
+    EXPECT_EQ(harness_.push(buffer), GST_FLOW_OK);
+    GstBuffer* out = harness_.pull();
+    FrameRecord record = *getRecord(out);
+    gst_buffer_unref(out);
+    return record;
+  }
+
+  GstBuffer* frameWithRoi(int number) {
+    GstBuffer* buffer = harness_.frame(number);
+    gst_buffer_add_video_region_of_interest_meta(buffer, "person", 100, 100, 50, 80);
+    return buffer;
+  }
+
+  GstBuffer* frameWithRps(int number, std::vector<Rp> rps) {
+    FrameRecord record;
+    record.id = static_cast<std::uint64_t>(number);
+    record.size = {640, 480};
+    record.rps = std::move(rps);
+    GstBuffer* buffer = harness_.frame(number);
+    setRecord(buffer, std::make_shared<const FrameRecord>(std::move(record)));
+    return buffer;
+  }
+
+  Harness harness_;
+};
+
+TEST_F(Partition, AloneItPlansTheWholeFrameForOneServer) {
+  const Plan plan = *pass(harness_.frame(0)).plan;
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_EQ(plan.parts[0].rect, (Rect{0, 0, 640, 480}));
+  EXPECT_EQ(plan.parts[0].kind, PartKind::Full);
+}
+
+TEST_F(Partition, AsksNobodyOnceItWasToldTheCapacity) {
+  tell(servers(3));
+  EXPECT_EQ(pass(harness_.frame(0)).plan->parts.size(), 3U);
+}
+
+TEST_F(Partition, RegionsOfInterestFromUpstreamAreTheRps) {
+  const FrameRecord record = pass(frameWithRoi(0));
+  ASSERT_TRUE(record.rps.has_value());
+  EXPECT_EQ(record.rps->at(0).box, (Box{100, 100, 150, 180}));
+  EXPECT_EQ(record.rps->at(0).label, "person");
+  ASSERT_EQ(record.plan->parts.size(), 1U);
+  EXPECT_EQ(record.plan->parts[0].kind, PartKind::Rp);
+}
+
+TEST_F(Partition, AFrameWithoutRegionsHasNoneOnceUpstreamGaveAny) {
+  EXPECT_FALSE(pass(harness_.frame(0)).rps.has_value());
+  pass(frameWithRoi(1));
+  const FrameRecord record = pass(harness_.frame(2));
+  ASSERT_TRUE(record.rps.has_value());
+  EXPECT_TRUE(record.plan->parts.empty());
+}
+
+TEST_F(Partition, EveryScanIntervalTheWholeFrameIsLookedAt) {
+  g_object_set(harness_.element(), "scan-interval", 3, nullptr);
+  tell(servers(2));
+  pass(harness_.frame(0));
+  std::vector<PartKind> kinds;
+  for (int i = 1; i <= 6; ++i) {
+    Rp rp;
+    rp.box = rp.expected = {10, 10, 50, 90};
+    kinds.push_back(pass(frameWithRps(i, {rp})).plan->parts.at(0).kind);
+  }
+  using enum PartKind;
+  EXPECT_EQ(kinds, (std::vector<PartKind>{Rp, Rp, Scan, Rp, Rp, Scan}));
+}
+
+TEST_F(Partition, AnIntervalOfZeroNeverScans) {
+  g_object_set(harness_.element(), "scan-interval", 0, nullptr);
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(pass(frameWithRps(i, {})).plan->parts.empty());
+}
+
+TEST_F(Partition, ARecordForOtherPixelsIsIgnored) {
+  FrameRecord record;
+  record.id = 99;
+  record.size = {320, 240};
+  GstBuffer* buffer = harness_.frame(0);
+  setRecord(buffer, std::make_shared<const FrameRecord>(record));
+  const FrameRecord out = pass(buffer);
+  EXPECT_EQ(out.size, (Size{640, 480}));
+  EXPECT_NE(out.id, 99U);
+}
+
+TEST_F(Partition, KeepsTheIdOfTheFrame) {
+  EXPECT_EQ(pass(frameWithRps(17, {})).id, 17U);
+}
+
+TEST_F(Partition, ACapacityEventGoesNoFurtherUpstream) {
+  const guint before = gst_harness_upstream_events_received(harness_.get());
+  tell(servers(2));
+  EXPECT_EQ(gst_harness_upstream_events_received(harness_.get()), before);
+}
+
+class GridPartition : public Partition {
+ protected:
+  GridPartition() : Partition("elfpartition partitioner=grid") {}
+};
+
+TEST_F(GridPartition, CoversTheFrameEachTimeWhateverTheRps) {
+  tell(servers(2));
+  for (int i = 0; i < 3; ++i) {
+    const Plan plan = *pass(frameWithRps(i, {})).plan;
+    ASSERT_EQ(plan.parts.size(), 2U);
+    EXPECT_EQ(plan.parts[0].kind, PartKind::Grid);
+  }
+}
+
+}  // namespace
+}  // namespace elf::gst

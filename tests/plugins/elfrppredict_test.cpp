@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "gst/elfvision/gstelfevents.h"
+#include "gst/elfvision/gstelfmeta.h"
+#include "tests/support/harness.h"
+
+namespace elf::gst {
+namespace {
+
+using elf::testing::Harness;
+
+class RpPredict : public ::testing::Test {
+ protected:
+  RpPredict() { harness_.setVideo(640, 480); }
+
+  FrameRecord pass(int number) {
+    EXPECT_EQ(harness_.push(harness_.frame(number)), GST_FLOW_OK);
+    GstBuffer* out = harness_.pull();
+    FrameRecord record = *getRecord(out);
+    gst_buffer_unref(out);
+    return record;
+  }
+
+  void answer(const FrameRecord& record, std::vector<Detection> detections) {
+    Feedback feedback{.id = record.id,
+                      .generation = record.generation,
+                      .size = record.size,
+                      .looked = true,
+                      .detections = std::move(detections)};
+    gst_harness_push_upstream_event(
+        harness_.get(), newDetectionsEvent(std::make_shared<const Feedback>(std::move(feedback))));
+  }
+
+  static Detection object(Box box) { return {.box = box, .score = 1, .label = "person", .id = 1}; }
+
+  Harness harness_{"elfrppredict"};
+};
+
+TEST_F(RpPredict, RpsAreUnknownUntilAFrameIsAnswered) {
+  const FrameRecord first = pass(0);
+  EXPECT_EQ(first.id, 0U);
+  EXPECT_EQ(first.size, (Size{640, 480}));
+  EXPECT_FALSE(first.rps.has_value());
+  EXPECT_EQ(first.horizon, 0);
+}
+
+TEST_F(RpPredict, AnObjectThatMovesIsExpectedWhereItMovesTo) {
+  for (int i = 0; i < 3; ++i)
+    answer(pass(i), {object({100.0F + 10 * i, 100, 150.0F + 10 * i, 200})});
+  const FrameRecord record = pass(3);
+  EXPECT_EQ(record.horizon, 1);
+  ASSERT_TRUE(record.rps.has_value());
+  ASSERT_EQ(record.rps->size(), 1U);
+  EXPECT_NEAR(record.rps->front().expected.x0, 130, 0.5);
+  EXPECT_EQ(record.rps->front().id, 1);
+  EXPECT_EQ(record.rps->front().label, "person");
+}
+
+TEST_F(RpPredict, AnEmptyAnswerMakesRpsKnownAndNone) {
+  answer(pass(0), {});
+  const FrameRecord record = pass(1);
+  ASSERT_TRUE(record.rps.has_value());
+  EXPECT_TRUE(record.rps->empty());
+}
+
+TEST_F(RpPredict, AFlushForgetsAndAnAnswerFromBeforeIsDropped) {
+  const FrameRecord before = pass(0);
+  answer(before, {object({0, 0, 10, 10})});
+  gst_harness_push_event(harness_.get(), gst_event_new_flush_start());
+  gst_harness_push_event(harness_.get(), gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  const FrameRecord after = pass(1);
+  EXPECT_GT(after.generation, before.generation);
+  EXPECT_FALSE(after.rps.has_value());
+  answer({.id = after.id, .generation = before.generation, .size = after.size}, {});
+  EXPECT_FALSE(pass(2).rps.has_value());
+}
+
+TEST_F(RpPredict, AChangeOfSizeForgetsAndAChangeOfFormatDoesNot) {
+  answer(pass(0), {object({0, 0, 10, 10})});
+  harness_.setVideo(640, 480, "NV12");
+  const FrameRecord sameSize = pass(1);
+  EXPECT_TRUE(sameSize.rps.has_value());
+  answer(sameSize, {object({0, 0, 10, 10})});
+  harness_.setVideo(320, 240, "NV12");
+  const FrameRecord otherSize = pass(2);
+  EXPECT_FALSE(otherSize.rps.has_value());
+  EXPECT_EQ(otherSize.size, (Size{320, 240}));
+}
+
+TEST_F(RpPredict, AGapForgetsAndStallsNothing) {
+  answer(pass(0), {object({0, 0, 10, 10})});
+  gst_harness_push_event(harness_.get(), gst_event_new_gap(0, GST_SECOND));
+  EXPECT_FALSE(pass(1).rps.has_value());
+}
+
+TEST_F(RpPredict, AFrameWaitsForTheAnswerOfTheOneBeforeAndIsToldTheTrueHorizon) {
+  answer(pass(0), {object({0, 0, 10, 10})});
+  const FrameRecord second = pass(1);
+  auto third = std::async(std::launch::async, [&] { return pass(2); });
+  answer(second, {object({0, 0, 10, 10})});
+  EXPECT_EQ(third.get().horizon, 1);
+}
+
+TEST_F(RpPredict, FlushingWakesAWaitingFrame) {
+  answer(pass(0), {});
+  pass(1);
+  auto third = std::async(std::launch::async, [&] { return harness_.push(harness_.frame(2)); });
+  gst_harness_push_event(harness_.get(), gst_event_new_flush_start());
+  EXPECT_EQ(third.get(), GST_FLOW_FLUSHING);
+}
+
+TEST_F(RpPredict, EveryRestartRaisesTheGeneration) {
+  std::uint32_t last = 0;
+  for (int cycle = 0; cycle < 20; ++cycle) {
+    const FrameRecord record = pass(cycle);
+    EXPECT_FALSE(record.rps.has_value());
+    if (cycle > 0) {
+      EXPECT_GT(record.generation, last);
+    }
+    last = record.generation;
+    answer(record, {object({0, 0, 10, 10})});
+    gst_element_set_state(harness_.element(), GST_STATE_NULL);
+    gst_element_set_state(harness_.element(), GST_STATE_PLAYING);
+    harness_.setVideo(640, 480);
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  }
+}
+
+TEST_F(RpPredict, PixelsOfASharedBufferAreNotCopied) {
+  GstBuffer* in = gst_buffer_ref(harness_.frame(0));
+  GstMemory* memory = gst_buffer_peek_memory(in, 0);
+  EXPECT_EQ(harness_.push(in), GST_FLOW_OK);
+  GstBuffer* out = harness_.pull();
+  EXPECT_EQ(gst_buffer_peek_memory(out, 0), memory);
+  EXPECT_EQ(getRecord(in), nullptr) << "the buffer that somebody else holds was changed";
+  gst_buffer_unref(out);
+  gst_buffer_unref(in);
+}
+
+}  // namespace
+}  // namespace elf::gst
