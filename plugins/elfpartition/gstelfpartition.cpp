@@ -47,7 +47,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr int kDefaultPartitioner = 0;  // the first of partitionerChoices()
-constexpr int kDefaultScanInterval = 5;
+constexpr int kDefaultScanInterval = 4;
 
 class Partition {
  public:

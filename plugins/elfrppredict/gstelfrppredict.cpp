@@ -52,8 +52,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kDefaultPredictor = 0;  // the first of predictorChoices()
-constexpr int kDefaultHistory = 5;
-constexpr int kDefaultCoastFrames = 5;
+constexpr int kDefaultHistory = 8;
+constexpr int kDefaultCoastFrames = 10;
 // How long to wait for an answer where elfoffload sets no deadline, or nobody tells one.
 constexpr milliseconds kPatience{10000};
 
