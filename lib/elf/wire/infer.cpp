@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/wire/infer.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+namespace elf::wire {
+
+namespace {
+
+using Json = nlohmann::json;
+using Bytes = std::span<const std::uint8_t>;
+
+// The wire is little-endian, and tensors are copied to and from memory as they are.
+static_assert(std::endian::native == std::endian::little);
+
+constexpr const char* kJsonLength = "Inference-Header-Content-Length";
+constexpr std::size_t kLengthPrefix = sizeof(std::uint32_t);
+// Nested JSON data is read by recursion, one level for each dimension.
+constexpr std::size_t kMaxRank = 16;
+
+constexpr std::array<std::pair<std::string_view, std::size_t>, 13> kTypes{{{"BOOL", 1},
+                                                                           {"UINT8", 1},
+                                                                           {"UINT16", 2},
+                                                                           {"UINT32", 4},
+                                                                           {"UINT64", 8},
+                                                                           {"INT8", 1},
+                                                                           {"INT16", 2},
+                                                                           {"INT32", 4},
+                                                                           {"INT64", 8},
+                                                                           {"FP16", 2},
+                                                                           {"FP32", 4},
+                                                                           {"FP64", 8},
+                                                                           {"BYTES", 0}}};
+
+/** Thrown and caught inside this file only: what is wrong, beginning with the field. */
+struct Malformed {
+  std::string why;
+};
+
+[[noreturn]] void fail(const std::string& field, const std::string& why) {
+  throw Malformed{field + ": " + why};
+}
+
+template <typename T>
+void append(std::vector<std::uint8_t>& out, T value) {
+  std::array<std::uint8_t, sizeof(T)> raw;
+  std::memcpy(raw.data(), &value, sizeof(T));
+  out.insert(out.end(), raw.begin(), raw.end());
+}
+
+template <typename T>
+T load(const std::uint8_t* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+/** Elements of a tensor of that shape; throws where there is no such number. */
+std::size_t elementCount(const std::vector<std::int64_t>& shape, std::size_t size,
+                         const std::string& field) {
+  std::size_t count = 1;
+  std::size_t bytes = 0;
+  for (const std::int64_t extent : shape)
+    if (extent < 0 || __builtin_mul_overflow(count, static_cast<std::size_t>(extent), &count))
+      fail(field, "is no possible shape");
+  if (__builtin_mul_overflow(count, std::max<std::size_t>(size, 1), &bytes))
+    fail(field, "is no possible shape");
+  return count;
+}
+
+/** Where `count` prefixed elements that begin at `bytes` end; unset where they do not fit. */
+std::optional<std::size_t> endOfElements(Bytes bytes, std::size_t count) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (bytes.size() - at < kLengthPrefix) return std::nullopt;
+    const std::size_t length = load<std::uint32_t>(bytes.data() + at);
+    at += kLengthPrefix;
+    if (bytes.size() - at < length) return std::nullopt;
+    at += length;
+  }
+  return at;
+}
+
+// --- from JSON
+
+const Json& member(const Json& object, const char* key, const std::string& where) {
+  const auto found = object.find(key);
+  if (found == object.end()) fail(where + key, "is missing");
+  return *found;
+}
+
+std::string stringOf(const Json& value, const std::string& field) {
+  if (!value.is_string()) fail(field, "is no string");
+  return value.get<std::string>();
+}
+
+std::string optionalString(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() ? std::string() : stringOf(*found, key);
+}
+
+enum class OddValues { Refused, Ignored };
+
+Parameters parametersOf(const Json& object, const std::string& field, OddValues odd) {
+  Parameters parameters;
+  const auto found = object.find("parameters");
+  if (found == object.end()) return parameters;
+  if (!found->is_object()) fail(field, "is no object");
+  for (const auto& [key, value] : found->items()) {
+    if (value.is_boolean())
+      parameters[key] = value.get<bool>();
+    else if (value.is_number_unsigned() &&
+             value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
+      parameters[key] = value.get<double>();
+    else if (value.is_number_integer())
+      parameters[key] = value.get<std::int64_t>();
+    else if (value.is_number_float())
+      parameters[key] = value.get<double>();
+    else if (value.is_string())
+      parameters[key] = value.get<std::string>();
+    else if (odd == OddValues::Refused)
+      fail(field + "." + key, "is neither string, number nor bool");
+  }
+  return parameters;
+}
+
+std::optional<bool> takeFlag(Parameters& parameters, const char* key, const std::string& where) {
+  const auto found = parameters.find(key);
+  if (found == parameters.end()) return std::nullopt;
+  const bool* flag = std::get_if<bool>(&found->second);
+  if (!flag) fail(where + key, "is neither true nor false");
+  const bool value = *flag;
+  parameters.erase(found);
+  return value;
+}
+
+template <typename T>
+void appendInteger(std::vector<std::uint8_t>& out, const Json& value, const std::string& field) {
+  const bool fits = value.is_number_unsigned()  ? std::in_range<T>(value.get<std::uint64_t>())
+                    : value.is_number_integer() ? std::in_range<T>(value.get<std::int64_t>())
+                                                : false;
+  if (!fits) fail(field, "holds what is no integer of its type");
+  const T number = value.is_number_unsigned() ? static_cast<T>(value.get<std::uint64_t>())
+                                              : static_cast<T>(value.get<std::int64_t>());
+  append(out, number);
+}
+
+template <typename T>
+void appendFloat(std::vector<std::uint8_t>& out, const Json& value, const std::string& field) {
+  if (!value.is_number()) fail(field, "holds what is no number");
+  const double number = value.get<double>();
+  if (!(std::abs(number) <= std::numeric_limits<T>::max())) fail(field, "holds too large a number");
+  append(out, static_cast<T>(number));
+}
+
+void appendElement(Tensor& tensor, const Json& value, const std::string& field) {
+  std::vector<std::uint8_t>& out = tensor.data;
+  switch (tensor.type) {
+    case DataType::Bool:
+      if (!value.is_boolean()) fail(field, "holds what is neither true nor false");
+      return append(out, static_cast<std::uint8_t>(value.get<bool>()));
+    case DataType::Uint8:
+      return appendInteger<std::uint8_t>(out, value, field);
+    case DataType::Uint16:
+      return appendInteger<std::uint16_t>(out, value, field);
+    case DataType::Uint32:
+      return appendInteger<std::uint32_t>(out, value, field);
+    case DataType::Uint64:
+      return appendInteger<std::uint64_t>(out, value, field);
+    case DataType::Int8:
+      return appendInteger<std::int8_t>(out, value, field);
+    case DataType::Int16:
+      return appendInteger<std::int16_t>(out, value, field);
+    case DataType::Int32:
+      return appendInteger<std::int32_t>(out, value, field);
+    case DataType::Int64:
+      return appendInteger<std::int64_t>(out, value, field);
+    case DataType::Fp16:
+      fail(field, "FP16 is taken as binary only");
+    case DataType::Fp32:
+      return appendFloat<float>(out, value, field);
+    case DataType::Fp64:
+      return appendFloat<double>(out, value, field);
+    case DataType::Bytes: {
+      if (!value.is_string()) fail(field, "holds what is no string");
+      const auto& text = value.get_ref<const std::string&>();
+      append(out, static_cast<std::uint32_t>(text.size()));
+      out.insert(out.end(), text.begin(), text.end());
+      return;
+    }
+  }
+}
+
+void appendNested(Tensor& tensor, const Json& data, std::size_t dimension,
+                  const std::string& field) {
+  if (!data.is_array() || !std::cmp_equal(data.size(), tensor.shape[dimension]))
+    fail(field, "is not nested as shape says");
+  for (const Json& value : data) {
+    if (dimension + 1 == tensor.shape.size())
+      appendElement(tensor, value, field);
+    else
+      appendNested(tensor, value, dimension + 1, field);
+  }
+}
+
+void readJsonData(Tensor& tensor, const Json& data, std::size_t count, const std::string& field) {
+  if (!data.is_array()) fail(field, "is no array");
+  if (tensor.shape.size() > 1 && !data.empty() && data.front().is_array())
+    return appendNested(tensor, data, 0, field);
+  if (data.size() != count)
+    fail(field,
+         "has " + std::to_string(data.size()) + " elements, shape says " + std::to_string(count));
+  for (const Json& value : data) appendElement(tensor, value, field);
+}
+
+/** Takes the tensor's bytes from the front of `rest`. `last`: nothing comes behind this tensor. */
+void readBinaryData(Tensor& tensor, std::optional<std::uint64_t> size, std::size_t count, bool last,
+                    Bytes& rest, const std::string& field) {
+  std::size_t taken = 0;
+  if (tensor.type != DataType::Bytes) {
+    if (!size) fail(field + "data", "is missing, and so is parameters.binary_data_size");
+    taken = count * elementSize(tensor.type);
+    if (*size != taken)
+      fail(field + "parameters.binary_data_size",
+           "is " + std::to_string(*size) + ", shape and datatype say " + std::to_string(taken));
+    if (taken > rest.size())
+      fail(field + "parameters.binary_data_size", "is more than the body holds");
+  } else {
+    const std::optional<std::size_t> end = endOfElements(rest, count);
+    if (!size) {
+      if (!last) fail(field + "data", "is missing, and so is parameters.binary_data_size");
+      // OpenVINO Model Server's form: the rest of the body, with or without its length prefix.
+      if (end != rest.size()) {
+        if (count != 1 || rest.size() > std::numeric_limits<std::uint32_t>::max())
+          fail(field + "data", "its elements do not fill the body");
+        append(tensor.data, static_cast<std::uint32_t>(rest.size()));
+      }
+      taken = rest.size();
+    } else {
+      // Triton counts the length prefixes, OpenVINO Model Server does not.
+      if (!end || (*size != *end && *size != *end - kLengthPrefix * count))
+        fail(field + "parameters.binary_data_size", "disagrees with the lengths of the elements");
+      taken = *end;
+    }
+  }
+  const Bytes bytes = rest.first(taken);
+  tensor.data.insert(tensor.data.end(), bytes.begin(), bytes.end());
+  rest = rest.subspan(taken);
+}
+
+Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddValues odd,
+                  const std::string& where) {
+  if (!json.is_object()) fail(where, "is no object");
+  const std::string field = where + ".";
+  Tensor tensor;
+  tensor.name = stringOf(member(json, "name", field), field + "name");
+  const std::string type = stringOf(member(json, "datatype", field), field + "datatype");
+  const std::optional<DataType> known = dataTypeFromString(type);
+  if (!known) fail(field + "datatype", "'" + type + "' is unknown");
+  tensor.type = *known;
+  const Json& shape = member(json, "shape", field);
+  if (!shape.is_array() || shape.size() > kMaxRank) fail(field + "shape", "is no possible shape");
+  for (const Json& extent : shape) {
+    if (!extent.is_number_integer() || extent.get<std::int64_t>() < 0)
+      fail(field + "shape", "is no possible shape");
+    tensor.shape.push_back(extent.get<std::int64_t>());
+  }
+  const std::size_t count = elementCount(tensor.shape, elementSize(tensor.type), field + "shape");
+  const Parameters parameters = parametersOf(json, field + "parameters", odd);
+  const auto size = parameters.find("binary_data_size");
+  const auto data = json.find("data");
+  if (data != json.end()) {
+    if (size != parameters.end()) fail(field + "data", "stands beside binary_data_size");
+    tensor.binary = false;
+    readJsonData(tensor, *data, count, field + "data");
+    return tensor;
+  }
+  if (!rest) fail(field + "data", std::string("is missing, and there is no header ") + kJsonLength);
+  std::optional<std::uint64_t> bytes;
+  if (size != parameters.end()) {
+    const std::int64_t* number = std::get_if<std::int64_t>(&size->second);
+    if (!number || *number < 0) fail(field + "parameters.binary_data_size", "is no possible size");
+    bytes = static_cast<std::uint64_t>(*number);
+  }
+  readBinaryData(tensor, bytes, count, last, *rest, field);
+  return tensor;
+}
+
+std::vector<Tensor> readTensors(const Json& json, const char* key, std::optional<Bytes> rest,
+                                OddValues odd) {
+  const Json& list = member(json, key, "");
+  if (!list.is_array()) fail(key, "is no array");
+  std::vector<Tensor> tensors;
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string where = std::string(key) + "[" + std::to_string(i) + "]";
+    tensors.push_back(readTensor(list[i], i + 1 == list.size(), rest, odd, where));
+    if (!names.insert(tensors.back().name).second) fail(where + ".name", "is there twice");
+  }
+  if (rest && !rest->empty())
+    fail("body", std::to_string(rest->size()) + " bytes too long for its tensors");
+  return tensors;
+}
+
+/** The JSON object in front, and what follows it where the header says so. */
+std::pair<Json, std::optional<Bytes>> split(Bytes body, std::optional<std::size_t> jsonLength) {
+  if (jsonLength && *jsonLength > body.size())
+    fail(kJsonLength, std::to_string(*jsonLength) + " is more than the body's " +
+                          std::to_string(body.size()) + " bytes");
+  const Bytes text = jsonLength ? body.first(*jsonLength) : body;
+  Json json = Json::parse(text.begin(), text.end(), nullptr, false);
+  if (!json.is_object()) fail("body", "does not begin with a JSON object");
+  std::optional<Bytes> rest;
+  if (jsonLength) rest = body.subspan(*jsonLength);
+  return {std::move(json), rest};
+}
+
+// --- to JSON
+
+Json toJson(const Parameters& parameters) {
+  Json object = Json::object();
+  for (const auto& [key, parameter] : parameters)
+    std::visit([&object, &name = key](const auto& value) { object[name] = value; }, parameter);
+  return object;
+}
+
+template <typename T>
+Json numbers(const Tensor& tensor) {
+  Json list = Json::array();
+  for (std::size_t at = 0; at + sizeof(T) <= tensor.data.size(); at += sizeof(T))
+    list.push_back(load<T>(tensor.data.data() + at));
+  return list;
+}
+
+Json jsonData(const Tensor& tensor) {
+  switch (tensor.type) {
+    case DataType::Bool: {
+      Json list = Json::array();
+      for (const std::uint8_t value : tensor.data) list.push_back(value != 0);
+      return list;
+    }
+    case DataType::Uint8:
+      return numbers<std::uint8_t>(tensor);
+    case DataType::Uint16:
+      return numbers<std::uint16_t>(tensor);
+    case DataType::Uint32:
+      return numbers<std::uint32_t>(tensor);
+    case DataType::Uint64:
+      return numbers<std::uint64_t>(tensor);
+    case DataType::Int8:
+      return numbers<std::int8_t>(tensor);
+    case DataType::Int16:
+      return numbers<std::int16_t>(tensor);
+    case DataType::Int32:
+      return numbers<std::int32_t>(tensor);
+    case DataType::Int64:
+      return numbers<std::int64_t>(tensor);
+    case DataType::Fp32:
+      return numbers<float>(tensor);
+    case DataType::Fp64:
+      return numbers<double>(tensor);
+    case DataType::Bytes: {
+      Json list = Json::array();
+      Bytes rest = tensor.data;
+      for (auto end = endOfElements(rest, 1); end; end = endOfElements(rest, 1)) {
+        list.push_back(std::string(rest.begin() + kLengthPrefix, rest.begin() + *end));
+        rest = rest.subspan(*end);
+      }
+      return list;
+    }
+    case DataType::Fp16:
+      break;  // always written as binary
+  }
+  return Json::array();
+}
+
+Json toJson(const std::vector<Tensor>& tensors, bool& anyBinary) {
+  Json list = Json::array();
+  for (const Tensor& tensor : tensors) {
+    Json json = {
+        {"name", tensor.name}, {"datatype", toString(tensor.type)}, {"shape", tensor.shape}};
+    if (tensor.binary || tensor.type == DataType::Fp16) {
+      json["parameters"] = {{"binary_data_size", tensor.data.size()}};
+      anyBinary = true;
+    } else {
+      json["data"] = jsonData(tensor);
+    }
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+Message toMessage(const Json& json, const std::vector<Tensor>& tensors, bool anyBinary) {
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  Message message;
+  std::size_t total = text.size();
+  for (const Tensor& tensor : tensors) total += tensor.data.size();
+  message.body.reserve(total);
+  message.body.assign(text.begin(), text.end());
+  if (!anyBinary) return message;
+  message.jsonLength = text.size();
+  for (const Tensor& tensor : tensors)
+    if (tensor.binary || tensor.type == DataType::Fp16)
+      message.body.insert(message.body.end(), tensor.data.begin(), tensor.data.end());
+  return message;
+}
+
+const Tensor& outputNamed(const InferResponse& response, std::string_view name) {
+  for (const Tensor& tensor : response.outputs)
+    if (tensor.name == name) return tensor;
+  fail("outputs", std::string(name) + " is missing");
+}
+
+/** Throws unless the output is of that type and `shape`, where -1 stands for any extent. */
+void expect(const Tensor& tensor, DataType type, const std::vector<std::int64_t>& shape) {
+  if (tensor.type != type)
+    fail(tensor.name, "has datatype " + std::string(toString(tensor.type)) + ", not " +
+                          std::string(toString(type)));
+  const bool fits =
+      std::equal(tensor.shape.begin(), tensor.shape.end(), shape.begin(), shape.end(),
+                 [](std::int64_t is, std::int64_t want) { return want < 0 || is == want; });
+  if (!fits) fail(tensor.name, "has a wrong shape or length");
+  if (elementCount(tensor.shape, elementSize(type), tensor.name) * elementSize(type) !=
+      tensor.data.size())
+    fail(tensor.name, "has more or less data than its shape says");
+}
+
+}  // namespace
+
+std::string_view toString(DataType type) {
+  return kTypes[static_cast<std::size_t>(type)].first;
+}
+
+std::optional<DataType> dataTypeFromString(std::string_view name) {
+  for (std::size_t i = 0; i < kTypes.size(); ++i)
+    if (kTypes[i].first == name) return static_cast<DataType>(i);
+  return std::nullopt;
+}
+
+std::size_t elementSize(DataType type) {
+  return kTypes[static_cast<std::size_t>(type)].second;
+}
+
+Message encode(const InferRequest& request) {
+  Json json = Json::object();
+  if (!request.id.empty()) json["id"] = request.id;
+  Json parameters = toJson(request.parameters);
+  if (request.binaryOutputs) parameters["binary_data_output"] = true;
+  if (!parameters.empty()) json["parameters"] = std::move(parameters);
+  bool anyBinary = false;
+  json["inputs"] = toJson(request.inputs, anyBinary);
+  for (const RequestedOutput& output : request.outputs)
+    json["outputs"].push_back(
+        {{"name", output.name}, {"parameters", {{"binary_data", output.binary}}}});
+  return toMessage(json, request.inputs, anyBinary);
+}
+
+Message encode(const InferResponse& response) {
+  Json json = {{"model_name", response.model}};
+  if (!response.version.empty()) json["model_version"] = response.version;
+  if (!response.id.empty()) json["id"] = response.id;
+  if (!response.parameters.empty()) json["parameters"] = toJson(response.parameters);
+  bool anyBinary = false;
+  json["outputs"] = toJson(response.outputs, anyBinary);
+  return toMessage(json, response.outputs, anyBinary);
+}
+
+Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLength) try {
+  InferRequest request;
+  if (jsonLength == 0U) {
+    Tensor& raw = request.inputs.emplace_back();
+    raw.data.assign(body.begin(), body.end());
+    request.binaryOutputs = true;
+    return request;
+  }
+  const auto [json, rest] = split(body, jsonLength);
+  request.id = optionalString(json, "id");
+  request.parameters = parametersOf(json, "parameters", OddValues::Refused);
+  request.binaryOutputs =
+      takeFlag(request.parameters, "binary_data_output", "parameters.").value_or(false);
+  request.inputs = readTensors(json, "inputs", rest, OddValues::Refused);
+  if (request.inputs.empty()) fail("inputs", "is empty");
+  if (const auto outputs = json.find("outputs"); outputs != json.end()) {
+    if (!outputs->is_array()) fail("outputs", "is no array");
+    for (std::size_t i = 0; i < outputs->size(); ++i) {
+      const Json& output = (*outputs)[i];
+      const std::string field = "outputs[" + std::to_string(i) + "].";
+      if (!output.is_object()) fail("outputs", "holds what is no object");
+      Parameters parameters = parametersOf(output, field + "parameters", OddValues::Refused);
+      request.outputs.push_back({stringOf(member(output, "name", field), field + "name"),
+                                 takeFlag(parameters, "binary_data", field + "parameters.")
+                                     .value_or(request.binaryOutputs)});
+    }
+  }
+  return request;
+} catch (const Malformed& malformed) {
+  return Result<InferRequest>::failure(malformed.why);
+}
+
+Result<InferResponse> parseResponse(Bytes body, std::optional<std::size_t> jsonLength) try {
+  const auto [json, rest] = split(body, jsonLength);
+  InferResponse response;
+  response.model = optionalString(json, "model_name");
+  response.version = optionalString(json, "model_version");
+  response.id = optionalString(json, "id");
+  response.parameters = parametersOf(json, "parameters", OddValues::Ignored);
+  response.outputs = readTensors(json, "outputs", rest, OddValues::Ignored);
+  return response;
+} catch (const Malformed& malformed) {
+  return Result<InferResponse>::failure(malformed.why);
+}
+
+Tensor encodedImage(Bytes file) {
+  Tensor tensor{.name = "image", .type = DataType::Bytes, .shape = {1}};
+  tensor.data.reserve(kLengthPrefix + file.size());
+  append(tensor.data, static_cast<std::uint32_t>(file.size()));
+  tensor.data.insert(tensor.data.end(), file.begin(), file.end());
+  return tensor;
+}
+
+std::vector<Tensor> encodeDetections(std::span<const Detection> detections) {
+  const auto n = static_cast<std::int64_t>(detections.size());
+  std::vector<Tensor> outputs{{.name = "boxes", .type = DataType::Fp32, .shape = {n, 4}},
+                              {.name = "scores", .type = DataType::Fp32, .shape = {n}},
+                              {.name = "labels", .type = DataType::Int64, .shape = {n}}};
+  for (const Detection& detection : detections) {
+    const Box& box = detection.box;
+    for (const float corner : {box.x0, box.y0, box.x1, box.y1}) append(outputs[0].data, corner);
+    append(outputs[1].data, detection.score);
+    append(outputs[2].data, detection.labelId);
+  }
+  return outputs;
+}
+
+Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
+                                                const ModelRules& rules, Size sent) try {
+  const Tensor& boxes = outputNamed(response, "boxes");
+  const Tensor& scores = outputNamed(response, "scores");
+  const Tensor& labels = outputNamed(response, "labels");
+  expect(boxes, DataType::Fp32, {-1, 4});
+  const std::int64_t n = boxes.shape[0];
+  if (std::cmp_greater(n, kMaxDetections))
+    fail("boxes",
+         "has " + std::to_string(n) + " rows, more than " + std::to_string(kMaxDetections));
+  expect(scores, DataType::Fp32, {n});
+  const bool narrow = labels.type == DataType::Int32;
+  expect(labels, narrow ? DataType::Int32 : DataType::Int64, {n});
+
+  std::vector<Detection> detections;
+  for (std::size_t i = 0; std::cmp_less(i, n); ++i) {
+    std::array<float, 4> corners;
+    std::memcpy(corners.data(), boxes.data.data() + i * sizeof(corners), sizeof(corners));
+    Detection detection;
+    detection.box = {corners[0], corners[1], corners[2], corners[3]};
+    detection.score = load<float>(scores.data.data() + i * sizeof(float));
+    if (!detection.box.finite()) fail("boxes", "holds a number that is not finite");
+    if (!std::isfinite(detection.score)) fail("scores", "holds a number that is not finite");
+    detection.labelId = narrow ? load<std::int32_t>(labels.data.data() + i * sizeof(std::int32_t))
+                               : load<std::int64_t>(labels.data.data() + i * sizeof(std::int64_t));
+    if (std::cmp_greater_equal(detection.labelId, 0) &&
+        std::cmp_less(detection.labelId, rules.labels.size()))
+      detection.label = rules.labels[static_cast<std::size_t>(detection.labelId)];
+    detection.box = clip(detection.box, sent);
+    if (!detection.box.empty()) detections.push_back(std::move(detection));
+  }
+  return detections;
+} catch (const Malformed& malformed) {
+  return Result<std::vector<Detection>>::failure(malformed.why);
+}
+
+}  // namespace elf::wire

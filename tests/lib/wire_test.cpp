@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "elf/wire/infer.h"
+
+namespace elf::wire {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+using Body = std::vector<std::uint8_t>;
+
+Body bytesOf(std::string_view text) {
+  return {text.begin(), text.end()};
+}
+
+/** A body of JSON and what follows it, parsed with the header that belongs to it. */
+Result<InferRequest> parseJson(const std::string& json, const Body& rest = {}) {
+  Body body = bytesOf(json);
+  body.insert(body.end(), rest.begin(), rest.end());
+  return parseRequest(body, json.size());
+}
+
+std::string withInput(const std::string& fields) {
+  return R"({"inputs":[{"name":"image",)" + fields + "}]}";
+}
+
+Body element(const std::string& content) {
+  return encodedImage(bytesOf(content)).data;
+}
+
+Detection detection(Box box, float score, std::int64_t label) {
+  Detection d;
+  d.box = box;
+  d.score = score;
+  d.labelId = label;
+  return d;
+}
+
+InferResponse responseWith(std::span<const Detection> detections) {
+  return {.model = "hog", .outputs = encodeDetections(detections)};
+}
+
+Result<std::vector<Detection>> decode(const InferResponse& response) {
+  return decodeDetections(response, {.labels = {"person"}}, {100, 100});
+}
+
+TEST(Wire, ARequestComesBackAsItWas) {
+  InferRequest request;
+  request.id = "frame-7";
+  request.parameters = {{"timeout", std::int64_t{2000000}}, {"urgent", true}, {"who", "me"}};
+  request.parameters["scale"] = 0.5;
+  request.inputs.push_back(encodedImage(bytesOf("a picture")));
+  request.inputs.push_back(
+      {.name = "hint", .type = DataType::Int16, .shape = {2}, .data = {1, 0, 255, 255}});
+  request.inputs[1].binary = false;
+  request.outputs = {{"boxes", true}, {"scores", false}};
+  request.binaryOutputs = true;
+  const Message message = encode(request);
+  const auto parsed = parseRequest(message.body, message.jsonLength);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed.value().id, "frame-7");
+  EXPECT_EQ(parsed.value().parameters, request.parameters);
+  ASSERT_EQ(parsed.value().inputs.size(), 2U);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(parsed.value().inputs[i].name, request.inputs[i].name);
+    EXPECT_EQ(parsed.value().inputs[i].type, request.inputs[i].type);
+    EXPECT_EQ(parsed.value().inputs[i].shape, request.inputs[i].shape);
+    EXPECT_EQ(parsed.value().inputs[i].data, request.inputs[i].data);
+    EXPECT_EQ(parsed.value().inputs[i].binary, request.inputs[i].binary);
+  }
+  ASSERT_EQ(parsed.value().outputs.size(), 2U);
+  EXPECT_TRUE(parsed.value().outputs[0].binary);
+  EXPECT_FALSE(parsed.value().outputs[1].binary);
+  EXPECT_TRUE(parsed.value().binaryOutputs);
+}
+
+class DetectionsOnTheWire : public testing::TestWithParam<bool> {};
+
+TEST_P(DetectionsOnTheWire, ComeBackAsTheyWere) {
+  const std::vector<Detection> sent{detection({1.25F, 2, 30, 40.5F}, 0.75F, 0),
+                                    detection({0, 0, 100, 100}, 3.5F, 12)};
+  InferResponse response = responseWith(sent);
+  response.id = "7";
+  response.parameters["infer_us"] = std::int64_t{1234};
+  for (Tensor& output : response.outputs) output.binary = GetParam();
+  const Message message = encode(response);
+  EXPECT_EQ(message.jsonLength.has_value(), GetParam());
+  const auto parsed = parseResponse(message.body, message.jsonLength);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed.value().id, "7");
+  EXPECT_EQ(parsed.value().parameters, response.parameters);
+  const auto decoded = decode(parsed.value());
+  ASSERT_TRUE(decoded) << decoded.error();
+  ASSERT_EQ(decoded.value().size(), 2U);
+  EXPECT_EQ(decoded.value()[0].box, sent[0].box);
+  EXPECT_EQ(decoded.value()[0].label, "person");
+  EXPECT_EQ(decoded.value()[1].labelId, 12);
+  EXPECT_EQ(decoded.value()[1].label, "");
+  EXPECT_EQ(decoded.value()[1].score, 3.5F);
+}
+
+TEST_P(DetectionsOnTheWire, MayBeNone) {
+  InferResponse response = responseWith({});
+  for (Tensor& output : response.outputs) output.binary = GetParam();
+  const Message message = encode(response);
+  const auto parsed = parseResponse(message.body, message.jsonLength);
+  ASSERT_TRUE(parsed) << parsed.error();
+  const auto decoded = decode(parsed.value());
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_TRUE(decoded.value().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(BinaryOrJson, DetectionsOnTheWire, testing::Bool());
+
+TEST(Wire, EachTypeComesBackFromJson) {
+  const std::vector<std::pair<DataType, Body>> values{
+      {DataType::Bool, {0, 1}},
+      {DataType::Uint8, {0, 255}},
+      {DataType::Int8, {128, 127}},
+      {DataType::Uint16, {255, 255, 0, 0}},
+      {DataType::Int16, {0, 128, 255, 127}},
+      {DataType::Uint32, {255, 255, 255, 255, 0, 0, 0, 0}},
+      {DataType::Int32, {0, 0, 0, 128, 1, 0, 0, 0}},
+      {DataType::Uint64, Body(16, 255)},
+      {DataType::Int64, {0, 0, 0, 0, 0, 0, 0, 128, 255, 255, 255, 255, 255, 255, 255, 127}},
+      {DataType::Fp32, {0, 0, 192, 63, 0, 0, 0, 0}},
+      {DataType::Fp64, {0, 0, 0, 0, 0, 0, 248, 63, 0, 0, 0, 0, 0, 0, 0, 0}},
+      {DataType::Bytes, {2, 0, 0, 0, 'a', 'b', 0, 0, 0, 0}},
+      {DataType::Fp16, {0, 60, 0, 0}}};
+  for (const auto& [type, data] : values) {
+    InferRequest request;
+    request.inputs.push_back(
+        {.name = "x", .type = type, .shape = {2}, .data = data, .binary = false});
+    const Message message = encode(request);
+    const auto parsed = parseRequest(message.body, message.jsonLength);
+    ASSERT_TRUE(parsed) << toString(type) << ": " << parsed.error();
+    EXPECT_EQ(parsed.value().inputs[0].data, data) << toString(type);
+  }
+}
+
+TEST(Wire, JsonDataMayBeFlatOrNested) {
+  for (const char* data : {"[1,2,3,4,5,6]", "[[1,2,3],[4,5,6]]"}) {
+    const std::string json =
+        withInput(R"("datatype":"UINT8","shape":[2,3],"data":)" + std::string(data));
+    const auto parsed = parseRequest(bytesOf(json), std::nullopt);
+    ASSERT_TRUE(parsed) << parsed.error();
+    EXPECT_EQ(parsed.value().inputs[0].data, (Body{1, 2, 3, 4, 5, 6}));
+    EXPECT_FALSE(parsed.value().inputs[0].binary);
+  }
+}
+
+TEST(Wire, BytesSizesMayCountTheLengthPrefixesOrNot) {
+  Body rest = element("one");
+  const Body second = element("three");
+  rest.insert(rest.end(), second.begin(), second.end());
+  for (const char* size : {"16", "8"}) {
+    const auto parsed =
+        parseJson(withInput(R"("datatype":"BYTES","shape":[2],"parameters":{"binary_data_size":)" +
+                            std::string(size) + "}"),
+                  rest);
+    ASSERT_TRUE(parsed) << parsed.error();
+    EXPECT_EQ(parsed.value().inputs[0].data, rest);
+  }
+}
+
+TEST(Wire, ASingleInputOfBytesMayLeaveOutItsSize) {
+  const std::string json = withInput(R"("datatype":"BYTES","shape":[1])");
+  const auto prefixed = parseJson(json, element("picture"));
+  ASSERT_TRUE(prefixed) << prefixed.error();
+  EXPECT_EQ(prefixed.value().inputs[0].data, element("picture"));
+  const auto bare = parseJson(json, bytesOf("picture"));
+  ASSERT_TRUE(bare) << bare.error();
+  EXPECT_EQ(bare.value().inputs[0].data, element("picture"));
+}
+
+TEST(Wire, AHeaderOfZeroMakesTheBodyTheOnlyInput) {
+  const auto parsed = parseRequest(bytesOf("\xff\xd8 picture"), 0);
+  ASSERT_TRUE(parsed) << parsed.error();
+  ASSERT_EQ(parsed.value().inputs.size(), 1U);
+  EXPECT_EQ(parsed.value().inputs[0].name, "");
+  EXPECT_EQ(parsed.value().inputs[0].data, bytesOf("\xff\xd8 picture"));
+  EXPECT_TRUE(parsed.value().binaryOutputs);
+}
+
+TEST(Wire, TheBinaryFlagOfAnOutputWinsOverTheOneOfTheRequest) {
+  const auto parsed = parseJson(
+      R"({"parameters":{"binary_data_output":true},"outputs":[{"name":"boxes"},
+          {"name":"scores","parameters":{"binary_data":false}}],
+          "inputs":[{"name":"x","datatype":"BOOL","shape":[1],"data":[true]}]})");
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_TRUE(parsed.value().outputs[0].binary);
+  EXPECT_FALSE(parsed.value().outputs[1].binary);
+  EXPECT_TRUE(parsed.value().parameters.empty());
+}
+
+struct BadRequest {
+  const char* name;
+  std::string json;
+  std::size_t restSize;
+  const char* field;
+};
+
+class BadRequests : public testing::TestWithParam<BadRequest> {};
+
+TEST_P(BadRequests, AreRefusedNamingTheField) {
+  const auto parsed = parseJson(GetParam().json, Body(GetParam().restSize));
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(parsed.error(), StartsWith(GetParam().field));
+}
+
+std::string fp32(const std::string& shape, const std::string& size) {
+  return withInput(R"("datatype":"FP32","shape":)" + shape +
+                   R"(,"parameters":{"binary_data_size":)" + size + "}");
+}
+
+std::string bytes(const std::string& shape, const std::string& size) {
+  return withInput(R"("datatype":"BYTES","shape":)" + shape +
+                   R"(,"parameters":{"binary_data_size":)" + size + "}");
+}
+
+std::string data(const std::string& type, const std::string& shape, const std::string& values) {
+  return withInput(R"("datatype":")" + type + R"(","shape":)" + shape + R"(,"data":)" + values);
+}
+
+constexpr const char* kSizeField = "inputs[0].parameters.binary_data_size";
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, BadRequests,
+    testing::ValuesIn(std::vector<BadRequest>{
+        {"NoJson", "what?", 0, "body"},
+        {"NoObject", "[]", 0, "body"},
+        {"CutJson", R"({"inputs":[)", 0, "body"},
+        {"NotUtf8", "{\"inputs\":\"\xff\"}", 0, "body"},
+        {"NoInputs", "{}", 0, "inputs"},
+        {"EmptyInputs", R"({"inputs":[]})", 0, "inputs"},
+        {"InputsNoArray", R"({"inputs":7})", 0, "inputs"},
+        {"InputNoObject", R"({"inputs":[7]})", 0, "inputs[0]"},
+        {"NoName", R"({"inputs":[{"datatype":"FP32","shape":[1],"data":[1]}]})", 0,
+         "inputs[0].name"},
+        {"IdNoString", R"({"id":7,"inputs":[]})", 0, "id"},
+        {"ParametersNoObject", R"({"parameters":7,"inputs":[]})", 0, "parameters"},
+        {"ParameterNested", R"({"parameters":{"a":[1]},"inputs":[]})", 0, "parameters.a"},
+        {"FlagNoBool", R"({"parameters":{"binary_data_output":1},"inputs":[]})", 0,
+         "parameters.binary_data_output"},
+        {"UnknownType", data("FP31", "[1]", "[1]"), 0, "inputs[0].datatype"},
+        {"NegativeShape", fp32("[-1]", "4"), 4, "inputs[0].shape"},
+        {"FractionalShape", fp32("[1.5]", "4"), 4, "inputs[0].shape"},
+        {"ShapeBeyondInt64", fp32("[18446744073709551615]", "4"), 4, "inputs[0].shape"},
+        {"ProductOverflow", fp32("[4294967296,4294967296,2]", "0"), 0, "inputs[0].shape"},
+        {"ByteCountOverflow", fp32("[4611686018427387904]", "0"), 0, "inputs[0].shape"},
+        {"HugeRank", fp32("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "4"), 4, "inputs[0].shape"},
+        {"SizeAgainstShape", fp32("[2]", "4"), 4, kSizeField},
+        {"SizeBeyondBody", fp32("[2]", "8"), 4, kSizeField},
+        {"NegativeSize", fp32("[1]", "-4"), 4, kSizeField},
+        {"SizeNoNumber", fp32("[1]", "true"), 4, kSizeField},
+        {"BodyTooLong", fp32("[1]", "4"), 5, "body"},
+        {"BytesTooFew", bytes("[2]", "4"), 4, kSizeField},
+        {"BytesHugeCount", bytes("[9007199254740992]", "4"), 4, kSizeField},
+        {"BytesSizeAgainstLengths", bytes("[1]", "9"), 4, kSizeField},
+        {"NoSizeForNumbers", withInput(R"("datatype":"FP32","shape":[1])"), 4, "inputs[0].data"},
+        {"DataAndSize",
+         withInput(
+             R"("datatype":"FP32","shape":[1],"data":[1],"parameters":{"binary_data_size":4})"),
+         4, "inputs[0].data"},
+        {"DataTooShort", data("FP32", "[2]", "[1]"), 0, "inputs[0].data"},
+        {"DataHugeCount", data("FP32", "[9007199254740992]", "[1]"), 0, "inputs[0].data"},
+        {"DataNestedWrongly", data("FP32", "[2,2]", "[[1,2,3],[4]]"), 0, "inputs[0].data"},
+        {"DataTooDeep", data("FP32", "[1,1]", "[[[1]]]"), 0, "inputs[0].data"},
+        {"DataNoArray", data("FP32", "[1]", "1"), 0, "inputs[0].data"},
+        {"NumberOutOfRange", data("UINT8", "[1]", "[256]"), 0, "inputs[0].data"},
+        {"FractionForInteger", data("INT32", "[1]", "[1.5]"), 0, "inputs[0].data"},
+        {"TextForNumber", data("FP32", "[1]", R"(["1"])"), 0, "inputs[0].data"},
+        {"TooLargeForFloat", data("FP32", "[1]", "[1e300]"), 0, "inputs[0].data"},
+        {"NumberForBool", data("BOOL", "[1]", "[1]"), 0, "inputs[0].data"},
+        {"NumberForBytes", data("BYTES", "[1]", "[1]"), 0, "inputs[0].data"},
+        {"JsonFp16", data("FP16", "[1]", "[1]"), 0, "inputs[0].data"},
+        {"SameNameTwice",
+         R"({"inputs":[{"name":"x","datatype":"BOOL","shape":[0],"data":[]},
+                       {"name":"x","datatype":"BOOL","shape":[0],"data":[]}]})",
+         0, "inputs[1].name"}}),
+    [](const auto& instance) { return instance.param.name; });
+
+TEST(Wire, AHeaderBeyondTheBodyIsRefused) {
+  const auto parsed = parseRequest(bytesOf("{}"), 3);
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(parsed.error(), StartsWith("Inference-Header-Content-Length"));
+}
+
+TEST(Wire, BinaryDataWithoutTheHeaderIsRefused) {
+  const auto parsed = parseRequest(bytesOf(fp32("[1]", "4")), std::nullopt);
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(parsed.error(), HasSubstr("Inference-Header-Content-Length"));
+}
+
+TEST(Wire, DeeplyNestedJsonIsRefusedAndHarmsNothing) {
+  const std::string open(100000, '[');
+  EXPECT_FALSE(parseRequest(bytesOf(open), std::nullopt));
+  EXPECT_FALSE(
+      parseRequest(bytesOf(data("FP32", "[1]", open + std::string(100000, ']'))), std::nullopt));
+}
+
+TEST(Wire, AForeignServersNestedParametersAreIgnored) {
+  const auto parsed = parseResponse(
+      bytesOf(R"({"model_name":"m","parameters":{"a":{"b":1},"infer_us":5},"outputs":[]})"),
+      std::nullopt);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed.value().parameters, (Parameters{{"infer_us", std::int64_t{5}}}));
+}
+
+TEST(Wire, DetectionsAreClippedAndEmptyOnesLeftOut) {
+  const std::vector<Detection> sent{detection({-10, 90, 50, 200}, 1, 0),
+                                    detection({120, 0, 130, 10}, 1, 0),
+                                    detection({20, 20, 10, 30}, 1, 0)};
+  const auto decoded = decode(responseWith(sent));
+  ASSERT_TRUE(decoded) << decoded.error();
+  ASSERT_EQ(decoded.value().size(), 1U);
+  EXPECT_EQ(decoded.value()[0].box, (Box{0, 90, 50, 100}));
+}
+
+TEST(Wire, LabelsMayBeOfHalfTheWidth) {
+  InferResponse response = responseWith(std::vector<Detection>{detection({0, 0, 9, 9}, 1, 0)});
+  response.outputs[2].type = DataType::Int32;
+  response.outputs[2].data = {0, 0, 0, 0};
+  EXPECT_TRUE(decode(response));
+}
+
+TEST(Wire, OutputsThatLieAreRefusedByName) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const InferResponse good = responseWith(std::vector<Detection>{detection({0, 0, 9, 9}, 1, 0)});
+  const auto errorOf = [](const InferResponse& response) {
+    const auto decoded = decode(response);
+    return decoded ? std::string() : decoded.error();
+  };
+  InferResponse bad = good;
+  bad.outputs.pop_back();
+  EXPECT_THAT(errorOf(bad), HasSubstr("labels"));
+  bad = good;
+  bad.outputs[0].shape = {2, 2};
+  EXPECT_THAT(errorOf(bad), StartsWith("boxes"));
+  bad = good;
+  bad.outputs[0].data.pop_back();
+  EXPECT_THAT(errorOf(bad), StartsWith("boxes"));
+  bad = good;
+  bad.outputs[1].shape = {2};
+  bad.outputs[1].data.resize(8);
+  EXPECT_THAT(errorOf(bad), StartsWith("scores"));
+  bad = good;
+  bad.outputs[2].type = DataType::Fp64;
+  EXPECT_THAT(errorOf(bad), StartsWith("labels"));
+  EXPECT_THAT(errorOf(responseWith(std::vector<Detection>{detection({0, 0, nan, 9}, 1, 0)})),
+              StartsWith("boxes"));
+  EXPECT_THAT(errorOf(responseWith(std::vector<Detection>{
+                  detection({0, 0, 9, std::numeric_limits<float>::infinity()}, 1, 0)})),
+              StartsWith("boxes"));
+  EXPECT_THAT(errorOf(responseWith(std::vector<Detection>{detection({0, 0, 9, 9}, nan, 0)})),
+              StartsWith("scores"));
+  EXPECT_THAT(errorOf(responseWith(std::vector<Detection>(kMaxDetections + 1))),
+              StartsWith("boxes"));
+}
+
+TEST(Wire, TextThatIsNoUtf8IsStillWrittenAsJson) {
+  InferResponse response = responseWith({});
+  response.id = "\xff";
+  const Message message = encode(response);
+  EXPECT_TRUE(parseResponse(message.body, message.jsonLength));
+}
+
+TEST(Wire, NoBytesHoweverBrokenMakeItCrash) {
+  std::mt19937 random(1);
+  InferRequest request;
+  request.inputs.push_back(encodedImage(bytesOf("a picture")));
+  request.inputs.push_back(
+      {.name = "n", .type = DataType::Fp32, .shape = {1, 2}, .data = Body(8), .binary = false});
+  const Message message = encode(request);
+  const Message answer =
+      encode(responseWith(std::vector<Detection>{detection({0, 0, 9, 9}, 1, 0)}));
+  for (int round = 0; round < 20000; ++round) {
+    const Message& from = round % 2 == 0 ? message : answer;
+    Body body = from.body;
+    std::size_t jsonLength = *from.jsonLength;
+    if (round % 5 == 0) {
+      body.resize(random() % 64);
+      for (std::uint8_t& byte : body) byte = static_cast<std::uint8_t>(random());
+      jsonLength = random() % 70;
+    }
+    for (unsigned change = random() % 4; change > 0 && !body.empty(); --change) {
+      const std::size_t at = random() % body.size();
+      switch (random() % 4) {
+        case 0:
+          body[at] = static_cast<std::uint8_t>(random());
+          break;
+        case 1:
+          body[at] = static_cast<std::uint8_t>("0123456789-[]{},\""[random() % 17]);
+          break;
+        case 2:
+          body.resize(at);
+          break;
+        default:
+          body.insert(body.begin() + static_cast<std::ptrdiff_t>(at), body[at]);
+      }
+    }
+    if (const auto parsed = parseRequest(body, jsonLength)) encode(parsed.value());
+    if (const auto parsed = parseResponse(body, jsonLength)) {
+      encode(parsed.value());
+      const auto found = decode(parsed.value());
+      if (!found) continue;
+      for (const Detection& d : found.value()) EXPECT_TRUE(d.box.finite());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace elf::wire
