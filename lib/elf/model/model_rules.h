@@ -2,8 +2,9 @@
 // The part of a .model file that a client needs: how to cut parts for this model, how to read it.
 #pragma once
 
-#include <map>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "elf/geometry/box.h"
@@ -52,5 +53,11 @@ struct ModelRules {
     return std::to_string(labelId);
   }
 };
+
+/** Longest side of a picture that any key of a model may ask for. */
+inline constexpr int kMaxPixels = 65536;
+
+/** The `.model` key of the first value that no model can have; empty where all are possible. */
+std::string_view badKey(const ModelRules& rules);
 
 }  // namespace elf

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/model/model_file.h"
+
+#include <glib.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "elf/base/data_files.h"
+#include "elf/base/error.h"
+#include "elf/model/embedded_models.h"
+
+namespace elf {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct FreeKeyFile {
+  void operator()(GKeyFile* file) const { g_key_file_free(file); }
+};
+struct FreeStrings {
+  void operator()(char** strings) const { g_strfreev(strings); }
+};
+struct FreeMemory {
+  void operator()(void* memory) const { g_free(memory); }
+};
+using KeyFilePtr = std::unique_ptr<GKeyFile, FreeKeyFile>;
+using Strings = std::unique_ptr<char*, FreeStrings>;
+using Text = std::unique_ptr<char, FreeMemory>;
+
+struct Group {
+  const char* name;
+  std::vector<std::string_view> keys;
+  /** Keys that only a network file has a use for. */
+  std::vector<std::string_view> networkKeys;
+};
+
+const std::vector<Group>& knownGroups() {
+  static const auto* const groups = new std::vector<Group>{
+      {"model", {"backend", "labels", "task"}, {"file", "sha256"}},
+      {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}},
+      {"output", {"min-score", "sure-score"}, {"decoder", "nms"}},
+      {"parts", {"align", "context", "object-size"}, {}}};
+  return *groups;
+}
+
+bool holds(const std::vector<std::string_view>& list, std::string_view value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+/** Typed access to the keys of one file; each error names the file and the key. */
+class Reader {
+ public:
+  Reader(const std::string& text, std::string path)
+      : path_(std::move(path)), file_(g_key_file_new()) {
+    GError* error = nullptr;
+    if (!g_key_file_load_from_data(file_.get(), text.data(), text.size(), G_KEY_FILE_NONE,
+                                   &error)) {
+      const std::string why = error->message;
+      g_error_free(error);
+      throw Error(path_, why);
+    }
+  }
+
+  void checkKeys() const {
+    const Strings groups(g_key_file_get_groups(file_.get(), nullptr));
+    for (char** group = groups.get(); *group; ++group) {
+      const auto known = std::find_if(knownGroups().begin(), knownGroups().end(),
+                                      [group](const Group& g) { return !strcmp(g.name, *group); });
+      if (known == knownGroups().end()) throw Error(path_ + ": [" + *group + "]", "unknown group");
+      const Strings keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
+      for (char** key = keys.get(); *key; ++key)
+        if (!holds(known->keys, *key) && !holds(known->networkKeys, *key))
+          fail(*group, *key, "unknown key");
+    }
+  }
+
+  void refuseNetworkKeys(const std::string& backend) const {
+    for (const Group& group : knownGroups())
+      for (const std::string_view key : group.networkKeys)
+        if (has(group.name, key.data()))
+          fail(group.name, key.data(), "has no meaning for backend " + backend);
+  }
+
+  [[noreturn]] void fail(const char* group, const char* key, const std::string& why) const {
+    throw Error(path_ + ": [" + group + "] " + key, why);
+  }
+
+  bool has(const char* group, const char* key) const {
+    return g_key_file_has_key(file_.get(), group, key, nullptr);
+  }
+
+  std::string text(const char* group, const char* key) const {
+    const Text value(g_key_file_get_string(file_.get(), group, key, nullptr));
+    if (!value || !*value) fail(group, key, has(group, key) ? "is empty" : "is missing");
+    return g_strstrip(value.get());
+  }
+
+  std::vector<std::string> list(const char* group, const char* key) const {
+    const Strings values(g_key_file_get_string_list(file_.get(), group, key, nullptr, nullptr));
+    std::vector<std::string> list;
+    if (values)
+      for (char** value = values.get(); *value; ++value) list.emplace_back(g_strstrip(*value));
+    if (list.empty() || std::find(list.begin(), list.end(), "") != list.end())
+      fail(group, key, has(group, key) ? "is empty" : "is missing");
+    return list;
+  }
+
+  template <typename T>
+  void read(const char* group, const char* key, T& value) const {
+    if (has(group, key)) value = number<T>(group, key, text(group, key));
+  }
+
+  void read(const char* group, const char* key, Size& value) const {
+    if (!has(group, key)) return;
+    const std::vector<std::string> parts = list(group, key);
+    if (parts.size() != 2) fail(group, key, "is no WIDTH;HEIGHT");
+    value = {number<int>(group, key, parts[0]), number<int>(group, key, parts[1])};
+    if (value.empty()) fail(group, key, "is no possible size");
+  }
+
+  void read(const char* group, const char* key, std::array<double, 3>& value) const {
+    if (!has(group, key)) return;
+    const std::vector<std::string> parts = list(group, key);
+    if (parts.size() != value.size()) fail(group, key, "is no list of three numbers");
+    for (std::size_t i = 0; i < value.size(); ++i) value[i] = number<double>(group, key, parts[i]);
+  }
+
+  template <typename Enum>
+  Enum choice(const char* group, const char* key,
+              std::initializer_list<std::pair<const char*, Enum>> choices) const {
+    const std::string value = text(group, key);
+    std::string names;
+    for (const auto& [name, choice] : choices) {
+      if (value == name) return choice;
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    fail(group, key, "'" + value + "' is none of: " + names);
+  }
+
+ private:
+  template <typename T>
+  T number(const char* group, const char* key, const std::string& text) const {
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size())
+      fail(group, key, "'" + text + "' is no possible number");
+    if constexpr (std::is_floating_point_v<T>)
+      if (!std::isfinite(value)) fail(group, key, "'" + text + "' is no possible number");
+    return value;
+  }
+
+  std::string path_;
+  KeyFilePtr file_;
+};
+
+/** Full name of a file that a `.model` file at `modelPath` names; `subject` is for the error. */
+std::string findBeside(const std::string& modelPath, const std::string& file,
+                       const std::string& subject) {
+  std::vector<std::string> folders;
+  if (!modelPath.empty()) folders.push_back(fs::path(modelPath).parent_path());
+  for (std::string& folder : dataFolders(kModelFiles)) folders.push_back(std::move(folder));
+  std::string looked;
+  for (const std::string& folder : folders) {
+    std::error_code ignored;
+    const fs::path candidate = fs::path(folder) / file;
+    if (fs::is_regular_file(candidate, ignored)) return candidate;
+    looked += (looked.empty() ? "" : ":") + (folder.empty() ? "." : folder);
+  }
+  throw Error(subject, "'" + file + "' is in none of " + looked);
+}
+
+std::string readAll(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (!in) throw Error(path, "cannot be read");
+  return text;
+}
+
+bool isLabelFile(const std::string& name) {
+  return name.ends_with(".names") || name.ends_with(".txt");
+}
+
+std::vector<std::string> readLabels(const Reader& reader, const std::string& path) {
+  if (!reader.has("model", "labels")) return {};
+  std::vector<std::string> labels = reader.list("model", "labels");
+  if (labels.size() != 1 || !isLabelFile(labels[0])) return labels;
+  const std::string file = findBeside(path, labels[0], path + ": [model] labels");
+  labels.clear();
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    while (!line.empty() && g_ascii_isspace(line.back())) line.pop_back();
+    if (!g_utf8_validate(line.data(), static_cast<gssize>(line.size()), nullptr))
+      throw Error(file, "is no UTF-8 text");
+    labels.push_back(line);
+  }
+  while (!labels.empty() && labels.back().empty()) labels.pop_back();
+  if (labels.empty()) throw Error(file, "holds no label");
+  return labels;
+}
+
+/** The group of a key that ModelRules holds. */
+const char* groupOf(std::string_view key) {
+  for (const Group& group : knownGroups())
+    if (holds(group.keys, key)) return group.name;
+  return "";
+}
+
+void checkSum(const std::string& path, const std::string& expected) {
+  std::ifstream in(path, std::ios::binary);
+  GChecksum* checksum = g_checksum_new(G_CHECKSUM_SHA256);
+  std::vector<char> block(1 << 16);
+  while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0)
+    g_checksum_update(checksum, reinterpret_cast<const guchar*>(block.data()), in.gcount());
+  const std::string is = g_checksum_get_string(checksum);
+  g_checksum_free(checksum);
+  if (in.bad()) throw Error(path, "cannot be read");
+  if (is != expected) throw Error(path, "has sha256 " + is + ", not " + expected);
+}
+
+bool isSha256(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+ModelFile parseModelFile(const std::string& text, const std::string& name,
+                         const std::string& path) {
+  const Reader reader(text, path);
+  reader.checkKeys();
+  ModelFile model;
+  model.name = name;
+  model.path = path;
+  model.backend = reader.choice<ModelBackend>(
+      "model", "backend", {{"hog", ModelBackend::Hog}, {"opencv-dnn", ModelBackend::OpencvDnn}});
+  if (reader.has("model", "task")) reader.choice<bool>("model", "task", {{"detection", true}});
+
+  ModelRules& rules = model.rules;
+  rules.labels = readLabels(reader, path);
+  if (reader.has("input", "size") && reader.has("input", "multiple-of"))
+    reader.fail("input", "multiple-of", "stands beside size");
+  reader.read("input", "size", rules.fixedSize);
+  reader.read("input", "multiple-of", rules.multipleOf);
+  reader.read("input", "min-size", rules.minSize);
+  reader.read("input", "max-size", rules.maxSize);
+  reader.read("output", "min-score", rules.minScore);
+  reader.read("output", "sure-score", rules.sureScore);
+  reader.read("parts", "align", rules.align);
+  reader.read("parts", "context", rules.context);
+  reader.read("parts", "object-size", rules.objectSize);
+  if (const std::string_view key = badKey(rules); !key.empty())
+    reader.fail(groupOf(key), key.data(), "is out of bounds");
+
+  if (model.backend == ModelBackend::Hog) {
+    reader.refuseNetworkKeys("hog");
+    return model;
+  }
+  model.files = reader.list("model", "file");
+  if (reader.has("model", "sha256")) {
+    model.sha256 = reader.list("model", "sha256");
+    if (model.sha256.size() != model.files.size() ||
+        !std::all_of(model.sha256.begin(), model.sha256.end(), isSha256))
+      reader.fail("model", "sha256", "is no checksum for each file");
+  }
+  reader.read("input", "scale", model.scale);
+  reader.read("input", "mean", model.mean);
+  if (reader.has("input", "colour"))
+    model.colour = reader.choice<ChannelOrder>(
+        "input", "colour", {{"bgr", ChannelOrder::Bgr}, {"rgb", ChannelOrder::Rgb}});
+  model.decoder = reader.choice<OutputDecoder>(
+      "output", "decoder",
+      {{"yolox", OutputDecoder::Yolox}, {"darknet-region", OutputDecoder::DarknetRegion}});
+  reader.read("output", "nms", model.nms);
+  if (model.nms < 0 || model.nms > 1) reader.fail("output", "nms", "is not between 0 and 1");
+  return model;
+}
+
+ModelFile loadModelFile(const std::string& nameOrPath) {
+  std::string path;
+  try {
+    path = findDataFile(kModelFiles, nameOrPath);
+  } catch (const Error&) {
+    if (nameOrPath != kEmbeddedHogName) throw;
+    return parseModelFile(kEmbeddedHogModel, kEmbeddedHogName, "");
+  }
+  return parseModelFile(readAll(path), fs::path(path).stem(), path);
+}
+
+std::vector<std::string> weightFiles(const ModelFile& model) {
+  std::vector<std::string> paths;
+  for (std::size_t i = 0; i < model.files.size(); ++i) {
+    paths.push_back(findBeside(model.path, model.files[i], model.path + ": [model] file"));
+    if (!model.sha256.empty()) checkSum(paths.back(), model.sha256[i]);
+  }
+  return paths;
+}
+
+std::vector<std::string> listModels() {
+  std::vector<std::string> names = listDataFiles(kModelFiles);
+  const auto place = std::lower_bound(names.begin(), names.end(), kEmbeddedHogName);
+  if (place == names.end() || *place != kEmbeddedHogName) names.insert(place, kEmbeddedHogName);
+  return names;
+}
+
+}  // namespace elf

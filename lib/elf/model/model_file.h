@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// `.model` files: what a model is, how it is run, how parts are cut for it (docs/model-files.md).
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "elf/model/model_rules.h"
+
+namespace elf {
+
+/** What runs a model. */
+enum class ModelBackend {
+  Hog,       ///< `hog`: OpenCV's pedestrian detector, needs no file
+  OpencvDnn  ///< `opencv-dnn`: a network file, run by OpenCV
+};
+
+/** How a network's output tensors are read. */
+enum class OutputDecoder {
+  Yolox,         ///< `yolox`: one tensor of rows, over strides 8, 16 and 32
+  DarknetRegion  ///< `darknet-region`: one tensor of rows for each Region layer
+};
+
+enum class ChannelOrder { Bgr, Rgb };
+
+/** A checked `.model` file. Keys that the backend has no use for are refused, not ignored. */
+struct ModelFile {
+  /** The file's name without folder and ending: what clients call the model. */
+  std::string name;
+  /** Where it was read from; empty for the one that is built in. */
+  std::string path;
+
+  // [model]
+  ModelBackend backend = ModelBackend::Hog;
+  /** As the file names them; see weightFiles(). */
+  std::vector<std::string> files;
+  /** Checksums in lower-case hexadecimal, one for each of `files`; or empty: not checked. */
+  std::vector<std::string> sha256;
+
+  // [input], beyond what `rules` holds. A network sees (value - mean) * scale for each channel.
+  double scale = 1;
+  /** In the order of `colour`. */
+  std::array<double, 3> mean{};
+  ChannelOrder colour = ChannelOrder::Bgr;
+
+  // [output], beyond what `rules` holds
+  OutputDecoder decoder = OutputDecoder::Yolox;
+  /** Of two boxes of one class with more intersection over union, the weaker one goes. */
+  double nms = 0.45;
+
+  /** What clients are told. */
+  ModelRules rules;
+};
+
+/**
+ * Reads the file that `nameOrPath` names (findDataFile()), and its label file. `hog` is built in
+ * and found also where there is no file of that name. Weight files need not exist. Throws
+ * elf::Error naming file and key.
+ */
+ModelFile loadModelFile(const std::string& nameOrPath);
+
+/** The same for a text in memory; `path` is what errors name and where labels are looked for. */
+ModelFile parseModelFile(const std::string& text, const std::string& name, const std::string& path);
+
+/**
+ * Full names of `model.files`, each looked for beside the `.model` file and then in the folders of
+ * models (elf/base/data_files.h), and its checksum compared. Throws elf::Error naming the file.
+ */
+std::vector<std::string> weightFiles(const ModelFile& model);
+
+/** Names of all models that loadModelFile() finds, the built-in one too; sorted. */
+std::vector<std::string> listModels();
+
+}  // namespace elf

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/model/model_rules.h"
+
+#include <cmath>
+
+namespace elf {
+
+namespace {
+
+bool possible(Size size) {
+  const bool unset = size == Size{};
+  return unset || (!size.empty() && size.width <= kMaxPixels && size.height <= kMaxPixels);
+}
+
+bool exceeds(Size a, Size b) {
+  return a.width > b.width || a.height > b.height;
+}
+
+}  // namespace
+
+std::string_view badKey(const ModelRules& rules) {
+  constexpr int kMaxGrid = 4096;
+  if (!possible(rules.fixedSize)) return "size";
+  if (rules.multipleOf < 1 || rules.multipleOf > kMaxGrid) return "multiple-of";
+  if (!possible(rules.minSize)) return "min-size";
+  if (!possible(rules.maxSize) || (!rules.maxSize.empty() && exceeds(rules.minSize, rules.maxSize)))
+    return "max-size";
+  if (rules.align < 1 || rules.align > kMaxGrid) return "align";
+  if (rules.context < 0 || rules.context > kMaxGrid) return "context";
+  if (rules.objectSize < 0 || rules.objectSize > kMaxPixels) return "object-size";
+  if (!std::isfinite(rules.minScore)) return "min-score";
+  if (!std::isfinite(rules.sureScore)) return "sure-score";
+  return {};
+}
+
+}  // namespace elf

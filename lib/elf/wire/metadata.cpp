@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/wire/metadata.h"
+
+#include <nlohmann/json.hpp>
+
+namespace elf::wire {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxLabels = 100000;
+
+/** Thrown and caught inside this file only. */
+struct Malformed {
+  std::string why;
+};
+
+[[noreturn]] void fail(const std::string& field, const std::string& why) {
+  throw Malformed{field + ": " + why};
+}
+
+std::string stringOf(const Json& value, const std::string& field) {
+  if (!value.is_string()) fail(field, "is no string");
+  return value.get<std::string>();
+}
+
+std::string optionalString(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() ? std::string() : stringOf(*found, key);
+}
+
+std::vector<std::string> stringsOf(const Json& list, const std::string& field) {
+  if (!list.is_array() || list.size() > kMaxLabels) fail(field, "is no list of names");
+  std::vector<std::string> strings;
+  for (const Json& value : list) strings.push_back(stringOf(value, field));
+  return strings;
+}
+
+std::vector<TensorSpec> tensorsOf(const Json& metadata, const char* key) {
+  std::vector<TensorSpec> tensors;
+  const auto list = metadata.find(key);
+  if (list == metadata.end()) return tensors;
+  if (!list->is_array()) fail(key, "is no array");
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const Json& json = (*list)[i];
+    const std::string field = std::string(key) + "[" + std::to_string(i) + "]";
+    if (!json.is_object()) fail(field, "is no object");
+    const auto name = json.find("name");
+    const auto type = json.find("datatype");
+    const auto shape = json.find("shape");
+    if (name == json.end() || type == json.end() || shape == json.end())
+      fail(field, "lacks name, datatype or shape");
+    TensorSpec tensor{.name = stringOf(*name, field + ".name")};
+    const std::string typeName = stringOf(*type, field + ".datatype");
+    const std::optional<DataType> known = dataTypeFromString(typeName);
+    if (!known) fail(field + ".datatype", "'" + typeName + "' is unknown");
+    tensor.type = *known;
+    if (!shape->is_array()) fail(field + ".shape", "is no array");
+    for (const Json& extent : *shape) {
+      if (!extent.is_number_integer() || extent.get<std::int64_t>() < -1)
+        fail(field + ".shape", "is no possible shape");
+      tensor.shape.push_back(extent.get<std::int64_t>());
+    }
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+int intOf(const Json& value, const std::string& field) {
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 0 ||
+      value.get<std::int64_t>() > kMaxPixels)
+    fail(field, "is no possible number of pixels");
+  return static_cast<int>(value.get<std::int64_t>());
+}
+
+/** Reads the keys of a `parameters` object into `ModelRules`, and counts those that it knows. */
+class RulesReader {
+ public:
+  explicit RulesReader(const Json& parameters) : parameters_(parameters) {}
+
+  void read(const char* key, int& value) {
+    if (const Json* json = find(key)) value = intOf(*json, field(key));
+  }
+  void read(const char* key, Size& value) {
+    const Json* json = find(key);
+    if (!json) return;
+    if (!json->is_array() || json->size() != 2) fail(field(key), "is no [width, height]");
+    value = {intOf((*json)[0], field(key)), intOf((*json)[1], field(key))};
+  }
+  void read(const char* key, float& value) {
+    const Json* json = find(key);
+    if (!json) return;
+    if (!json->is_number()) fail(field(key), "is no number");
+    value = json->get<float>();
+  }
+  void read(const char* key, std::vector<std::string>& value) {
+    if (const Json* json = find(key)) value = stringsOf(*json, field(key));
+  }
+  int known() const { return known_; }
+
+ private:
+  static std::string field(const char* key) { return std::string("parameters.") + key; }
+  const Json* find(const char* key) {
+    const auto found = parameters_.find(key);
+    if (found == parameters_.end()) return nullptr;
+    ++known_;
+    return &*found;
+  }
+
+  const Json& parameters_;
+  int known_ = 0;
+};
+
+std::optional<ModelRules> rulesOf(const Json& metadata) {
+  const auto parameters = metadata.find("parameters");
+  if (parameters == metadata.end() || !parameters->is_object()) return std::nullopt;
+  ModelRules rules;
+  RulesReader reader(*parameters);
+  reader.read("labels", rules.labels);
+  reader.read("size", rules.fixedSize);
+  reader.read("multiple-of", rules.multipleOf);
+  reader.read("min-size", rules.minSize);
+  reader.read("max-size", rules.maxSize);
+  reader.read("align", rules.align);
+  reader.read("context", rules.context);
+  reader.read("object-size", rules.objectSize);
+  reader.read("min-score", rules.minScore);
+  reader.read("sure-score", rules.sureScore);
+  // Other servers use this object for matters of their own.
+  if (reader.known() == 0) return std::nullopt;
+  if (const std::string_view key = badKey(rules); !key.empty())
+    fail("parameters." + std::string(key), "is out of bounds");
+  return rules;
+}
+
+Json toJson(const std::vector<TensorSpec>& tensors) {
+  Json list = Json::array();
+  for (const TensorSpec& tensor : tensors)
+    list.push_back(
+        {{"name", tensor.name}, {"datatype", toString(tensor.type)}, {"shape", tensor.shape}});
+  return list;
+}
+
+Json toJson(const ModelRules& rules) {
+  Json json = {{"labels", rules.labels},
+               {"multiple-of", rules.multipleOf},
+               {"align", rules.align},
+               {"context", rules.context},
+               {"object-size", rules.objectSize},
+               {"min-score", rules.minScore},
+               {"sure-score", rules.sureScore}};
+  const auto add = [&json](const char* key, Size size) {
+    if (!size.empty()) json[key] = {size.width, size.height};
+  };
+  add("size", rules.fixedSize);
+  add("min-size", rules.minSize);
+  add("max-size", rules.maxSize);
+  return json;
+}
+
+}  // namespace
+
+std::string encodeMetadata(const ModelMetadata& metadata) {
+  Json json = {{"name", metadata.name},
+               {"platform", metadata.platform},
+               {"inputs", toJson(metadata.inputs)},
+               {"outputs", toJson(metadata.outputs)}};
+  if (!metadata.versions.empty()) json["versions"] = metadata.versions;
+  if (metadata.rules) json["parameters"] = toJson(*metadata.rules);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body) try {
+  const Json json = Json::parse(body.begin(), body.end(), nullptr, false);
+  if (!json.is_object()) fail("metadata", "is no JSON object");
+  ModelMetadata metadata;
+  metadata.name = optionalString(json, "name");
+  metadata.platform = optionalString(json, "platform");
+  if (const auto versions = json.find("versions"); versions != json.end() && !versions->is_null())
+    metadata.versions = stringsOf(*versions, "versions");
+  metadata.inputs = tensorsOf(json, "inputs");
+  metadata.outputs = tensorsOf(json, "outputs");
+  metadata.rules = rulesOf(json);
+  return metadata;
+} catch (const Malformed& malformed) {
+  return Result<ModelMetadata>::failure(malformed.why);
+}
+
+}  // namespace elf::wire

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What `GET /v2/models/NAME` answers: a model's tensors, and how Elf is to cut parts for it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "elf/base/error.h"
+#include "elf/model/model_rules.h"
+#include "elf/wire/infer.h"
+
+namespace elf::wire {
+
+/** A tensor as the metadata names it; -1 in a shape stands for any extent. */
+struct TensorSpec {
+  std::string name;
+  DataType type = DataType::Fp32;
+  std::vector<std::int64_t> shape;
+
+  bool operator==(const TensorSpec&) const = default;
+};
+
+struct ModelMetadata {
+  std::string name;
+  std::vector<std::string> versions;
+  std::string platform;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  /** Unset where the server says nothing about them: then a local .model file has to. */
+  std::optional<ModelRules> rules;
+
+  bool operator==(const ModelMetadata&) const = default;
+};
+
+/** One JSON object. */
+std::string encodeMetadata(const ModelMetadata& metadata);
+
+/** Fails, naming the field, on anything that is no metadata; trusts nothing. */
+Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body);
+
+}  // namespace elf::wire
