@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The backends that InferenceModel::create() chooses from. Not installed.
+#pragma once
+
+#include <memory>
+#include <opencv2/core.hpp>
+
+#include "elf/server/inference_model.h"
+
+namespace elf {
+
+/** OpenCV's pedestrian detector. */
+std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
+/** A network file that OpenCV's DNN module reads. */
+std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);
+
+/** The same pixels as OpenCV sees them; OpenCV has no read-only Mat, so take care. */
+inline cv::Mat matOf(const ImageView& bgr) {
+  return cv::Mat(bgr.size.height, bgr.size.width, CV_8UC3, const_cast<std::uint8_t*>(bgr.planes[0]),
+                 static_cast<std::size_t>(bgr.strides[0]));
+}
+
+}  // namespace elf
