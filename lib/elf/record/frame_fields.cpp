@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/record/frame_fields.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace elf {
+
+namespace {
+
+// The double whose shortest decimal form is that of the float: 0.87, not 0.870000005.
+double shortest(float number) {
+  if (!std::isfinite(number)) return number;
+  std::array<char, 32> text;
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
+  double same = number;
+  std::from_chars(text.data(), end, same);
+  return same;
+}
+
+FieldValue integer(std::int64_t number) {
+  return {number};
+}
+
+FieldValue serverUrl(const FrameRecord& record, int server) {
+  if (!record.capacity || server < 0 ||
+      static_cast<std::size_t>(server) >= record.capacity->servers.size())
+    return {};
+  return {record.capacity->servers[static_cast<std::size_t>(server)].url};
+}
+
+FieldValue box(const Box& b) {
+  return {std::vector<FieldValue>{
+      {shortest(b.x0)}, {shortest(b.y0)}, {shortest(b.x1)}, {shortest(b.y1)}}};
+}
+
+FieldValue detections(const FrameRecord& record) {
+  std::vector<FieldValue> list;
+  list.reserve(record.detections.size());
+  for (const Detection& d : record.detections) {
+    list.push_back({std::vector<Field>{{"id", integer(d.id)},
+                                       {"label", {d.label}},
+                                       {"label_id", integer(d.labelId)},
+                                       {"score", {shortest(d.score)}},
+                                       {"box", box(d.box)},
+                                       {"coasted", {d.coasted}},
+                                       {"server", serverUrl(record, d.server)}}});
+  }
+  return {std::move(list)};
+}
+
+FieldValue timings(const Timings& t) {
+  return {std::vector<Field>{{"predict", integer(t.predict.count())},
+                             {"partition", integer(t.partition.count())},
+                             {"encode", integer(t.encode.count())},
+                             {"offload", integer(t.offload.count())},
+                             {"merge", integer(t.merge.count())},
+                             {"total", integer(t.total.count())}}};
+}
+
+}  // namespace
+
+std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
+  std::vector<Field> bytes{{"sent", integer(static_cast<std::int64_t>(record.bytesSent()))}};
+  return {{"frame", integer(static_cast<std::int64_t>(record.id))},
+          {"generation", integer(record.generation)},
+          {"pts_ns", ptsNs ? integer(*ptsNs) : FieldValue{}},
+          {"width", integer(record.size.width)},
+          {"height", integer(record.size.height)},
+          {"horizon", integer(record.horizon)},
+          {"detections", detections(record)},
+          {"timings_us", timings(record.timings)},
+          {"bytes", {std::move(bytes)}}};
+}
+
+}  // namespace elf

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The result of a frame as named fields: the one list of names that the JSON lines and the bus
+// message `elf-result` share (docs/elfmerge.md).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "elf/record/frame_record.h"
+
+namespace elf {
+
+struct Field;
+
+/** A value as JSON knows them; std::monostate is null. */
+struct FieldValue {
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<FieldValue>,
+               std::vector<Field>>
+      content;
+};
+
+struct Field {
+  std::string name;
+  FieldValue value;
+};
+
+/**
+ * What `record` says of its frame. `ptsNs` is the buffer's timestamp in nanoseconds. A detection's
+ * server is its URL, null where nobody found it; a number that was not measured is not there.
+ */
+std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
+
+}  // namespace elf

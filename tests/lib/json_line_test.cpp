@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/record/json_line.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace elf {
+namespace {
+
+FrameRecord oneDetection() {
+  FrameRecord record;
+  record.id = 7;
+  record.generation = 2;
+  record.size = {640, 480};
+  record.horizon = 3;
+  Capacity capacity;
+  capacity.servers.push_back({"http://a:1", true, {}});
+  record.capacity = std::make_shared<const Capacity>(capacity);
+  Detection d;
+  d.box = {1.5F, 2, 30.1F, 40};
+  d.score = 0.87F;
+  d.labelId = 0;
+  d.label = "person";
+  d.id = 5;
+  d.server = 0;
+  record.detections.push_back(d);
+  record.timings.total = Microseconds(1234);
+  return record;
+}
+
+TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
+  EXPECT_EQ(toJsonLine(oneDetection(), 40000000),
+            R"({"frame":7,"generation":2,"pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
+            R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
+            R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1"}],)"
+            R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"
+            R"("total":1234},"bytes":{"sent":0}})");
+}
+
+TEST(JsonLine, IsNullWhereThereIsNoTimestampAndNoServer) {
+  FrameRecord record = oneDetection();
+  record.detections[0].server = -1;
+  const std::string line = toJsonLine(record, std::nullopt);
+  EXPECT_NE(line.find(R"("pts_ns":null)"), std::string::npos);
+  EXPECT_NE(line.find(R"("server":null)"), std::string::npos);
+}
+
+TEST(JsonLine, ReplacesBytesThatAreNoText) {
+  FrameRecord record = oneDetection();
+  record.detections[0].label = "a\xff\nb";
+  EXPECT_NE(toJsonLine(record, 0).find("\"a\xef\xbf\xbd\\nb\""), std::string::npos);
+}
+
+TEST(JsonLine, IsStillJsonForANumberThatIsNone) {
+  FrameRecord record = oneDetection();
+  record.detections[0].score = std::nanf("");
+  EXPECT_NE(toJsonLine(record, 0).find(R"("score":null)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace elf
