@@ -5,18 +5,21 @@
 
 namespace elf::gst {
 
-FrameRecordPtr FrameRecords::of(GstBuffer* buffer, Size size) {
-  if (FrameRecordPtr record = getRecord(buffer)) {
-    if (record->size == size) return record;
-    if (!warned_) {
-      warned_ = true;
-      GST_ELEMENT_WARNING(
-          element_, STREAM, FORMAT,
-          ("The Elf record of a frame is for %dx%d pixels, but the frame has %dx%d.",
-           record->size.width, record->size.height, size.width, size.height),
-          ("an element between the Elf elements changes the size of the video"));
-    }
+FrameRecordPtr FrameRecords::carriedBy(GstBuffer* buffer, Size size) {
+  FrameRecordPtr record = getRecord(buffer);
+  if (!record || record->size == size) return record;
+  if (!warned_) {
+    warned_ = true;
+    GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                        ("The Elf record of a frame is for %dx%d pixels, but the frame has %dx%d.",
+                         record->size.width, record->size.height, size.width, size.height),
+                        ("an element between the Elf elements changes the size of the video"));
   }
+  return nullptr;
+}
+
+FrameRecordPtr FrameRecords::of(GstBuffer* buffer, Size size) {
+  if (FrameRecordPtr record = carriedBy(buffer, size)) return record;
   FrameRecord fresh;
   fresh.id = nextId_++;
   fresh.generation = generation_;

@@ -20,9 +20,11 @@ class FrameRecords {
   explicit FrameRecords(GstElement* element) : element_(element) {}
 
   /**
-   * Never null. A record whose size is not `size` belongs to other pixels: it is ignored, with one
-   * element warning until the next newGeneration().
+   * The record that the buffer carries, or null. A record whose size is not `size` belongs to other
+   * pixels: it is ignored, with one element warning until the next newGeneration().
    */
+  FrameRecordPtr carriedBy(GstBuffer* buffer, Size size);
+  /** The record that the buffer carries, else a new one; never null. */
   FrameRecordPtr of(GstBuffer* buffer, Size size);
 
   /** After a flush, a change of size or a restart: what was in flight has nothing to say any more.
