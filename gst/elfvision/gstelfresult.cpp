@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/elfvision/gstelfresult.h"
+
+#include <gst/video/gstvideometa.h>
+
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "elf/record/frame_fields.h"
+
+namespace elf::gst {
+
+namespace {
+
+constexpr const char* kParameters = "detection";
+constexpr const char* kCoasted = "coasted";
+
+GstStructure* newStructure(const char* name, const std::vector<Field>& fields);
+
+// False for null, which a GstStructure can't hold.
+bool initValue(GValue* value, const char* name, const FieldValue& from) {
+  return std::visit(
+      [&](const auto& content) {
+        using Content = std::decay_t<decltype(content)>;
+        if constexpr (std::is_same_v<Content, std::monostate>) {
+          return false;
+        } else if constexpr (std::is_same_v<Content, bool>) {
+          g_value_init(value, G_TYPE_BOOLEAN);
+          g_value_set_boolean(value, content);
+        } else if constexpr (std::is_same_v<Content, std::int64_t>) {
+          g_value_init(value, G_TYPE_INT64);
+          g_value_set_int64(value, content);
+        } else if constexpr (std::is_same_v<Content, double>) {
+          g_value_init(value, G_TYPE_DOUBLE);
+          g_value_set_double(value, content);
+        } else if constexpr (std::is_same_v<Content, std::string>) {
+          g_value_init(value, G_TYPE_STRING);
+          g_value_take_string(
+              value, g_utf8_make_valid(content.data(), static_cast<gssize>(content.size())));
+        } else if constexpr (std::is_same_v<Content, std::vector<FieldValue>>) {
+          g_value_init(value, GST_TYPE_ARRAY);
+          for (const FieldValue& item : content) {
+            GValue element = G_VALUE_INIT;
+            if (initValue(&element, name, item))
+              gst_value_array_append_and_take_value(value, &element);
+          }
+        } else {
+          g_value_init(value, GST_TYPE_STRUCTURE);
+          g_value_take_boxed(value, newStructure(name, content));
+        }
+        return true;
+      },
+      from.content);
+}
+
+GstStructure* newStructure(const char* name, const std::vector<Field>& fields) {
+  GstStructure* structure = gst_structure_new_empty(name);
+  for (const Field& field : fields) {
+    GValue value = G_VALUE_INIT;
+    if (initValue(&value, field.name.c_str(), field.value))
+      gst_structure_take_value(structure, field.name.c_str(), &value);
+  }
+  return structure;
+}
+
+// Other elements name their parameters `detection` too, but only ours say what is coasted.
+gboolean removeOurs(GstBuffer*, GstMeta** meta, gpointer) {
+  if ((*meta)->info->api != GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE) return TRUE;
+  const GstStructure* parameters = gst_video_region_of_interest_meta_get_param(
+      reinterpret_cast<GstVideoRegionOfInterestMeta*>(*meta), kParameters);
+  if (parameters && gst_structure_has_field(parameters, kCoasted)) *meta = nullptr;
+  return TRUE;
+}
+
+}  // namespace
+
+GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
+  return newStructure("elf-result", frameFields(record, ptsNs));
+}
+
+void replaceRegions(GstBuffer* buffer, const FrameRecord& record) {
+  gst_buffer_foreach_meta(buffer, removeOurs, nullptr);
+  for (const Detection& d : record.detections) {
+    const Rect r = roundOutwards(d.box, record.size);
+    const std::string label = d.label.empty() ? std::to_string(d.labelId) : d.label;
+    GstVideoRegionOfInterestMeta* roi = gst_buffer_add_video_region_of_interest_meta(
+        buffer, label.c_str(), static_cast<guint>(r.x), static_cast<guint>(r.y),
+        static_cast<guint>(r.width), static_cast<guint>(r.height));
+    roi->id = static_cast<gint>(d.id);
+    gst_video_region_of_interest_meta_add_param(
+        roi,
+        gst_structure_new(kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score),
+                          "label_id", G_TYPE_INT, static_cast<gint>(d.labelId), kCoasted,
+                          G_TYPE_BOOLEAN, static_cast<gboolean>(d.coasted), nullptr));
+  }
+}
+
+}  // namespace elf::gst

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The result of a frame as GStreamer knows it: the structure of `elf-result` and the ROI metas.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "elf/record/frame_record.h"
+
+namespace elf::gst {
+
+/**
+ * A structure `elf-result` with the fields of frameFields(): objects are nested structures, lists
+ * are arrays, and what is null is left out. The caller owns it.
+ */
+GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
+
+/**
+ * Gives a writable buffer one GstVideoRegionOfInterestMeta for each detection of `record`, in the
+ * place of those that an elfmerge gave it before. Other elements' metas stay.
+ */
+void replaceRegions(GstBuffer* buffer, const FrameRecord& record);
+
+}  // namespace elf::gst
