@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// elf-launch: runs a `.pipeline` file until it ends (docs/elf-launch.md).
+
+#include <glib-unix.h>
+#include <gst/gst.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "elf/base/data_files.h"
+#include "elf/base/error.h"
+#include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfpipeline.h"
+#include "gst/elfvision/gstelfpipelinefile.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kFailed = 1;
+constexpr int kWrongUse = 2;
+constexpr guint kProgressMs = 250;
+
+struct Options {
+  bool list = false;
+  bool quiet = false;
+  /** "-" is standard output; empty: no summary. */
+  std::string json;
+  std::string name;
+  std::vector<const char*> assignments;
+};
+
+/** What the frames told, written by streaming threads and read by the main one. */
+class FrameStatistics {
+ public:
+  void add(std::optional<double> latencyMs) {
+    const std::lock_guard lock(mutex_);
+    ++frames_;
+    if (latencyMs) {
+      ++measured_;
+      sumMs_ += *latencyMs;
+      maxMs_ = std::max(maxMs_, *latencyMs);
+      lastMs_ = latencyMs;
+    }
+  }
+
+  struct Snapshot {
+    std::uint64_t frames = 0;
+    /** Milliseconds; unset where no frame carried a record. */
+    std::optional<double> last, mean, max;
+  };
+
+  Snapshot snapshot() const {
+    const std::lock_guard lock(mutex_);
+    if (measured_ == 0) return {frames_, {}, {}, {}};
+    return {frames_, lastMs_, sumMs_ / static_cast<double>(measured_), maxMs_};
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::uint64_t frames_ = 0;
+  std::uint64_t measured_ = 0;
+  double sumMs_ = 0;
+  double maxMs_ = 0;
+  std::optional<double> lastMs_;
+};
+
+GstPadProbeReturn countFrame(GstPad*, GstPadProbeInfo* info, gpointer data) {
+  const elf::FrameRecordPtr record = elf::gst::getRecord(GST_PAD_PROBE_INFO_BUFFER(info));
+  std::optional<double> latency;
+  if (record) latency = static_cast<double>(record->timings.total.count()) / 1000;
+  static_cast<FrameStatistics*>(data)->add(latency);
+  return GST_PAD_PROBE_OK;
+}
+
+void countOnPads(GstIterator* elements, const char* pad, FrameStatistics& statistics, bool& any) {
+  struct Use {
+    const char* pad;
+    FrameStatistics* statistics;
+    bool* any;
+  } use{pad, &statistics, &any};
+  gst_iterator_foreach(
+      elements,
+      [](const GValue* value, gpointer data) {
+        auto* u = static_cast<Use*>(data);
+        GstPad* found = gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(value)), u->pad);
+        if (!found) return;
+        gst_pad_add_probe(found, GST_PAD_PROBE_TYPE_BUFFER, countFrame, u->statistics, nullptr);
+        gst_object_unref(found);
+        *u->any = true;
+      },
+      &use);
+  gst_iterator_free(elements);
+}
+
+// Behind elfmerge a record is complete, and encoders have not yet dropped it. A pipeline without
+// one counts what reaches its sinks.
+void countFrames(GstBin* pipeline, FrameStatistics& statistics) {
+  bool any = false;
+  countOnPads(gst_bin_iterate_all_by_element_factory_name(pipeline, "elfmerge"), "src", statistics,
+              any);
+  if (!any) countOnPads(gst_bin_iterate_sinks(pipeline), "sink", statistics, any);
+}
+
+// Elements say the cause behind the place in the source, on lines of its own.
+std::string remark(const gchar* debug) {
+  const std::string text = debug ? debug : "";
+  const std::size_t place = text.find('\n');
+  if (place == std::string::npos || place + 1 == text.size()) return "";
+  std::string cause = text.substr(place + 1);
+  std::replace(cause.begin(), cause.end(), '\n', ' ');
+  return " (" + cause + ")";
+}
+
+/** One run of one pipeline, from set-up to its end. */
+class Run {
+ public:
+  /** Owns `pipeline`. */
+  Run(GstElement* pipeline, const Options& options)
+      : options_(options),
+        pipeline_(GST_ELEMENT(gst_object_ref_sink(pipeline))),
+        loop_(g_main_loop_new(nullptr, FALSE)),
+        showsProgress_(!options.quiet && isatty(STDERR_FILENO)) {
+    countFrames(GST_BIN(pipeline_), statistics_);
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  ~Run() {
+    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    gst_object_unref(pipeline_);
+    g_main_loop_unref(loop_);
+  }
+
+  /** Until the end of the stream, an error or a second signal. True where all went well. */
+  bool toTheEnd() {
+    GstBus* bus = gst_element_get_bus(pipeline_);
+    const guint watch = gst_bus_add_watch(bus, onMessage, this);
+    gst_object_unref(bus);
+    const guint interrupt = g_unix_signal_add(SIGINT, onSignal, this);
+    const guint terminate = g_unix_signal_add(SIGTERM, onSignal, this);
+    const guint progress = showsProgress_ ? g_timeout_add(kProgressMs, onProgress, this) : 0;
+
+    begun_ = Clock::now();
+    if (gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
+      // Whatever failed has said why on the bus.
+      while (g_main_context_iteration(nullptr, FALSE)) continue;
+      if (!failed_) addError("pipeline", "cannot be set to PLAYING");
+      failed_ = true;
+    } else {
+      g_main_loop_run(loop_);
+    }
+    seconds_ = std::chrono::duration<double>(Clock::now() - begun_).count();
+
+    if (progress) g_source_remove(progress);
+    g_source_remove(interrupt);
+    g_source_remove(terminate);
+    g_source_remove(watch);
+    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    if (showsProgress_) printProgress();
+    clearLine(true);
+    return !failed_;
+  }
+
+  nlohmann::ordered_json summary() const {
+    const FrameStatistics::Snapshot s = statistics_.snapshot();
+    nlohmann::ordered_json json;
+    json["pipeline"] = options_.name;
+    json["frames"] = s.frames;
+    json["seconds"] = seconds_;
+    json["fps"] = seconds_ > 0 ? static_cast<double>(s.frames) / seconds_ : 0.0;
+    if (s.mean) json["latency_ms"] = {{"mean", *s.mean}, {"max", *s.max}};
+    json["errors"] = errors_;
+    json["warnings"] = warnings_;
+    return json;
+  }
+
+ private:
+  static gboolean onMessage(GstBus*, GstMessage* message, gpointer data) {
+    static_cast<Run*>(data)->take(message);
+    return G_SOURCE_CONTINUE;
+  }
+
+  static gboolean onSignal(gpointer data) {
+    static_cast<Run*>(data)->interrupt();
+    return G_SOURCE_CONTINUE;
+  }
+
+  static gboolean onProgress(gpointer data) {
+    static_cast<Run*>(data)->printProgress();
+    return G_SOURCE_CONTINUE;
+  }
+
+  void take(GstMessage* message) {
+    switch (GST_MESSAGE_TYPE(message)) {
+      case GST_MESSAGE_EOS:
+        g_main_loop_quit(loop_);
+        break;
+      case GST_MESSAGE_ERROR:
+        takeError(message);
+        break;
+      case GST_MESSAGE_WARNING:
+        takeWarning(message);
+        break;
+      case GST_MESSAGE_LATENCY:
+        gst_bin_recalculate_latency(GST_BIN(pipeline_));
+        break;
+      case GST_MESSAGE_CLOCK_LOST:
+        gst_element_set_state(pipeline_, GST_STATE_PAUSED);
+        gst_element_set_state(pipeline_, GST_STATE_PLAYING);
+        break;
+      case GST_MESSAGE_STATE_CHANGED:
+        takeState(message);
+        break;
+      default:
+        break;
+    }
+  }
+
+  void takeError(GstMessage* message) {
+    if (failed_) return;  // what follows the first error is its consequence
+    GError* error = nullptr;
+    gchar* debug = nullptr;
+    gst_message_parse_error(message, &error, &debug);
+    addError(GST_MESSAGE_SRC_NAME(message), error->message + remark(debug));
+    g_error_free(error);
+    g_free(debug);
+    failed_ = true;
+    g_main_loop_quit(loop_);
+  }
+
+  void takeWarning(GstMessage* message) {
+    GError* warning = nullptr;
+    gchar* debug = nullptr;
+    gst_message_parse_warning(message, &warning, &debug);
+    const std::string line =
+        std::string(GST_MESSAGE_SRC_NAME(message)) + ": " + warning->message + remark(debug);
+    g_error_free(warning);
+    g_free(debug);
+    warnings_.push_back(line);
+    say("warning: " + line);
+  }
+
+  void takeState(GstMessage* message) {
+    if (GST_MESSAGE_SRC(message) != GST_OBJECT(pipeline_)) return;
+    GstState now = GST_STATE_NULL;
+    gst_message_parse_state_changed(message, nullptr, &now, nullptr);
+    if (now == GST_STATE_PLAYING && !options_.quiet) say("running " + options_.name);
+  }
+
+  void interrupt() {
+    if (interrupted_) {
+      say("stopped; files may not be whole");
+      failed_ = true;
+      g_main_loop_quit(loop_);
+      return;
+    }
+    interrupted_ = true;
+    if (!options_.quiet) say("ending (once more to stop at once)");
+    gst_element_send_event(pipeline_, gst_event_new_eos());
+  }
+
+  void addError(const std::string& element, const std::string& text) {
+    errors_.push_back(element + ": " + text);
+    say(errors_.back());
+  }
+
+  void say(const std::string& line) {
+    clearLine(false);
+    std::fprintf(stderr, "elf-launch: %s\n", line.c_str());
+  }
+
+  void clearLine(bool keep) {
+    if (!lineShown_) return;
+    std::fputs(keep ? "\n" : "\r\033[K", stderr);
+    lineShown_ = false;
+  }
+
+  void printProgress() {
+    gint64 position = 0;
+    if (gst_element_query_position(pipeline_, GST_FORMAT_TIME, &position)) position_ = position;
+    const FrameStatistics::Snapshot s = statistics_.snapshot();
+    const double elapsed = std::chrono::duration<double>(Clock::now() - begun_).count();
+    std::fprintf(stderr, "\r\033[K%02d:%02d  %llu frames  %.1f frames/s",
+                 static_cast<int>(position_ / GST_SECOND / 60),
+                 static_cast<int>(position_ / GST_SECOND % 60),
+                 static_cast<unsigned long long>(s.frames),
+                 elapsed > 0 ? static_cast<double>(s.frames) / elapsed : 0.0);
+    if (s.last) std::fprintf(stderr, "  latency %.0f ms (mean %.0f)", *s.last, *s.mean);
+    std::fflush(stderr);
+    lineShown_ = true;
+  }
+
+  const Options& options_;
+  GstElement* pipeline_;
+  GMainLoop* loop_;
+  bool showsProgress_;
+  FrameStatistics statistics_;
+  Clock::time_point begun_;
+  double seconds_ = 0;
+  gint64 position_ = 0;
+  bool lineShown_ = false;
+  bool interrupted_ = false;
+  bool failed_ = false;
+  std::vector<std::string> errors_;
+  std::vector<std::string> warnings_;
+};
+
+int fail(int code, const std::string& what) {
+  std::fprintf(stderr, "elf-launch: %s\n", what.c_str());
+  return code;
+}
+
+int list() {
+  bool allGood = true;
+  for (const std::string& name : elf::listDataFiles(elf::kPipelineFiles)) {
+    try {
+      const elf::gst::PipelineFile file =
+          elf::gst::readPipelineFile(elf::findDataFile(elf::kPipelineFiles, name));
+      std::printf("%s\n    %s\n", name.c_str(), file.description.c_str());
+      for (const elf::gst::PipelineVariable& v : file.variables)
+        std::printf("      %-12s %s%s\n", (v.name + "=").c_str(), v.help.c_str(),
+                    v.initial ? (" [" + *v.initial + "]").c_str() : " (required)");
+    } catch (const elf::Error& error) {
+      allGood = false;
+      fail(kFailed, error.what());
+    }
+  }
+  return allGood ? 0 : kFailed;
+}
+
+bool writeSummary(const std::string& where, const nlohmann::ordered_json& summary) {
+  const std::string text =
+      summary.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  if (where == "-") {
+    std::cout << text << std::endl;
+    return static_cast<bool>(std::cout);
+  }
+  std::ofstream file(where);
+  file << text << '\n';
+  file.close();
+  return static_cast<bool>(file);
+}
+
+int runPipeline(const Options& options) {
+  GError* error = nullptr;
+  GstElement* pipeline =
+      gst_elf_pipeline_new(options.name.c_str(), options.assignments.data(), &error);
+  if (!pipeline) {
+    const bool misused =
+        g_error_matches(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_NOT_FOUND) ||
+        g_error_matches(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_VARIABLE);
+    const int code = fail(misused ? kWrongUse : kFailed, error->message);
+    g_error_free(error);
+    return code;
+  }
+  Run run(pipeline, options);
+  const bool good = run.toTheEnd();
+  if (!options.json.empty() && !writeSummary(options.json, run.summary()))
+    return fail(kFailed, "--json: cannot write '" + options.json + "'");
+  return good ? 0 : kFailed;
+}
+
+/** The exit code, where the command line alone decides it. */
+std::optional<int> parseArguments(int& argc, char**& argv, Options& options) {
+  gboolean wantsList = FALSE;
+  gboolean quiet = FALSE;
+  gboolean version = FALSE;
+  gchar* json = nullptr;
+  const GOptionEntry entries[] = {
+      {"list", 'l', 0, G_OPTION_ARG_NONE, &wantsList, "List the pipelines and their variables",
+       nullptr},
+      {"json", 0, 0, G_OPTION_ARG_FILENAME, &json,
+       "Write a summary of the run to FILE; - is standard output", "FILE"},
+      {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Say nothing but errors and warnings", nullptr},
+      {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Show the version", nullptr},
+      {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
+  GOptionContext* context = g_option_context_new("NAME|FILE [VARIABLE=VALUE ...]");
+  g_option_context_set_summary(
+      context,
+      "Runs a .pipeline file until it ends. Ctrl-C ends it so that files are whole; a second one\n"
+      "stops at once. Exit code: 0 done, 1 failed, 2 wrong use.");
+  g_option_context_add_main_entries(context, entries, nullptr);
+  g_option_context_add_group(context, gst_init_get_option_group());
+  GError* error = nullptr;
+  const gboolean parsed = g_option_context_parse(context, &argc, &argv, &error);
+  g_option_context_free(context);
+  options.list = wantsList;
+  options.quiet = quiet;
+  if (json) options.json = json;
+  g_free(json);
+  if (!parsed) {
+    const int code = fail(kWrongUse, error->message);
+    g_error_free(error);
+    return code;
+  }
+  if (version) {
+    std::printf("elf-launch %s\n", ELF_VERSION);
+    return 0;
+  }
+  if (options.list) return std::nullopt;
+  if (argc < 2) return fail(kWrongUse, "which pipeline? Give a name or a file, or --list");
+  options.name = argv[1];
+  options.assignments.assign(argv + 2, argv + argc);
+  options.assignments.push_back(nullptr);
+  return std::nullopt;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    Options options;
+    if (const std::optional<int> code = parseArguments(argc, argv, options)) return *code;
+    return options.list ? list() : runPipeline(options);
+  } catch (const std::exception& error) {
+    return fail(kFailed, error.what());
+  }
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// elf-launch as a user runs it.
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace {
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+/** A program that we started; ended and reaped by finish() or the destructor. */
+class Process {
+ public:
+  explicit Process(std::vector<std::string> words) {
+    std::vector<const char*> argv;
+    for (const std::string& word : words) argv.push_back(word.c_str());
+    argv.push_back(nullptr);
+    process_ = g_subprocess_newv(argv.data(),
+                                 static_cast<GSubprocessFlags>(G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                                                               G_SUBPROCESS_FLAGS_STDERR_PIPE),
+                                 nullptr);
+    if (process_) err_ = g_data_input_stream_new(g_subprocess_get_stderr_pipe(process_));
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process() {
+    if (!process_) return;
+    g_subprocess_force_exit(process_);
+    g_subprocess_wait(process_, nullptr, nullptr);
+    g_object_unref(err_);
+    g_object_unref(process_);
+  }
+
+  bool started() const { return process_ != nullptr; }
+
+  /** Reads standard error up to a line that holds `text`; false at its end. */
+  bool waitForLine(const std::string& text) {
+    while (gchar* line = g_data_input_stream_read_line(err_, nullptr, nullptr, nullptr)) {
+      const std::string copy = line;
+      g_free(line);
+      read_ += copy + '\n';
+      if (copy.find(text) != std::string::npos) return true;
+    }
+    return false;
+  }
+
+  void signal(int number) { g_subprocess_send_signal(process_, number); }
+
+  Outcome finish() {
+    Outcome outcome;
+    while (waitForLine("\n")) continue;
+    outcome.err = read_;
+    GInputStream* out = g_subprocess_get_stdout_pipe(process_);
+    char block[4096];
+    for (gssize n = 0; (n = g_input_stream_read(out, block, sizeof block, nullptr, nullptr)) > 0;)
+      outcome.out.append(block, static_cast<std::size_t>(n));
+    g_subprocess_wait(process_, nullptr, nullptr);
+    outcome.code =
+        g_subprocess_get_if_exited(process_) ? g_subprocess_get_exit_status(process_) : -1;
+    return outcome;
+  }
+
+ private:
+  GSubprocess* process_ = nullptr;
+  GDataInputStream* err_ = nullptr;
+  std::string read_;
+};
+
+std::string inBuild(const char* path) {
+  return std::string(g_getenv("ELF_TEST_BUILD_ROOT")) + "/" + path;
+}
+
+class ElfLaunch : public ::testing::Test {
+ protected:
+  ElfLaunch() {
+    gchar* made = g_dir_make_tmp("elf-launch-XXXXXX", nullptr);
+    folder_ = made;
+    g_free(made);
+  }
+  ~ElfLaunch() override {
+    g_remove(pipeline().c_str());
+    g_remove(file("out").c_str());
+    g_rmdir(folder_.c_str());
+  }
+
+  std::string file(const char* name) const { return folder_ + "/" + name; }
+  std::string pipeline() const { return file("test.pipeline"); }
+
+  void write(const std::string& text) {
+    ASSERT_TRUE(g_file_set_contents(pipeline().c_str(), text.c_str(), -1, nullptr));
+  }
+
+  static std::vector<std::string> command(const std::vector<std::string>& arguments) {
+    std::vector<std::string> words{inBuild("gst/programs/elf-launch")};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    return words;
+  }
+
+  static Outcome run(const std::vector<std::string>& arguments) {
+    Process process(command(arguments));
+    EXPECT_TRUE(process.started());
+    return process.started() ? process.finish() : Outcome{};
+  }
+
+  std::string folder_;
+};
+
+TEST_F(ElfLaunch, ListsThePipelinesWithTheirVariables) {
+  const Outcome outcome = run({"--list"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* name : {"people\n", "webcam\n", "whole-frame\n", "grid\n", "input="})
+    EXPECT_NE(outcome.out.find(name), std::string::npos) << name;
+}
+
+TEST_F(ElfLaunch, WrongUseIsTwo) {
+  EXPECT_EQ(run({}).code, 2);
+  EXPECT_EQ(run({"--nonsense"}).code, 2);
+  const Outcome unknown = run({"nosuchpipeline"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_EQ(unknown.err.find("elf-launch: nosuchpipeline: no such .pipeline file"), 0U)
+      << unknown.err;
+}
+
+TEST_F(ElfLaunch, HelpAndVersionAreZero) {
+  EXPECT_EQ(run({"--help"}).code, 0);
+  EXPECT_EQ(run({"--version"}).out.find("elf-launch "), 0U);
+}
+
+TEST_F(ElfLaunch, ATypoInAFileIsOneLineNamingFileAndKey) {
+  write("[pipeline]\nlanch=fakesrc\n");
+  const Outcome outcome = run({pipeline()});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err,
+            "elf-launch: " + pipeline() + ": group [pipeline] has an unknown key 'lanch'\n");
+}
+
+TEST_F(ElfLaunch, AnUnknownVariableIsWrongUse) {
+  write("[pipeline]\nlaunch=fakesrc num-buffers={n} ! fakesink\n[variable n]\ndefault=1\n");
+  const Outcome outcome = run({pipeline(), "m=2"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err, "elf-launch: " + pipeline() + ": unknown variable 'm'; it has n\n");
+}
+
+TEST_F(ElfLaunch, RunsToTheEndAndSumsUp) {
+  write(
+      "[pipeline]\nlaunch=videotestsrc num-buffers={n} ! elfrppredict ! elfpartition ! elfmerge ! "
+      "fakesink\n[variable n]\n");
+  const Outcome outcome = run({pipeline(), "n=20", "--json", "-"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json["frames"], 20);
+  EXPECT_GT(json["fps"], 0);
+  EXPECT_GT(json["latency_ms"]["mean"], 0);
+  EXPECT_TRUE(json["errors"].empty());
+}
+
+TEST_F(ElfLaunch, CountsTheFramesOfASinkWhereThereIsNoElfmerge) {
+  write("[pipeline]\nlaunch=fakesrc num-buffers=7 ! fakesink\n");
+  const Outcome outcome = run({"--quiet", pipeline(), "--json=-"});
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["frames"], 7);
+}
+
+TEST_F(ElfLaunch, AnErrorIsOneLineNamingTheElement) {
+  write("[pipeline]\nlaunch=filesrc name=reader location={f} ! fakesink\n[variable f]\n");
+  const Outcome outcome = run({pipeline(), "f=/no/such/file", "--json=-"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err,
+            "elf-launch: reader: Resource not found. (No such file \"/no/such/file\")\n");
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["errors"].size(), 1U);
+}
+
+TEST_F(ElfLaunch, ASummaryThatCannotBeWrittenIsAnError) {
+  write("[pipeline]\nlaunch=fakesrc num-buffers=1 ! fakesink\n");
+  const Outcome outcome = run({"--quiet", "--json", "/no/such/folder/x", pipeline()});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err, "elf-launch: --json: cannot write '/no/such/folder/x'\n");
+}
+
+TEST_F(ElfLaunch, AnInterruptEndsThePipelineSoThatFilesAreWhole) {
+  write(
+      "[pipeline]\nlaunch=videotestsrc is-live=true ! video/x-raw,width=64,height=48 ! elfmerge ! "
+      "videoconvert ! jpegenc ! qtmux ! filesink location={out}\n[variable out]\n");
+  Process process(command({pipeline(), "out=" + file("out"), "--json=-"}));
+  ASSERT_TRUE(process.started());
+  ASSERT_TRUE(process.waitForLine("running"));
+  process.signal(SIGINT);
+  const Outcome outcome = process.finish();
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const auto frames = nlohmann::json::parse(outcome.out)["frames"].get<int>();
+
+  // The index of a MOV file is written at its end, so only a whole one can be read.
+  const Outcome read = [&] {
+    write("[pipeline]\nlaunch=filesrc location={in} ! qtdemux ! fakesink\n[variable in]\n");
+    return run({pipeline(), "in=" + file("out"), "--json=-"});
+  }();
+  EXPECT_EQ(read.code, 0) << read.err;
+  EXPECT_EQ(nlohmann::json::parse(read.out)["frames"], frames);
+}
+
+}  // namespace
