@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/client/soup_transport.h"
+
+#include <libsoup/soup.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace elf {
+
+namespace {
+
+constexpr std::size_t kChunk = std::size_t{64} << 10;
+
+struct Unref {
+  void operator()(gpointer object) const { g_object_unref(object); }
+};
+template <typename T>
+using ObjectPtr = std::unique_ptr<T, Unref>;
+
+using Job = std::function<void()>;
+
+/** Runs a callback of the user's; what it throws ends here, as no one above could catch it. */
+template <typename Body>
+void guarded(Body&& body) noexcept {
+  try {
+    body();
+  } catch (const std::exception& error) {
+    g_warning("elf: exception in a callback: %s", error.what());
+  }
+}
+
+GSource* jobSource(GSource* source, Job job) {
+  g_source_set_callback(
+      source,
+      [](gpointer data) -> gboolean {
+        guarded(*static_cast<Job*>(data));
+        return G_SOURCE_REMOVE;
+      },
+      new Job(std::move(job)), [](gpointer data) { delete static_cast<Job*>(data); });
+  return source;
+}
+
+}  // namespace
+
+struct SoupTransport::Private {
+  /** One request, from send() until its last callback of libsoup has run. */
+  struct Exchange {
+    Private* owner = nullptr;
+    Handle handle = 0;
+    HttpRequest request;
+    /** Shared by attempts; the reason why `request.body` is given away. */
+    GBytes* body = nullptr;
+    std::function<void(HttpReply)> done;
+    ObjectPtr<SoupMessage> message;
+    ObjectPtr<GCancellable> cancellable;
+    ObjectPtr<GInputStream> stream;
+    HttpReply reply;
+
+    ~Exchange() {
+      if (body) g_bytes_unref(body);
+    }
+  };
+
+  explicit Private(const std::string& threadName) : context(g_main_context_new()) {
+    loop = g_main_loop_new(context, FALSE);
+    thread = g_thread_new(
+        threadName.c_str(),
+        [](gpointer data) -> gpointer {
+          static_cast<Private*>(data)->run();
+          return nullptr;
+        },
+        this);
+  }
+
+  ~Private() {
+    g_main_loop_unref(loop);
+    g_main_context_unref(context);
+  }
+
+  /** Runs `job` in the thread, in the order of the calls. */
+  void post(Job job) {
+    GSource* source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_attach(jobSource(source, std::move(job)), context);
+    g_source_unref(source);
+  }
+
+  // Everything below runs in the thread.
+
+  void run() {
+    g_main_context_push_thread_default(context);
+    session = soup_session_new_with_options("max-conns", 4 * kMaxConnectionsPerHost,
+                                            "max-conns-per-host", kMaxConnectionsPerHost, "timeout",
+                                            0, "proxy-resolver", nullptr, nullptr);
+    soup_session_remove_feature_by_type(session, SOUP_TYPE_CONTENT_DECODER);
+    g_main_loop_run(loop);
+    g_object_unref(session);
+    // The closed connections' last sources.
+    while (g_main_context_iteration(context, FALSE)) {
+    }
+    g_main_context_pop_thread_default(context);
+  }
+
+  void start(std::unique_ptr<Exchange> exchange) {
+    if (stopping) return;
+    Exchange* e = exchange.get();
+    e->cancellable.reset(g_cancellable_new());
+    exchanges[e->handle] = std::move(exchange);
+    attempt(e);
+  }
+
+  void attempt(Exchange* e) {
+    e->message.reset(soup_message_new(e->request.method.c_str(), e->request.url.c_str()));
+    if (!e->message) {
+      e->reply.error = "not a valid URL";
+      return finish(e);
+    }
+    soup_message_add_flags(e->message.get(), SOUP_MESSAGE_NO_REDIRECT);
+    SoupMessageHeaders* headers = soup_message_get_request_headers(e->message.get());
+    for (const auto& [name, value] : e->request.headers)
+      soup_message_headers_replace(headers, name.c_str(), value.c_str());
+    if (e->body)
+      soup_message_set_request_body_from_bytes(e->message.get(), "application/octet-stream",
+                                               e->body);
+    soup_session_send_async(
+        session, e->message.get(), G_PRIORITY_DEFAULT, e->cancellable.get(),
+        [](GObject*, GAsyncResult* result, gpointer data) {
+          auto* self = static_cast<Exchange*>(data);
+          guarded([&] { self->owner->onHeaders(self, result); });
+        },
+        e);
+  }
+
+  void onHeaders(Exchange* e, GAsyncResult* result) {
+    GError* error = nullptr;
+    e->stream.reset(soup_session_send_finish(session, result, &error));
+    const guint64 connection = soup_message_get_connection_id(e->message.get());
+    const bool used = connection != 0 && !connections.insert(connection).second;
+    if (error) {
+      const bool again = used && !g_cancellable_is_cancelled(e->cancellable.get()) &&
+                         soup_message_get_status(e->message.get()) == SOUP_STATUS_NONE;
+      e->reply.error = error->message;
+      g_error_free(error);
+      if (!again) return finish(e);
+      e->reply.error.clear();
+      return attempt(e);
+    }
+    const char* length = soup_message_headers_get_one(
+        soup_message_get_response_headers(e->message.get()), "Inference-Header-Content-Length");
+    if (length) e->reply.jsonLength = length;
+    read(e);
+  }
+
+  void read(Exchange* e) {
+    g_input_stream_read_bytes_async(
+        e->stream.get(), kChunk, G_PRIORITY_DEFAULT, e->cancellable.get(),
+        [](GObject*, GAsyncResult* result, gpointer data) {
+          auto* self = static_cast<Exchange*>(data);
+          guarded([&] { self->owner->onChunk(self, result); });
+        },
+        e);
+  }
+
+  void onChunk(Exchange* e, GAsyncResult* result) {
+    GError* error = nullptr;
+    GBytes* chunk = g_input_stream_read_bytes_finish(e->stream.get(), result, &error);
+    if (!chunk) {
+      e->reply.error = error->message;
+      g_error_free(error);
+      return finish(e);
+    }
+    gsize size = 0;
+    const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(chunk, &size));
+    const bool fits = e->reply.body.size() + size <= kMaxReply;
+    if (fits) e->reply.body.insert(e->reply.body.end(), data, data + size);
+    g_bytes_unref(chunk);
+    if (!fits) {
+      e->reply.error = "the reply is larger than " + std::to_string(kMaxReply >> 20) + " MiB";
+      // The rest is not read: cancelling closes the connection.
+      g_cancellable_cancel(e->cancellable.get());
+      return finish(e);
+    }
+    if (size > 0) return read(e);
+    const SoupMessageHeaders* headers = soup_message_get_response_headers(e->message.get());
+    const goffset promised =
+        soup_message_headers_get_content_length(const_cast<SoupMessageHeaders*>(headers));
+    if (promised > 0 && static_cast<std::size_t>(promised) > e->reply.body.size())
+      e->reply.error = "the reply ends after " + std::to_string(e->reply.body.size()) + " of " +
+                       std::to_string(promised) + " bytes";
+    else
+      e->reply.status = static_cast<int>(soup_message_get_status(e->message.get()));
+    finish(e);
+  }
+
+  /** Ends an exchange; nothing of libsoup's refers to it any more. */
+  void finish(Exchange* e) {
+    const std::unique_ptr<Exchange> owned = std::move(exchanges.extract(e->handle).mapped());
+    if (e->reply.status == 0) e->reply.body.clear();
+    if (e->done) guarded([&] { e->done(std::move(e->reply)); });
+    if (stopping) quitIfIdle();
+  }
+
+  void startTimer(Handle handle, Clock::time_point when, Job call) {
+    if (stopping) return;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(when - Clock::now()).count();
+    GSource* source =
+        g_timeout_source_new(static_cast<guint>(std::clamp<std::int64_t>(wait, 0, G_MAXINT)));
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    timers[handle] = source;
+    jobSource(source, [this, handle, action = std::move(call)] {
+      g_source_unref(timers.extract(handle).mapped());
+      action();
+    });
+    g_source_attach(source, context);
+  }
+
+  void cancelNow(Handle handle) {
+    if (const auto timer = timers.find(handle); timer != timers.end()) {
+      g_source_destroy(timer->second);
+      g_source_unref(timer->second);
+      timers.erase(timer);
+    } else if (const auto at = exchanges.find(handle); at != exchanges.end()) {
+      at->second->done = nullptr;
+      g_cancellable_cancel(at->second->cancellable.get());
+    }
+  }
+
+  void stopNow() {
+    stopping = true;
+    while (!timers.empty()) cancelNow(timers.begin()->first);
+    for (const auto& [handle, exchange] : exchanges) {
+      exchange->done = nullptr;
+      g_cancellable_cancel(exchange->cancellable.get());
+    }
+    quitIfIdle();
+  }
+
+  void quitIfIdle() {
+    if (exchanges.empty()) g_main_loop_quit(loop);
+  }
+
+  GMainContext* context;
+  GMainLoop* loop = nullptr;
+  GThread* thread = nullptr;
+  std::atomic<Handle> next{1};
+
+  // Of the thread alone.
+  SoupSession* session = nullptr;
+  bool stopping = false;
+  std::map<Handle, std::unique_ptr<Exchange>> exchanges;
+  std::map<Handle, GSource*> timers;
+  /** Connections that have carried a request; one of these may be closed when it is used again. */
+  std::set<guint64> connections;
+};
+
+SoupTransport::SoupTransport(const std::string& threadName)
+    : p_(std::make_unique<Private>(threadName)) {}
+
+SoupTransport::~SoupTransport() {
+  stop();
+}
+
+Transport::Handle SoupTransport::send(HttpRequest request, std::function<void(HttpReply)> done) {
+  auto exchange = std::make_unique<Private::Exchange>();
+  const Handle handle = p_->next++;
+  exchange->owner = p_.get();
+  exchange->handle = handle;
+  exchange->done = std::move(done);
+  if (request.method == "POST") {
+    auto* body = new std::vector<std::uint8_t>(std::move(request.body));
+    exchange->body = g_bytes_new_with_free_func(
+        body->data(), body->size(),
+        [](gpointer data) { delete static_cast<std::vector<std::uint8_t>*>(data); }, body);
+  }
+  exchange->request = std::move(request);
+  // std::function wants something that can be copied.
+  auto shared = std::make_shared<std::unique_ptr<Private::Exchange>>(std::move(exchange));
+  p_->post([this, shared] { p_->start(std::move(*shared)); });
+  return handle;
+}
+
+Transport::Handle SoupTransport::at(Clock::time_point when, std::function<void()> call) {
+  const Handle handle = p_->next++;
+  p_->post([this, handle, when, call = std::move(call)] { p_->startTimer(handle, when, call); });
+  return handle;
+}
+
+void SoupTransport::cancel(Handle handle) {
+  p_->post([this, handle] { p_->cancelNow(handle); });
+}
+
+void SoupTransport::stop() {
+  if (!p_->thread) return;
+  p_->post([this] { p_->stopNow(); });
+  g_thread_join(std::exchange(p_->thread, nullptr));
+}
+
+}  // namespace elf

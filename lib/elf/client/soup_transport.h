@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// HTTP requests by libsoup, in a thread of their own.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "elf/client/transport.h"
+
+namespace elf {
+
+/**
+ * One SoupSession with keep-alive in its own thread and main context, without proxies, cookies,
+ * redirects or content encodings. A request that meets a kept-alive connection which the server has
+ * closed meanwhile is sent again at once. A reply larger than kMaxReply is cut off and becomes an
+ * error.
+ */
+class SoupTransport : public Transport {
+ public:
+  static constexpr std::size_t kMaxReply = std::size_t{16} << 20;
+  /** Parallel requests to one server; libsoup's own bound of 2 would queue the parts of a frame. */
+  static constexpr int kMaxConnectionsPerHost = 256;
+
+  /** `threadName` has at most 15 characters. */
+  explicit SoupTransport(const std::string& threadName);
+  /** Stops. */
+  ~SoupTransport() override;
+
+  Clock::time_point now() const override { return Clock::now(); }
+  Handle send(HttpRequest request, std::function<void(HttpReply)> done) override;
+  Handle at(Clock::time_point when, std::function<void()> call) override;
+  void cancel(Handle handle) override;
+
+  /**
+   * Cancels all requests and timers, waits until every callback has returned, and ends the thread.
+   * Calls after it are ignored. Not from inside a callback.
+   */
+  void stop();
+
+ private:
+  struct Private;
+  std::unique_ptr<Private> p_;
+};
+
+}  // namespace elf

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/offload/offloader.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "elf/wire/infer.h"
+#include "elf/wire/metadata.h"
+
+namespace elf {
+
+namespace {
+
+using std::chrono::duration_cast;
+
+double secondsOf(Transport::Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+/** True where the two models differ by more than a tenth for a small or for a large part. */
+bool differs(const CostModel& a, const CostModel& b) {
+  return std::ranges::any_of(std::array{5e4, 5e5}, [&](double pixels) {
+    return std::abs(a.seconds(pixels) - b.seconds(pixels)) > 0.1 * b.seconds(pixels);
+  });
+}
+
+Microseconds microseconds(const wire::Parameters& parameters, const char* name) {
+  const auto found = parameters.find(name);
+  if (found == parameters.end()) return Microseconds{0};
+  double value = 0;
+  if (const auto* whole = std::get_if<std::int64_t>(&found->second))
+    value = static_cast<double>(*whole);
+  else if (const auto* real = std::get_if<double>(&found->second))
+    value = *real;
+  // An hour is more than any deadline; NaN becomes 0.
+  return Microseconds{value > 0 ? static_cast<std::int64_t>(std::min(value, 3.6e9)) : 0};
+}
+
+/** What an HTTP reply other than 200 says, short enough for a message. */
+std::string reason(const HttpReply& reply) {
+  if (reply.status == 0) return reply.error;
+  constexpr std::size_t kMost = 200;
+  std::string text = "HTTP status " + std::to_string(reply.status);
+  std::string body(reply.body.begin(), reply.body.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                                reply.body.size(), kMost)));
+  std::ranges::replace_if(
+      body, [](char c) { return c < ' ' || c > '~'; }, ' ');
+  return body.empty() ? text : text + ", " + body;
+}
+
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\n");
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(" \t\n") - first + 1));
+}
+
+bool isServerUrl(std::string_view url) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!url.starts_with(scheme)) continue;
+    const std::string_view rest = url.substr(scheme.size());
+    const std::string_view authority = rest.substr(0, rest.find('/'));
+    if (url.find_first_of(" \t\n?#\"<>\\") != std::string_view::npos) return false;
+    // The port is what follows the last colon outside of the brackets of an IPv6 address.
+    const auto bracket = authority.rfind(']');
+    const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+    if (authority.substr(0, colon).empty()) return false;
+    if (colon == std::string_view::npos) return true;
+    const std::string_view port = authority.substr(colon + 1);
+    return !port.empty() && port.size() <= 5 &&
+           std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; }) &&
+           std::stoi(std::string(port)) <= 65535;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> parseServers(std::string_view list) {
+  std::vector<std::string> servers;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    std::string url = trimmed(list.substr(begin, end - begin));
+    begin = end + 1;
+    if (url.empty()) continue;
+    if (!isServerUrl(url)) throw Error("servers", "'" + url + "' is no http:// or https:// URL");
+    while (url.ends_with('/')) url.pop_back();
+    servers.push_back(std::move(url));
+  }
+  if (servers.empty())
+    throw Error("servers", "is empty; name at least one, such as http://127.0.0.1:8000");
+  return servers;
+}
+
+/** What a reply to an inference request turned out to be. */
+struct Offloader::Reading {
+  /** Empty where the reply is good. */
+  std::string error;
+  std::vector<Detection> detections;
+  Microseconds queue{0}, decode{0}, infer{0};
+};
+
+Offloader::Offloader(OffloadSettings settings, Transport& transport, Listener& listener)
+    : settings_(std::move(settings)), transport_(transport), listener_(listener) {
+  for (const std::string& url : settings_.servers) {
+    auto found = std::ranges::find(endpoints_, url, &Endpoint::url);
+    if (found == endpoints_.end()) {
+      endpoints_.push_back({.url = url});
+      found = endpoints_.end() - 1;
+    }
+    servers_.push_back({.endpoint = static_cast<std::size_t>(found - endpoints_.begin())});
+  }
+  capacity_ = std::make_shared<const Capacity>(snapshot());
+}
+
+Offloader::~Offloader() {
+  abandonAll();
+  for (const Endpoint& endpoint : endpoints_) {
+    transport_.cancel(endpoint.question);
+    transport_.cancel(endpoint.timer);
+  }
+}
+
+void Offloader::start() {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) askMetadata(i);
+}
+
+bool Offloader::ready() const {
+  const std::lock_guard lock(mutex_);
+  return ready_;
+}
+
+CapacityPtr Offloader::capacity() const {
+  const std::lock_guard lock(mutex_);
+  return capacity_;
+}
+
+OffloadStats Offloader::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+int Offloader::bestServer(double pixels) const {
+  const std::lock_guard lock(mutex_);
+  return std::max(0, pick(pixels, -1));
+}
+
+const std::string& Offloader::url(int server) const {
+  return settings_.servers[static_cast<std::size_t>(server)];
+}
+
+// Of the healthy servers except `except` the one that will have finished first; another endpoint
+// than that of `except` goes before one that is first. -1 where there is none.
+int Offloader::pick(double pixels, int except) const {
+  int best = -1;
+  std::pair<bool, double> bestFinish{};
+  for (int i = 0; i < static_cast<int>(servers_.size()); ++i) {
+    const Server& server = servers_[static_cast<std::size_t>(i)];
+    if (i == except || !endpoints_[server.endpoint].healthy) continue;
+    const bool same =
+        except >= 0 && servers_[static_cast<std::size_t>(except)].endpoint == server.endpoint;
+    const std::pair finish{same, server.outstanding + server.cost.model().seconds(pixels)};
+    if (best < 0 || finish < bestFinish) {
+      best = i;
+      bestFinish = finish;
+    }
+  }
+  return best;
+}
+
+Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation,
+                                   std::span<const Part> parts,
+                                   std::optional<Clock::time_point> deadline, Done done) {
+  const std::lock_guard lock(mutex_);
+  const Ticket ticket = nextTicket_++;
+  Frame& frame = frames_[ticket];
+  frame.name = std::to_string(generation) + "." + std::to_string(frameId);
+  frame.open = parts.size();
+  frame.deadline = deadline;
+  frame.done = std::move(done);
+  for (const Part& part : parts) {
+    PartState state;
+    state.sent = part.sentSize();
+    state.answer.server = std::clamp(part.server, 0, static_cast<int>(servers_.size()) - 1);
+    frame.parts.push_back(std::move(state));
+  }
+  if (deadline) frame.timer = transport_.at(*deadline, [this, ticket] { onDeadline(ticket); });
+  return ticket;
+}
+
+void Offloader::send(Ticket ticket, std::size_t part, std::span<const std::uint8_t> picture) {
+  Calls calls;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto frame = frames_.find(ticket);
+    if (frame == frames_.end()) return;
+    PartState& state = frame->second.parts[part];
+    state.picture.assign(picture.begin(), picture.end());
+    int server = state.answer.server;
+    if (!endpoints_[servers_[static_cast<std::size_t>(server)].endpoint].healthy)
+      server = pick(state.sent.area(), -1);
+    if (server < 0) {
+      state.answer.error = url(state.answer.server) + ": is left out, and no other server is up";
+      ++stats_.partsFailed;
+      settle(ticket, frame->second, part, calls);
+    } else {
+      dispatch(ticket, frame->second, part, server, calls);
+    }
+  }
+  for (const auto& call : calls) call();
+}
+
+void Offloader::fail(Ticket ticket, std::size_t part, const std::string& why) {
+  Calls calls;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto frame = frames_.find(ticket);
+    if (frame == frames_.end()) return;
+    frame->second.parts[part].answer.error = why;
+    ++stats_.partsFailed;
+    settle(ticket, frame->second, part, calls);
+  }
+  for (const auto& call : calls) call();
+}
+
+void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, Calls& calls) {
+  PartState& part = frame.parts[index];
+  const Clock::time_point now = transport_.now();
+  if (frame.deadline && now >= *frame.deadline) {
+    part.answer.state = AnswerState::Late;
+    part.answer.error = url(server) + ": the deadline had passed before the part was sent";
+    ++stats_.partsLate;
+    return settle(ticket, frame, index, calls);
+  }
+  const int attempt = ++part.answer.attempts;
+  part.answer.server = server;
+  part.answer.bytesSent += part.picture.size();
+  part.sentAt = now;
+
+  wire::InferRequest request;
+  request.id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
+  if (frame.deadline)
+    request.parameters["timeout"] =
+        std::int64_t{duration_cast<Microseconds>(*frame.deadline - now).count()};
+  request.inputs.push_back(wire::encodedImage(part.picture));
+  request.binaryOutputs = true;
+  wire::Message message = wire::encode(request);
+
+  HttpRequest post;
+  post.method = "POST";
+  post.url = url(server) + "/v2/models/" + settings_.model + "/infer";
+  post.body = std::move(message.body);
+  if (message.jsonLength)
+    post.headers.emplace_back("Inference-Header-Content-Length",
+                              std::to_string(*message.jsonLength));
+  Server& target = servers_[static_cast<std::size_t>(server)];
+  part.expected = target.cost.model().seconds(part.sent.area());
+  target.outstanding += part.expected;
+  ++stats_.partsSent;
+  stats_.bytesSent += part.picture.size();
+  stats_.pixelsSent += part.sent.area();
+  part.request = transport_.send(
+      std::move(post),
+      [this, ticket, index, attempt, id = request.id, sent = part.sent, from = url(server)](
+          const HttpReply& reply) { onReply(ticket, index, attempt, id, sent, from, reply); });
+}
+
+void Offloader::endRequest(PartState& part) {
+  if (part.request == 0) return;
+  part.request = 0;
+  Server& server = servers_[static_cast<std::size_t>(part.answer.server)];
+  server.outstanding = std::max(0.0, server.outstanding - part.expected);
+}
+
+void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
+  PartState& part = frame.parts[index];
+  if (std::exchange(part.settled, true)) return;
+  if (--frame.open > 0) return;
+  transport_.cancel(frame.timer);
+  std::vector<PartAnswer> answers;
+  for (PartState& each : frame.parts) answers.push_back(std::move(each.answer));
+  calls.emplace_back([done = std::move(frame.done), answers = std::move(answers)]() mutable {
+    done(std::move(answers));
+  });
+  frames_.erase(ticket);
+}
+
+Offloader::Reading Offloader::read(const HttpReply& reply, const std::string& id, Size sent) const {
+  Reading reading;
+  if (reply.status != 200) {
+    reading.error = reason(reply);
+    return reading;
+  }
+  std::optional<std::size_t> jsonLength;
+  if (!reply.jsonLength.empty()) {
+    const bool digits =
+        std::ranges::all_of(reply.jsonLength, [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits || reply.jsonLength.size() > 12) {
+      reading.error = "Inference-Header-Content-Length is no number";
+      return reading;
+    }
+    jsonLength = std::stoull(reply.jsonLength);
+  }
+  const auto response = wire::parseResponse(reply.body, jsonLength);
+  if (!response) {
+    reading.error = response.error();
+    return reading;
+  }
+  if (response.value().id != id) {
+    reading.error =
+        "answers request '" + response.value().id.substr(0, 64) + "' where '" + id + "' was asked";
+    return reading;
+  }
+  auto detections = wire::decodeDetections(response.value(), capacity()->rules, sent);
+  if (!detections) {
+    reading.error = detections.error();
+    return reading;
+  }
+  reading.detections = std::move(detections.value());
+  const wire::Parameters& parameters = response.value().parameters;
+  reading.queue = microseconds(parameters, "queue_us");
+  reading.decode = microseconds(parameters, "decode_us");
+  reading.infer = microseconds(parameters, "infer_us");
+  return reading;
+}
+
+void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id,
+                        Size sent, const std::string& from, const HttpReply& reply) {
+  Reading reading = read(reply, id, sent);
+  Calls calls;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = frames_.find(ticket);
+    if (found == frames_.end()) return;
+    Frame& frame = found->second;
+    PartState& part = frame.parts[index];
+    if (part.settled || part.answer.attempts != attempt) return;
+    endRequest(part);
+    PartAnswer& answer = part.answer;
+    const Clock::time_point now = transport_.now();
+    const int number = answer.server;
+    Server& server = servers_[static_cast<std::size_t>(number)];
+    answer.roundTrip = duration_cast<Microseconds>(now - part.sentAt);
+    if (reading.error.empty()) {
+      answer.state = AnswerState::Answered;
+      answer.error.clear();
+      answer.detections = std::move(reading.detections);
+      for (Detection& detection : answer.detections) detection.server = number;
+      answer.queue = reading.queue;
+      answer.decode = reading.decode;
+      answer.infer = reading.infer;
+      // What the part itself cost: not the time that it waited behind others of ours. A server that
+      // doesn't tell how long it queued is taken to work off its parts one by one.
+      const Clock::duration own = reading.queue.count() > 0
+                                      ? now - part.sentAt - reading.queue
+                                      : now - std::max(part.sentAt, server.lastAnswer);
+      server.cost.add(part.sent.area(), secondsOf(own));
+      server.lastAnswer = now;
+      Endpoint& endpoint = endpoints_[server.endpoint];
+      endpoint.errors = 0;
+      endpoint.pause = kFirstPause;
+      settle(ticket, frame, index, calls);
+    } else {
+      answer.error = from + ": " + reading.error;
+      countError(server.endpoint, answer.error, calls);
+      const int other = attempt == 1 ? pick(part.sent.area(), number) : -1;
+      bool inTime = other >= 0;
+      if (inTime && frame.deadline) {
+        const Server& next = servers_[static_cast<std::size_t>(other)];
+        inTime = next.outstanding + next.cost.model().seconds(part.sent.area()) <
+                 secondsOf(*frame.deadline - now);
+      }
+      if (inTime) {
+        ++stats_.partsRetried;
+        dispatch(ticket, frame, index, other, calls);
+      } else {
+        ++stats_.partsFailed;
+        settle(ticket, frame, index, calls);
+      }
+    }
+    publish(calls);
+  }
+  for (const auto& call : calls) call();
+}
+
+void Offloader::onDeadline(Ticket ticket) {
+  Calls calls;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = frames_.find(ticket);
+    if (found == frames_.end()) return;
+    Frame& frame = found->second;
+    std::vector<std::size_t> late;  // endpoints: one frame counts once against each
+    for (PartState& part : frame.parts) {
+      if (part.settled) continue;
+      PartAnswer& answer = part.answer;
+      const std::string& server = url(answer.server);
+      answer.state = AnswerState::Late;
+      ++stats_.partsLate;
+      if (part.request == 0) {
+        answer.error = server + ": the deadline came before the part was sent";
+        continue;
+      }
+      answer.error = server + ": did not answer by the deadline";
+      answer.roundTrip = duration_cast<Microseconds>(transport_.now() - part.sentAt);
+      transport_.cancel(part.request);
+      endRequest(part);
+      const std::size_t endpoint = servers_[static_cast<std::size_t>(answer.server)].endpoint;
+      if (std::ranges::find(late, endpoint) == late.end()) {
+        late.push_back(endpoint);
+        countError(endpoint, answer.error, calls);
+      }
+    }
+    const std::size_t parts = frame.parts.size();
+    for (std::size_t i = 0; i < parts && frames_.contains(ticket); ++i)
+      settle(ticket, frame, i, calls);
+    publish(calls);
+  }
+  for (const auto& call : calls) call();
+}
+
+void Offloader::abandonAll() {
+  // The callbacks may hold what must not be destroyed under the lock.
+  std::map<Ticket, Frame> abandoned;
+  const std::lock_guard lock(mutex_);
+  for (auto& [ticket, frame] : frames_) {
+    transport_.cancel(frame.timer);
+    for (PartState& part : frame.parts) {
+      transport_.cancel(part.request);
+      endRequest(part);
+    }
+  }
+  abandoned.swap(frames_);
+}
+
+void Offloader::countError(std::size_t index, const std::string& why, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  if (++endpoint.errors >= kErrorsInARow && endpoint.healthy) lose(index, why, calls);
+}
+
+// Leaves an endpoint out, and asks for its health after a pause.
+void Offloader::lose(std::size_t index, const std::string& why, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  if (std::exchange(endpoint.healthy, false))
+    calls.emplace_back([this, url = endpoint.url, why] { listener_.onServerLost(url, why); });
+  endpoint.timer = transport_.at(transport_.now() + endpoint.pause, [this, index] {
+    const std::lock_guard lock(mutex_);
+    ask(index, "/v2/health/ready", &Offloader::onHealth);
+  });
+  endpoint.pause = std::min(2 * endpoint.pause, kLongestPause);
+}
+
+void Offloader::ask(std::size_t index, const std::string& path,
+                    void (Offloader::*then)(std::size_t, const HttpReply&, Calls&)) {
+  Endpoint& endpoint = endpoints_[index];
+  const auto settled = [this, index, then](const HttpReply& reply) {
+    Calls calls;
+    {
+      const std::lock_guard lock(mutex_);
+      Endpoint& asked = endpoints_[index];
+      if (asked.question == 0) return;  // reply and time-out met
+      transport_.cancel(std::exchange(asked.question, 0));
+      transport_.cancel(std::exchange(asked.timer, 0));
+      (this->*then)(index, reply, calls);
+      publish(calls);
+    }
+    for (const auto& call : calls) call();
+  };
+  endpoint.question = transport_.send({.url = endpoint.url + path}, settled);
+  endpoint.timer = transport_.at(transport_.now() + kQuestionTimeout,
+                                 [settled] { settled({.error = "does not answer"}); });
+}
+
+void Offloader::askMetadata(std::size_t index) {
+  ask(index, "/v2/models/" + settings_.model, &Offloader::onMetadata);
+}
+
+void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  std::string why;
+  if (reply.status == 200) {
+    auto metadata = wire::parseMetadata(reply.body);
+    if (metadata) {
+      endpoint.rules = std::move(metadata.value().rules);
+      endpoint.known = true;
+      endpoint.healthy = true;
+      endpoint.errors = 0;
+    } else {
+      why = metadata.error();
+    }
+  } else {
+    why = reason(reply);
+  }
+  if (reply.status == 404) {
+    endpoint.healthy = false;
+    calls.emplace_back([this, url = endpoint.url, text = endpoint.url + ": " + why] {
+      listener_.onModelMissing(url, text);
+    });
+  } else if (!endpoint.known) {
+    lose(index, endpoint.url + ": " + why, calls);
+  }
+  endpoint.asked = true;
+  if (!ready_ && std::ranges::all_of(endpoints_, &Endpoint::asked)) {
+    ready_ = true;
+    // The listener finds the rules in place.
+    publish(calls);
+    calls.emplace_back([this] { listener_.onReady(); });
+  }
+}
+
+void Offloader::onHealth(std::size_t index, const HttpReply& reply, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  if (reply.status != 200) return lose(index, endpoint.url + ": " + reason(reply), calls);
+  if (!endpoint.known) return askMetadata(index);
+  endpoint.healthy = true;
+  endpoint.errors = 0;
+}
+
+Capacity Offloader::snapshot() const {
+  Capacity capacity;
+  for (const Server& server : servers_) {
+    const Endpoint& endpoint = endpoints_[server.endpoint];
+    capacity.servers.push_back({endpoint.url, endpoint.healthy, server.cost.model()});
+  }
+  const auto told =
+      std::ranges::find_if(endpoints_, [](const Endpoint& e) { return e.rules.has_value(); });
+  capacity.rules = told != endpoints_.end() ? *told->rules : settings_.localRules;
+  return capacity;
+}
+
+void Offloader::publish(Calls& calls) {
+  Capacity now = snapshot();
+  bool changed = now.rules != capacity_->rules;
+  for (std::size_t i = 0; i < now.servers.size(); ++i)
+    changed = changed || now.servers[i].healthy != capacity_->servers[i].healthy ||
+              differs(now.servers[i].cost, capacity_->servers[i].cost);
+  if (!changed) return;
+  capacity_ = std::make_shared<const Capacity>(std::move(now));
+  calls.emplace_back([this, told = capacity_] { listener_.onCapacityChanged(told); });
+}
+
+}  // namespace elf

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Sends the parts of frames to the servers and brings their answers back.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "elf/capacity/capacity.h"
+#include "elf/client/transport.h"
+#include "elf/model/model_rules.h"
+#include "elf/partition/plan.h"
+#include "elf/record/frame_record.h"
+
+namespace elf {
+
+/**
+ * The URLs in a comma-separated list, in its order, without blanks around them. Throws elf::Error
+ * naming `servers` for an empty list, and for an entry that is no http:// or https:// URL.
+ */
+std::vector<std::string> parseServers(std::string_view list);
+
+struct OffloadSettings {
+  /** Base URLs; one may stand here several times and is then several servers on one endpoint. */
+  std::vector<std::string> servers;
+  std::string model;
+  /** What holds while no server has told the rules of its model. */
+  ModelRules localRules;
+};
+
+/** Counts since the start. */
+struct OffloadStats {
+  std::uint64_t partsSent = 0;
+  std::uint64_t partsFailed = 0;
+  std::uint64_t partsLate = 0;
+  std::uint64_t partsRetried = 0;
+  std::uint64_t bytesSent = 0;
+  double pixelsSent = 0;
+};
+
+/**
+ * Every frame gets exactly one call back, with one answer for each part: when all parts are settled
+ * or its deadline has come, whichever is first. A part that failed is sent once more, to another
+ * healthy server, where that server is expected to answer in time. An endpoint that fails
+ * kErrorsInARow times in a row is left out and asked for its health with a growing pause until it
+ * is back; parts meant for it go to the healthy server that will have finished first.
+ *
+ * All functions may be called from any thread. The listener and the `done` of frames are called
+ * with no lock held, from the transport's thread or from inside the function that caused them.
+ * Stop the transport before destroying the offloader.
+ */
+class Offloader {
+ public:
+  using Clock = Transport::Clock;
+  using Ticket = std::uint64_t;
+  using Done = std::function<void(std::vector<PartAnswer>)>;
+
+  static constexpr int kErrorsInARow = 3;
+  static constexpr std::chrono::milliseconds kFirstPause{500};
+  static constexpr std::chrono::milliseconds kLongestPause{30000};
+  /** For a question about health or metadata. */
+  static constexpr std::chrono::milliseconds kQuestionTimeout{2000};
+
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    /** Each endpoint has told about its model, or failed to. Once. */
+    virtual void onReady() = 0;
+    /** Health, rules, or a cost model by more than a tenth. */
+    virtual void onCapacityChanged(CapacityPtr capacity) = 0;
+    /** The endpoint is left out from now on. `why` is one sentence that begins with its URL. */
+    virtual void onServerLost(const std::string& url, const std::string& why) = 0;
+    /** The endpoint runs, but has no such model. */
+    virtual void onModelMissing(const std::string& url, const std::string& why) = 0;
+  };
+
+  /** The transport and the listener outlive the offloader. */
+  Offloader(OffloadSettings settings, Transport& transport, Listener& listener);
+  Offloader(const Offloader&) = delete;
+  Offloader& operator=(const Offloader&) = delete;
+  ~Offloader();
+
+  /** Asks each endpoint for its model's metadata. */
+  void start();
+  bool ready() const;
+  /** Never null; the same object until something noticeable changes. */
+  CapacityPtr capacity() const;
+  OffloadStats stats() const;
+  /** The server that would be first to finish a part of so many pixels, after what it already has;
+   * of the healthy ones, if there are any. */
+  int bestServer(double pixels) const;
+
+  /**
+   * Opens a frame; `parts` is not empty. Each part must then be given to send() or fail(). The
+   * frame id and generation only serve to name requests.
+   */
+  Ticket begin(std::uint64_t frame, std::uint32_t generation, std::span<const Part> parts,
+               std::optional<Clock::time_point> deadline, Done done);
+  /** `picture` is the encoded part, copied. A ticket that is settled already is ignored. */
+  void send(Ticket ticket, std::size_t part, std::span<const std::uint8_t> picture);
+  /** The part could not be encoded. */
+  void fail(Ticket ticket, std::size_t part, const std::string& why);
+  /** Cancels all requests of all frames; their `done` is not called any more. */
+  void abandonAll();
+
+ private:
+  struct Reading;
+  /** What the user is told, once the lock is released. */
+  using Calls = std::vector<std::function<void()>>;
+
+  /** Several servers of one URL are one endpoint: they live and die together. */
+  struct Endpoint {
+    std::string url;
+    bool healthy = true;
+    bool asked = false;  ///< the first question about metadata is settled
+    std::optional<ModelRules> rules;
+    bool known = false;  ///< metadata has come
+    int errors = 0;
+    std::chrono::milliseconds pause = kFirstPause;
+    Transport::Handle question = 0, timer = 0;
+  };
+
+  struct Server {
+    std::size_t endpoint = 0;
+    CostEstimator cost;
+    /** Expected seconds of all parts that it has not answered. */
+    double outstanding = 0;
+    Clock::time_point lastAnswer{};
+  };
+
+  struct PartState {
+    Size sent;
+    std::vector<std::uint8_t> picture;
+    PartAnswer answer;
+    bool settled = false;
+    /** Of the request under way; 0: none. */
+    Transport::Handle request = 0;
+    Clock::time_point sentAt{};
+    double expected = 0;
+  };
+
+  struct Frame {
+    std::string name;
+    std::vector<PartState> parts;
+    std::size_t open = 0;
+    std::optional<Clock::time_point> deadline;
+    Transport::Handle timer = 0;
+    Done done;
+  };
+
+  // With mutex_ held.
+  void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, Calls& calls);
+  void settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
+  void endRequest(PartState& part);
+  int pick(double pixels, int except) const;
+  void countError(std::size_t endpoint, const std::string& why, Calls& calls);
+  void lose(std::size_t endpoint, const std::string& why, Calls& calls);
+  void publish(Calls& calls);
+  Capacity snapshot() const;
+  void ask(std::size_t endpoint, const std::string& path,
+           void (Offloader::*then)(std::size_t, const HttpReply&, Calls&));
+  void askMetadata(std::size_t endpoint);
+  void onMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  void onHealth(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+
+  // Callbacks of the transport.
+  void onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id, Size sent,
+               const std::string& url, const HttpReply& reply);
+  void onDeadline(Ticket ticket);
+
+  Reading read(const HttpReply& reply, const std::string& id, Size sent) const;
+  const std::string& url(int server) const;
+
+  const OffloadSettings settings_;
+  Transport& transport_;
+  Listener& listener_;
+
+  // The transport's own lock comes after this one.
+  mutable std::mutex mutex_;
+  std::vector<Endpoint> endpoints_;
+  std::vector<Server> servers_;
+  std::map<Ticket, Frame> frames_;
+  Ticket nextTicket_ = 1;
+  bool ready_ = false;
+  CapacityPtr capacity_;
+  OffloadStats stats_;
+};
+
+}  // namespace elf

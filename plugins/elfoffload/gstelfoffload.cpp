@@ -1,0 +1,937 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// elfoffload: sends the parts of each frame to inference servers and brings their answers back.
+
+/**
+ * SECTION:element-elfoffload
+ *
+ * Encodes the parts that a frame's plan names as JPEG, sends all of them at once to their servers
+ * by the Open Inference Protocol v2, waits for the answers, writes them into the record that
+ * travels with the frame, and passes the frame on. Pixels are never changed.
+ *
+ * - A frame without a plan goes out whole, to the server that would be done with it first.
+ * - A frame with an empty plan passes at once.
+ * - Frames leave in the order in which they came. Up to `max-in-flight` of them wait for answers at
+ *   a time; the slot of a frame is free again when the event `elf-detections` for it passes
+ * upstream or, without elfmerge downstream, when the frame was pushed.
+ * - A part that fails is sent once more, to another server. What has no answer by the `deadline` is
+ *   late, and the frame goes on without it. No frame is ever dropped.
+ * - Late in QoS terms (`qos`): the frame passes, and nothing is sent for it.
+ * - A server that cannot be reached, or fails three times in a row, is left out with one warning,
+ *   and asked with a growing pause whether it is back.
+ * - Live: `deadline` is added to the latency of the pipeline, and must not be -1.
+ *
+ * |[
+ * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfoffload
+ * servers=http://127.0.0.1:8000 ! elfmerge ! videoconvert ! autovideosink
+ * ]| has each whole frame inferred by one server, and shows what it found.
+ * |[
+ * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfoffload
+ * servers=http://127.0.0.1:8000,http://127.0.0.1:8001 max-in-flight=2 ! elfmerge ! videoconvert !
+ * autovideosink
+ * ]| has two servers work on two whole frames at a time.
+ */
+
+#include "plugins/elfoffload/gstelfoffload.h"
+
+#include <gst/video/video.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "elf/client/soup_transport.h"
+#include "elf/image/jpeg_encoder.h"
+#include "elf/model/model_file.h"
+#include "elf/offload/offloader.h"
+#include "gst/elfvision/gstelfallocation.h"
+#include "gst/elfvision/gstelfboundary.h"
+#include "gst/elfvision/gstelfevents.h"
+#include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfrecords.h"
+#include "gst/elfvision/gstelfvideo.h"
+
+GST_DEBUG_CATEGORY_STATIC(elfoffload_debug);
+#define GST_CAT_DEFAULT elfoffload_debug
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Lock = std::unique_lock<std::mutex>;
+
+constexpr const char* kDefaultModel = "hog";
+constexpr int kDefaultDeadline = 2000;
+constexpr int kNoDeadline = -1;
+constexpr int kDefaultMaxInFlight = 1;
+constexpr int kMostInFlight = 64;
+constexpr int kDefaultJpegQuality = 90;
+constexpr bool kDefaultQos = true;
+/** How long the servers' metadata are waited for where there is no deadline. */
+constexpr std::chrono::milliseconds kMetadataWait{2000};
+
+struct Settings {
+  std::string servers;
+  std::string model = kDefaultModel;
+  int deadline = kDefaultDeadline;
+  int maxInFlight = kDefaultMaxInFlight;
+  int jpegQuality = kDefaultJpegQuality;
+  bool qos = kDefaultQos;
+
+  std::optional<std::chrono::milliseconds> timeLimit() const {
+    if (deadline == kNoDeadline) return std::nullopt;
+    return std::chrono::milliseconds(deadline);
+  }
+};
+
+/** What is queued between the sink pad and the task of the src pad: exactly one of the three. */
+struct Item {
+  GstBuffer* buffer = nullptr;
+  GstEvent* event = nullptr;
+  /** Belongs to the thread that waits for it in serializedQuery(). */
+  GstQuery* query = nullptr;
+
+  // Of a buffer. The record lacks answers until they are there.
+  elf::FrameRecord record;
+  Clock::time_point entered;
+  bool answered = false;
+  Clock::time_point answeredAt;
+  std::vector<elf::PartAnswer> answers;
+
+  // Of a query.
+  enum { Waiting, Running, Finished } progress = Waiting;
+  bool result = false;
+
+  Item() = default;
+  Item(const Item&) = delete;
+  Item& operator=(const Item&) = delete;
+  ~Item() {
+    if (buffer) gst_buffer_unref(buffer);
+    if (event) gst_event_unref(event);
+  }
+};
+using ItemPtr = std::shared_ptr<Item>;
+
+bool hasFlag(const GstEvent* event, GstEventTypeFlags flag) {
+  return gst_event_type_get_flags(GST_EVENT_TYPE(event)) & flag;
+}
+
+/** True for what upstream or the application has to hear of, as a flush and EOS need not be. */
+bool isFailure(GstFlowReturn flow) {
+  return flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;
+}
+
+/**
+ * The element's state. Threads: the upstream streaming thread (chain, serialized events and
+ * queries), the task of the src pad, the thread of the transport, and any thread for properties,
+ * other queries and upstream events. `mutex_` comes before the locks of lib/, and is never held
+ * while pushing, querying or posting.
+ */
+class Offload {
+ public:
+  Offload(GstElement* element, GstPad* sinkpad, GstPad* srcpad)
+      : element_(element), sinkpad_(sinkpad), srcpad_(srcpad), records_(element) {
+    gst_video_info_init(&info_);
+    gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
+  }
+
+  Settings settings() {
+    const std::lock_guard lock(mutex_);
+    return settings_;
+  }
+  template <typename Change>
+  void change(Change&& apply) {
+    const std::lock_guard lock(mutex_);
+    apply(settings_);
+    changed_.notify_all();
+  }
+  GstStructure* stats();
+
+  void start();
+  void stop();
+  /** When a pad is activated or deactivated, and for flushes: wakes every wait. */
+  void setFlushing(bool flushing);
+  void startTask();
+
+  // The sink pad.
+  GstFlowReturn chain(GstBuffer* buffer);
+  GstFlowReturn sinkEvent(GstEvent* event);
+  gboolean serializedQuery(GstQuery* query);
+  void answerCapacity(GstQuery* query);
+
+  // The src pad.
+  gboolean srcEvent(GstEvent* event);
+  gboolean latency(GstQuery* query);
+
+ private:
+  struct Session;
+  using Key = std::pair<std::uint32_t, std::uint64_t>;
+
+  static Key keyOf(const elf::FrameRecord& record) { return {record.generation, record.id}; }
+
+  void setCaps(GstCaps* caps);
+  void forgetStream();
+  bool isLate(GstBuffer* buffer);
+  elf::FrameRecord recordOf(GstBuffer* buffer, const Session& session);
+  bool sendParts(const ItemPtr& item, Session& session, const Settings& settings);
+  void waitForMetadata(Lock& lock);
+  GstFlowReturn enqueue(const ItemPtr& item);
+
+  void loop();
+  void endTask(Lock& lock);
+  GstFlowReturn pushFrame(Item& item);
+  void pushEvent(Item& item);
+  gboolean runQuery(GstQuery* query);
+  bool flows() const { return flow_ == GST_FLOW_OK || flow_ == GST_FLOW_EOS; }
+
+  GstElement* const element_;
+  GstPad* const sinkpad_;
+  GstPad* const srcpad_;
+
+  // The upstream streaming thread's, or anybody's while it is stopped.
+  elf::gst::FrameRecords records_;
+  GstVideoInfo info_;
+  GstSegment segment_;
+  std::unique_ptr<elf::JpegEncoder> encoder_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Settings settings_;
+  std::shared_ptr<Session> session_;
+  std::deque<ItemPtr> queue_;
+  /** What chain() returns: FLUSHING while a pad is inactive or flushes, else what a push returned.
+   */
+  GstFlowReturn flow_ = GST_FLOW_FLUSHING;
+  std::set<Key> slots_;
+  bool metadataKnown_ = false;
+  bool latencyRefused_ = false;
+  /** Frames up to this running time are late for the sink. */
+  GstClockTime earliest_ = GST_CLOCK_TIME_NONE;
+  std::uint64_t frames_ = 0;
+  std::uint64_t skipped_ = 0;
+  /** Of the last run, once it is over. */
+  elf::OffloadStats lastStats_;
+};
+
+/** What lives from READY->PAUSED until PAUSED->READY. The listener runs in the transport's thread.
+ */
+struct Offload::Session : elf::Offloader::Listener {
+  Session(Offload& user, elf::OffloadSettings settings)
+      : owner(user),
+        model(settings.model),
+        transport("elfoffload-io"),
+        offloader(std::move(settings), transport, *this) {}
+
+  void onReady() override {
+    const std::lock_guard lock(owner.mutex_);
+    owner.metadataKnown_ = true;
+    owner.changed_.notify_all();
+  }
+
+  void onCapacityChanged(elf::CapacityPtr capacity) override {
+    gst_pad_push_event(owner.sinkpad_, elf::gst::newCapacityEvent(std::move(capacity)));
+  }
+
+  void onServerLost(const std::string&, const std::string& why) override {
+    GST_ELEMENT_WARNING(owner.element_, RESOURCE, OPEN_READ, ("Inference server %s", why.c_str()),
+                        ("it is left out until it says that it is ready"));
+  }
+
+  void onModelMissing(const std::string& url, const std::string& why) override {
+    GST_ELEMENT_ERROR(owner.element_, RESOURCE, NOT_FOUND,
+                      ("Inference server %s has no model '%s'.", url.c_str(), model.c_str()),
+                      ("%s", why.c_str()));
+  }
+
+  Offload& owner;
+  const std::string model;
+  elf::SoupTransport transport;
+  elf::Offloader offloader;
+};
+
+elf::ModelRules localRules(const std::string& model) {
+  try {
+    return elf::loadModelFile(model).rules;
+  } catch (const elf::Error& error) {
+    GST_INFO("no local rules: %s", error.what());
+    return {};
+  }
+}
+
+void Offload::start() {
+  const Settings settings = this->settings();
+  elf::OffloadSettings offload;
+  offload.servers = elf::parseServers(settings.servers);
+  offload.model = settings.model;
+  if (offload.model.empty() || offload.model.find_first_of("/?#% ") != std::string::npos)
+    throw elf::Error("model", "'" + offload.model + "' is no name of a model");
+  offload.localRules = localRules(settings.model);
+  encoder_ = std::make_unique<elf::JpegEncoder>();
+  forgetStream();
+  gst_video_info_init(&info_);
+  GST_INFO_OBJECT(element_,
+                  "servers %s, model %s, deadline %d ms, %d in flight, JPEG quality %d, qos %d",
+                  settings.servers.c_str(), settings.model.c_str(), settings.deadline,
+                  settings.maxInFlight, settings.jpegQuality, settings.qos);
+  const auto session = std::make_shared<Session>(*this, std::move(offload));
+  {
+    const std::lock_guard lock(mutex_);
+    session_ = session;
+    metadataKnown_ = false;
+    latencyRefused_ = false;
+    frames_ = skipped_ = 0;
+  }
+  session->offloader.start();
+}
+
+void Offload::stop() {
+  std::shared_ptr<Session> session;
+  {
+    const std::lock_guard lock(mutex_);
+    session = std::exchange(session_, nullptr);
+  }
+  if (!session) return;
+  session->offloader.abandonAll();
+  session->transport.stop();
+  encoder_.reset();
+  const std::lock_guard lock(mutex_);
+  lastStats_ = session->offloader.stats();
+}
+
+GstStructure* Offload::stats() {
+  const std::lock_guard lock(mutex_);
+  const elf::OffloadStats stats = session_ ? session_->offloader.stats() : lastStats_;
+  return gst_structure_new(
+      "elf-offload-stats", "frames", G_TYPE_UINT64, guint64{frames_}, "skipped", G_TYPE_UINT64,
+      guint64{skipped_}, "parts-sent", G_TYPE_UINT64, guint64{stats.partsSent}, "parts-failed",
+      G_TYPE_UINT64, guint64{stats.partsFailed}, "parts-late", G_TYPE_UINT64,
+      guint64{stats.partsLate}, "parts-retried", G_TYPE_UINT64, guint64{stats.partsRetried},
+      "bytes-sent", G_TYPE_UINT64, guint64{stats.bytesSent}, "pixels-sent", G_TYPE_UINT64,
+      static_cast<guint64>(stats.pixelsSent), nullptr);
+}
+
+void Offload::forgetStream() {
+  records_.newGeneration();
+  gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
+}
+
+void Offload::setFlushing(bool flushing) {
+  std::shared_ptr<Session> session;
+  std::deque<ItemPtr> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    flow_ = flushing ? GST_FLOW_FLUSHING : GST_FLOW_OK;
+    slots_.clear();
+    earliest_ = GST_CLOCK_TIME_NONE;
+    if (flushing) {
+      dropped.swap(queue_);
+      session = session_;
+    }
+    changed_.notify_all();
+  }
+  if (session) session->offloader.abandonAll();
+  // What describes the stream outlives a flush, as in queue.
+  for (const ItemPtr& item : dropped)
+    if (item->event && hasFlag(item->event, GST_EVENT_TYPE_STICKY) &&
+        GST_EVENT_TYPE(item->event) != GST_EVENT_SEGMENT &&
+        GST_EVENT_TYPE(item->event) != GST_EVENT_EOS)
+      gst_pad_store_sticky_event(srcpad_, item->event);
+}
+
+void Offload::startTask() {
+  gst_pad_start_task(
+      srcpad_,
+      [](gpointer data) {
+        auto* offload = static_cast<Offload*>(data);
+        elf::gst::guarded(offload->element_, [offload] { offload->loop(); });
+      },
+      this, nullptr);
+}
+
+void Offload::waitForMetadata(Lock& lock) {
+  changed_.wait_for(lock, settings_.timeLimit().value_or(kMetadataWait),
+                    [this] { return metadataKnown_ || flow_ == GST_FLOW_FLUSHING; });
+}
+
+void Offload::answerCapacity(GstQuery* query) {
+  elf::CapacityPtr capacity;
+  {
+    Lock lock(mutex_);
+    waitForMetadata(lock);
+    if (session_) capacity = session_->offloader.capacity();
+  }
+  if (capacity) elf::gst::answerCapacityQuery(query, std::move(capacity));
+}
+
+void Offload::setCaps(GstCaps* caps) {
+  GstVideoInfo info;
+  if (!gst_video_info_from_caps(&info, caps)) return;
+  if (info.width != info_.width || info.height != info_.height) records_.newGeneration();
+  info_ = info;
+}
+
+bool Offload::isLate(GstBuffer* buffer) {
+  if (segment_.format != GST_FORMAT_TIME) return false;
+  const GstClockTime time =
+      gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+  const std::lock_guard lock(mutex_);
+  return settings_.qos && GST_CLOCK_TIME_IS_VALID(time) && GST_CLOCK_TIME_IS_VALID(earliest_) &&
+         time <= earliest_;
+}
+
+elf::FrameRecord Offload::recordOf(GstBuffer* buffer, const Session& session) {
+  elf::FrameRecord record = *records_.of(buffer, {info_.width, info_.height});
+  record.skipped = isLate(buffer);
+  if (!record.plan) {
+    elf::Part whole;
+    whole.rect = elf::wholeFrame(record.size);
+    whole.server = session.offloader.bestServer(whole.rect.area());
+    record.plan.emplace().parts.push_back(std::move(whole));
+  }
+  return record;
+}
+
+GstFlowReturn Offload::chain(GstBuffer* buffer) {
+  const auto item = std::make_shared<Item>();
+  item->buffer = buffer;
+  item->entered = Clock::now();
+  if (GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_UNKNOWN) return GST_FLOW_NOT_NEGOTIATED;
+  std::shared_ptr<Session> session;
+  Settings settings;
+  {
+    Lock lock(mutex_);
+    waitForMetadata(lock);
+    if (flow_ != GST_FLOW_OK) return flow_;
+    session = session_;
+    settings = settings_;
+  }
+  item->record = recordOf(buffer, *session);
+  if (item->record.skipped || item->record.plan->parts.empty())
+    item->answered = true;
+  else if (!sendParts(item, *session, settings))
+    return GST_FLOW_ERROR;
+
+  Lock lock(mutex_);
+  ++frames_;
+  if (item->record.skipped) ++skipped_;
+  if (flow_ != GST_FLOW_OK) {
+    const GstFlowReturn flow = flow_;
+    lock.unlock();
+    // The flush that came meanwhile may have been over before the last part went out.
+    session->offloader.abandonAll();
+    return flow;
+  }
+  slots_.insert(keyOf(item->record));
+  queue_.push_back(item);
+  changed_.notify_all();
+  changed_.wait(lock, [this] {
+    return flow_ != GST_FLOW_OK || static_cast<int>(slots_.size()) < settings_.maxInFlight;
+  });
+  return flow_;
+}
+
+// Encodes each part and posts it at once, so that the first server works while the rest is encoded.
+bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& settings) {
+  const auto mapped = elf::gst::MappedFrame::map(info_, item->buffer, GST_MAP_READ);
+  if (!mapped) {
+    GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
+                      ("A buffer of %" G_GSIZE_FORMAT " bytes holds no frame of %dx%d.",
+                       gst_buffer_get_size(item->buffer), info_.width, info_.height),
+                      ("gst_video_frame_map() failed"));
+    return false;
+  }
+  const elf::ImageView view = mapped->view();
+  const std::vector<elf::Part>& parts = item->record.plan->parts;
+  std::optional<Clock::time_point> deadline;
+  if (const auto limit = settings.timeLimit()) deadline = item->entered + *limit;
+  const auto ticket = session.offloader.begin(
+      item->record.id, item->record.generation, parts, deadline,
+      [this, weak = std::weak_ptr(item)](std::vector<elf::PartAnswer> answers) {
+        const ItemPtr answered = weak.lock();
+        if (!answered) return;
+        const std::lock_guard lock(mutex_);
+        answered->answers = std::move(answers);
+        answered->answeredAt = Clock::now();
+        answered->answered = true;
+        changed_.notify_all();
+      });
+  Clock::duration encoding{};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].rect.empty() || !contains(elf::wholeFrame(view.size), parts[i].rect)) {
+      session.offloader.fail(ticket, i, "the part is not inside the frame");
+      continue;
+    }
+    const auto begun = Clock::now();
+    const auto file =
+        encoder_->encode(view, parts[i].rect, parts[i].sentSize(), settings.jpegQuality);
+    encoding += Clock::now() - begun;
+    if (file)
+      session.offloader.send(ticket, i, file.value());
+    else
+      session.offloader.fail(ticket, i, file.error());
+  }
+  item->record.timings.encode = std::chrono::duration_cast<elf::Microseconds>(encoding);
+  return true;
+}
+
+// Queues an event or a query, also where downstream is at EOS: a new segment may follow.
+GstFlowReturn Offload::enqueue(const ItemPtr& item) {
+  const std::lock_guard lock(mutex_);
+  if (!flows()) return flow_;
+  queue_.push_back(item);
+  changed_.notify_all();
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn Offload::sinkEvent(GstEvent* event) {
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_FLUSH_START:
+      gst_pad_push_event(srcpad_, event);
+      setFlushing(true);
+      gst_pad_pause_task(srcpad_);
+      return GST_FLOW_OK;
+    case GST_EVENT_FLUSH_STOP:
+      gst_pad_push_event(srcpad_, event);
+      forgetStream();
+      setFlushing(false);
+      startTask();
+      return GST_FLOW_OK;
+    case GST_EVENT_CAPS: {
+      GstCaps* caps = nullptr;
+      gst_event_parse_caps(event, &caps);
+      setCaps(caps);
+      break;
+    }
+    case GST_EVENT_SEGMENT:
+      gst_event_copy_segment(event, &segment_);
+      break;
+    default:
+      break;
+  }
+  if (!hasFlag(event, GST_EVENT_TYPE_SERIALIZED))
+    return gst_pad_push_event(srcpad_, event) ? GST_FLOW_OK : GST_FLOW_ERROR;
+
+  const auto item = std::make_shared<Item>();
+  item->event = event;
+  const GstFlowReturn flow = enqueue(item);
+  // Upstream pushes nothing more that could return the flow: the application must hear of it.
+  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && isFailure(flow))
+    GST_ELEMENT_FLOW_ERROR(element_, flow);
+  return flow;
+}
+
+gboolean Offload::serializedQuery(GstQuery* query) {
+  const auto item = std::make_shared<Item>();
+  item->query = query;
+  if (enqueue(item) != GST_FLOW_OK) return FALSE;
+  Lock lock(mutex_);
+  // While the task runs the query, it must not go away.
+  changed_.wait(lock, [&] {
+    return item->progress == Item::Finished || (item->progress == Item::Waiting && !flows());
+  });
+  std::erase(queue_, item);
+  return item->result;
+}
+
+void Offload::loop() {
+  ItemPtr item;
+  {
+    Lock lock(mutex_);
+    changed_.wait(lock, [this] {
+      return !flows() || (!queue_.empty() && (!queue_.front()->buffer || queue_.front()->answered));
+    });
+    if (!flows()) return endTask(lock);
+    item = std::move(queue_.front());
+    queue_.pop_front();
+    item->progress = Item::Running;
+  }
+  if (item->buffer) {
+    const Key key = keyOf(item->record);
+    const GstFlowReturn flow = pushFrame(*item);
+    const std::lock_guard lock(mutex_);
+    slots_.erase(key);
+    if (flow_ == GST_FLOW_OK) flow_ = flow;
+    changed_.notify_all();
+  } else if (item->event) {
+    pushEvent(*item);
+  } else {
+    const bool result = runQuery(item->query);
+    const std::lock_guard lock(mutex_);
+    item->result = result;
+    item->progress = Item::Finished;
+    changed_.notify_all();
+  }
+}
+
+void Offload::endTask(Lock& lock) {
+  const GstFlowReturn flow = flow_;
+  const bool eos = std::ranges::any_of(queue_, [](const ItemPtr& item) {
+    return item->event && GST_EVENT_TYPE(item->event) == GST_EVENT_EOS;
+  });
+  lock.unlock();
+  gst_pad_pause_task(srcpad_);
+  if (eos && isFailure(flow)) GST_ELEMENT_FLOW_ERROR(element_, flow);
+}
+
+GstFlowReturn Offload::pushFrame(Item& item) {
+  elf::FrameRecord& record = item.record;
+  {
+    const std::lock_guard lock(mutex_);
+    if (flow_ != GST_FLOW_OK) return flow_;
+    record.answers = std::move(item.answers);
+    if (session_) record.capacity = session_->offloader.capacity();
+  }
+  if (!record.answers.empty())
+    record.timings.offload =
+        std::chrono::duration_cast<elf::Microseconds>(item.answeredAt - item.entered);
+  GST_LOG_OBJECT(element_,
+                 "frame %" G_GUINT64_FORMAT ": %d parts, %" G_GSIZE_FORMAT " bytes, %.1f ms%s",
+                 record.id, static_cast<int>(record.answers.size()), record.bytesSent(),
+                 static_cast<double>(record.timings.offload.count()) * 1e-3,
+                 record.skipped ? ", skipped" : "");
+  for (const elf::PartAnswer& answer : record.answers)
+    if (answer.state != elf::AnswerState::Answered)
+      GST_INFO_OBJECT(element_, "frame %" G_GUINT64_FORMAT ": %s", record.id, answer.error.c_str());
+  GstBuffer* buffer = gst_buffer_make_writable(std::exchange(item.buffer, nullptr));
+  elf::gst::setRecord(buffer, std::make_shared<const elf::FrameRecord>(std::move(record)));
+  return gst_pad_push(srcpad_, buffer);
+}
+
+void Offload::pushEvent(Item& item) {
+  const GstEventType type = GST_EVENT_TYPE(item.event);
+  if (type == GST_EVENT_SEGMENT || type == GST_EVENT_STREAM_START) {
+    // Downstream was through with what came before; here begins something new.
+    const std::lock_guard lock(mutex_);
+    if (flow_ == GST_FLOW_EOS) flow_ = GST_FLOW_OK;
+  }
+  gst_pad_push_event(srcpad_, std::exchange(item.event, nullptr));
+}
+
+gboolean Offload::runQuery(GstQuery* query) {
+  if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) return gst_pad_peer_query(srcpad_, query);
+  elf::gst::forwardAllocation(srcpad_, query);
+  // The frames that wait here for answers are not back in the pool.
+  const auto held = static_cast<guint>(settings().maxInFlight);
+  const guint pools = gst_query_get_n_allocation_pools(query);
+  for (guint i = 0; i < pools; ++i) {
+    GstBufferPool* pool = nullptr;
+    guint size = 0, least = 0, most = 0;
+    gst_query_parse_nth_allocation_pool(query, i, &pool, &size, &least, &most);
+    gst_query_set_nth_allocation_pool(query, i, pool, size, least + held,
+                                      most == 0 ? 0 : most + held);
+    if (pool) gst_object_unref(pool);
+  }
+  GstCaps* caps = nullptr;
+  GstVideoInfo info;
+  gst_query_parse_allocation(query, &caps, nullptr);
+  if (pools == 0 && caps && gst_video_info_from_caps(&info, caps))
+    gst_query_add_allocation_pool(query, nullptr, static_cast<guint>(info.size), held, 0);
+  return TRUE;
+}
+
+gboolean Offload::srcEvent(GstEvent* event) {
+  if (const elf::FeedbackPtr feedback = elf::gst::parseDetectionsEvent(event)) {
+    // First upstream, so that the next frame's prediction has seen it when chain() returns.
+    gst_pad_push_event(sinkpad_, event);
+    const std::lock_guard lock(mutex_);
+    if (slots_.erase({feedback->generation, feedback->id}) > 0) changed_.notify_all();
+    return TRUE;
+  }
+  if (GST_EVENT_TYPE(event) == GST_EVENT_QOS) {
+    GstClockTimeDiff difference = 0;
+    GstClockTime time = GST_CLOCK_TIME_NONE;
+    gst_event_parse_qos(event, nullptr, nullptr, &difference, &time);
+    const std::lock_guard lock(mutex_);
+    earliest_ = GST_CLOCK_TIME_NONE;
+    if (GST_CLOCK_TIME_IS_VALID(time) &&
+        (difference >= 0 || time > static_cast<GstClockTime>(-difference)))
+      earliest_ = time + static_cast<GstClockTime>(difference);
+  }
+  return gst_pad_push_event(sinkpad_, event);
+}
+
+gboolean Offload::latency(GstQuery* query) {
+  if (!gst_pad_peer_query(sinkpad_, query)) return FALSE;
+  gboolean live = FALSE;
+  GstClockTime least = 0, most = GST_CLOCK_TIME_NONE;
+  gst_query_parse_latency(query, &live, &least, &most);
+  if (!live) return TRUE;
+  bool firstRefusal = false;
+  std::optional<std::chrono::milliseconds> limit;
+  {
+    const std::lock_guard lock(mutex_);
+    limit = settings_.timeLimit();
+    if (!limit) firstRefusal = !std::exchange(latencyRefused_, true);
+  }
+  if (firstRefusal)
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("deadline: must not be -1 where the source is live."),
+                      ("the latency of a live pipeline has to be known"));
+  if (!limit) return FALSE;
+  const auto added = static_cast<GstClockTime>(limit->count()) * GST_MSECOND;
+  gst_query_set_latency(query, TRUE, least + added,
+                        GST_CLOCK_TIME_IS_VALID(most) ? most + added : most);
+  return TRUE;
+}
+
+}  // namespace
+
+struct _GstElfOffload {
+  GstElement parent;
+  GstPad* sinkpad;
+  GstPad* srcpad;
+  Offload* offload;
+};
+
+enum {
+  PROP_0,
+  PROP_SERVERS,
+  PROP_MODEL,
+  PROP_DEADLINE,
+  PROP_MAX_IN_FLIGHT,
+  PROP_JPEG_QUALITY,
+  PROP_QOS,
+  PROP_STATS
+};
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
+
+#define gst_elf_offload_parent_class parent_class
+G_DEFINE_TYPE_WITH_CODE(GstElfOffload, gst_elf_offload, GST_TYPE_ELEMENT,
+                        GST_DEBUG_CATEGORY_INIT(elfoffload_debug, "elfoffload", 0,
+                                                "Elf: offloading of parts"))
+GST_ELEMENT_REGISTER_DEFINE(elfoffload, "elfoffload", GST_RANK_NONE, GST_TYPE_ELF_OFFLOAD)
+
+static std::string text_of(const GValue* value) {
+  const gchar* text = g_value_get_string(value);
+  return text ? text : "";
+}
+
+static void gst_elf_offload_set_property(GObject* object, guint id, const GValue* value,
+                                         GParamSpec* spec) {
+  Offload* offload = GST_ELF_OFFLOAD(object)->offload;
+  switch (id) {
+    case PROP_SERVERS:
+      offload->change([&](Settings& settings) { settings.servers = text_of(value); });
+      break;
+    case PROP_MODEL:
+      offload->change([&](Settings& settings) { settings.model = text_of(value); });
+      break;
+    case PROP_DEADLINE: {
+      int before = 0;
+      offload->change([&](Settings& settings) {
+        before = std::exchange(settings.deadline, g_value_get_int(value));
+      });
+      if (before != g_value_get_int(value))
+        gst_element_post_message(GST_ELEMENT(object), gst_message_new_latency(GST_OBJECT(object)));
+      break;
+    }
+    case PROP_MAX_IN_FLIGHT:
+      offload->change([&](Settings& settings) { settings.maxInFlight = g_value_get_int(value); });
+      break;
+    case PROP_JPEG_QUALITY:
+      offload->change([&](Settings& settings) { settings.jpegQuality = g_value_get_int(value); });
+      break;
+    case PROP_QOS:
+      offload->change([&](Settings& settings) { settings.qos = g_value_get_boolean(value); });
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static void gst_elf_offload_get_property(GObject* object, guint id, GValue* value,
+                                         GParamSpec* spec) {
+  Offload* offload = GST_ELF_OFFLOAD(object)->offload;
+  const Settings settings = offload->settings();
+  switch (id) {
+    case PROP_SERVERS:
+      g_value_set_string(value, settings.servers.c_str());
+      break;
+    case PROP_MODEL:
+      g_value_set_string(value, settings.model.c_str());
+      break;
+    case PROP_DEADLINE:
+      g_value_set_int(value, settings.deadline);
+      break;
+    case PROP_MAX_IN_FLIGHT:
+      g_value_set_int(value, settings.maxInFlight);
+      break;
+    case PROP_JPEG_QUALITY:
+      g_value_set_int(value, settings.jpegQuality);
+      break;
+    case PROP_QOS:
+      g_value_set_boolean(value, settings.qos);
+      break;
+    case PROP_STATS:
+      g_value_take_boxed(value, offload->stats());
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static GstFlowReturn gst_elf_offload_chain(GstPad*, GstObject* parent, GstBuffer* buffer) {
+  return elf::gst::guarded(GST_ELEMENT(parent), GST_FLOW_ERROR,
+                           [&] { return GST_ELF_OFFLOAD(parent)->offload->chain(buffer); });
+}
+
+static GstFlowReturn gst_elf_offload_sink_event(GstPad*, GstObject* parent, GstEvent* event) {
+  return elf::gst::guarded(GST_ELEMENT(parent), GST_FLOW_ERROR,
+                           [&] { return GST_ELF_OFFLOAD(parent)->offload->sinkEvent(event); });
+}
+
+static gboolean gst_elf_offload_sink_query(GstPad* pad, GstObject* parent, GstQuery* query) {
+  return elf::gst::guarded(GST_ELEMENT(parent), FALSE, [&]() -> gboolean {
+    Offload* offload = GST_ELF_OFFLOAD(parent)->offload;
+    if (elf::gst::isCapacityQuery(query)) {
+      offload->answerCapacity(query);
+      return TRUE;
+    }
+    if (gst_query_type_get_flags(GST_QUERY_TYPE(query)) & GST_QUERY_TYPE_SERIALIZED)
+      return offload->serializedQuery(query);
+    return gst_pad_query_default(pad, parent, query);
+  });
+}
+
+static gboolean gst_elf_offload_src_event(GstPad*, GstObject* parent, GstEvent* event) {
+  return elf::gst::guarded(GST_ELEMENT(parent), FALSE,
+                           [&] { return GST_ELF_OFFLOAD(parent)->offload->srcEvent(event); });
+}
+
+static gboolean gst_elf_offload_src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
+  return elf::gst::guarded(GST_ELEMENT(parent), FALSE, [&]() -> gboolean {
+    if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
+      return GST_ELF_OFFLOAD(parent)->offload->latency(query);
+    return gst_pad_query_default(pad, parent, query);
+  });
+}
+
+static gboolean gst_elf_offload_sink_activate_mode(GstPad*, GstObject* parent, GstPadMode mode,
+                                                   gboolean active) {
+  if (mode != GST_PAD_MODE_PUSH) return FALSE;
+  return elf::gst::guarded(GST_ELEMENT(parent), FALSE, [&] {
+    GST_ELF_OFFLOAD(parent)->offload->setFlushing(!active);
+    return TRUE;
+  });
+}
+
+static gboolean gst_elf_offload_src_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode,
+                                                  gboolean active) {
+  if (mode != GST_PAD_MODE_PUSH) return FALSE;
+  return elf::gst::guarded(GST_ELEMENT(parent), FALSE, [&]() -> gboolean {
+    Offload* offload = GST_ELF_OFFLOAD(parent)->offload;
+    offload->setFlushing(!active);
+    if (!active) return gst_pad_stop_task(pad);
+    offload->startTask();
+    return TRUE;
+  });
+}
+
+static GstStateChangeReturn gst_elf_offload_change_state(GstElement* element,
+                                                         GstStateChange change) {
+  Offload* offload = GST_ELF_OFFLOAD(element)->offload;
+  return elf::gst::guarded(element, GST_STATE_CHANGE_FAILURE, [&] {
+    if (change == GST_STATE_CHANGE_READY_TO_PAUSED) offload->start();
+    const GstStateChangeReturn result =
+        GST_ELEMENT_CLASS(parent_class)->change_state(element, change);
+    if (change == GST_STATE_CHANGE_PAUSED_TO_READY ||
+        (change == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
+      offload->stop();
+    return result;
+  });
+}
+
+static void gst_elf_offload_init(GstElfOffload* self) {
+  self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
+  gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_elf_offload_chain));
+  gst_pad_set_event_full_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_elf_offload_sink_event));
+  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_elf_offload_sink_query));
+  gst_pad_set_activatemode_function(self->sinkpad,
+                                    GST_DEBUG_FUNCPTR(gst_elf_offload_sink_activate_mode));
+  GST_PAD_SET_PROXY_CAPS(self->sinkpad);
+  gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
+
+  self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
+  gst_pad_set_event_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_elf_offload_src_event));
+  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_elf_offload_src_query));
+  gst_pad_set_activatemode_function(self->srcpad,
+                                    GST_DEBUG_FUNCPTR(gst_elf_offload_src_activate_mode));
+  GST_PAD_SET_PROXY_CAPS(self->srcpad);
+  gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
+
+  self->offload = new Offload(GST_ELEMENT(self), self->sinkpad, self->srcpad);
+}
+
+static void gst_elf_offload_finalize(GObject* object) {
+  delete GST_ELF_OFFLOAD(object)->offload;
+  G_OBJECT_CLASS(parent_class)->finalize(object);
+}
+
+static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
+  const auto flags = [](int mutability) {
+    return static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | mutability);
+  };
+  auto* object_class = G_OBJECT_CLASS(klass);
+  object_class->set_property = gst_elf_offload_set_property;
+  object_class->get_property = gst_elf_offload_get_property;
+  object_class->finalize = gst_elf_offload_finalize;
+
+  g_object_class_install_property(
+      object_class, PROP_SERVERS,
+      g_param_spec_string("servers", "Servers",
+                          "Base URLs of the inference servers, separated by commas; a server that "
+                          "is named twice gets two parts at a time",
+                          "", flags(GST_PARAM_MUTABLE_READY)));
+  g_object_class_install_property(
+      object_class, PROP_MODEL,
+      g_param_spec_string("model", "Model", "Name of the model on the servers", kDefaultModel,
+                          flags(GST_PARAM_MUTABLE_READY)));
+  g_object_class_install_property(
+      object_class, PROP_DEADLINE,
+      g_param_spec_int("deadline", "Deadline",
+                       "Milliseconds from entry until a frame goes on without the answers that are "
+                       "missing; added to the latency of a live pipeline (-1 = none, not for live)",
+                       kNoDeadline, G_MAXINT, kDefaultDeadline, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_MAX_IN_FLIGHT,
+      g_param_spec_int("max-in-flight", "Max in flight",
+                       "Frames that are sent before the first of them is answered", 1,
+                       kMostInFlight, kDefaultMaxInFlight, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_JPEG_QUALITY,
+      g_param_spec_int("jpeg-quality", "JPEG quality",
+                       "Quality of the pictures that are sent: lower is smaller", 1, 100,
+                       kDefaultJpegQuality, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_QOS,
+      g_param_spec_boolean("qos", "QoS",
+                           "Send nothing for frames that the sink would find too late; they pass "
+                           "with what was predicted",
+                           kDefaultQos, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_STATS,
+      g_param_spec_boxed("stats", "Statistics",
+                         "Counts since the start: frames, skipped, parts-sent, parts-failed, "
+                         "parts-late, parts-retried, bytes-sent, pixels-sent",
+                         GST_TYPE_STRUCTURE,
+                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+
+  auto* element_class = GST_ELEMENT_CLASS(klass);
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+  gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_set_static_metadata(
+      element_class, "Elf offload", "Filter/Analyzer/Video",
+      "Has the parts of each frame inferred by remote servers, all in parallel",
+      "The Elf for GStreamer authors");
+  element_class->change_state = GST_DEBUG_FUNCPTR(gst_elf_offload_change_state);
+}
