@@ -169,6 +169,9 @@ class Offload {
   gboolean srcEvent(GstEvent* event);
   gboolean latency(GstQuery* query);
 
+  /** What the offloader knows of the servers, and what this element's settings allow. */
+  elf::CapacityPtr withLimits(const elf::Capacity& servers);
+
  private:
   struct Session;
   using Key = std::pair<std::uint32_t, std::uint64_t>;
@@ -235,7 +238,8 @@ struct Offload::Session : elf::Offloader::Listener {
   }
 
   void onCapacityChanged(elf::CapacityPtr capacity) override {
-    gst_pad_push_event(owner.sinkpad_, elf::gst::newCapacityEvent(std::move(capacity)));
+    gst_pad_push_event(owner.sinkpad_,
+                       elf::gst::newCapacityEvent(owner.withLimits(*capacity)));
   }
 
   void onServerLost(const std::string&, const std::string& why) override {
@@ -366,7 +370,15 @@ void Offload::answerCapacity(GstQuery* query) {
     waitForMetadata(lock);
     if (session_) capacity = session_->offloader.capacity();
   }
-  if (capacity) elf::gst::answerCapacityQuery(query, std::move(capacity));
+  if (capacity) elf::gst::answerCapacityQuery(query, withLimits(*capacity));
+}
+
+elf::CapacityPtr Offload::withLimits(const elf::Capacity& servers) {
+  elf::Capacity capacity = servers;
+  const std::lock_guard lock(mutex_);
+  capacity.maxInFlight = settings_.maxInFlight;
+  capacity.deadline = settings_.timeLimit();
+  return std::make_shared<const elf::Capacity>(std::move(capacity));
 }
 
 void Offload::setCaps(GstCaps* caps) {

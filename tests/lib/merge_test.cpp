@@ -60,6 +60,22 @@ TEST(Merge, AWholeBoxWinsOverAStrongerPieceAtTheBorder) {
   EXPECT_EQ(merged[0].box, (Box{500, 100, 620, 300}));
 }
 
+TEST(Merge, TwoPiecesOfAnObjectOnTheBorderBecomeOne) {
+  FrameRecord record = twoHalves();
+  record.answers[0].detections = {person({430, 100, 550, 300}, 0.6F)};
+  record.answers[1].detections = {person({0, 104, 180, 302}, 0.8F)};
+  const auto merged = mergeAnswers(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{430, 100, 630, 302}));
+}
+
+TEST(Merge, PiecesAtDifferentHeightsAreDifferentObjects) {
+  FrameRecord record = twoHalves();
+  record.answers[0].detections = {person({430, 0, 550, 150}, 0.6F)};
+  record.answers[1].detections = {person({0, 140, 180, 302}, 0.8F)};
+  EXPECT_EQ(mergeAnswers(record).size(), 2U);
+}
+
 TEST(Merge, TheModelsOwnSuppressionIsTrustedInsideOnePart) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({100, 100, 200, 300}, 0.9F),

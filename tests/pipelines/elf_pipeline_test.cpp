@@ -162,9 +162,9 @@ std::vector<Gaps> everyGap() {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryGap, ElfPipelineWithQueues, ::testing::ValuesIn(everyGap()),
-                         [](const auto& info) {
-                           return "queues" + std::to_string(info.param.queues) + "inflight" +
-                                  std::to_string(info.param.inFlight);
+                         [](const auto& gaps) {
+                           return "queues" + std::to_string(gaps.param.queues) + "inflight" +
+                                  std::to_string(gaps.param.inFlight);
                          });
 
 TEST_F(ElfPipeline, EmptyFramesPassAndDiscoveryFindsWhatAppears) {

@@ -15,18 +15,27 @@ constexpr double kPieceOverSmaller = 0.6;
 // So near to the border of its part, in pixels, a box counts as cut off.
 constexpr float kBorder = 2;
 
+// Two pieces of one object agree along the border that cuts it by at least this.
+constexpr float kSamePieces = 0.5F;
+
+/** The sides on which a box ends at a border of its part that is inside the frame. */
+struct Cuts {
+  bool left = false, top = false, right = false, bottom = false;
+  bool any() const { return left || top || right || bottom; }
+};
+
 struct Found {
   Detection detection;
   std::size_t part = 0;
-  bool cutOff = false;
+  Cuts cuts;
 };
 
-bool touchesInnerBorder(const Box& box, const Rect& part, Size frame) {
+Cuts cutsOf(const Box& box, const Rect& part, Size frame) {
   const Box edges = toBox(part);
-  return (part.x > 0 && box.x0 < edges.x0 + kBorder) ||
-         (part.y > 0 && box.y0 < edges.y0 + kBorder) ||
-         (part.right() < frame.width && box.x1 > edges.x1 - kBorder) ||
-         (part.bottom() < frame.height && box.y1 > edges.y1 - kBorder);
+  return {.left = part.x > 0 && box.x0<edges.x0 + kBorder, .top = part.y> 0 &&
+                  box.y0 < edges.y0 + kBorder,
+          .right = part.right() < frame.width && box.x1 > edges.x1 - kBorder,
+          .bottom = part.bottom() < frame.height && box.y1 > edges.y1 - kBorder};
 }
 
 std::vector<Found> inFramePixels(const FrameRecord& record) {
@@ -44,8 +53,8 @@ std::vector<Found> inFramePixels(const FrameRecord& record) {
                record.size);
       if (detection.box.empty()) continue;
       detection.server = record.answers[i].server;
-      const bool cutOff = touchesInnerBorder(detection.box, part.rect, record.size);
-      all.push_back({std::move(detection), i, cutOff});
+      const Cuts cuts = cutsOf(detection.box, part.rect, record.size);
+      all.push_back({std::move(detection), i, cuts});
     }
   }
   return all;
@@ -53,15 +62,55 @@ std::vector<Found> inFramePixels(const FrameRecord& record) {
 
 // Whole boxes before pieces, and strong before weak: of two that are one object the first stays.
 bool goesFirst(const Found& a, const Found& b) {
-  if (a.cutOff != b.cutOff) return b.cutOff;
+  if (a.cuts.any() != b.cuts.any()) return b.cuts.any();
   return a.detection.score > b.detection.score;
 }
 
+bool mayBeOne(const Found& a, const Found& b) {
+  return a.part != b.part && a.detection.labelId == b.detection.labelId;
+}
+
 bool sameObject(const Found& kept, const Found& other) {
-  if (kept.part == other.part || kept.detection.labelId != other.detection.labelId) return false;
   const Box& a = kept.detection.box;
   const Box& b = other.detection.box;
-  return iou(a, b) >= kSameIou || (other.cutOff && overSmaller(a, b) >= kPieceOverSmaller);
+  return iou(a, b) >= kSameIou || (other.cuts.any() && overSmaller(a, b) >= kPieceOverSmaller);
+}
+
+// Intersection over union of two intervals.
+float agreement(float a0, float a1, float b0, float b1) {
+  const float common = std::min(a1, b1) - std::max(a0, b0);
+  return common <= 0 ? 0 : common / (std::max(a1, b1) - std::min(a0, b0));
+}
+
+// True for what two neighbouring parts see of an object on the border between them.
+bool twoPieces(const Found& one, const Found& other) {
+  const Box& a = one.detection.box;
+  const Box& b = other.detection.box;
+  const bool sideBySide = (one.cuts.right && other.cuts.left && b.x0 <= a.x1 && a.x0 <= b.x0) ||
+                          (one.cuts.left && other.cuts.right && a.x0 <= b.x1 && b.x0 <= a.x0);
+  if (sideBySide && agreement(a.y0, a.y1, b.y0, b.y1) >= kSamePieces) return true;
+  const bool stacked = (one.cuts.bottom && other.cuts.top && b.y0 <= a.y1 && a.y0 <= b.y0) ||
+                       (one.cuts.top && other.cuts.bottom && a.y0 <= b.y1 && b.y0 <= a.y0);
+  return stacked && agreement(a.x0, a.x1, b.x0, b.x1) >= kSamePieces;
+}
+
+// The pieces of one object become the box around them; of doubles the first stays.
+std::vector<Found> withoutDoubles(std::vector<Found> found) {
+  std::stable_sort(found.begin(), found.end(), goesFirst);
+  std::vector<Found> kept;
+  for (Found& candidate : found) {
+    bool isNew = true;
+    for (Found& k : kept) {
+      if (!mayBeOne(k, candidate)) continue;
+      const bool pieces = twoPieces(k, candidate);
+      if (pieces) k.detection.box = unite(k.detection.box, candidate.detection.box);
+      if (!pieces && !sameObject(k, candidate)) continue;
+      isNew = false;
+      break;
+    }
+    if (isNew) kept.push_back(std::move(candidate));
+  }
+  return kept;
 }
 
 void coast(const Rp& rp, std::vector<Detection>& detections) {
@@ -84,15 +133,8 @@ std::vector<Detection> mergeAnswers(const FrameRecord& record) {
   }
   if (!record.plan || record.answers.size() != record.plan->parts.size()) return detections;
 
-  std::vector<Found> found = inFramePixels(record);
-  std::stable_sort(found.begin(), found.end(), goesFirst);
-  std::vector<Found> kept;
-  for (Found& candidate : found) {
-    const bool known = std::any_of(kept.begin(), kept.end(),
-                                   [&](const Found& k) { return sameObject(k, candidate); });
-    if (!known) kept.push_back(std::move(candidate));
-  }
-  for (Found& one : kept) detections.push_back(std::move(one.detection));
+  for (Found& one : withoutDoubles(inFramePixels(record)))
+    detections.push_back(std::move(one.detection));
 
   for (std::size_t i = 0; i < record.answers.size(); ++i) {
     if (record.answers[i].state == AnswerState::Answered || !record.rps) continue;

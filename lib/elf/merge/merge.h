@@ -10,10 +10,11 @@ namespace elf {
 
 /**
  * The detections of a frame that elfoffload has answered: each answer's boxes scaled and shifted
- * into the frame and clipped to it, and of detections of one class that two parts both found, one
- * kept. Inside one part the model's own suppression is trusted. RPs whose part got no answer, and
- * all RPs of a skipped frame, stand in as coasted detections. Strongest first; identities are not
- * set (see Identifier).
+ * into the frame and clipped to it. Of detections of one class that two parts both found one is
+ * kept, a whole one rather than one that ends at its part's border; the pieces of an object that
+ * two parts cut become one box. Inside one part the model's own suppression is trusted. RPs whose
+ * part got no answer, and all RPs of a skipped frame, stand in as coasted detections. Strongest
+ * first; identities are not set (see Identifier).
  */
 std::vector<Detection> mergeAnswers(const FrameRecord& record);
 
