@@ -275,20 +275,23 @@ class Server::Impl {
     g_signal_connect(message, "got-chunk", G_CALLBACK(onChunk), self);
   }
 
-  /** Ends an upload that the header already says to be too large before it begins. */
+  // A client sees its 413 only if it gets to send what it has begun: a connection that is closed
+  // with bytes unread is reset. So what is too large is read and forgotten, up to a bound.
+  bool hopeless(std::uint64_t bytes) const { return bytes / 2 > options_.maxBody; }
+
+  /** Ends an upload that the header already says to be hopeless before it begins. */
   static void onHeaders(SoupServer*, SoupServerMessage* message, const char*, GHashTable*,
                         gpointer self) {
     guarded(message, [&] {
       SoupMessageHeaders* headers = soup_server_message_get_request_headers(message);
       const auto* impl = static_cast<Impl*>(self);
       if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-          std::cmp_greater(soup_message_headers_get_content_length(headers),
-                           impl->options_.maxBody))
+          impl->hopeless(
+              static_cast<std::uint64_t>(soup_message_headers_get_content_length(headers))))
         impl->refuseBody(message);
     });
   }
 
-  /** For uploads that do not say how long they are. */
   static void onChunk(SoupServerMessage* message, GBytes* chunk, gpointer self) {
     guarded(message, [&] {
       const auto* impl = static_cast<Impl*>(self);
@@ -297,10 +300,8 @@ class Server::Impl {
           GPOINTER_TO_SIZE(g_object_get_data(object, kReceived)) + g_bytes_get_size(chunk);
       g_object_set_data(object, kReceived, GSIZE_TO_POINTER(received));
       if (received <= impl->options_.maxBody) return;
-      // What follows is read and forgotten, so that the client comes to see its answer; one that
-      // goes on for long is cut off.
       soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
-      if (received / 2 > impl->options_.maxBody)
+      if (impl->hopeless(received))
         if (GSocket* socket = soup_server_message_get_socket(message))
           g_socket_shutdown(socket, TRUE, TRUE, nullptr);
     });

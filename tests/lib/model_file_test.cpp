@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/model/model_file.h"
+
+#include <glib.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "elf/base/error.h"
+#include "elf/wire/metadata.h"
+
+namespace elf {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr const char* kNetwork =
+    "[model]\nbackend=opencv-dnn\nfile=net.cfg;net.weights\nlabels=names.txt\n"
+    "[input]\nmultiple-of=32\nmin-size=64;96\nscale=0.5\nmean=1;2;3\ncolour=rgb\n"
+    "[output]\ndecoder=darknet-region\nmin-score=0.3\nsure-score=0.6\nnms=0.4\n"
+    "[parts]\nalign=32\ncontext=16\nobject-size=20\n";
+
+class ModelFileTest : public testing::Test {
+ protected:
+  ModelFileTest() {
+    gchar* folder = g_dir_make_tmp("elf-model-XXXXXX", nullptr);
+    folder_ = folder;
+    g_free(folder);
+    write("names.txt", "person\nbus\r\n\n");
+  }
+  ~ModelFileTest() override { fs::remove_all(folder_); }
+
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+  }
+  ModelFile parse(const std::string& text) const {
+    return parseModelFile(text, "net", folder_ / "net.model");
+  }
+  std::string errorOf(const std::string& text) const {
+    try {
+      parse(text);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(ModelFileTest, EachKeyArrives) {
+  const ModelFile model = parse(kNetwork);
+  EXPECT_EQ(model.name, "net");
+  EXPECT_EQ(model.backend, ModelBackend::OpencvDnn);
+  EXPECT_EQ(model.files, (std::vector<std::string>{"net.cfg", "net.weights"}));
+  EXPECT_EQ(model.scale, 0.5);
+  EXPECT_EQ(model.mean, (std::array<double, 3>{1, 2, 3}));
+  EXPECT_EQ(model.colour, ChannelOrder::Rgb);
+  EXPECT_EQ(model.decoder, OutputDecoder::DarknetRegion);
+  EXPECT_EQ(model.nms, 0.4);
+  EXPECT_EQ(model.rules, (ModelRules{.labels = {"person", "bus"},
+                                     .multipleOf = 32,
+                                     .minSize = {64, 96},
+                                     .align = 32,
+                                     .context = 16,
+                                     .objectSize = 20,
+                                     .minScore = 0.3F,
+                                     .sureScore = 0.6F}));
+}
+
+TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
+  const auto expectError = [this](const std::string& from, const std::string& to,
+                                  const std::string& subject) {
+    std::string text = kNetwork;
+    const std::size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+    EXPECT_THAT(errorOf(text), AllOf(HasSubstr("net.model"), HasSubstr(subject))) << to;
+  };
+  expectError("[parts]", "[part]", "[part]");
+  expectError("align=", "aligned=", "[parts] aligned");
+  expectError("align=32", "align=0", "[parts] align");
+  expectError("align=32", "align=many", "[parts] align");
+  expectError("align=32", "align=", "[parts] align");
+  expectError("context=16", "context=99999999999", "[parts] context");
+  expectError("min-size=64;96", "min-size=64", "[input] min-size");
+  expectError("min-size=64;96", "min-size=-64;96", "[input] min-size");
+  expectError("min-size=64;96", "min-size=64;96\nmax-size=32;32", "[input] max-size");
+  expectError("min-size=64;96", "size=32;32", "[input] multiple-of");
+  expectError("scale=0.5", "scale=nan", "[input] scale");
+  expectError("mean=1;2;3", "mean=1;2", "[input] mean");
+  expectError("colour=rgb", "colour=grey", "[input] colour");
+  expectError("nms=0.4", "nms=4", "[output] nms");
+  expectError("decoder=darknet-region\n", "", "[output] decoder");
+  expectError("backend=opencv-dnn", "backend=magic", "[model] backend");
+  expectError("backend=opencv-dnn\n", "", "[model] backend");
+  expectError("backend=opencv-dnn", "backend=hog", "has no meaning for backend hog");
+  expectError("file=net.cfg;net.weights\n", "", "[model] file");
+  expectError("labels=names.txt", "labels=other.txt", "[model] labels");
+  expectError("labels=names.txt", "task=cooking", "[model] task");
+  expectError("labels=names.txt", "sha256=12", "[model] sha256");
+  EXPECT_THAT(errorOf("what is this"), HasSubstr("net.model"));
+  EXPECT_THAT(errorOf(""), HasSubstr("net.model"));
+}
+
+TEST_F(ModelFileTest, WeightsAreLookedForBesideTheFileAndCompared) {
+  std::string text = kNetwork;
+  EXPECT_THROW(weightFiles(parse(text)), Error);
+  write("net.cfg", "");
+  write("net.weights", "abc");
+  EXPECT_EQ(weightFiles(parse(text)),
+            (std::vector<std::string>{folder_ / "net.cfg", folder_ / "net.weights"}));
+  const std::string empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+  const std::string abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  const auto withSums = [&text](const std::string& sums) {
+    return std::string(text).insert(text.find("labels="), "sha256=" + sums + "\n");
+  };
+  EXPECT_EQ(weightFiles(parse(withSums(empty + ";" + abc))).size(), 2U);
+  try {
+    weightFiles(parse(withSums(empty + ";" + empty)));
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("net.weights"));
+  }
+}
+
+TEST(ModelFile, HogIsThereWithoutAnyFile) {
+  EXPECT_THAT(listModels(), testing::Contains("hog"));
+  const ModelFile hog = loadModelFile("hog");
+  EXPECT_EQ(hog.backend, ModelBackend::Hog);
+  EXPECT_EQ(hog.rules.label(0), "person");
+  EXPECT_THROW(loadModelFile("nowhere"), Error);
+}
+
+TEST(Metadata, ComesBackAsItWas) {
+  const wire::ModelMetadata sent{.name = "hog",
+                                 .versions = {"1"},
+                                 .platform = "opencv_hog",
+                                 .inputs = {{"image", wire::DataType::Bytes, {1}}},
+                                 .outputs = {{"boxes", wire::DataType::Fp32, {-1, 4}}},
+                                 .rules = loadModelFile("hog").rules};
+  const std::string text = wire::encodeMetadata(sent);
+  const auto got =
+      wire::parseMetadata({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  ASSERT_TRUE(got) << got.error();
+  EXPECT_EQ(got.value(), sent);
+}
+
+TEST(Metadata, OfAServerThatKnowsNothingOfElfHasNoRules) {
+  for (const std::string text :
+       {R"({"name":"m","inputs":[],"outputs":[]})", R"({"name":"m","parameters":{"their":[1]}})"}) {
+    const auto got =
+        wire::parseMetadata({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    ASSERT_TRUE(got) << got.error();
+    EXPECT_FALSE(got.value().rules);
+  }
+}
+
+TEST(Metadata, NonsenseIsRefusedByName) {
+  const std::vector<std::pair<std::string, std::string>> bad{
+      {"", "metadata"},
+      {"[]", "metadata"},
+      {R"({"name":7})", "name"},
+      {R"({"versions":"1"})", "versions"},
+      {R"({"inputs":[{"name":"x","datatype":"FP33","shape":[1]}]})", "inputs[0].datatype"},
+      {R"({"inputs":[{"name":"x","datatype":"FP32","shape":[-2]}]})", "inputs[0].shape"},
+      {R"({"inputs":[{"name":"x"}]})", "inputs[0]"},
+      {R"({"parameters":{"align":0}})", "parameters.align"},
+      {R"({"parameters":{"align":1e9}})", "parameters.align"},
+      {R"({"parameters":{"context":-1}})", "parameters.context"},
+      {R"({"parameters":{"min-size":[1]}})", "parameters.min-size"},
+      {R"({"parameters":{"min-size":[5,0]}})", "parameters.min-size"},
+      {R"({"parameters":{"sure-score":1e300}})", "parameters.sure-score"},
+      {R"({"parameters":{"labels":[1]}})", "parameters.labels"}};
+  for (const auto& [text, field] : bad) {
+    const auto got =
+        wire::parseMetadata({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    ASSERT_FALSE(got) << text;
+    EXPECT_THAT(got.error(), testing::StartsWith(field)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace elf

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The real models on real pictures.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/objdetect.hpp>
+
+#include "elf/server/inference_model.h"
+
+namespace elf {
+namespace {
+
+namespace fs = std::filesystem;
+
+ImageView viewOf(const cv::Mat& bgr) {
+  ImageView view;
+  view.format = PixelFormat::BGR;
+  view.size = {bgr.cols, bgr.rows};
+  view.planes[0] = bgr.data;
+  view.strides[0] = static_cast<int>(bgr.step);
+  return view;
+}
+
+/** Frame `number` of a video, through GStreamer's command; empty where it cannot be had. */
+cv::Mat frameOf(const std::string& video, int number) {
+  if (!fs::exists(video)) return {};
+  const fs::path folder = fs::temp_directory_path() / ("elf-frame-" + std::to_string(getpid()));
+  fs::create_directory(folder);
+  const std::string command =
+      "gst-launch-1.0 -q filesrc location=" + video +
+      " ! decodebin ! videoconvert ! identity eos-after=" + std::to_string(number + 2) +
+      " ! pngenc ! multifilesink location=" + (folder / "%d.png").string() + " > /dev/null 2>&1";
+  cv::Mat frame;
+  if (std::system(command.c_str()) == 0)
+    frame = cv::imread((folder / (std::to_string(number) + ".png")).string());
+  fs::remove_all(folder);
+  return frame;
+}
+
+constexpr const char* kPedestrians = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
+
+std::string sharedFile(const std::string& name) {
+  return std::string(getenv("ELF_TEST_SHARED")) + "/data/" + name;
+}
+
+TEST(HogModel, EqualsOpencvsDetectorWithoutTheWindowsMargins) {
+  const cv::Mat frame = frameOf(kPedestrians, 3);
+  if (frame.empty()) GTEST_SKIP() << "no vtest.avi: install opencv-doc";
+  const auto found = InferenceModel::create(loadModelFile("hog"))->run(viewOf(frame));
+  ASSERT_TRUE(found) << found.error();
+
+  cv::HOGDescriptor hog;
+  hog.setSVMDetector(cv::HOGDescriptor::getDefaultPeopleDetector());
+  std::vector<cv::Rect> windows;
+  std::vector<double> weights;
+  hog.detectMultiScale(frame, windows, weights, 0, {8, 8}, {16, 16}, 1.05, 2);
+  ASSERT_FALSE(windows.empty());
+  ASSERT_EQ(found.value().size(), windows.size());
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const Detection& detection = found.value()[i];
+    EXPECT_FLOAT_EQ(detection.score, static_cast<float>(weights[i]));
+    EXPECT_EQ(detection.label, "person");
+    const cv::Rect& w = windows[i];
+    const Box tight{w.x + w.width / 4.0F, w.y + w.height / 8.0F, w.x + w.width * 0.75F,
+                    w.y + w.height * 0.875F};
+    EXPECT_EQ(detection.box, clip(tight, {frame.cols, frame.rows}));
+  }
+}
+
+TEST(HogModel, TakesAPictureThatIsSmallerThanItsWindow) {
+  const auto model = InferenceModel::create(loadModelFile("hog"));
+  for (const cv::Size size : {cv::Size(1, 1), cv::Size(64, 20), cv::Size(20, 200)}) {
+    const auto found = model->run(viewOf(cv::Mat::zeros(size, CV_8UC3)));
+    EXPECT_TRUE(found) << found.error();
+  }
+}
+
+class Networks : public testing::TestWithParam<const char*> {};
+
+TEST_P(Networks, FindPeopleInAStreet) {
+  if (!fs::exists(sharedFile("models/coco.names")))
+    GTEST_SKIP() << "no shared models in " << getenv("ELF_TEST_SHARED");
+  const cv::Mat frame = frameOf(sharedFile("clips/people_walking_720p.mp4"), 0);
+  if (frame.empty()) GTEST_SKIP() << "no shared clip, or no decoder for it";
+  const auto model = InferenceModel::create(loadModelFile(GetParam()));
+  const auto found = model->run(viewOf(frame));
+  ASSERT_TRUE(found) << found.error();
+  int people = 0;
+  for (const Detection& detection : found.value()) {
+    EXPECT_GE(detection.score, model->rules().minScore);
+    people += detection.label == "person";
+  }
+  EXPECT_GE(people, 10);
+  // Sizes that are no multiple of 32 are padded.
+  const auto odd = model->run(viewOf(frame(cv::Rect(100, 100, 333, 217))));
+  EXPECT_TRUE(odd) << odd.error();
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Networks, testing::Values("yolox-nano", "yolo-fastest-xl"),
+                         [](const auto& instance) {
+                           return std::string(instance.param).substr(0, 5) == "yolox" ? "Yolox"
+                                                                                      : "Darknet";
+                         });
+
+TEST(Networks, OfAnotherLayoutThanTheFileSaysAreRefusedAtOnce) {
+  if (!fs::exists(sharedFile("models/yolox_nano.onnx")))
+    GTEST_SKIP() << "no shared models in " << getenv("ELF_TEST_SHARED");
+  const ModelFile wrong = parseModelFile(
+      "[model]\nbackend=opencv-dnn\nfile=yolox_nano.onnx\n[input]\nmultiple-of=32\n"
+      "[output]\ndecoder=darknet-region\n",
+      "wrong", sharedFile("models/wrong.model"));
+  EXPECT_THROW(InferenceModel::create(wrong), Error);
+}
+
+}  // namespace
+}  // namespace elf
