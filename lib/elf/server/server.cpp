@@ -158,7 +158,9 @@ class Server::Impl {
                  .rules = model.rules()};
     std::promise<std::string> listening;
     std::future<std::string> url = listening.get_future();
-    network_ = std::thread([this, &listening] { runNetwork(listening); });
+    // The promise moves along: it must outlive the call that fulfils it.
+    network_ =
+        std::thread([this, promise = std::move(listening)]() mutable { runNetwork(promise); });
     try {
       url_ = url.get();
     } catch (...) {
