@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -34,6 +35,8 @@ constexpr guint kProgressMs = 250;
 struct Options {
   bool list = false;
   bool quiet = false;
+  /** Frames after which the stream ends; negative: never. */
+  gint64 frames = -1;
   /** "-" is standard output; empty: no summary. */
   std::string json;
   std::string name;
@@ -83,33 +86,52 @@ GstPadProbeReturn countFrame(GstPad*, GstPadProbeInfo* info, gpointer data) {
   return GST_PAD_PROBE_OK;
 }
 
-void countOnPads(GstIterator* elements, const char* pad, FrameStatistics& statistics, bool& any) {
+// `identity eos-after` would let pass what decoders still hold when the stream has ended.
+GstPadProbeReturn limitFrames(GstPad*, GstPadProbeInfo* info, gpointer data) {
+  if (static_cast<std::atomic<gint64>*>(data)->fetch_sub(1) > 0) return GST_PAD_PROBE_OK;
+  gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
+  GST_PAD_PROBE_INFO_FLOW_RETURN(info) = GST_FLOW_EOS;
+  return GST_PAD_PROBE_HANDLED;
+}
+
+/** Adds a probe for buffers to the pad of that name of all `elements`; true if there are any. */
+bool addProbes(GstIterator* elements, const char* pad, GstPadProbeCallback probe, gpointer data) {
   struct Use {
     const char* pad;
-    FrameStatistics* statistics;
-    bool* any;
-  } use{pad, &statistics, &any};
+    GstPadProbeCallback probe;
+    gpointer data;
+    bool any = false;
+  } use{pad, probe, data};
   gst_iterator_foreach(
       elements,
-      [](const GValue* value, gpointer data) {
-        auto* u = static_cast<Use*>(data);
+      [](const GValue* value, gpointer shared) {
+        auto* u = static_cast<Use*>(shared);
         GstPad* found = gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(value)), u->pad);
         if (!found) return;
-        gst_pad_add_probe(found, GST_PAD_PROBE_TYPE_BUFFER, countFrame, u->statistics, nullptr);
+        gst_pad_add_probe(found, GST_PAD_PROBE_TYPE_BUFFER, u->probe, u->data, nullptr);
         gst_object_unref(found);
-        *u->any = true;
+        u->any = true;
       },
       &use);
   gst_iterator_free(elements);
+  return use.any;
 }
 
 // Behind elfmerge a record is complete, and encoders have not yet dropped it. A pipeline without
 // one counts what reaches its sinks.
 void countFrames(GstBin* pipeline, FrameStatistics& statistics) {
-  bool any = false;
-  countOnPads(gst_bin_iterate_all_by_element_factory_name(pipeline, "elfmerge"), "src", statistics,
-              any);
-  if (!any) countOnPads(gst_bin_iterate_sinks(pipeline), "sink", statistics, any);
+  if (!addProbes(gst_bin_iterate_all_by_element_factory_name(pipeline, "elfmerge"), "src",
+                 countFrame, &statistics))
+    addProbes(gst_bin_iterate_sinks(pipeline), "sink", countFrame, &statistics);
+}
+
+// Where frames enter Elf, so that all that enter also leave; else at the sinks.
+void endAfter(GstBin* pipeline, std::atomic<gint64>& left) {
+  for (const char* first : {"elfrppredict", "elfpartition", "elfoffload", "elfmerge"})
+    if (addProbes(gst_bin_iterate_all_by_element_factory_name(pipeline, first), "sink", limitFrames,
+                  &left))
+      return;
+  addProbes(gst_bin_iterate_sinks(pipeline), "sink", limitFrames, &left);
 }
 
 // Elements say the cause behind the place in the source, on lines of its own.
@@ -130,7 +152,9 @@ class Run {
       : options_(options),
         pipeline_(GST_ELEMENT(gst_object_ref_sink(pipeline))),
         loop_(g_main_loop_new(nullptr, FALSE)),
-        showsProgress_(!options.quiet && isatty(STDERR_FILENO)) {
+        showsProgress_(!options.quiet && isatty(STDERR_FILENO)),
+        framesLeft_(options.frames) {
+    if (options.frames >= 0) endAfter(GST_BIN(pipeline_), framesLeft_);
     countFrames(GST_BIN(pipeline_), statistics_);
   }
   Run(const Run&) = delete;
@@ -304,6 +328,7 @@ class Run {
   GstElement* pipeline_;
   GMainLoop* loop_;
   bool showsProgress_;
+  std::atomic<gint64> framesLeft_;
   FrameStatistics statistics_;
   Clock::time_point begun_;
   double seconds_ = 0;
@@ -375,10 +400,13 @@ std::optional<int> parseArguments(int& argc, char**& argv, Options& options) {
   gboolean wantsList = FALSE;
   gboolean quiet = FALSE;
   gboolean version = FALSE;
+  gint64 frames = -1;
   gchar* json = nullptr;
   const GOptionEntry entries[] = {
       {"list", 'l', 0, G_OPTION_ARG_NONE, &wantsList, "List the pipelines and their variables",
        nullptr},
+      {"frames", 0, 0, G_OPTION_ARG_INT64, &frames,
+       "End after the first N frames (default: -1, all)", "N"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, &json,
        "Write a summary of the run to FILE; - is standard output", "FILE"},
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Say nothing but errors and warnings", nullptr},
@@ -396,6 +424,7 @@ std::optional<int> parseArguments(int& argc, char**& argv, Options& options) {
   g_option_context_free(context);
   options.list = wantsList;
   options.quiet = quiet;
+  options.frames = frames;
   if (json) options.json = json;
   g_free(json);
   if (!parsed) {

@@ -171,6 +171,15 @@ TEST_F(ElfLaunch, CountsTheFramesOfASinkWhereThereIsNoElfmerge) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["frames"], 7);
 }
 
+TEST_F(ElfLaunch, EndsAfterAsManyFramesAsAsked) {
+  write(
+      "[pipeline]\nlaunch=videotestsrc ! queue ! elfrppredict ! elfpartition ! elfmerge ! "
+      "fakesink\n");
+  const Outcome outcome = run({pipeline(), "--frames", "9", "--json=-"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["frames"], 9);
+}
+
 TEST_F(ElfLaunch, AnErrorIsOneLineNamingTheElement) {
   write("[pipeline]\nlaunch=filesrc name=reader location={f} ! fakesink\n[variable f]\n");
   const Outcome outcome = run({pipeline(), "f=/no/such/file", "--json=-"});
