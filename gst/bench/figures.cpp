@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/bench/figures.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace elf::bench {
+
+namespace {
+
+constexpr double kMinIou = 0.5;
+constexpr double kStrictIou = 0.75;
+
+Box scaled(const Box& box, float x, float y) {
+  return {box.x0 * x, box.y0 * y, box.x1 * x, box.y1 * y};
+}
+
+std::vector<Detection> judgedByTruth(const std::vector<Detection>& detections,
+                                     const Yardstick& yardstick) {
+  const std::set<std::int64_t>& labels = yardstick.truth->labels;
+  std::vector<Detection> judged;
+  for (const Detection& detection : detections)
+    if (detection.score >= yardstick.minScore &&
+        (labels.empty() || labels.contains(detection.labelId)))
+      judged.push_back(detection);
+  return judged;
+}
+
+void addToTruth(eval::TruthComparison& comparison, std::size_t frame,
+                const std::vector<Detection>& detections, const Yardstick& yardstick) {
+  const Truth::Frame& truth = yardstick.truth->frames[frame];
+  comparison.add(truth.boxes, truth.ignored, judgedByTruth(detections, yardstick));
+}
+
+std::size_t countFrom(const std::vector<Detection>& detections, float score) {
+  return static_cast<std::size_t>(std::count_if(
+      detections.begin(), detections.end(), [=](const Detection& d) { return d.score >= score; }));
+}
+
+}  // namespace
+
+Truth makeTruth(const std::vector<MotEntry>& entries, std::size_t count, Size frame, Size source,
+                const ModelRules& rules) {
+  const float x = static_cast<float>(frame.width) / static_cast<float>(source.width);
+  const float y = static_cast<float>(frame.height) / static_cast<float>(source.height);
+  Truth truth;
+  truth.frames.resize(count);
+  for (const MotEntry& entry : entries) {
+    if (static_cast<std::size_t>(entry.frame) >= count) continue;
+    Truth::Frame& at = truth.frames[static_cast<std::size_t>(entry.frame)];
+    (entry.confidence == 0 ? at.ignored : at.boxes).push_back(scaled(entry.box, x, y));
+  }
+  for (std::size_t id = 0; id < rules.labels.size(); ++id)
+    if (rules.labels[id] == "person" || rules.labels[id] == "pedestrian")
+      truth.labels.insert(static_cast<std::int64_t>(id));
+  return truth;
+}
+
+RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
+                      const Yardstick& yardstick) {
+  RepeatFigures figures;
+  eval::Counts plain, confident, confident75;
+  eval::TruthComparison truth(kMinIou);
+  double bytes = 0, pixels = 0;
+  std::size_t boxes = 0, referenceBoxes = 0;
+  const float minScore = yardstick.minScore, sureScore = yardstick.sureScore;
+  for (const FrameResult& frame : frames) {
+    const std::vector<Detection>& reference = yardstick.reference[frame.frame];
+    const std::vector<Detection>& found = frame.detections;
+    figures.latencies.push_back(frame.latencyMs);
+    bytes += static_cast<double>(frame.bytes);
+    pixels += frame.pixels;
+    plain += eval::comparePlain(reference, found, kMinIou, minScore);
+    confident += eval::compareConfident(reference, found, kMinIou, minScore, sureScore);
+    confident75 += eval::compareConfident(reference, found, kStrictIou, minScore, sureScore);
+    if (yardstick.truth) addToTruth(truth, frame.frame, found, yardstick);
+    boxes += countFrom(found, minScore);
+    referenceBoxes += countFrom(reference, minScore);
+    if (frame.coasted) figures.marks.insert(kCoastedMark);
+    if (frame.failed) figures.marks.insert(kFailedMark);
+    if (frame.retried) figures.marks.insert(kRetriedMark);
+    if (frame.skipped) figures.marks.insert(kSkippedMark);
+  }
+  if (static_cast<double>(boxes) > kTooManyBoxes * static_cast<double>(referenceBoxes))
+    figures.marks.insert(kTooManyBoxesMark);
+  const auto count = static_cast<double>(std::max<std::size_t>(1, frames.size()));
+  figures.latencyMs = eval::summarise(figures.latencies);
+  figures.fps = seconds > 0 ? static_cast<double>(frames.size()) / seconds : 0;
+  figures.bytesPerFrame = bytes / count;
+  figures.pixelsPerFrame = pixels / count;
+  figures.agreement = eval::figures(plain);
+  figures.confident = eval::figures(confident);
+  figures.confident75 = eval::figures(confident75);
+  if (yardstick.truth) figures.truth = truth.figures();
+  return figures;
+}
+
+void compare(RepeatFigures& repeat, const RepeatFigures& single, bool byMean) {
+  const double mine = byMean ? repeat.latencyMs.mean : repeat.latencyMs.p50;
+  const double its = byMean ? single.latencyMs.mean : single.latencyMs.p50;
+  if (mine > 0) repeat.speedup = its / mine;
+  repeat.holds = repeat.speedup && repeat.latencyMs.p95 <= single.latencyMs.p50;
+}
+
+void takeWorst(ModeFigures& mode) {
+  const auto worstBy =
+      [&mode](const std::function<double(const RepeatFigures&)>& badness) -> const RepeatFigures& {
+    return *std::max_element(mode.repeats.begin(), mode.repeats.end(),
+                             [&badness](const RepeatFigures& a, const RepeatFigures& b) {
+                               return badness(a) < badness(b);
+                             });
+  };
+  const bool compared = mode.repeats.front().speedup && mode.name != "single";
+  RepeatFigures worst = worstBy([compared](const RepeatFigures& r) {
+    return compared ? -r.speedup.value_or(0) : r.latencyMs.p50;
+  });
+  worst.bytesPerFrame = worstBy([](const auto& r) { return r.bytesPerFrame; }).bytesPerFrame;
+  worst.pixelsPerFrame = worstBy([](const auto& r) { return r.pixelsPerFrame; }).pixelsPerFrame;
+  worst.agreement = worstBy([](const auto& r) { return -r.agreement.f1; }).agreement;
+  worst.confident = worstBy([](const auto& r) { return -r.confident.f1; }).confident;
+  worst.confident75 = worstBy([](const auto& r) { return -r.confident75.f1; }).confident75;
+  if (worst.truth) worst.truth = worstBy([](const auto& r) { return -r.truth->f1; }).truth;
+  for (const RepeatFigures& repeat : mode.repeats) {
+    worst.holds = worst.holds && repeat.holds;
+    worst.marks.insert(repeat.marks.begin(), repeat.marks.end());
+  }
+  mode.worst = std::move(worst);
+}
+
+double boxesPerFrame(const FrameDetections& detections, float minScore) {
+  std::size_t boxes = 0;
+  for (const auto& frame : detections) boxes += countFrom(frame, minScore);
+  return detections.empty() ? 0
+                            : static_cast<double>(boxes) / static_cast<double>(detections.size());
+}
+
+eval::TruthFigures judgeReference(const Yardstick& yardstick) {
+  eval::TruthComparison comparison(kMinIou);
+  for (std::size_t frame = 0; frame < yardstick.reference.size(); ++frame)
+    addToTruth(comparison, frame, yardstick.reference[frame], yardstick);
+  return comparison.figures();
+}
+
+const ModeFigures* Report::find(const std::string& name) const {
+  for (const ModeFigures& mode : modes)
+    if (mode.name == name) return &mode;
+  return nullptr;
+}
+
+std::optional<double> Report::shareOfOracle() const {
+  const ModeFigures* elf = find("elf");
+  const ModeFigures* oracle = find("oracle");
+  if (!elf || !oracle || !elf->worst.speedup || !oracle->worst.speedup) return std::nullopt;
+  return *elf->worst.speedup / *oracle->worst.speedup;
+}
+
+}  // namespace elf::bench

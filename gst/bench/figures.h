@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// From measured frames to the figures of the report (docs/elf-bench.md says what each means).
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "elf/data/mot.h"
+#include "elf/eval/agreement.h"
+#include "elf/eval/statistics.h"
+#include "elf/model/model_rules.h"
+#include "gst/bench/measuring.h"
+
+namespace elf::bench {
+
+/** The truth of the input's frames. */
+struct Truth {
+  struct Frame {
+    std::vector<Box> boxes;
+    /** Boxes that the file says are to be ignored. */
+    std::vector<Box> ignored;
+  };
+  std::vector<Frame> frames;
+  /** The classes that the truth is about; empty: all. */
+  std::set<std::int64_t> labels;
+};
+
+/**
+ * The entries of frames 0..`count`-1, their boxes scaled from frames of size `source` to such of
+ * size `frame`. The truth is about the classes called "person" or "pedestrian", or about all where
+ * the model has neither.
+ */
+Truth makeTruth(const std::vector<MotEntry>& entries, std::size_t count, Size frame, Size source,
+                const ModelRules& rules);
+
+/** What the runs are compared with. */
+struct Yardstick {
+  const FrameDetections& reference;
+  /** Null: not asked for. */
+  const Truth* truth = nullptr;
+  float minScore = 0;
+  float sureScore = 0;
+};
+
+/** One repeat of one mode. */
+struct RepeatFigures {
+  eval::Summary latencyMs;
+  double fps = 0;
+  double bytesPerFrame = 0;
+  double pixelsPerFrame = 0;
+  eval::Figures agreement;
+  eval::Figures confident;
+  eval::Figures confident75;
+  std::optional<eval::TruthFigures> truth;
+  /** How many times faster than `single`; unset where that was not run. */
+  std::optional<double> speedup;
+  bool holds = false;
+  /** Why the figures are to be taken with care: see the k...Mark names. */
+  std::set<std::string> marks;
+  std::vector<double> latencies;
+};
+
+inline constexpr const char* kTooManyBoxesMark = "too-many-boxes";
+inline constexpr const char* kCoastedMark = "coasted";
+inline constexpr const char* kFailedMark = "failed";
+inline constexpr const char* kRetriedMark = "retried";
+inline constexpr const char* kSkippedMark = "skipped";
+/** A mode that reports more than this many times the reference's boxes is marked. */
+inline constexpr double kTooManyBoxes = 1.25;
+
+/** All but `speedup` and `holds`. */
+RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
+                      const Yardstick& yardstick);
+
+/** Fills in `speedup` and `holds`: median over median, or mean over mean. */
+void compare(RepeatFigures& repeat, const RepeatFigures& single, bool byMean);
+
+/** A mode over all its repeats. */
+struct ModeFigures {
+  std::string name;
+  std::string launch;
+  /** Frames that were measured in each repeat, and the step from one to the next. */
+  std::size_t frames = 0;
+  int sample = 1;
+  /** `speedup` is mean over mean instead of median over median. */
+  bool speedupByMean = false;
+  std::vector<RepeatFigures> repeats;
+  /**
+   * What counts: the worst of the repeats. Latency, frames/s and speed-up are those of the repeat
+   * with the lowest speed-up (without `single`, or for `single` itself, with the highest median);
+   * each kind of agreement is that of the repeat with its lowest F1; bytes and pixels are the
+   * highest; `holds` only if every repeat holds; all marks.
+   */
+  RepeatFigures worst;
+};
+
+/** Sets `worst` from `repeats`, of which there is at least one. */
+void takeWorst(ModeFigures& mode);
+
+/** How many detections of at least `minScore` there are in a frame, on average. */
+double boxesPerFrame(const FrameDetections& detections, float minScore);
+
+/** The reference's own figures against the truth. */
+eval::TruthFigures judgeReference(const Yardstick& yardstick);
+
+/** All that the reports tell. */
+struct Report {
+  std::string version;
+  std::string gstreamerVersion;
+  /** ISO 8601, UTC. */
+  std::string date;
+  int cpus = 0;
+  bool pinned = false;
+  std::string commandLine;
+  Size frameSize;
+  std::string format;
+  std::size_t frames = 0;
+  float minScore = 0;
+  float sureScore = 0;
+  /** Detections of at least `minScore` in the reference, for each frame. */
+  double referenceBoxesPerFrame = 0;
+  std::optional<eval::TruthFigures> referenceTruth;
+  std::vector<ModeFigures> modes;
+
+  const ModeFigures* find(const std::string& name) const;
+  /** Speed-up of `elf` over speed-up of `oracle`; unset where one of them is missing. */
+  std::optional<double> shareOfOracle() const;
+};
+
+}  // namespace elf::bench

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The ways to run a model on a video that elf-bench compares.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace elf::bench {
+
+struct Options;
+
+/** One way: a launch line between the source and the sink, and which frames go through it. */
+struct Mode {
+  std::string name;
+  /** Elements from the first Elf element to elfmerge, in gst-launch syntax; the first and the last
+   * are named `first` and `last`. */
+  std::string launch;
+  /** Frames that are under way at the same time. */
+  int inFlight = 1;
+  /** Only every so many frames are used, and reported about. */
+  int sample = 1;
+  /** Of these only every so many are inferred; the others repeat the boxes of the last one. */
+  int interval = 1;
+  /** The frames carry the reference's own boxes as regions of interest. */
+  bool referenceRois = false;
+};
+
+/** All modes, in the order of the report. */
+const std::vector<std::string>& modeNames();
+
+/** The mode of that name (one of modeNames()) against the servers of these addresses. */
+Mode makeMode(const std::string& name, const Options& options,
+              const std::vector<std::string>& servers);
+
+}  // namespace elf::bench

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/bench/options.h"
+
+#include <glib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <sstream>
+
+#include "elf/base/error.h"
+#include "gst/bench/modes.h"
+
+namespace elf::bench {
+
+namespace {
+
+std::vector<std::string> parseModes(const std::string& list) {
+  const std::vector<std::string>& known = modeNames();
+  std::vector<std::string> modes;
+  std::istringstream names(list);
+  for (std::string name; std::getline(names, name, ',');) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      std::string all;
+      for (const std::string& mode : known) all += (all.empty() ? "" : ", ") + mode;
+      throw Error("--modes", "no mode is called '" + name + "', there are " + all);
+    }
+    if (std::find(modes.begin(), modes.end(), name) != modes.end())
+      throw Error("--modes", "'" + name + "' is named twice");
+    modes.push_back(name);
+  }
+  if (modes.empty()) throw Error("--modes", "names no mode");
+  return modes;
+}
+
+void require(bool holds, const char* option, const std::string& reason) {
+  if (!holds) throw Error(option, reason);
+}
+
+/** What GOption writes into; owns its strings. */
+struct Raw {
+  char* input = nullptr;
+  char* model = nullptr;
+  char* modes = nullptr;
+  char* truth = nullptr;
+  char* json = nullptr;
+  char* html = nullptr;
+  int servers = 2;
+  int frames = 0;
+  int repeats = 3;
+  int skipInterval = 3;
+  int sample = 1;
+  double minScore = std::numeric_limits<double>::quiet_NaN();
+  double sureScore = std::numeric_limits<double>::quiet_NaN();
+  double scale = 1;
+  gboolean help = FALSE;
+  gboolean version = FALSE;
+
+  Raw() = default;
+  Raw(const Raw&) = delete;
+  Raw& operator=(const Raw&) = delete;
+  ~Raw() {
+    for (char* text : {input, model, modes, truth, json, html}) g_free(text);
+  }
+};
+
+std::string textOr(const char* text, const char* otherwise) {
+  return text ? text : otherwise;
+}
+
+}  // namespace
+
+Command parseCommandLine(int argc, char** argv) {
+  Raw raw;
+  const GOptionEntry entries[] = {
+      {"input", 'i', 0, G_OPTION_ARG_FILENAME, &raw.input,
+       "A video, a folder of images, or a pattern of images (frames/%06d.png)", "PATH"},
+      {"model", 'm', 0, G_OPTION_ARG_STRING, &raw.model, "Name or file of the model (hog)", "NAME"},
+      {"servers", 'n', 0, G_OPTION_ARG_INT, &raw.servers, "Local servers, each with one thread (2)",
+       "N"},
+      {"modes", 0, 0, G_OPTION_ARG_STRING, &raw.modes,
+       "Out of single, roundrobin, skip, grid, strips, elf, oracle (all)", "MODE,..."},
+      {"frames", 'f', 0, G_OPTION_ARG_INT, &raw.frames, "Use the first N frames (all)", "N"},
+      {"truth", 0, 0, G_OPTION_ARG_FILENAME, &raw.truth, "Truth in MOTChallenge text", "FILE"},
+      {"json", 0, 0, G_OPTION_ARG_FILENAME, &raw.json,
+       "Write all figures as JSON; - is standard output", "FILE"},
+      {"html", 0, 0, G_OPTION_ARG_FILENAME, &raw.html, "Write a page with plots", "FILE"},
+      {"repeats", 0, 0, G_OPTION_ARG_INT, &raw.repeats, "Runs of each mode; the worst counts (3)",
+       "N"},
+      {"skip-interval", 0, 0, G_OPTION_ARG_INT, &raw.skipInterval,
+       "Mode skip infers every N-th frame (3)", "N"},
+      {"min-score", 0, 0, G_OPTION_ARG_DOUBLE, &raw.minScore,
+       "Detections below are not looked at (the model's)", "S"},
+      {"sure-score", 0, 0, G_OPTION_ARG_DOUBLE, &raw.sureScore,
+       "From this score on a detection must be found again (the model's)", "S"},
+      {"sample", 0, 0, G_OPTION_ARG_INT, &raw.sample,
+       "Run single and roundrobin on every N-th frame only (1)", "N"},
+      {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &raw.scale, "Resize the input by this factor (1)", "F"},
+      {"version", 0, 0, G_OPTION_ARG_NONE, &raw.version, "Print the version", nullptr},
+      {"help", 'h', 0, G_OPTION_ARG_NONE, &raw.help, "Print this help", nullptr},
+      {}};
+  const std::unique_ptr<GOptionContext, decltype(&g_option_context_free)> context(
+      g_option_context_new("- compare ways to run a model on a video, side by side"),
+      g_option_context_free);
+  // Help is an option of ours, so that it returns here instead of ending the process.
+  g_option_context_set_help_enabled(context.get(), FALSE);
+  g_option_context_add_main_entries(context.get(), entries, nullptr);
+  GError* failure = nullptr;
+  if (!g_option_context_parse(context.get(), &argc, &argv, &failure)) {
+    const std::string reason = failure->message;
+    g_error_free(failure);
+    throw Error("command line", reason);
+  }
+  Command command;
+  if (raw.help) {
+    char* text = g_option_context_get_help(context.get(), TRUE, nullptr);
+    command.printout = Printout{text};
+    g_free(text);
+    return command;
+  }
+  if (raw.version) {
+    command.printout = Printout{"elf-bench " ELF_VERSION "\n"};
+    return command;
+  }
+  if (argc > 1) throw Error(argv[1], "is not an option (see --help)");
+
+  Options& options = command.options;
+  options.input = textOr(raw.input, "");
+  options.model = textOr(raw.model, "hog");
+  options.truth = textOr(raw.truth, "");
+  options.json = textOr(raw.json, "");
+  options.html = textOr(raw.html, "");
+  options.modes = raw.modes ? parseModes(raw.modes) : modeNames();
+  options.servers = raw.servers;
+  options.frames = raw.frames;
+  options.repeats = raw.repeats;
+  options.skipInterval = raw.skipInterval;
+  options.sample = raw.sample;
+  options.scale = raw.scale;
+  if (!std::isnan(raw.minScore)) options.minScore = raw.minScore;
+  if (!std::isnan(raw.sureScore)) options.sureScore = raw.sureScore;
+
+  require(!options.input.empty(), "--input", "is missing: name a video, a folder or a pattern");
+  require(!options.model.empty(), "--model", "is empty");
+  require(options.servers >= 1 && options.servers <= 64, "--servers", "must be within 1..64");
+  require(options.frames >= 0, "--frames", "must not be negative");
+  require(options.repeats >= 1, "--repeats", "must be at least 1");
+  require(options.skipInterval >= 1, "--skip-interval", "must be at least 1");
+  require(options.sample >= 1, "--sample", "must be at least 1");
+  require(options.scale > 0 && options.scale <= 8, "--scale", "must be above 0 and at most 8");
+  require(!raw.truth || !options.truth.empty(), "--truth", "is empty");
+  require(!raw.json || !options.json.empty(), "--json", "is empty");
+  require(!raw.html || !options.html.empty(), "--html", "is empty");
+  return command;
+}
+
+}  // namespace elf::bench

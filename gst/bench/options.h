@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What elf-bench was asked to do.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace elf::bench {
+
+struct Options {
+  /** A video file, a folder of images, or a pattern of image files such as `frames/%06d.png`. */
+  std::string input;
+  std::string model = "hog";
+  int servers = 2;
+  /** Names out of modeNames(), in the order of the report. */
+  std::vector<std::string> modes;
+  /** Frames of the input that are used; 0: all. */
+  int frames = 0;
+  /** MOTChallenge file; empty: none. */
+  std::string truth;
+  /** Where the reports go; empty: nowhere, "-": standard output (JSON only). */
+  std::string json;
+  std::string html;
+  int repeats = 3;
+  int skipInterval = 3;
+  /** Unset: the model's own. */
+  std::optional<double> minScore;
+  std::optional<double> sureScore;
+  /** The whole-frame modes `single` and `roundrobin` run on every so many frames. */
+  int sample = 1;
+  /** Size of the frames as a share of the input's, along one side. */
+  double scale = 1;
+};
+
+/** What --help or --version asks to be printed instead of a run. */
+struct Printout {
+  std::string text;
+};
+
+struct Command {
+  std::optional<Printout> printout;
+  Options options;
+};
+
+/**
+ * Reads a command line. Throws elf::Error naming the option for anything that is wrong: the program
+ * then ends with exit code 2.
+ */
+Command parseCommandLine(int argc, char** argv);
+
+}  // namespace elf::bench

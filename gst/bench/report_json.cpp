@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <nlohmann/json.hpp>
+
+#include "gst/bench/report.h"
+
+namespace elf::bench {
+
+namespace {
+
+// Keeps the order in which fields are written here.
+using Json = nlohmann::ordered_json;
+
+Json toJson(const eval::Figures& figures) {
+  return {{"precision", figures.precision}, {"recall", figures.recall}, {"f1", figures.f1}};
+}
+
+Json toJson(const std::optional<eval::TruthFigures>& truth) {
+  if (!truth) return nullptr;
+  Json json = toJson(static_cast<const eval::Figures&>(*truth));
+  json["ap"] = truth->ap;
+  return json;
+}
+
+Json toJson(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json toJson(const RepeatFigures& figures) {
+  return {{"latency_ms",
+           {{"mean", figures.latencyMs.mean},
+            {"p50", figures.latencyMs.p50},
+            {"p95", figures.latencyMs.p95}}},
+          {"fps", figures.fps},
+          {"bytes_per_frame", figures.bytesPerFrame},
+          {"pixels_per_frame", figures.pixelsPerFrame},
+          {"agreement", toJson(figures.agreement)},
+          {"confident", toJson(figures.confident)},
+          {"confident75", toJson(figures.confident75)},
+          {"truth", toJson(figures.truth)},
+          {"speedup", toJson(figures.speedup)},
+          {"holds", figures.holds},
+          {"marks", figures.marks}};
+}
+
+Json settingsOf(const Report& report, const Options& options) {
+  return {{"input", options.input},
+          {"model", options.model},
+          {"servers", options.servers},
+          {"modes", options.modes},
+          {"frames", report.frames},
+          {"width", report.frameSize.width},
+          {"height", report.frameSize.height},
+          {"format", report.format},
+          {"scale", options.scale},
+          {"truth", options.truth.empty() ? Json(nullptr) : Json(options.truth)},
+          {"repeats", options.repeats},
+          {"skip_interval", options.skipInterval},
+          {"sample", options.sample},
+          {"min_score", report.minScore},
+          {"sure_score", report.sureScore},
+          {"version", report.version},
+          {"gstreamer_version", report.gstreamerVersion},
+          {"cpus", report.cpus},
+          {"pinned", report.pinned},
+          {"date", report.date},
+          {"command", report.commandLine}};
+}
+
+}  // namespace
+
+std::string reportJson(const Report& report, const Options& options) {
+  Json modes = Json::object();
+  for (const ModeFigures& mode : report.modes) {
+    Json json = toJson(mode.worst);
+    json["speedup_of"] = mode.speedupByMean ? "mean" : "median";
+    json["frames"] = mode.frames;
+    json["sample"] = mode.sample;
+    json["launch"] = mode.launch;
+    json["repeats"] = Json::array();
+    for (const RepeatFigures& repeat : mode.repeats) json["repeats"].push_back(toJson(repeat));
+    if (mode.name == "elf") json["share_of_oracle"] = toJson(report.shareOfOracle());
+    modes[mode.name] = std::move(json);
+  }
+  const Json json = {{"settings", settingsOf(report, options)},
+                     {"reference",
+                      {{"boxes_per_frame", report.referenceBoxesPerFrame},
+                       {"truth", toJson(report.referenceTruth)}}},
+                     {"modes", std::move(modes)}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace elf::bench

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/bench/report_table.h"
+
+#include <cstdio>
+
+namespace elf::bench {
+
+namespace {
+
+std::string notesOf(const ModeFigures& mode) {
+  std::string notes;
+  const auto add = [&notes](const std::string& note) {
+    notes += (notes.empty() ? "" : ", ") + note;
+  };
+  if (mode.worst.speedup && !mode.worst.holds && mode.name != "single") add("does not hold");
+  if (mode.speedupByMean) add("speed-up of means");
+  if (mode.sample > 1) add("1 frame in " + std::to_string(mode.sample));
+  for (const std::string& mark : mode.worst.marks) add(mark);
+  return notes;
+}
+
+std::string counted(int count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+std::string formatNumber(double value, int decimals) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+std::vector<std::vector<std::string>> tableRows(const Report& report) {
+  const bool truth = report.referenceTruth.has_value();
+  std::vector<std::vector<std::string>> rows = {{"mode", "p50 ms", "p95 ms", "mean ms", "fps", "kB",
+                                                 "Mpx", "speed-up", "F1", "confident", "at 0.75"}};
+  if (truth) rows[0].insert(rows[0].end(), {"truth F1", "truth AP"});
+  rows[0].emplace_back("notes");
+  for (const ModeFigures& mode : report.modes) {
+    const RepeatFigures& worst = mode.worst;
+    std::vector<std::string> row = {mode.name,
+                                    formatNumber(worst.latencyMs.p50, 1),
+                                    formatNumber(worst.latencyMs.p95, 1),
+                                    formatNumber(worst.latencyMs.mean, 1),
+                                    formatNumber(worst.fps, 1),
+                                    formatNumber(worst.bytesPerFrame / 1e3, 1),
+                                    formatNumber(worst.pixelsPerFrame / 1e6, 3),
+                                    worst.speedup ? formatNumber(*worst.speedup, 2) + "x" : "-",
+                                    formatNumber(worst.agreement.f1, 3),
+                                    formatNumber(worst.confident.f1, 3),
+                                    formatNumber(worst.confident75.f1, 3)};
+    if (truth) {
+      row.push_back(worst.truth ? formatNumber(worst.truth->f1, 3) : "-");
+      row.push_back(worst.truth ? formatNumber(worst.truth->ap, 3) : "-");
+    }
+    row.push_back(notesOf(mode));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::string describeRun(const Report& report, const Options& options) {
+  return "Frames 0 to " + std::to_string(report.frames - 1) + " of " + options.input + " (" +
+         std::to_string(report.frameSize.width) + "x" + std::to_string(report.frameSize.height) +
+         "), model " + options.model + ", " + counted(options.servers, "server") +
+         " with one thread" + (report.pinned ? ", each on a core of its own" : "") + ", " +
+         counted(report.cpus, "core");
+}
+
+std::vector<std::string> explainTable(const Report& report, const Options& options) {
+  std::vector<std::string> lines = {
+      "Worst of " + counted(options.repeats, "repeat") +
+          ": latency and frames/s of the one with the lowest speed-up, agreement of the one with "
+          "its lowest F1. kB and Mpx were sent for a frame.",
+      "F1 compares with the whole frame without loss (" +
+          formatNumber(report.referenceBoxesPerFrame, 1) + " boxes a frame) at IoU 0.5.",
+      "Confident: a box of score " + formatNumber(report.sureScore, 2) + " needs a partner of " +
+          formatNumber(report.minScore, 2) + ", at IoU 0.5 and 0.75."};
+  if (report.referenceTruth)
+    lines.push_back("The whole frame without loss against the truth: F1 " +
+                    formatNumber(report.referenceTruth->f1, 3) + ", AP " +
+                    formatNumber(report.referenceTruth->ap, 3) + ".");
+  if (const auto share = report.shareOfOracle())
+    lines.push_back("elf reaches " + formatNumber(*share * 100, 0) +
+                    " % of the speed-up of the oracle.");
+  return lines;
+}
+
+}  // namespace elf::bench

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The few plots of elf-bench's page, drawn as SVG text.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace elf::bench {
+
+/** `text` with the characters that HTML and SVG read as markup replaced. */
+std::string escapeMarkup(const std::string& text);
+
+/** Two bars for each row, the second one drawn paler: median and 95th percentile. */
+struct BarRow {
+  std::string name;
+  std::string colour;
+  double value = 0;
+  double upper = 0;
+};
+std::string barPlot(const std::vector<BarRow>& rows, const std::string& unit);
+
+/** A point, and a hollow one below or above it. */
+struct ScatterPoint {
+  std::string name;
+  std::string colour;
+  double x = 0;
+  double y = 0;
+  double hollowY = 0;
+};
+/** y runs from at most 0.5 to 1. */
+std::string scatterPlot(const std::vector<ScatterPoint>& points, const std::string& xName,
+                        const std::string& yName);
+
+struct Line {
+  std::string name;
+  std::string colour;
+  struct Point {
+    double x = 0;
+    double y = 0;
+  };
+  std::vector<Point> points;
+};
+std::string linePlot(const std::vector<Line>& lines, const std::string& xName,
+                     const std::string& yName);
+
+}  // namespace elf::bench
