@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A transport without a network: time stands still until it is moved, replies come when they are
+// given. Of one thread.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "elf/client/transport.h"
+
+namespace elf::testing {
+
+class FakeTransport : public Transport {
+ public:
+  struct Sent {
+    HttpRequest request;
+    std::function<void(HttpReply)> done;
+  };
+
+  Clock::time_point now() const override { return now_; }
+
+  Handle send(HttpRequest request, std::function<void(HttpReply)> done) override {
+    requests[++last_] = {std::move(request), std::move(done)};
+    return last_;
+  }
+
+  Handle at(Clock::time_point when, std::function<void()> call) override {
+    timers_.emplace(++last_, std::pair{when, std::move(call)});
+    return last_;
+  }
+
+  void cancel(Handle handle) override {
+    requests.erase(handle);
+    timers_.erase(handle);
+  }
+
+  /** Moves the clock, and runs the timers that are due, the earliest first. */
+  void advance(Clock::duration by) {
+    const auto until = now_ + by;
+    for (;;) {
+      auto next = timers_.end();
+      for (auto it = timers_.begin(); it != timers_.end(); ++it)
+        if (it->second.first <= until &&
+            (next == timers_.end() || it->second.first < next->second.first))
+          next = it;
+      if (next == timers_.end()) break;
+      now_ = std::max(now_, next->second.first);
+      const auto call = std::move(next->second.second);
+      timers_.erase(next);
+      call();
+    }
+    now_ = until;
+  }
+
+  /** The handles of the requests under way whose URL contains `text`, oldest first. */
+  std::vector<Handle> to(const std::string& text) const {
+    std::vector<Handle> found;
+    for (const auto& [handle, sent] : requests)
+      if (sent.request.url.find(text) != std::string::npos) found.push_back(handle);
+    return found;
+  }
+
+  void reply(Handle handle, HttpReply answer) {
+    const Sent sent = std::move(requests.at(handle));
+    requests.erase(handle);
+    sent.done(std::move(answer));
+  }
+
+  /** Under way: neither answered nor cancelled. */
+  std::map<Handle, Sent> requests;
+
+ private:
+  Handle last_ = 0;
+  Clock::time_point now_{std::chrono::hours(1)};
+  std::map<Handle, std::pair<Clock::time_point, std::function<void()>>> timers_;
+};
+
+}  // namespace elf::testing

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// An inference server that answers as the test says, in a thread of its own.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "elf/wire/infer.h"
+#include "elf/wire/metadata.h"
+
+namespace elf::testing {
+
+class StubServer {
+ public:
+  /** What goes back for an inference request: status, body, JSON length header ("" = none). */
+  struct Reply {
+    guint status = 200;
+    std::vector<std::uint8_t> body;
+    std::string jsonLength;
+  };
+  using Infer = std::function<Reply(const wire::InferRequest&)>;
+
+  /** `infer` runs in the server's thread. */
+  explicit StubServer(Infer infer = good) : infer_(std::move(infer)) {
+    context_ = g_main_context_new();
+    loop_ = g_main_loop_new(context_, FALSE);
+    std::mutex mutex;
+    std::condition_variable started;
+    thread_ = std::thread([&] {
+      g_main_context_push_thread_default(context_);
+      SoupServer* server = soup_server_new(nullptr, nullptr);
+      soup_server_add_handler(server, nullptr, handle, this, nullptr);
+      soup_server_listen_local(server, 0, SOUP_SERVER_LISTEN_IPV4_ONLY, nullptr);
+      GSList* uris = soup_server_get_uris(server);
+      {
+        const std::lock_guard lock(mutex);
+        url_ = "http://127.0.0.1:" + std::to_string(g_uri_get_port(static_cast<GUri*>(uris->data)));
+        started.notify_one();
+      }
+      g_slist_free_full(uris, reinterpret_cast<GDestroyNotify>(g_uri_unref));
+      g_main_loop_run(loop_);
+      for (SoupServerMessage* message : held_) g_object_unref(message);
+      soup_server_disconnect(server);
+      g_object_unref(server);
+      g_main_context_pop_thread_default(context_);
+    });
+    std::unique_lock lock(mutex);
+    started.wait(lock, [this] { return !url_.empty(); });
+  }
+  StubServer(const StubServer&) = delete;
+  StubServer& operator=(const StubServer&) = delete;
+  ~StubServer() {
+    invoke([this] { g_main_loop_quit(loop_); });
+    thread_.join();
+    g_main_loop_unref(loop_);
+    g_main_context_unref(context_);
+  }
+
+  /** Port and all; valid from the constructor on. */
+  std::string url() const { return url_; }
+
+  /** From now on inference requests wait until release(). */
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    holding_ = true;
+  }
+  /** Answers what waits, and holds no more. */
+  void release() {
+    invoke([this] {
+      {
+        const std::lock_guard lock(mutex_);
+        holding_ = false;
+      }
+      for (SoupServerMessage* message : std::exchange(held_, {})) {
+        answer(message);
+        soup_server_message_unpause(message);
+        g_object_unref(message);
+      }
+    });
+  }
+  /** Waits until so many inference requests have come since the start. */
+  void awaitRequests(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return requests_ >= count; });
+  }
+  int requests() {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+
+  /** One detection whose score is the number in the middle of the id: that of the frame. */
+  static Reply good(const wire::InferRequest& request) {
+    wire::InferResponse response;
+    response.model = "hog";
+    response.id = request.id;
+    Detection detection;
+    detection.box = {0, 0, 1, 1};
+    detection.score = std::stof(request.id.substr(request.id.find('.') + 1));
+    response.outputs = wire::encodeDetections({{detection}});
+    const wire::Message message = wire::encode(response);
+    return {200, message.body, std::to_string(*message.jsonLength)};
+  }
+
+  /** Whether the server knows the model; set before it is asked. */
+  bool hasModel = true;
+
+ private:
+  void invoke(std::function<void()> job) {
+    GSource* source = g_idle_source_new();
+    g_source_set_callback(
+        source,
+        [](gpointer data) -> gboolean {
+          (*static_cast<std::function<void()>*>(data))();
+          return G_SOURCE_REMOVE;
+        },
+        new std::function<void()>(std::move(job)),
+        [](gpointer data) { delete static_cast<std::function<void()>*>(data); });
+    g_source_attach(source, context_);
+    g_source_unref(source);
+  }
+
+  static void handle(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
+                     gpointer data) {
+    auto* self = static_cast<StubServer*>(data);
+    if (!g_str_has_suffix(path, "/infer")) return self->describe(message, path);
+    const std::lock_guard lock(self->mutex_);
+    ++self->requests_;
+    self->changed_.notify_all();
+    if (!self->holding_) return self->answer(message);
+    self->held_.push_back(static_cast<SoupServerMessage*>(g_object_ref(message)));
+    soup_server_message_pause(message);
+  }
+
+  void describe(SoupServerMessage* message, const char* path) const {
+    const bool model = g_str_has_prefix(path, "/v2/models/");
+    soup_server_message_set_status(message, model && !hasModel ? 404 : 200, nullptr);
+    wire::ModelMetadata metadata;
+    metadata.name = "hog";
+    metadata.platform = "stub";
+    metadata.rules.emplace().labels = {"person"};
+    const std::string body = wire::encodeMetadata(metadata);
+    if (model && hasModel)
+      soup_server_message_set_response(message, "application/json", SOUP_MEMORY_COPY, body.data(),
+                                       body.size());
+  }
+
+  void answer(SoupServerMessage* message) const {
+    GBytes* bytes = soup_message_body_flatten(soup_server_message_get_request_body(message));
+    gsize size = 0;
+    const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(bytes, &size));
+    const char* length = soup_message_headers_get_one(
+        soup_server_message_get_request_headers(message), "Inference-Header-Content-Length");
+    const auto request = wire::parseRequest(
+        {data, size}, length ? std::optional<std::size_t>(std::stoull(length)) : std::nullopt);
+    const Reply reply = infer_(request.value());
+    g_bytes_unref(bytes);
+    soup_server_message_set_status(message, reply.status, nullptr);
+    if (!reply.jsonLength.empty())
+      soup_message_headers_append(soup_server_message_get_response_headers(message),
+                                  "Inference-Header-Content-Length", reply.jsonLength.c_str());
+    soup_server_message_set_response(message, "application/octet-stream", SOUP_MEMORY_COPY,
+                                     reinterpret_cast<const char*>(reply.body.data()),
+                                     reply.body.size());
+  }
+
+  const Infer infer_;
+  std::string url_;
+  GMainContext* context_ = nullptr;
+  GMainLoop* loop_ = nullptr;
+  std::thread thread_;
+  /** Of the server's thread. */
+  std::vector<SoupServerMessage*> held_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool holding_ = false;
+  int requests_ = 0;
+};
+
+}  // namespace elf::testing
