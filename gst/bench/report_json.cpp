@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "gst/bench/report.h"
@@ -42,6 +43,15 @@ Json toJson(const RepeatFigures& figures) {
           {"marks", figures.marks}};
 }
 
+Json fileOrNull(const std::string& path) {
+  return path.empty() ? Json(nullptr) : Json(path);
+}
+
+/** A score as it was written, without the noise of single precision. */
+double score(float value) {
+  return std::round(value * 1e6) / 1e6;
+}
+
 Json settingsOf(const Report& report, const Options& options) {
   return {{"input", options.input},
           {"model", options.model},
@@ -52,12 +62,14 @@ Json settingsOf(const Report& report, const Options& options) {
           {"height", report.frameSize.height},
           {"format", report.format},
           {"scale", options.scale},
-          {"truth", options.truth.empty() ? Json(nullptr) : Json(options.truth)},
+          {"truth", fileOrNull(options.truth)},
+          {"json", fileOrNull(options.json)},
+          {"html", fileOrNull(options.html)},
           {"repeats", options.repeats},
           {"skip_interval", options.skipInterval},
           {"sample", options.sample},
-          {"min_score", report.minScore},
-          {"sure_score", report.sureScore},
+          {"min_score", score(report.minScore)},
+          {"sure_score", score(report.sureScore)},
           {"version", report.version},
           {"gstreamer_version", report.gstreamerVersion},
           {"cpus", report.cpus},
