@@ -7,9 +7,9 @@
  * Turns the servers' answers about the parts of a frame into the detections of the frame.
  *
  * |[
- * gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert ! elfrppredict !
+ * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfrppredict !
  *     elfpartition ! elfoffload servers=http://127.0.0.1:8000 model=hog !
- *     elfmerge results-location=street.jsonl ! videoconvert ! autovideosink
+ *     elfmerge results-location=vtest.jsonl ! videoconvert ! autovideosink
  * ]| Shows the video with boxes drawn in, and writes what was found in each frame to a file.
  *
  * - For each frame that carries a record it sends `elf-detections` upstream before it pushes the

@@ -80,13 +80,12 @@ def script_of(document: pathlib.Path) -> str:
         "await() { for i in $(seq 200); do"
         " (exec 3<>/dev/tcp/127.0.0.1/$1) 2>/dev/null && return; sleep 0.1; done; return 1; }\n"
     )
-    wait = "".join(f"await {port}\n" for port in ports.values())
     if "elf-server --port" in text:
         # The reader starts the servers, and takes a moment before pasting the next line.
-        text = re.sub(r"(?m)^(.*elf-server --port.*&\s*)$", lambda m: m.group(1) + "\n" + wait, text)
+        text = re.sub(r"(?m)^(.*elf-server --port (\d+).*&)$", r"\1\nawait \2", text)
     else:
-        starts = "".join(f"elf-server --port {port} >/dev/null &\n" for port in ports.values())
-        text = starts + wait + text
+        for port in ports.values():
+            text = f"elf-server --port {port} >/dev/null &\nawait {port}\n" + text
     return "set -euo pipefail\n" + listening + text
 
 

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Installs into a temporary root and runs from there: programs, elements, models, pipelines, and an
+# app that is built with nothing but the installed headers and .pc files.
+# usage: installed.sh SOURCE-FOLDER BUILD-FOLDER PREFIX LIBDIR
+set -euo pipefail
+
+source=$1 build=$2 prefix=$3 libdir=$4
+root=$(mktemp -d)
+server=
+stop() {
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  rm -rf "$root"
+}
+trap stop EXIT
+
+DESTDIR=$root meson install -C "$build" --no-rebuild --quiet
+here=$root$prefix
+export PATH=$here/bin:$PATH
+export LD_LIBRARY_PATH=$here/$libdir
+export GST_PLUGIN_PATH=$here/$libdir/gstreamer-1.0 GST_REGISTRY=$root/registry.bin
+export XDG_DATA_DIRS=$here/share XDG_DATA_HOME=$root/home
+unset ELF_MODEL_PATH ELF_PIPELINE_PATH
+
+for program in elf-server elf-launch elf-bench; do
+  [ "$(command -v "$program")" = "$here/bin/$program" ]
+  "$program" --version
+done
+for element in elfrppredict elfpartition elfoffload elfmerge; do
+  gst-inspect-1.0 "$element" | grep "^  Filename *$here" >/dev/null
+done
+elf-server --list | grep yolox-nano >/dev/null
+elf-launch --list | grep people >/dev/null
+
+elf-server --port 0 >"$root/said" &
+server=$!
+for _ in $(seq 200); do
+  url=$(sed -n 's/^listening //p' "$root/said")
+  [ -z "$url" ] || break
+  sleep 0.1
+done
+gst-launch-1.0 -q videotestsrc num-buffers=5 ! video/x-raw,width=320,height=240 ! elfrppredict ! \
+  elfpartition ! elfoffload servers="$url" ! elfmerge results-location="$root/lines" ! fakesink
+[ "$(wc -l <"$root/lines")" -eq 5 ]
+
+# The .pc files name the prefix, which is elsewhere below the temporary root.
+sed -i "s#^prefix=.*#prefix=$here#" "$here/$libdir"/pkgconfig/*elfvision*.pc
+export PKG_CONFIG_PATH=$here/$libdir/pkgconfig
+flags=$(pkg-config --cflags --libs gstreamer-elfvision-1.0)
+# shellcheck disable=SC2086 # several flags
+cc "$source/docs/embed/embed.c" -o "$root/embed" $flags
+"$root/embed" "$source/docs/embed/embed.pipeline" frames=3
+
+cat >"$root/lib.cpp" <<'CPP'
+#include <elf/partition/partitioner.h>
+int main() { return elf::Partitioner::create("elf") ? 0 : 1; }
+CPP
+flags=$(pkg-config --cflags --libs elfvision)
+# shellcheck disable=SC2086
+c++ -std=c++20 "$root/lib.cpp" -o "$root/lib" $flags
+"$root/lib"
