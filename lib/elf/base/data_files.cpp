@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -24,7 +25,9 @@ std::vector<std::string> dataFolders(const DataFileKind& kind) {
   folders.push_back(fs::path(g_get_user_data_dir()) / below);
   for (const char* const* dir = g_get_system_data_dirs(); *dir; ++dir)
     folders.push_back(fs::path(*dir) / below);
-  folders.push_back(fs::path(ELF_INSTALLED_DATA_DIR) / kind.folder);
+  const fs::path installed = fs::path(ELF_INSTALLED_DATA_DIR) / kind.folder;
+  if (std::find(folders.begin(), folders.end(), installed) == folders.end())
+    folders.push_back(installed);
   return folders;
 }
 
