@@ -7,6 +7,7 @@
 #include <random>
 
 #include "elf/wire/infer.h"
+#include "elf/wire/metadata.h"
 
 namespace elf::wire {
 namespace {
@@ -298,11 +299,39 @@ TEST(Wire, BinaryDataWithoutTheHeaderIsRefused) {
   EXPECT_THAT(parsed.error(), HasSubstr("Inference-Header-Content-Length"));
 }
 
-TEST(Wire, DeeplyNestedJsonIsRefusedAndHarmsNothing) {
+TEST(Wire, DeeplyNestedJsonIsRefusedBeforeItIsParsed) {
   const std::string open(100000, '[');
-  EXPECT_FALSE(parseRequest(bytesOf(open), std::nullopt));
-  EXPECT_FALSE(
-      parseRequest(bytesOf(data("FP32", "[1]", open + std::string(100000, ']'))), std::nullopt));
+  for (const std::string& text : {open, data("FP32", "[1]", open + std::string(100000, ']'))}) {
+    const auto parsed = parseRequest(bytesOf(text), std::nullopt);
+    ASSERT_FALSE(parsed);
+    EXPECT_THAT(parsed.error(), HasSubstr("nests too deep"));
+  }
+  EXPECT_FALSE(parseMetadata(bytesOf(open)));
+  // Brackets in strings open nothing.
+  const std::string name = "\\\"" + open;
+  const auto parsed =
+      parseResponse(bytesOf(R"({"model_name":")" + name + R"(","outputs":[]})"), std::nullopt);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed.value().model, "\"" + open);
+}
+
+TEST(Wire, WhatAServerSaysIsShortAndPlainInAnError) {
+  const auto parsed =
+      parseResponse(bytesOf(R"({"outputs":[{"name":"boxes","datatype":"\u001b[31m)" +
+                            std::string(5000, 'x') + R"(","shape":[0,4]}]})"),
+                    std::nullopt);
+  ASSERT_FALSE(parsed);
+  EXPECT_LE(parsed.error().size(), 200U);
+  EXPECT_EQ(parsed.error().find('\x1b'), std::string::npos);
+}
+
+TEST(Wire, LabelsThatAreHugeOrHoldControlCharactersAreRefused) {
+  for (const std::string& label : {std::string(1000, 'x'), std::string("red\\u001b[31m")}) {
+    const auto parsed = parseMetadata(
+        bytesOf(R"({"name":"m","parameters":{"labels":["person",")" + label + R"("]}})"));
+    ASSERT_FALSE(parsed);
+    EXPECT_THAT(parsed.error(), StartsWith("parameters.labels"));
+  }
 }
 
 TEST(Wire, AForeignServersNestedParametersAreIgnored) {

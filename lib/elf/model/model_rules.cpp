@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/model/model_rules.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace elf {
@@ -16,10 +17,21 @@ bool exceeds(Size a, Size b) {
   return a.width > b.width || a.height > b.height;
 }
 
+/** Every detection carries its label, which is drawn and becomes a quark that is never freed. */
+bool possible(const std::vector<std::string>& labels) {
+  constexpr std::size_t kMaxLabels = 100000;
+  constexpr std::size_t kMaxLabelBytes = 128;
+  return labels.size() <= kMaxLabels && std::ranges::all_of(labels, [](const std::string& label) {
+           return label.size() <= kMaxLabelBytes &&
+                  std::ranges::none_of(label, [](unsigned char c) { return c < ' '; });
+         });
+}
+
 }  // namespace
 
 std::string_view badKey(const ModelRules& rules) {
   constexpr int kMaxGrid = 4096;
+  if (!possible(rules.labels)) return "labels";
   if (!possible(rules.fixedSize)) return "size";
   if (rules.multipleOf < 1 || rules.multipleOf > kMaxGrid) return "multiple-of";
   if (!possible(rules.minSize)) return "min-size";

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "elf/base/printable.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 
@@ -41,12 +42,9 @@ Microseconds microseconds(const wire::Parameters& parameters, const char* name) 
 /** What an HTTP reply other than 200 says, short enough for a message. */
 std::string reason(const HttpReply& reply) {
   if (reply.status == 0) return reply.error;
-  constexpr std::size_t kMost = 200;
-  std::string text = "HTTP status " + std::to_string(reply.status);
-  std::string body(reply.body.begin(), reply.body.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                                reply.body.size(), kMost)));
-  std::ranges::replace_if(
-      body, [](char c) { return c < ' ' || c > '~'; }, ' ');
+  const std::string text = "HTTP status " + std::to_string(reply.status);
+  const std::string body =
+      printable({reinterpret_cast<const char*>(reply.body.data()), reply.body.size()});
   return body.empty() ? text : text + ", " + body;
 }
 
@@ -310,7 +308,7 @@ Offloader::Reading Offloader::read(const HttpReply& reply, const std::string& id
   }
   if (response.value().id != id) {
     reading.error =
-        "answers request '" + response.value().id.substr(0, 64) + "' where '" + id + "' was asked";
+        "answers request '" + printable(response.value().id, 64) + "' where '" + id + "' was asked";
     return reading;
   }
   auto detections = wire::decodeDetections(response.value(), capacity()->rules, sent);

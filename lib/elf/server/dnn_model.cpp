@@ -6,7 +6,9 @@
 #include <opencv2/dnn.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "elf/base/printable.h"
 #include "elf/server/backends.h"
+#include "elf/wire/infer.h"
 
 namespace elf {
 
@@ -42,7 +44,7 @@ class DnnModel : public InferenceModel {
       net_.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
       outputs_ = net_.getUnconnectedOutLayersNames();
     } catch (const cv::Exception& error) {
-      throw Error(paths[0], std::string("OpenCV cannot load it: ") + error.what());
+      throw Error(paths[0], "OpenCV cannot load it: " + printable(error.what()));
     }
     tryOnce(paths[0]);
   }
@@ -67,7 +69,7 @@ class DnnModel : public InferenceModel {
           name() + ": the network's output is not what [output] decoder expects");
     return suppress(canvas.scale, bgr.size);
   } catch (const cv::Exception& error) {
-    return Result<std::vector<Detection>>::failure(name() + ": " + error.what());
+    return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
   }
 
  private:
@@ -175,9 +177,12 @@ class DnnModel : public InferenceModel {
                      [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
     std::vector<Candidate> kept;
     for (const Candidate& candidate : candidates_)
-      if (std::none_of(kept.begin(), kept.end(), [&](const Candidate& other) {
-            return other.labelId == candidate.labelId && iou(other.box, candidate.box) > file().nms;
-          }))
+      if (std::none_of(kept.begin(), kept.end(),
+                       [&](const Candidate& other) {
+                         return other.labelId == candidate.labelId &&
+                                iou(other.box, candidate.box) > file().nms;
+                       }) &&
+          kept.size() < wire::kMaxDetections)
         kept.push_back(candidate);
     std::vector<Detection> detections;
     const auto back = static_cast<float>(1 / scale);

@@ -4,6 +4,7 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
 
+#include "elf/base/printable.h"
 #include "elf/server/backends.h"
 
 namespace elf {
@@ -41,7 +42,7 @@ class HogModel : public InferenceModel {
     }
     return detections;
   } catch (const cv::Exception& error) {
-    return Result<std::vector<Detection>>::failure(name() + ": " + error.what());
+    return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
   }
 
  private:

@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "elf/base/printable.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 
@@ -70,8 +71,7 @@ Reply jsonReply(const std::string& text, guint status = SOUP_STATUS_OK) {
 }
 
 Reply errorReply(guint status, const std::string& why) {
-  return jsonReply(Json{{"error", why}}.dump(-1, ' ', false, Json::error_handler_t::replace),
-                   status);
+  return jsonReply(Json{{"error", printable(why)}}.dump(), status);
 }
 
 void send(SoupServerMessage* message, const Reply& reply) {

@@ -7,15 +7,15 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
+
+#include "elf/wire/json_reader.h"
 
 namespace elf::wire {
 
 namespace {
 
-using Json = nlohmann::json;
 using Bytes = std::span<const std::uint8_t>;
 
 // The wire is little-endian, and tensors are copied to and from memory as they are.
@@ -39,15 +39,6 @@ constexpr std::array<std::pair<std::string_view, std::size_t>, 13> kTypes{{{"BOO
                                                                            {"FP32", 4},
                                                                            {"FP64", 8},
                                                                            {"BYTES", 0}}};
-
-/** Thrown and caught inside this file only: what is wrong, beginning with the field. */
-struct Malformed {
-  std::string why;
-};
-
-[[noreturn]] void fail(const std::string& field, const std::string& why) {
-  throw Malformed{field + ": " + why};
-}
 
 template <typename T>
 void append(std::vector<std::uint8_t>& out, T value) {
@@ -95,16 +86,6 @@ const Json& member(const Json& object, const char* key, const std::string& where
   const auto found = object.find(key);
   if (found == object.end()) fail(where + key, "is missing");
   return *found;
-}
-
-std::string stringOf(const Json& value, const std::string& field) {
-  if (!value.is_string()) fail(field, "is no string");
-  return value.get<std::string>();
-}
-
-std::string optionalString(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() ? std::string() : stringOf(*found, key);
 }
 
 enum class OddValues { Refused, Ignored };
@@ -316,8 +297,7 @@ std::pair<Json, std::optional<Bytes>> split(Bytes body, std::optional<std::size_
     fail(kJsonLength, std::to_string(*jsonLength) + " is more than the body's " +
                           std::to_string(body.size()) + " bytes");
   const Bytes text = jsonLength ? body.first(*jsonLength) : body;
-  Json json = Json::parse(text.begin(), text.end(), nullptr, false);
-  if (!json.is_object()) fail("body", "does not begin with a JSON object");
+  Json json = parseObject(text, "body");
   std::optional<Bytes> rest;
   if (jsonLength) rest = body.subspan(*jsonLength);
   return {std::move(json), rest};

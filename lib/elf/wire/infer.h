@@ -111,7 +111,7 @@ std::vector<Tensor> encodeDetections(std::span<const Detection> detections);
  * disagrees in length with the others, holds a number that is not finite, or holds more than
  * `kMaxDetections`.
  */
-inline constexpr std::size_t kMaxDetections = 10000;
+inline constexpr std::size_t kMaxDetections = 1000;
 Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
                                                 const ModelRules& rules, Size sent);
 

@@ -1,37 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/wire/metadata.h"
 
-#include <nlohmann/json.hpp>
+#include "elf/wire/json_reader.h"
 
 namespace elf::wire {
 
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr std::size_t kMaxLabels = 100000;
-
-/** Thrown and caught inside this file only. */
-struct Malformed {
-  std::string why;
-};
-
-[[noreturn]] void fail(const std::string& field, const std::string& why) {
-  throw Malformed{field + ": " + why};
-}
-
-std::string stringOf(const Json& value, const std::string& field) {
-  if (!value.is_string()) fail(field, "is no string");
-  return value.get<std::string>();
-}
-
-std::string optionalString(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() ? std::string() : stringOf(*found, key);
-}
-
 std::vector<std::string> stringsOf(const Json& list, const std::string& field) {
-  if (!list.is_array() || list.size() > kMaxLabels) fail(field, "is no list of names");
+  if (!list.is_array()) fail(field, "is no list of names");
   std::vector<std::string> strings;
   for (const Json& value : list) strings.push_back(stringOf(value, field));
   return strings;
@@ -172,8 +149,7 @@ std::string encodeMetadata(const ModelMetadata& metadata) {
 }
 
 Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body) try {
-  const Json json = Json::parse(body.begin(), body.end(), nullptr, false);
-  if (!json.is_object()) fail("metadata", "is no JSON object");
+  const Json json = parseObject(body, "metadata");
   ModelMetadata metadata;
   metadata.name = optionalString(json, "name");
   metadata.platform = optionalString(json, "platform");
