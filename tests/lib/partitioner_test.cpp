@@ -128,6 +128,28 @@ TEST(ElfPartitioner, NoRpsMeanNoParts) {
   EXPECT_TRUE(Partitioner::create("elf")->plan({{640, 480}, {}, capacity}).parts.empty());
 }
 
+TEST(ElfPartitioner, ACrowdIsPlannedAsSoundlyWithBoundedWork) {
+  Scene scene{{1920, 1080}, {}, servers(3)};
+  std::mt19937 random(3);
+  for (int i = 0; i < 5000; ++i) {
+    const auto x = static_cast<float>(random() % 1900);
+    const auto y = static_cast<float>(random() % 1000);
+    scene.rps.push_back(rpAt({x, y, x + 20, y + 40}));
+  }
+  const Plan plan = Partitioner::create("elf")->plan({scene.frame, scene.rps, scene.capacity});
+  expectSound(plan, scene);
+  std::size_t listed = 0;
+  for (const Part& part : plan.parts) listed += part.rps.size();
+  EXPECT_EQ(listed, scene.rps.size());
+}
+
+TEST(ElfPartitioner, AnRpWithoutAreaStillGetsAPart) {
+  const Scene scene{{640, 480}, {rpAt({640, 480, 640, 480}), rpAt({0, 9, 5, 9})}, servers(1)};
+  const Plan plan = Partitioner::create("elf")->plan({scene.frame, scene.rps, scene.capacity});
+  EXPECT_FALSE(plan.parts.empty());
+  expectSound(plan, scene);
+}
+
 TEST(ElfPartitioner, FarObjectsGoToDifferentServers) {
   const Capacity capacity = servers(2);
   const std::vector<Rp> rps{rpAt({0, 0, 200, 200}), rpAt({1000, 500, 1200, 700})};

@@ -19,8 +19,8 @@ int roundUp(int value, int multiple) {
 
 // One axis of cutFor().
 Span cutAxis(int from, int to, int frame, int minimum, const ModelRules& rules) {
-  from = std::max(0, from - rules.context);
-  to = std::min(frame, to + rules.context);
+  from = std::clamp(from - rules.context, 0, frame - 1);
+  to = std::clamp(to + rules.context, from + 1, frame);
   const int align = std::max(1, rules.align);
   const int missing = std::min(minimum, frame) - (to - from);
   if (missing > 0) {

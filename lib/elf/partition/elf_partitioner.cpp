@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/partition/elf_partitioner.h"
 
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -73,15 +75,40 @@ double pixels(const Plan& plan) {
   return sum;
 }
 
-}  // namespace
-
-Plan ElfPartitioner::plan(const PartitionInput& input) const {
-  std::vector<Group> groups;
+// One group for each RP; for each cell of a coarse grid, by the RPs' centres, where there are so
+// many that merging them one by one would take longer than the frame.
+std::vector<Group> startingGroups(const PartitionInput& input) {
+  constexpr std::size_t kMost = 128;
+  constexpr int kColumns = 16, kRows = 8;
+  static_assert(kColumns * kRows <= kMost);
+  std::map<int, Group> byKey;
   for (std::size_t i = 0; i < input.rps.size(); ++i) {
-    Group group{roundOutwards(input.rps[i].box, input.frame), {}, {static_cast<int>(i)}};
+    const Box& box = input.rps[i].box;
+    const auto cell = [](float centre, int side, int cells) {
+      return std::clamp(static_cast<int>(centre / static_cast<float>(side) * cells), 0, cells - 1);
+    };
+    const int key = input.rps.size() <= kMost
+                        ? static_cast<int>(i)
+                        : cell(box.centreY(), input.frame.height, kRows) * kColumns +
+                              cell(box.centreX(), input.frame.width, kColumns);
+    const Rect wanted = roundOutwards(box, input.frame);
+    const auto [at, isNew] = byKey.try_emplace(key, Group{wanted, {}, {}});
+    Group& group = at->second;
+    if (!isNew) group.wanted = unite(group.wanted, wanted);
+    group.rps.push_back(static_cast<int>(i));
+  }
+  std::vector<Group> groups;
+  for (auto& [key, group] : byKey) {
     group.cut = cutFor(group.wanted, input.capacity.rules, input.frame);
     groups.push_back(std::move(group));
   }
+  return groups;
+}
+
+}  // namespace
+
+Plan ElfPartitioner::plan(const PartitionInput& input) const {
+  std::vector<Group> groups = startingGroups(input);
   const CostModel cost = averageCost(input.capacity);
   Plan best = planOf(groups, input);
   while (mergeBest(groups, cost, input)) {

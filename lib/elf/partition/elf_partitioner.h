@@ -9,7 +9,8 @@ namespace elf {
 /**
  * Starts with one part for each RP and merges two parts into the rectangle around both as long as
  * that costs less than both apart. Of all plans on that way, parts spread over the servers longest
- * first, the one with the smallest makespan is taken; among equals, the one that sends less.
+ * first, the one with the smallest makespan is taken; among equals, the one that sends less. More
+ * than 128 RPs are first gathered by where they are, so that a crowd costs no more time.
  */
 class ElfPartitioner final : public Partitioner {
  public:
