@@ -282,6 +282,21 @@ TEST_F(OffloaderTest, AServerThatNeverTellsItsModelIsGivenUpAfterAWhile) {
   EXPECT_EQ(lost_.size(), 1U);
 }
 
+TEST_F(OffloaderTest, AServerIsAskedOneQuestionAtATime) {
+  open({kA});
+  // It fails while it has not told its model yet.
+  for (int i = 0; i < 3; ++i) {
+    sendFrame({0}, 1ms);
+    transport_.reply(transport_.to("/infer").at(0), text(500, "oops"));
+  }
+  ASSERT_EQ(lost_.size(), 1U);
+  transport_.advance(Offloader::kFirstPause);
+  EXPECT_TRUE(transport_.to("/v2/health/ready").empty());
+  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  EXPECT_EQ(ready_, 1);
+  EXPECT_TRUE(offloader_->capacity()->servers[0].healthy);
+}
+
 TEST_F(OffloaderTest, AbandonedFramesAreNeverCalledBack) {
   openReady();
   const auto ticket = sendFrame({0, 1});

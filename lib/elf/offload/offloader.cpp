@@ -438,11 +438,12 @@ void Offloader::countError(std::size_t index, const std::string& why, Calls& cal
   if (++endpoint.errors >= kErrorsInARow && endpoint.healthy) lose(index, why, calls);
 }
 
-// Leaves an endpoint out, and asks for its health after a pause.
+// Leaves an endpoint out, and asks for its health after a pause, unless it is being asked already.
 void Offloader::lose(std::size_t index, const std::string& why, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
   if (std::exchange(endpoint.healthy, false))
     calls.emplace_back([this, url = endpoint.url, why] { listener_.onServerLost(url, why); });
+  if (endpoint.question != 0) return;
   endpoint.timer = transport_.at(transport_.now() + endpoint.pause, [this, index] {
     const std::lock_guard lock(mutex_);
     ask(index, "/v2/health/ready", &Offloader::onHealth);
@@ -453,12 +454,13 @@ void Offloader::lose(std::size_t index, const std::string& why, Calls& calls) {
 void Offloader::ask(std::size_t index, const std::string& path,
                     void (Offloader::*then)(std::size_t, const HttpReply&, Calls&)) {
   Endpoint& endpoint = endpoints_[index];
-  const auto settled = [this, index, then](const HttpReply& reply) {
+  const std::uint64_t number = ++endpoint.questions;
+  const auto settled = [this, index, then, number](const HttpReply& reply) {
     Calls calls;
     {
       const std::lock_guard lock(mutex_);
       Endpoint& asked = endpoints_[index];
-      if (asked.question == 0) return;  // reply and time-out met
+      if (asked.question == 0 || asked.questions != number) return;  // reply and time-out met
       transport_.cancel(std::exchange(asked.question, 0));
       transport_.cancel(std::exchange(asked.timer, 0));
       (this->*then)(index, reply, calls);

@@ -125,7 +125,12 @@ class Offloader {
     bool known = false;  ///< metadata has come
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
-    Transport::Handle question = 0, timer = 0;
+    /** Of the question under way; 0: none. There is one at most. */
+    Transport::Handle question = 0;
+    /** Asked so far. */
+    std::uint64_t questions = 0;
+    /** Until the question has taken too long, or until the next one. */
+    Transport::Handle timer = 0;
   };
 
   struct Server {
