@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The transport against servers that break the rules of HTTP.
+#include "elf/client/soup_transport.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <string>
+#include <thread>
+
+namespace elf {
+namespace {
+
+using testing::HasSubstr;
+
+/** Serves one connection after the other, each as `serve` does it with the bare socket. */
+class RawServer {
+ public:
+  using Serve = std::function<void(int socket, int number)>;
+
+  explicit RawServer(Serve serve) : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+    listen(listener_, 8);
+    socklen_t size = sizeof(address);
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    thread_ = std::thread([this, serve = std::move(serve)] {
+      for (int number = 0;; ++number) {
+        const int socket = accept(listener_, nullptr, nullptr);
+        if (socket < 0) return;
+        serve(socket, number);
+        close(socket);
+      }
+    });
+  }
+  ~RawServer() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+  }
+
+  const std::string& url() const { return url_; }
+
+  /** Reads a request without a body; false where the peer has hung up. */
+  static bool readRequest(int socket) {
+    std::string text;
+    char block[1024];
+    while (text.find("\r\n\r\n") == std::string::npos) {
+      const ssize_t n = recv(socket, block, sizeof(block), 0);
+      if (n <= 0) return false;
+      text.append(block, static_cast<std::size_t>(n));
+    }
+    return true;
+  }
+
+  static bool write(int socket, const std::string& text) {
+    return ::send(socket, text.data(), text.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(text.size());
+  }
+
+ private:
+  int listener_;
+  std::string url_;
+  std::thread thread_;
+};
+
+std::future<HttpReply> get(SoupTransport& transport, const std::string& url) {
+  auto promise = std::make_shared<std::promise<HttpReply>>();
+  std::future<HttpReply> reply = promise->get_future();
+  transport.send({.url = url}, [promise](HttpReply got) { promise->set_value(std::move(got)); });
+  return reply;
+}
+
+TEST(SoupTransport, CutsOffAReplyWithoutEndAndHangsUp) {
+  for (const char* length : {"", "Content-Length: 1000000000000\r\n"}) {
+    std::promise<void> hungUp;
+    const RawServer server([&](int socket, int) {
+      RawServer::readRequest(socket);
+      RawServer::write(socket, std::string("HTTP/1.1 200 OK\r\n") + length + "\r\n");
+      const std::string block(1 << 20, 'x');
+      while (RawServer::write(socket, block)) {
+      }
+      hungUp.set_value();
+    });
+    SoupTransport transport("test-io");
+    const HttpReply reply = get(transport, server.url()).get();
+    EXPECT_EQ(reply.status, 0);
+    EXPECT_THAT(reply.error, HasSubstr("larger than"));
+    EXPECT_TRUE(reply.body.empty());
+    hungUp.get_future().wait();
+  }
+}
+
+TEST(SoupTransport, AReplyThatEndsEarlyIsAnError) {
+  const RawServer server([](int socket, int) {
+    RawServer::readRequest(socket);
+    RawServer::write(socket, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort");
+  });
+  SoupTransport transport("test-io");
+  const HttpReply reply = get(transport, server.url()).get();
+  EXPECT_EQ(reply.status, 0);
+  EXPECT_FALSE(reply.error.empty());
+  EXPECT_TRUE(reply.body.empty());
+}
+
+TEST(SoupTransport, SendsAgainAtOnceWhereAKeptConnectionTurnsOutToBeClosed) {
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  std::atomic<int> requests = 0;
+  const RawServer server([&](int socket, int number) {
+    RawServer::readRequest(socket);
+    ++requests;
+    RawServer::write(socket, ok);
+    // The first connection is kept, takes a second request, and ends.
+    if (number == 0 && RawServer::readRequest(socket)) ++requests;
+  });
+  SoupTransport transport("test-io");
+  EXPECT_EQ(get(transport, server.url()).get().status, 200);
+  EXPECT_EQ(get(transport, server.url()).get().status, 200);
+  EXPECT_EQ(requests, 3);
+}
+
+TEST(SoupTransport, StopCancelsWhatIsUnderWayAndWaitsForIt) {
+  std::promise<void> arrived, hungUp;
+  const RawServer server([&](int socket, int) {
+    RawServer::readRequest(socket);
+    arrived.set_value();
+    RawServer::readRequest(socket);
+    hungUp.set_value();
+  });
+  SoupTransport transport("test-io");
+  std::atomic<int> calls = 0;
+  transport.send({.url = server.url()}, [&](const HttpReply&) { ++calls; });
+  transport.at(transport.now() + std::chrono::hours(1), [&] { ++calls; });
+  arrived.get_future().wait();
+  transport.stop();
+  hungUp.get_future().wait();
+  transport.send({.url = server.url()}, [&](const HttpReply&) { ++calls; });
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(SoupTransport, ACancelledRequestHangsUpAndIsNotCalledBack) {
+  std::promise<void> arrived, hungUp;
+  const RawServer server([&](int socket, int number) {
+    RawServer::readRequest(socket);
+    if (number == 0) {
+      arrived.set_value();
+      RawServer::readRequest(socket);
+      hungUp.set_value();
+    } else {
+      RawServer::write(socket, "HTTP/1.1 204 No Content\r\n\r\n");
+    }
+  });
+  SoupTransport transport("test-io");
+  std::atomic<int> calls = 0;
+  const auto handle = transport.send({.url = server.url()}, [&](const HttpReply&) { ++calls; });
+  arrived.get_future().wait();
+  transport.cancel(handle);
+  hungUp.get_future().wait();
+  EXPECT_EQ(get(transport, server.url()).get().status, 204);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(SoupTransport, NamesWhatIsWrongWithAServerThatIsNotThere) {
+  SoupTransport transport("test-io");
+  for (const char* url : {"http://127.0.0.1:1", "http://[", "nonsense"}) {
+    const HttpReply reply = get(transport, url).get();
+    EXPECT_EQ(reply.status, 0) << url;
+    EXPECT_FALSE(reply.error.empty()) << url;
+  }
+}
+
+}  // namespace
+}  // namespace elf
