@@ -8,8 +8,9 @@ namespace elf::gst {
 
 /**
  * Asks downstream of `srcpad`, so that upstream gets its pools and metas, and adds GstVideoMeta:
- * every Elf element reads strides from it. Always true, since an element that asks for nothing
- * itself has no reason to refuse. Call it without a lock.
+ * every Elf element reads strides from it. GstVideoCropMeta is taken out: to an Elf element, all
+ * that is in a buffer is the frame. Always true, since an element that asks for nothing itself has
+ * no reason to refuse. Call it without a lock.
  */
 gboolean forwardAllocation(GstPad* srcpad, GstQuery* query);
 

@@ -12,7 +12,7 @@
  * - A frame with an empty plan passes at once.
  * - Frames leave in the order in which they came. Up to `max-in-flight` of them wait for answers at
  *   a time; the slot of a frame is free again when the event `elf-detections` for it passes
- * upstream or, without elfmerge downstream, when the frame was pushed.
+ *   upstream or, without elfmerge downstream, when the frame was pushed.
  * - A part that fails is sent once more, to another server. What has no answer by the `deadline` is
  *   late, and the frame goes on without it. No frame is ever dropped.
  * - Late in QoS terms (`qos`): the frame passes, and nothing is sent for it.
@@ -42,7 +42,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -122,6 +121,12 @@ bool hasFlag(const GstEvent* event, GstEventTypeFlags flag) {
   return gst_event_type_get_flags(GST_EVENT_TYPE(event)) & flag;
 }
 
+/** True for what ends downstream's EOS. */
+bool beginsAnew(const GstEvent* event) {
+  return GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT ||
+         GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START;
+}
+
 /** True for what upstream or the application has to hear of, as a flush and EOS need not be. */
 bool isFailure(GstFlowReturn flow) {
   return flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;
@@ -155,8 +160,11 @@ class Offload {
 
   void start();
   void stop();
-  /** When a pad is activated or deactivated, and for flushes: wakes every wait. */
-  void setFlushing(bool flushing);
+  /**
+   * When a pad is activated or deactivated, and for flushes: wakes every wait. Returns what was
+   * queued.
+   */
+  std::deque<std::shared_ptr<Item>> setFlushing(bool flushing);
   void startTask();
 
   // The sink pad.
@@ -176,6 +184,12 @@ class Offload {
   struct Session;
   using Key = std::pair<std::uint32_t, std::uint64_t>;
 
+  /** One frame that counts as in flight. A duplicate (videorate) has the same key. */
+  struct Slot {
+    const Item* item;
+    Key key;
+  };
+
   static Key keyOf(const elf::FrameRecord& record) { return {record.generation, record.id}; }
 
   void setCaps(GstCaps* caps);
@@ -185,11 +199,15 @@ class Offload {
   bool sendParts(const ItemPtr& item, Session& session, const Settings& settings);
   void waitForMetadata(Lock& lock);
   GstFlowReturn enqueue(const ItemPtr& item);
+  bool willBeginAnew() const;
+  template <typename Which>
+  void freeSlot(Which&& which);
 
+  void flushStart(GstEvent* event);
   void loop();
+  bool mayLeave(const Item& item) const;
   void endTask(Lock& lock);
   GstFlowReturn pushFrame(Item& item);
-  void pushEvent(Item& item);
   gboolean runQuery(GstQuery* query);
   bool flows() const { return flow_ == GST_FLOW_OK || flow_ == GST_FLOW_EOS; }
 
@@ -211,8 +229,10 @@ class Offload {
   /** What chain() returns: FLUSHING while a pad is inactive or flushes, else what a push returned.
    */
   GstFlowReturn flow_ = GST_FLOW_FLUSHING;
-  std::set<Key> slots_;
+  std::vector<Slot> slots_;
   bool metadataKnown_ = false;
+  /** Whoever needs the metadata waits for them no longer than this. */
+  Clock::time_point metadataBy_;
   bool latencyRefused_ = false;
   /** Frames up to this running time are late for the sink. */
   GstClockTime earliest_ = GST_CLOCK_TIME_NONE;
@@ -238,8 +258,7 @@ struct Offload::Session : elf::Offloader::Listener {
   }
 
   void onCapacityChanged(elf::CapacityPtr capacity) override {
-    gst_pad_push_event(owner.sinkpad_,
-                       elf::gst::newCapacityEvent(owner.withLimits(*capacity)));
+    gst_pad_push_event(owner.sinkpad_, elf::gst::newCapacityEvent(owner.withLimits(*capacity)));
   }
 
   void onServerLost(const std::string&, const std::string& why) override {
@@ -288,6 +307,7 @@ void Offload::start() {
     const std::lock_guard lock(mutex_);
     session_ = session;
     metadataKnown_ = false;
+    metadataBy_ = Clock::now() + settings.timeLimit().value_or(kMetadataWait);
     latencyRefused_ = false;
     frames_ = skipped_ = 0;
   }
@@ -325,7 +345,7 @@ void Offload::forgetStream() {
   gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
 }
 
-void Offload::setFlushing(bool flushing) {
+std::deque<ItemPtr> Offload::setFlushing(bool flushing) {
   std::shared_ptr<Session> session;
   std::deque<ItemPtr> dropped;
   {
@@ -340,6 +360,14 @@ void Offload::setFlushing(bool flushing) {
     changed_.notify_all();
   }
   if (session) session->offloader.abandonAll();
+  return dropped;
+}
+
+void Offload::flushStart(GstEvent* event) {
+  gst_pad_push_event(srcpad_, event);
+  const std::deque<ItemPtr> dropped = setFlushing(true);
+  // Waits for the task, which may be about to store an older event of the same type.
+  gst_pad_pause_task(srcpad_);
   // What describes the stream outlives a flush, as in queue.
   for (const ItemPtr& item : dropped)
     if (item->event && hasFlag(item->event, GST_EVENT_TYPE_STICKY) &&
@@ -359,8 +387,8 @@ void Offload::startTask() {
 }
 
 void Offload::waitForMetadata(Lock& lock) {
-  changed_.wait_for(lock, settings_.timeLimit().value_or(kMetadataWait),
-                    [this] { return metadataKnown_ || flow_ == GST_FLOW_FLUSHING; });
+  changed_.wait_until(lock, metadataBy_,
+                      [this] { return metadataKnown_ || flow_ == GST_FLOW_FLUSHING; });
 }
 
 void Offload::answerCapacity(GstQuery* query) {
@@ -419,6 +447,8 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   {
     Lock lock(mutex_);
     waitForMetadata(lock);
+    // Downstream's EOS is over as soon as the task has come to the new segment.
+    changed_.wait(lock, [this] { return flow_ != GST_FLOW_EOS || !willBeginAnew(); });
     if (flow_ != GST_FLOW_OK) return flow_;
     session = session_;
     settings = settings_;
@@ -439,7 +469,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     session->offloader.abandonAll();
     return flow;
   }
-  slots_.insert(keyOf(item->record));
+  slots_.push_back({item.get(), keyOf(item->record)});
   queue_.push_back(item);
   changed_.notify_all();
   changed_.wait(lock, [this] {
@@ -501,12 +531,25 @@ GstFlowReturn Offload::enqueue(const ItemPtr& item) {
   return GST_FLOW_OK;
 }
 
+// With mutex_ held.
+bool Offload::willBeginAnew() const {
+  return std::ranges::any_of(
+      queue_, [](const ItemPtr& item) { return item->event && beginsAnew(item->event); });
+}
+
+// With mutex_ held.
+template <typename Which>
+void Offload::freeSlot(Which&& which) {
+  const auto slot = std::ranges::find_if(slots_, which);
+  if (slot == slots_.end()) return;
+  slots_.erase(slot);
+  changed_.notify_all();
+}
+
 GstFlowReturn Offload::sinkEvent(GstEvent* event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_FLUSH_START:
-      gst_pad_push_event(srcpad_, event);
-      setFlushing(true);
-      gst_pad_pause_task(srcpad_);
+      flushStart(event);
       return GST_FLOW_OK;
     case GST_EVENT_FLUSH_STOP:
       gst_pad_push_event(srcpad_, event);
@@ -551,27 +594,34 @@ gboolean Offload::serializedQuery(GstQuery* query) {
   return item->result;
 }
 
+// With mutex_ held. Frames that nobody wants any more wait for no answer.
+bool Offload::mayLeave(const Item& item) const {
+  return !item.buffer || item.answered || flow_ == GST_FLOW_EOS;
+}
+
 void Offload::loop() {
   ItemPtr item;
   {
     Lock lock(mutex_);
-    changed_.wait(lock, [this] {
-      return !flows() || (!queue_.empty() && (!queue_.front()->buffer || queue_.front()->answered));
-    });
+    changed_.wait(lock,
+                  [this] { return !flows() || (!queue_.empty() && mayLeave(*queue_.front())); });
     if (!flows()) return endTask(lock);
     item = std::move(queue_.front());
     queue_.pop_front();
     item->progress = Item::Running;
+    if (item->event && beginsAnew(item->event) && flow_ == GST_FLOW_EOS) {
+      flow_ = GST_FLOW_OK;
+      changed_.notify_all();
+    }
   }
   if (item->buffer) {
-    const Key key = keyOf(item->record);
     const GstFlowReturn flow = pushFrame(*item);
     const std::lock_guard lock(mutex_);
-    slots_.erase(key);
+    freeSlot([&](const Slot& slot) { return slot.item == item.get(); });
     if (flow_ == GST_FLOW_OK) flow_ = flow;
     changed_.notify_all();
   } else if (item->event) {
-    pushEvent(*item);
+    gst_pad_push_event(srcpad_, std::exchange(item->event, nullptr));
   } else {
     const bool result = runQuery(item->query);
     const std::lock_guard lock(mutex_);
@@ -586,8 +636,9 @@ void Offload::endTask(Lock& lock) {
   const bool eos = std::ranges::any_of(queue_, [](const ItemPtr& item) {
     return item->event && GST_EVENT_TYPE(item->event) == GST_EVENT_EOS;
   });
-  lock.unlock();
+  // Under the lock, or a RECONFIGURE could start the task between the look at flow_ and the pause.
   gst_pad_pause_task(srcpad_);
+  lock.unlock();
   if (eos && isFailure(flow)) GST_ELEMENT_FLOW_ERROR(element_, flow);
 }
 
@@ -613,16 +664,6 @@ GstFlowReturn Offload::pushFrame(Item& item) {
   GstBuffer* buffer = gst_buffer_make_writable(std::exchange(item.buffer, nullptr));
   elf::gst::setRecord(buffer, std::make_shared<const elf::FrameRecord>(std::move(record)));
   return gst_pad_push(srcpad_, buffer);
-}
-
-void Offload::pushEvent(Item& item) {
-  const GstEventType type = GST_EVENT_TYPE(item.event);
-  if (type == GST_EVENT_SEGMENT || type == GST_EVENT_STREAM_START) {
-    // Downstream was through with what came before; here begins something new.
-    const std::lock_guard lock(mutex_);
-    if (flow_ == GST_FLOW_EOS) flow_ = GST_FLOW_OK;
-  }
-  gst_pad_push_event(srcpad_, std::exchange(item.event, nullptr));
 }
 
 gboolean Offload::runQuery(GstQuery* query) {
@@ -652,7 +693,8 @@ gboolean Offload::srcEvent(GstEvent* event) {
     // First upstream, so that the next frame's prediction has seen it when chain() returns.
     gst_pad_push_event(sinkpad_, event);
     const std::lock_guard lock(mutex_);
-    if (slots_.erase({feedback->generation, feedback->id}) > 0) changed_.notify_all();
+    const Key key{feedback->generation, feedback->id};
+    freeSlot([&](const Slot& slot) { return slot.key == key; });
     return TRUE;
   }
   if (GST_EVENT_TYPE(event) == GST_EVENT_QOS) {
@@ -664,6 +706,14 @@ gboolean Offload::srcEvent(GstEvent* event) {
     if (GST_CLOCK_TIME_IS_VALID(time) &&
         (difference >= 0 || time > static_cast<GstClockTime>(-difference)))
       earliest_ = time + static_cast<GstClockTime>(difference);
+  }
+  if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE) {
+    const std::lock_guard lock(mutex_);
+    // As queue does: somebody seems to be linked now.
+    if (flow_ == GST_FLOW_NOT_LINKED) {
+      flow_ = GST_FLOW_OK;
+      startTask();
+    }
   }
   return gst_pad_push_event(sinkpad_, event);
 }

@@ -243,14 +243,19 @@ static gboolean gst_elf_partition_start(GstBaseTransform* trans) {
 }
 
 static gboolean gst_elf_partition_set_caps(GstBaseTransform* trans, GstCaps* caps, GstCaps*) {
-  GstVideoInfo info;
-  if (!gst_video_info_from_caps(&info, caps)) return FALSE;
-  GST_ELF_PARTITION(trans)->partition->setSize({info.width, info.height});
-  return TRUE;
+  return elf::gst::guarded(GST_ELEMENT(trans), FALSE, [&]() -> gboolean {
+    GstVideoInfo info;
+    if (!gst_video_info_from_caps(&info, caps)) return FALSE;
+    GST_ELF_PARTITION(trans)->partition->setSize({info.width, info.height});
+    return TRUE;
+  });
 }
 
 static gboolean gst_elf_partition_sink_event(GstBaseTransform* trans, GstEvent* event) {
-  if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) GST_ELF_PARTITION(trans)->partition->forget();
+  elf::gst::guarded(GST_ELEMENT(trans), [&] {
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
+      GST_ELF_PARTITION(trans)->partition->forget();
+  });
   return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(trans, event);
 }
 

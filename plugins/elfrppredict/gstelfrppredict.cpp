@@ -106,7 +106,6 @@ class RpPredict {
 
   /** Streaming thread: nothing of before is known any more. */
   void forget() {
-    capacity_ = nullptr;
     const std::lock_guard lock(mutex_);
     records_.newGeneration();
     history_.clear();
@@ -157,10 +156,10 @@ class RpPredict {
       if (flushing_) return false;
       if (!history_.lastAnswered()) return true;
     }
-    if (!capacity_) capacity_ = elf::gst::queryCapacity(GST_BASE_TRANSFORM_SRC_PAD(element_));
-    const auto inFlight = static_cast<std::uint64_t>(capacity_ ? capacity_->maxInFlight : 1);
-    const milliseconds patience =
-        capacity_ && capacity_->deadline ? *capacity_->deadline : kPatience;
+    // Each time, since both may change in PLAYING, and elfpartition keeps the news to itself.
+    const elf::CapacityPtr capacity = elf::gst::queryCapacity(GST_BASE_TRANSFORM_SRC_PAD(element_));
+    const auto inFlight = static_cast<std::uint64_t>(capacity ? capacity->maxInFlight : 1);
+    const milliseconds patience = capacity && capacity->deadline ? *capacity->deadline : kPatience;
 
     std::unique_lock lock(mutex_);
     const auto myTurn = [&] {
@@ -173,7 +172,6 @@ class RpPredict {
                          " were lost downstream",
                          static_cast<int>(patience.count()), id);
       waivedBefore_ = id;
-      capacity_ = nullptr;  // the deadline may have changed since
     }
     return !flushing_;
   }
@@ -184,7 +182,6 @@ class RpPredict {
   elf::gst::FrameRecords records_;
   elf::Size size_;
   std::unique_ptr<elf::RpPredictor> predictor_;
-  elf::CapacityPtr capacity_;
 
   // Guards what follows. Never held while pushing, querying or posting.
   std::mutex mutex_;
@@ -277,14 +274,15 @@ static gboolean gst_elf_rp_predict_start(GstBaseTransform* trans) {
 }
 
 static gboolean gst_elf_rp_predict_set_caps(GstBaseTransform* trans, GstCaps* caps, GstCaps*) {
-  GstVideoInfo info;
-  if (!gst_video_info_from_caps(&info, caps)) return FALSE;
-  GST_ELF_RP_PREDICT(trans)->predict->setSize({info.width, info.height});
-  return TRUE;
+  return elf::gst::guarded(GST_ELEMENT(trans), FALSE, [&]() -> gboolean {
+    GstVideoInfo info;
+    if (!gst_video_info_from_caps(&info, caps)) return FALSE;
+    GST_ELF_RP_PREDICT(trans)->predict->setSize({info.width, info.height});
+    return TRUE;
+  });
 }
 
-static gboolean gst_elf_rp_predict_sink_event(GstBaseTransform* trans, GstEvent* event) {
-  RpPredict* predict = GST_ELF_RP_PREDICT(trans)->predict;
+static void take_event(RpPredict* predict, GstEvent* event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_FLUSH_START:
       predict->startFlushing();
@@ -304,6 +302,11 @@ static gboolean gst_elf_rp_predict_sink_event(GstBaseTransform* trans, GstEvent*
     default:
       break;
   }
+}
+
+static gboolean gst_elf_rp_predict_sink_event(GstBaseTransform* trans, GstEvent* event) {
+  elf::gst::guarded(GST_ELEMENT(trans),
+                    [&] { take_event(GST_ELF_RP_PREDICT(trans)->predict, event); });
   return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(trans, event);
 }
 

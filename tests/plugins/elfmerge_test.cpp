@@ -399,14 +399,18 @@ TEST_F(Merge, GoesUpAndDownManyTimes) {
   }
 }
 
-TEST_F(Merge, ProposesVideoMetaAndWhatDownstreamOffers) {
-  gst_harness_add_propose_allocation_meta(harness_->get(), GST_VIDEO_CROP_META_API_TYPE, nullptr);
+TEST_F(Merge, ProposesVideoMetaAndWhatDownstreamOffersButNoCropping) {
+  for (const GType meta :
+       {GST_VIDEO_CROP_META_API_TYPE, GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE})
+    gst_harness_add_propose_allocation_meta(harness_->get(), meta, nullptr);
   GstPad* sink = gst_element_get_static_pad(harness_->element(), "sink");
   GstCaps* caps = gst_pad_get_current_caps(sink);
   GstQuery* query = gst_query_new_allocation(caps, TRUE);
   EXPECT_TRUE(gst_pad_query(sink, query));
   EXPECT_TRUE(gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr));
-  EXPECT_TRUE(gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, nullptr));
+  EXPECT_TRUE(
+      gst_query_find_allocation_meta(query, GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE, nullptr));
+  EXPECT_FALSE(gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, nullptr));
   gst_query_unref(query);
   gst_caps_unref(caps);
   gst_object_unref(sink);
