@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "tests/support/bus.h"
 #include "tests/support/harness.h"
 #include "tests/support/stub_server.h"
 
 namespace elf::gst {
 namespace {
 
+using elf::testing::BusOf;
 using elf::testing::Harness;
 using elf::testing::StubServer;
 
@@ -27,45 +32,43 @@ FrameRecordPtr take(Harness& harness) {
   return record;
 }
 
-/** The next message of that type from the bus, or null. */
-GstMessage* nextMessage(GstBus* bus, GstMessageType type) {
-  return gst_bus_timed_pop_filtered(bus, 5 * GST_SECOND, type);
-}
-
-class BusOf {
- public:
-  explicit BusOf(GstElement* element) : bus_(gst_bus_new()) { gst_element_set_bus(element, bus_); }
-  ~BusOf() { gst_object_unref(bus_); }
-  /** Text of the next error or warning; "" without one. */
-  std::string text(GstMessageType type) {
-    GstMessage* message = nextMessage(bus_, type);
-    if (!message) return {};
-    GError* error = nullptr;
-    if (type == GST_MESSAGE_ERROR)
-      gst_message_parse_error(message, &error, nullptr);
-    else
-      gst_message_parse_warning(message, &error, nullptr);
-    std::string result = error->message;
-    g_error_free(error);
-    gst_message_unref(message);
-    return result;
-  }
-  void forget() {
-    gst_bus_set_flushing(bus_, TRUE);
-    gst_bus_set_flushing(bus_, FALSE);
-  }
-  bool has(GstMessageType type) {
-    GstMessage* message = gst_bus_pop_filtered(bus_, type);
-    if (message) gst_message_unref(message);
-    return message != nullptr;
-  }
-
- private:
-  GstBus* bus_;
-};
-
 std::string element(const std::string& servers, const std::string& more = {}) {
   return "elfoffload servers=" + servers + " " + more;
+}
+
+/** The harness has started the element already, without this bus. */
+void restart(Harness& harness, BusOf& bus) {
+  gst_element_set_state(harness.element(), GST_STATE_NULL);
+  bus.forget();
+  gst_element_set_state(harness.element(), GST_STATE_PLAYING);
+}
+
+void pushSegment(Harness& harness) {
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(harness.get(), gst_event_new_segment(&segment));
+}
+
+/** From now on downstream answers each buffer with `flow`. */
+void answerWith(Harness& harness, GstFlowReturn flow) {
+  static_assert(sizeof(GstFlowReturn) <= sizeof(gpointer));
+  gst_pad_add_probe(
+      harness.get()->sinkpad, GST_PAD_PROBE_TYPE_BUFFER,
+      [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+        gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
+        GST_PAD_PROBE_INFO_FLOW_RETURN(info) = static_cast<GstFlowReturn>(GPOINTER_TO_INT(data));
+        return GST_PAD_PROBE_HANDLED;
+      },
+      GINT_TO_POINTER(flow), nullptr);
+}
+
+void awaitEvent(Harness& harness, GstEventType wanted) {
+  for (GstEventType type = GST_EVENT_UNKNOWN; type != wanted;) {
+    GstEvent* event = gst_harness_pull_event(harness.get());
+    ASSERT_NE(event, nullptr) << "the event did not come";
+    type = GST_EVENT_TYPE(event);
+    gst_event_unref(event);
+  }
 }
 
 TEST(Offload, AFrameWithoutAPlanGoesOutWhole) {
@@ -139,9 +142,7 @@ TEST(Offload, AFlushWakesAChainThatWaits) {
   EXPECT_EQ(flow, GST_FLOW_FLUSHING);
   gst_harness_push_event(harness.get(), gst_event_new_flush_stop(TRUE));
   server.release();
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  gst_harness_push_event(harness.get(), gst_event_new_segment(&segment));
+  pushSegment(harness);
   ASSERT_EQ(harness.push(harness.frame(1)), GST_FLOW_OK);
   EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
 }
@@ -155,13 +156,137 @@ TEST(Offload, EosLeavesBehindTheFrames) {
   gst_harness_push_event(harness.get(), gst_event_new_eos());
   server.release();
   for (std::uint64_t i = 0; i < 3; ++i) EXPECT_EQ(take(harness)->id, i);
-  GstEvent* event = nullptr;
-  do {
-    if (event) gst_event_unref(event);
-    event = gst_harness_pull_event(harness.get());
-  } while (event && GST_EVENT_TYPE(event) != GST_EVENT_EOS);
-  ASSERT_NE(event, nullptr);
-  gst_event_unref(event);
+  awaitEvent(harness, GST_EVENT_EOS);
+}
+
+TEST(Offload, GapsAndCapsWaitBehindTheFramesInFlight) {
+  StubServer server;
+  server.hold();
+  Harness harness(element(server.url(), "max-in-flight=4"));
+  harness.setVideo(64, 48);
+  struct Log {
+    std::mutex mutex;
+    std::vector<std::string> lines;
+  } log;
+  gst_pad_add_probe(
+      harness.get()->sinkpad,
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+      [](GstPad* pad, GstPadProbeInfo* info, gpointer data) {
+        auto* l = static_cast<Log*>(data);
+        std::string line;
+        if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
+          GstCaps* caps = gst_pad_get_current_caps(pad);
+          int width = 0;
+          gst_structure_get_int(gst_caps_get_structure(caps, 0), "width", &width);
+          gst_caps_unref(caps);
+          line = "frame " + std::to_string(width);
+        } else {
+          line = GST_EVENT_TYPE_NAME(GST_PAD_PROBE_INFO_EVENT(info));
+        }
+        const std::lock_guard lock(l->mutex);
+        l->lines.push_back(line);
+        return GST_PAD_PROBE_OK;
+      },
+      &log, nullptr);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  gst_harness_push_event(harness.get(), gst_event_new_gap(0, GST_SECOND));
+  harness.setVideo(32, 24);
+  ASSERT_EQ(harness.push(harness.frame(1)), GST_FLOW_OK);
+  gst_harness_push_event(harness.get(), gst_event_new_eos());
+  server.release();
+  awaitEvent(harness, GST_EVENT_EOS);
+  const std::lock_guard lock(log.mutex);
+  // What the harness began with may come before or after the probe.
+  const auto first = std::ranges::find(log.lines, "frame 64");
+  EXPECT_EQ((std::vector<std::string>{first, log.lines.end()}),
+            (std::vector<std::string>{"frame 64", "gap", "caps", "segment", "frame 32", "eos"}));
+}
+
+TEST(Offload, WhatDownstreamReturnsTravelsUpstream) {
+  StubServer server;
+  for (const GstFlowReturn flow :
+       {GST_FLOW_EOS, GST_FLOW_NOT_LINKED, GST_FLOW_ERROR, GST_FLOW_CUSTOM_ERROR}) {
+    Harness harness(element(server.url()));
+    harness.setVideo(64, 48);
+    answerWith(harness, flow);
+    EXPECT_EQ(harness.push(harness.frame(0)), flow) << gst_flow_get_name(flow);
+    EXPECT_EQ(harness.push(harness.frame(1)), flow) << gst_flow_get_name(flow);
+  }
+}
+
+TEST(Offload, EosGetsPastFramesThatDownstreamNoLongerWants) {
+  StubServer quick, held;
+  held.hold();
+  Harness harness(element(quick.url() + "," + held.url(), "max-in-flight=3 deadline=-1"));
+  harness.setVideo(64, 48);
+  answerWith(harness, GST_FLOW_EOS);
+  // One frame is answered, and refused by downstream; others may still wait for answers.
+  GstFlowReturn flow = GST_FLOW_OK;
+  for (int i = 0; i < 4 && flow == GST_FLOW_OK; ++i) flow = harness.push(harness.frame(i));
+  EXPECT_EQ(flow, GST_FLOW_EOS);
+  gst_harness_push_event(harness.get(), gst_event_new_eos());
+  awaitEvent(harness, GST_EVENT_EOS);
+}
+
+TEST(Offload, ANewSegmentEndsTheEosOfDownstreamForTheVeryNextFrame) {
+  StubServer server;
+  Harness harness(element(server.url(), "max-in-flight=2"));
+  harness.setVideo(64, 48);
+  const gulong probe = gst_pad_add_probe(
+      harness.get()->sinkpad, GST_PAD_PROBE_TYPE_BUFFER,
+      [](GstPad*, GstPadProbeInfo* info, gpointer) {
+        gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
+        GST_PAD_PROBE_INFO_FLOW_RETURN(info) = GST_FLOW_EOS;
+        return GST_PAD_PROBE_HANDLED;
+      },
+      nullptr, nullptr);
+  GstFlowReturn flow = GST_FLOW_OK;
+  for (int i = 0; i < 4 && flow == GST_FLOW_OK; ++i) flow = harness.push(harness.frame(i));
+  ASSERT_EQ(flow, GST_FLOW_EOS);
+  gst_pad_remove_probe(harness.get()->sinkpad, probe);
+  pushSegment(harness);
+  EXPECT_EQ(harness.push(harness.frame(9)), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+}
+
+TEST(Offload, GoesOnWhenItIsLinkedAgain) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  harness.setVideo(64, 48);
+  GstPad* src = gst_element_get_static_pad(harness.element(), "src");
+  ASSERT_TRUE(gst_pad_unlink(src, harness.get()->sinkpad));
+  EXPECT_EQ(harness.push(harness.frame(0)), GST_FLOW_NOT_LINKED);
+  // Linking sends RECONFIGURE upstream.
+  ASSERT_EQ(gst_pad_link(src, harness.get()->sinkpad), GST_PAD_LINK_OK);
+  gst_object_unref(src);
+  EXPECT_EQ(harness.push(harness.frame(1)), GST_FLOW_OK);
+  EXPECT_NE(take(harness), nullptr);
+}
+
+TEST(Offload, EachDuplicateOfAFrameTakesASlot) {
+  StubServer server;
+  server.hold();
+  Harness harness(element(server.url(), "deadline=-1 max-in-flight=2"));
+  harness.setVideo(64, 48);
+  const auto duplicate = [&] {
+    FrameRecord record;
+    record.id = 7;
+    record.size = {64, 48};
+    GstBuffer* buffer = harness.frame(0);
+    setRecord(buffer, std::make_shared<const FrameRecord>(record));
+    return buffer;
+  };
+  ASSERT_EQ(harness.push(duplicate()), GST_FLOW_OK);
+  auto second = std::async(std::launch::async, [&] { return harness.push(duplicate()); });
+  server.awaitRequests(2);
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  Feedback feedback;
+  feedback.id = 7;
+  gst_harness_push_upstream_event(harness.get(),
+                                  newDetectionsEvent(std::make_shared<const Feedback>(feedback)));
+  EXPECT_EQ(second.get(), GST_FLOW_OK);
+  server.release();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(take(harness)->id, 7U);
 }
 
 TEST(Offload, WhatIsNotAnsweredByTheDeadlineIsLate) {
@@ -197,10 +322,7 @@ TEST(Offload, FeedbackFreesTheSlotOfItsFrame) {
 TEST(Offload, AnUnreachableServerIsOneWarningAndLosesNoFrame) {
   Harness harness(element(kNobody));
   BusOf bus(harness.element());
-  // The harness has started it already, without this bus.
-  gst_element_set_state(harness.element(), GST_STATE_NULL);
-  bus.forget();
-  gst_element_set_state(harness.element(), GST_STATE_PLAYING);
+  restart(harness, bus);
   harness.setVideo(64, 48);
   for (int i = 0; i < 20; ++i) ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Failed);
@@ -213,10 +335,7 @@ TEST(Offload, AServerWithoutTheModelIsAnErrorThatNamesBoth) {
   server.hasModel = false;
   Harness harness(element(server.url(), "model=nosuch"));
   BusOf bus(harness.element());
-  // The harness has started it already, without this bus.
-  gst_element_set_state(harness.element(), GST_STATE_NULL);
-  bus.forget();
-  gst_element_set_state(harness.element(), GST_STATE_PLAYING);
+  restart(harness, bus);
   const std::string text = bus.text(GST_MESSAGE_ERROR);
   EXPECT_NE(text.find(server.url()), std::string::npos);
   EXPECT_NE(text.find("nosuch"), std::string::npos);
@@ -271,9 +390,7 @@ TEST(Offload, GoesUpAndDownManyTimesAlsoWithRequestsUnderWay) {
     gst_element_set_state(harness.element(), GST_STATE_PLAYING);
     gst_harness_push_event(harness.get(), gst_event_new_stream_start("again"));
     harness.setVideo(64, 48);
-    GstSegment segment;
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_harness_push_event(harness.get(), gst_event_new_segment(&segment));
+    pushSegment(harness);
     ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
     server.awaitRequests(i);
     gst_element_set_state(harness.element(), GST_STATE_NULL);
@@ -286,6 +403,41 @@ TEST(Offload, AddsItsDeadlineToTheLatencyOfALiveSourceOnly) {
   harness.setVideo(64, 48);
   gst_harness_set_upstream_latency(harness.get(), 20 * GST_MSECOND);
   EXPECT_EQ(gst_harness_query_latency(harness.get()), 320 * GST_MSECOND);
+}
+
+TEST(Offload, LeavesTheLatencyOfAFileAlone) {
+  StubServer server;
+  Harness harness(element(server.url(), "deadline=-1"));
+  harness.setVideo(64, 48);
+  GstQuery* query = gst_query_new_latency();
+  // A source that is not live.
+  gst_pad_add_probe(
+      harness.get()->srcpad, GST_PAD_PROBE_TYPE_QUERY_UPSTREAM,
+      [](GstPad*, GstPadProbeInfo* info, gpointer) {
+        GstQuery* asked = GST_PAD_PROBE_INFO_QUERY(info);
+        if (GST_QUERY_TYPE(asked) != GST_QUERY_LATENCY) return GST_PAD_PROBE_OK;
+        gst_query_set_latency(asked, FALSE, 3, 5);
+        return GST_PAD_PROBE_HANDLED;
+      },
+      nullptr, nullptr);
+  ASSERT_TRUE(gst_pad_peer_query(harness.get()->sinkpad, query));
+  gboolean live = TRUE;
+  GstClockTime least = 0, most = 0;
+  gst_query_parse_latency(query, &live, &least, &most);
+  EXPECT_FALSE(live);
+  EXPECT_EQ(least, 3U);
+  EXPECT_EQ(most, 5U);
+  gst_query_unref(query);
+}
+
+TEST(Offload, AnotherDeadlineIsALatencyMessageAndTheSameOneIsNone) {
+  StubServer server;
+  Harness harness(element(server.url(), "deadline=300"));
+  BusOf bus(harness.element());
+  g_object_set(harness.element(), "deadline", 300, nullptr);
+  EXPECT_FALSE(bus.has(GST_MESSAGE_LATENCY));
+  g_object_set(harness.element(), "deadline", 400, nullptr);
+  EXPECT_EQ(bus.count(GST_MESSAGE_LATENCY), 1);
 }
 
 TEST(Offload, ProposesVideoMetaAndMoreBuffers) {

@@ -99,6 +99,16 @@ TEST_F(RpPredict, AGapForgetsAndStallsNothing) {
   EXPECT_FALSE(pass(1).rps.has_value());
 }
 
+TEST_F(RpPredict, ANegativeRateForgets) {
+  answer(pass(0), {object({0, 0, 10, 10})});
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  segment.rate = -1;
+  segment.stop = 10 * GST_SECOND;
+  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  EXPECT_FALSE(pass(1).rps.has_value());
+}
+
 TEST_F(RpPredict, AFrameWaitsForTheAnswerOfTheOneBeforeAndIsToldTheTrueHorizon) {
   answer(pass(0), {object({0, 0, 10, 10})});
   const FrameRecord second = pass(1);
