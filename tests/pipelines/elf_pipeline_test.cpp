@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // All four elements together, against servers in this process, on a ball that moves.
-#include <gst/app/gstappsink.h>
-#include <gst/gst.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,83 +9,16 @@
 #include <vector>
 
 #include "gst/elfvision/gstelfmeta.h"
-#include "tests/support/blob_model.h"
+#include "tests/support/elf_pipeline.h"
 
 namespace elf::gst {
 namespace {
 
-constexpr int kFrames = 40;
-
-const std::string kBall = "videotestsrc pattern=ball num-buffers=" + std::to_string(kFrames) +
-                          " ! video/x-raw,format=I420,width=320,height=240,framerate=30/1";
-
-/** A pipeline that ends in an appsink called `out`. */
-class Pipeline {
- public:
-  explicit Pipeline(const std::string& launch) {
-    GError* error = nullptr;
-    pipeline_ = gst_parse_launch(launch.c_str(), &error);
-    if (error) ADD_FAILURE() << error->message;
-    g_clear_error(&error);
-    sink_ = gst_bin_get_by_name(GST_BIN(pipeline_), "out");
-  }
-  ~Pipeline() {
-    gst_element_set_state(pipeline_, GST_STATE_NULL);
-    gst_object_unref(sink_);
-    gst_object_unref(pipeline_);
-  }
-  GstElement* get() const { return pipeline_; }
-  void play() { gst_element_set_state(pipeline_, GST_STATE_PLAYING); }
-  void stop() { gst_element_set_state(pipeline_, GST_STATE_NULL); }
-
-  /** The next frame's record; unset at the end, and on an error, which fails the test. */
-  std::optional<FrameRecord> next() {
-    GstSample* sample = gst_app_sink_try_pull_sample(GST_APP_SINK(sink_), 20 * GST_SECOND);
-    if (!sample) {
-      EXPECT_TRUE(gst_app_sink_is_eos(GST_APP_SINK(sink_))) << "no frame came";
-      return std::nullopt;
-    }
-    pts_ = GST_BUFFER_PTS(gst_sample_get_buffer(sample));
-    const FrameRecordPtr record = getRecord(gst_sample_get_buffer(sample));
-    gst_sample_unref(sample);
-    return record ? *record : FrameRecord{};
-  }
-  std::vector<FrameRecord> all() {
-    std::vector<FrameRecord> records;
-    while (auto record = next()) records.push_back(std::move(*record));
-    return records;
-  }
-  GstClockTime pts() const { return pts_; }
-
-  /** The next message of `type`, or null after 20 s. */
-  GstMessage* await(GstMessageType type) {
-    GstBus* bus = gst_element_get_bus(pipeline_);
-    GstMessage* message = gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND, type);
-    gst_object_unref(bus);
-    return message;
-  }
-
- private:
-  GstElement* pipeline_ = nullptr;
-  GstElement* sink_ = nullptr;
-  GstClockTime pts_ = GST_CLOCK_TIME_NONE;
-};
-
-class ElfPipeline : public ::testing::Test {
- protected:
-  std::string servers() const { return a_->url() + "," + b_->url(); }
-  std::string offload(const std::string& properties = "") const {
-    return "elfoffload model=blob servers=" + servers() + " " + properties;
-  }
-  std::string elf(const std::string& properties = "") const {
-    return " ! elfrppredict ! elfpartition ! " + offload(properties) + " ! elfmerge ! ";
-  }
-
-  std::unique_ptr<Server> a_ = elf::testing::startBlobServer();
-  std::unique_ptr<Server> b_ = elf::testing::startBlobServer();
-};
-
-const std::string kSink = "appsink name=out sync=false max-buffers=2";
+using elf::testing::ElfPipeline;
+using elf::testing::kBall;
+using elf::testing::kFrames;
+using elf::testing::kSink;
+using elf::testing::Pipeline;
 
 void expectTheBallInEveryFrame(const std::vector<FrameRecord>& records) {
   ASSERT_EQ(records.size(), static_cast<std::size_t>(kFrames));
@@ -138,7 +69,8 @@ class ElfPipelineWithQueues : public ElfPipeline, public ::testing::WithParamInt
 
 TEST_P(ElfPipelineWithQueues, OrderHorizonAndAnswersHoldWhereverAQueueStands) {
   const auto gap = [&](int index) {
-    return GetParam().queues & (1 << index) ? std::string(" ! queue ! ") : std::string(" ! ");
+    return GetParam().queues & (1 << index) ? std::string(" ! queue max-size-buffers=4 ! ")
+                                            : std::string(" ! ");
   };
   const int inFlight = GetParam().inFlight;
   Pipeline pipeline(kBall + gap(0) + "elfrppredict" + gap(1) + "elfpartition" + gap(2) +
@@ -147,7 +79,8 @@ TEST_P(ElfPipelineWithQueues, OrderHorizonAndAnswersHoldWhereverAQueueStands) {
   pipeline.play();
   const auto records = pipeline.all();
   expectTheBallInEveryFrame(records);
-  // The first frames may all be on their way before the first answer tells the element to wait.
+  // As many frames as the queues and the element hold may be on their way before the first answer
+  // tells elfrppredict to wait.
   for (std::size_t i = 20; i < records.size(); ++i) {
     EXPECT_GE(records[i].horizon, 1);
     EXPECT_LE(records[i].horizon, inFlight);
