@@ -376,10 +376,65 @@ bool writeSummary(const std::string& where, const nlohmann::ordered_json& summar
   return static_cast<bool>(file);
 }
 
+/**
+ * A value that a property's type can hold but its range can't is no error of gst_parse_launch():
+ * GObject leaves the property alone and prints a warning. While one of these lives, such warnings
+ * are kept instead. One at a time; GLib takes a writer once in a process.
+ */
+class RefusedValues {
+ public:
+  RefusedValues() {
+    static const bool installed = (g_log_set_writer_func(write, nullptr, nullptr), true);
+    (void)installed;
+    keeper = this;
+  }
+  RefusedValues(const RefusedValues&) = delete;
+  RefusedValues& operator=(const RefusedValues&) = delete;
+  ~RefusedValues() { keeper = nullptr; }
+
+  /** Empty where all values were taken. */
+  const std::string& first() const { return first_; }
+
+ private:
+  static GLogWriterOutput write(GLogLevelFlags level, const GLogField* fields, gsize count,
+                                gpointer data) {
+    if (RefusedValues* refused = keeper; refused && (level & G_LOG_LEVEL_WARNING)) {
+      const std::string domain = field(fields, count, "GLIB_DOMAIN");
+      const std::string text = field(fields, count, "MESSAGE");
+      if (domain == "GLib-GObject" && text.find("out of range for property") != text.npos) {
+        if (refused->first_.empty()) refused->first_ = text;
+        return G_LOG_WRITER_HANDLED;
+      }
+    }
+    return g_log_writer_default(level, fields, count, data);
+  }
+
+  static std::string field(const GLogField* fields, gsize count, const char* key) {
+    const GLogField* end = fields + count;
+    const GLogField* found =
+        std::find_if(fields, end, [&](const GLogField& f) { return g_str_equal(f.key, key); });
+    return found == end ? "" : static_cast<const char*>(found->value);
+  }
+
+  static inline thread_local RefusedValues* keeper = nullptr;
+  std::string first_;
+};
+
+/** As gst_elf_pipeline_new(), but a value out of its property's range is an error too. */
+GstElement* newPipeline(const Options& options, GError** error) {
+  const RefusedValues refused;
+  GstElement* pipeline =
+      gst_elf_pipeline_new(options.name.c_str(), options.assignments.data(), error);
+  if (!pipeline || refused.first().empty()) return pipeline;
+  gst_object_unref(gst_object_ref_sink(pipeline));
+  g_set_error(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_LAUNCH, "%s: %s",
+              options.name.c_str(), refused.first().c_str());
+  return nullptr;
+}
+
 int runPipeline(const Options& options) {
   GError* error = nullptr;
-  GstElement* pipeline =
-      gst_elf_pipeline_new(options.name.c_str(), options.assignments.data(), &error);
+  GstElement* pipeline = newPipeline(options, &error);
   if (!pipeline) {
     const bool misused =
         g_error_matches(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_NOT_FOUND) ||

