@@ -29,7 +29,7 @@ PixelFormat pixelFormat(GstVideoFormat format) {
       return PixelFormat::xBGR;
     case GST_VIDEO_FORMAT_GRAY8:
       return PixelFormat::GRAY8;
-    default:  // GST_ELF_VIDEO_FORMATS holds nothing else
+    default:  // GST_ELF_VIDEO_CAPS holds nothing else
       return PixelFormat::I420;
   }
 }
@@ -62,6 +62,15 @@ View makeView(const GstVideoFrame& frame) {
 }
 
 }  // namespace
+
+void addVideoPads(GstElementClass* klass) {
+  GstCaps* caps = gst_caps_from_string(GST_ELF_VIDEO_CAPS);
+  gst_element_class_add_pad_template(
+      klass, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
+  gst_element_class_add_pad_template(
+      klass, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
+  gst_caps_unref(caps);
+}
 
 std::optional<MappedFrame> MappedFrame::map(const GstVideoInfo& info, GstBuffer* buffer,
                                             GstMapFlags flags) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Mapped video frames as the library's picture views, and the caps that all elements share.
+// Mapped video frames as the library's picture views, and the caps and pads that all elements
+// share.
 #pragma once
 
 #include <gst/video/video.h>
@@ -9,11 +10,15 @@
 #include "elf/image/image_view.h"
 
 /** The raw formats that every Elf element takes, in system memory. */
-#define GST_ELF_VIDEO_FORMATS \
-  "{ I420, NV12, BGR, RGB, BGRx, BGRA, RGBx, RGBA, xRGB, ARGB, xBGR, ABGR, GRAY8 }"
-#define GST_ELF_VIDEO_CAPS GST_VIDEO_CAPS_MAKE(GST_ELF_VIDEO_FORMATS)
+#define GST_ELF_VIDEO_CAPS                                           \
+  GST_VIDEO_CAPS_MAKE(                                               \
+      "{ I420, NV12, BGR, RGB, BGRx, BGRA, RGBx, RGBA, xRGB, ARGB, " \
+      "xBGR, ABGR, GRAY8 }")
 
 namespace elf::gst {
+
+/** For class_init: the pad templates `sink` and `src`, both always there, of GST_ELF_VIDEO_CAPS. */
+void addVideoPads(GstElementClass* klass);
 
 /**
  * A buffer mapped as video; unmapped by the destructor. Takes a reference on the buffer. Stride

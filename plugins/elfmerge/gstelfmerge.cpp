@@ -231,11 +231,6 @@ struct _GstElfMerge {
   Merger* merger;
 };
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
-
 G_DEFINE_TYPE_WITH_CODE(GstElfMerge, gst_elf_merge, GST_TYPE_BASE_TRANSFORM,
                         GST_DEBUG_CATEGORY_INIT(elfmerge_debug, "elfmerge", 0,
                                                 "Elf: merges answers into detections"))
@@ -405,8 +400,7 @@ static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
       element, "Elf merge", "Filter/Analyzer/Video",
       "Merges the answers of the servers into the detections of the frame, draws and reports them",
       "The Elf for GStreamer authors");
-  gst_element_class_add_static_pad_template(element, &sink_template);
-  gst_element_class_add_static_pad_template(element, &src_template);
+  elf::gst::addVideoPads(element);
 
   transform->start = GST_DEBUG_FUNCPTR(gst_elf_merge_start);
   transform->stop = GST_DEBUG_FUNCPTR(gst_elf_merge_stop);

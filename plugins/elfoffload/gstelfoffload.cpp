@@ -762,11 +762,6 @@ enum {
   PROP_STATS
 };
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
-
 #define gst_elf_offload_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE(GstElfOffload, gst_elf_offload, GST_TYPE_ELEMENT,
                         GST_DEBUG_CATEGORY_INIT(elfoffload_debug, "elfoffload", 0,
@@ -913,8 +908,13 @@ static GstStateChangeReturn gst_elf_offload_change_state(GstElement* element,
   });
 }
 
+static GstPad* new_pad(GstElfOffload* self, const char* name) {
+  GstElementClass* klass = GST_ELEMENT_GET_CLASS(self);
+  return gst_pad_new_from_template(gst_element_class_get_pad_template(klass, name), name);
+}
+
 static void gst_elf_offload_init(GstElfOffload* self) {
-  self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
+  self->sinkpad = new_pad(self, "sink");
   gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_elf_offload_chain));
   gst_pad_set_event_full_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_elf_offload_sink_event));
   gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_elf_offload_sink_query));
@@ -923,7 +923,7 @@ static void gst_elf_offload_init(GstElfOffload* self) {
   GST_PAD_SET_PROXY_CAPS(self->sinkpad);
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
 
-  self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
+  self->srcpad = new_pad(self, "src");
   gst_pad_set_event_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_elf_offload_src_event));
   gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_elf_offload_src_query));
   gst_pad_set_activatemode_function(self->srcpad,
@@ -989,8 +989,7 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
-  gst_element_class_add_static_pad_template(element_class, &sink_template);
-  gst_element_class_add_static_pad_template(element_class, &src_template);
+  elf::gst::addVideoPads(element_class);
   gst_element_class_set_static_metadata(
       element_class, "Elf offload", "Filter/Analyzer/Video",
       "Has the parts of each frame inferred by remote servers, all in parallel",

@@ -185,11 +185,6 @@ struct _GstElfPartition {
 
 enum { PROP_0, PROP_PARTITIONER, PROP_SCAN_INTERVAL };
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
-
 #define gst_elf_partition_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE(GstElfPartition, gst_elf_partition, GST_TYPE_BASE_TRANSFORM,
                         GST_DEBUG_CATEGORY_INIT(elfpartition_debug, "elfpartition", 0,
@@ -312,8 +307,7 @@ static void gst_elf_partition_class_init(GstElfPartitionClass* klass) {
                                                 GST_PARAM_MUTABLE_PLAYING)));
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
-  gst_element_class_add_static_pad_template(element_class, &sink_template);
-  gst_element_class_add_static_pad_template(element_class, &src_template);
+  elf::gst::addVideoPads(element_class);
   gst_element_class_set_static_metadata(
       element_class, "Elf partition", "Filter/Analyzer/Video",
       "Plans which parts of each frame are inferred by which server",

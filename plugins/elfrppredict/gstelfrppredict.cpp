@@ -202,11 +202,6 @@ struct _GstElfRpPredict {
 
 enum { PROP_0, PROP_PREDICTOR, PROP_HISTORY, PROP_COAST_FRAMES };
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_ELF_VIDEO_CAPS));
-
 #define gst_elf_rp_predict_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE(GstElfRpPredict, gst_elf_rp_predict, GST_TYPE_BASE_TRANSFORM,
                         GST_DEBUG_CATEGORY_INIT(elfrppredict_debug, "elfrppredict", 0,
@@ -365,8 +360,7 @@ static void gst_elf_rp_predict_class_init(GstElfRpPredictClass* klass) {
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_elf_rp_predict_change_state);
-  gst_element_class_add_static_pad_template(element_class, &sink_template);
-  gst_element_class_add_static_pad_template(element_class, &src_template);
+  elf::gst::addVideoPads(element_class);
   gst_element_class_set_static_metadata(
       element_class, "Elf region-proposal prediction", "Filter/Analyzer/Video",
       "Predicts where objects will be in each frame from what the frames before it held",

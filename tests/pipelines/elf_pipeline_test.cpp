@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gst/elfvision/gstelfmeta.h"
+#include "tests/support/bus.h"
 #include "tests/support/elf_pipeline.h"
 
 namespace elf::gst {
@@ -192,10 +193,8 @@ TEST_F(ElfPipeline, ALiveSourceWithoutADeadlineIsAnErrorThatNamesTheProperty) {
   pipeline.play();
   GstMessage* message = pipeline.await(GST_MESSAGE_ERROR);
   ASSERT_TRUE(message);
-  GError* error = nullptr;
-  gst_message_parse_error(message, &error, nullptr);
-  EXPECT_NE(std::string(error->message).find("deadline"), std::string::npos) << error->message;
-  g_error_free(error);
+  const std::string text = elf::testing::textOf(message);
+  EXPECT_NE(text.find("deadline"), std::string::npos) << text;
   gst_message_unref(message);
 }
 

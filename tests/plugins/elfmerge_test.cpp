@@ -9,6 +9,7 @@
 
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "tests/support/bus.h"
 #include "tests/support/harness.h"
 
 namespace elf::gst {
@@ -123,10 +124,7 @@ class Merge : public ::testing::Test {
   std::string errorText() {
     GstMessage* message = gst_bus_pop_filtered(bus_, GST_MESSAGE_ERROR);
     if (!message) return "";
-    GError* error = nullptr;
-    gst_message_parse_error(message, &error, nullptr);
-    const std::string text = error->message;
-    g_error_free(error);
+    std::string text = elf::testing::textOf(message);
     gst_message_unref(message);
     return text;
   }
