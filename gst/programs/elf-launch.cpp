@@ -263,6 +263,7 @@ class Run {
   }
 
   void takeWarning(GstMessage* message) {
+    if (failed_) return;  // nobody cares any more
     GError* warning = nullptr;
     gchar* debug = nullptr;
     gst_message_parse_warning(message, &warning, &debug);

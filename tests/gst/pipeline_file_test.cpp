@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/elfvision/gstelfpipelinefile.h"
 
-#include <glib/gstdio.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "elf/base/error.h"
 #include "gst/elfvision/gstelfpipeline.h"
+#include "tests/support/folder.h"
 
 namespace elf::gst {
 namespace {
@@ -16,17 +16,6 @@ namespace {
 /** Writes `.pipeline` files to a folder that is gone afterwards. */
 class PipelineFiles : public ::testing::Test {
  protected:
-  PipelineFiles() {
-    gchar* made = g_dir_make_tmp("pipelines-XXXXXX", nullptr);
-    folder_ = made;
-    g_free(made);
-    path_ = folder_ + "/test.pipeline";
-  }
-  ~PipelineFiles() override {
-    g_remove(path_.c_str());
-    g_rmdir(folder_.c_str());
-  }
-
   void write(const std::string& text) {
     ASSERT_TRUE(g_file_set_contents(path_.c_str(), text.c_str(), -1, nullptr));
   }
@@ -69,8 +58,8 @@ class PipelineFiles : public ::testing::Test {
     return pipeline ? GST_ELEMENT(gst_object_ref_sink(pipeline)) : nullptr;
   }
 
-  std::string folder_;
-  std::string path_;
+  elf::testing::Folder folder_;
+  const std::string path_ = folder_.file("test.pipeline");
   int code_ = -1;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // elf-launch as a user runs it.
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "tests/support/folder.h"
 
 namespace {
 
@@ -83,18 +84,7 @@ std::string inBuild(const char* path) {
 
 class ElfLaunch : public ::testing::Test {
  protected:
-  ElfLaunch() {
-    gchar* made = g_dir_make_tmp("elf-launch-XXXXXX", nullptr);
-    folder_ = made;
-    g_free(made);
-  }
-  ~ElfLaunch() override {
-    g_remove(pipeline().c_str());
-    g_remove(file("out").c_str());
-    g_rmdir(folder_.c_str());
-  }
-
-  std::string file(const char* name) const { return folder_ + "/" + name; }
+  std::string file(const char* name) const { return folder_.file(name); }
   std::string pipeline() const { return file("test.pipeline"); }
 
   void write(const std::string& text) {
@@ -113,7 +103,7 @@ class ElfLaunch : public ::testing::Test {
     return process.started() ? process.finish() : Outcome{};
   }
 
-  std::string folder_;
+  elf::testing::Folder folder_;
 };
 
 TEST_F(ElfLaunch, ListsThePipelinesWithTheirVariables) {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <glib/gstdio.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -10,6 +9,7 @@
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "tests/support/bus.h"
+#include "tests/support/folder.h"
 #include "tests/support/harness.h"
 
 namespace elf::gst {
@@ -136,17 +136,7 @@ class Merge : public ::testing::Test {
 /** With a folder for results, gone afterwards. */
 class MergeResults : public Merge {
  protected:
-  MergeResults() {
-    gchar* made = g_dir_make_tmp("elfmerge-XXXXXX", nullptr);
-    folder_ = made;
-    g_free(made);
-  }
-  ~MergeResults() override {
-    g_remove(file().c_str());
-    g_rmdir(folder_.c_str());
-  }
-
-  std::string file() const { return folder_ + "/results.jsonl"; }
+  std::string file() const { return folder_.file("results.jsonl"); }
 
   std::vector<std::string> lines() const {
     std::ifstream in(file());
@@ -156,7 +146,7 @@ class MergeResults : public Merge {
   }
 
  private:
-  std::string folder_;
+  elf::testing::Folder folder_;
 };
 
 TEST_F(Merge, WritesTheDetectionsInPixelsOfTheFrame) {
