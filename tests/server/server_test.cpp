@@ -167,25 +167,46 @@ class ServerTest : public testing::Test {
   std::future<Answer> inferAside(const wire::InferRequest& what) const {
     return std::async(std::launch::async, [this, what] { return infer(what); });
   }
-  /** A connection whose whole request stands in the queue, or has been refused. */
-  GSocketConnection* enqueue(const wire::InferRequest& what) const {
-    const wire::Message message = wire::encode(what);
+  /** A connection on which `text` was sent. */
+  GSocketConnection* sendText(const std::string& text) const {
     GSocketClient* client = g_socket_client_new();
     const std::string place = server_->url().substr(strlen("http://"));
     GSocketConnection* connection =
         g_socket_client_connect_to_host(client, place.c_str(), 80, nullptr, nullptr);
     g_object_unref(client);
-    std::string head =
-        "POST /v2/models/fake/infer HTTP/1.1\r\nHost: " + place +
-        "\r\nInference-Header-Content-Length: " + std::to_string(*message.jsonLength) +
-        "\r\nContent-Length: " + std::to_string(message.body.size()) + "\r\n\r\n";
-    head.append(message.body.begin(), message.body.end());
-    g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), head.data(),
-                              head.size(), nullptr, nullptr, nullptr);
+    g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), text.data(),
+                              text.size(), nullptr, nullptr, nullptr);
+    return connection;
+  }
+  /** The same, and the server has read it. */
+  GSocketConnection* deliverText(const std::string& text) const {
+    GSocketConnection* connection = sendText(text);
     // The request has arrived: loopback delivers at once. The network thread serves connections in
     // the order of their arrival, so that it has read this one when it answers a later one.
     EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
     return connection;
+  }
+  /** Begins an upload of `size` bytes. */
+  static std::string uploadHead(std::size_t size) {
+    return "POST /v2/models/fake/infer HTTP/1.1\r\nHost: a\r\nContent-Length: " +
+           std::to_string(size) + "\r\n";
+  }
+  /** A connection whose whole request stands in the queue, or has been refused. */
+  GSocketConnection* enqueue(const wire::InferRequest& what) const {
+    const wire::Message message = wire::encode(what);
+    return deliverText(uploadHead(message.body.size()) +
+                       "Inference-Header-Content-Length: " + std::to_string(*message.jsonLength) +
+                       "\r\n\r\n" + std::string(message.body.begin(), message.body.end()));
+  }
+  /** All that the server sends until it hangs up. Ends the connection. */
+  static std::string readToEnd(GSocketConnection* connection) {
+    std::string text(4096, '\0');
+    gsize size = 0;
+    g_input_stream_read_all(g_io_stream_get_input_stream(G_IO_STREAM(connection)), text.data(),
+                            text.size(), &size, nullptr, nullptr);
+    g_object_unref(connection);
+    text.resize(size);
+    return text;
   }
 
   Gate gate_;
@@ -345,6 +366,38 @@ TEST_F(ServerTest, RefusesALargeBodyWhetherAnnouncedOrNot) {
   EXPECT_NE(infer(rgbImage(500, 500)).status, 200U);
   EXPECT_EQ(gate_.entered(), 0);
   EXPECT_EQ(infer(rgbImage(4, 4)).status, 200U);
+}
+
+TEST_F(ServerTest, BodiesThatAreHeldTogetherAreBounded) {
+  start({.maxBody = 1000, .maxBuffered = 1500});
+  GSocketConnection* slow = deliverText(uploadHead(900) + "\r\n" + std::string(899, '?'));
+  const Body body(800, '?');
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), body).status, 503U);
+  g_io_stream_close(G_IO_STREAM(slow), nullptr, nullptr);
+  g_object_unref(slow);
+  EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), body).status, 400U);
+}
+
+TEST_F(ServerTest, HangsUpOnAConnectionThatTakesTooLong) {
+  start({.idle = std::chrono::milliseconds(50)});
+  EXPECT_EQ(readToEnd(sendText("")), "");
+  EXPECT_EQ(readToEnd(sendText("POST /v2/models/fake/in")), "");
+  EXPECT_EQ(readToEnd(sendText(uploadHead(900) + "\r\n" + std::string(10, '?'))), "");
+  // A kept connection, after its answer.
+  EXPECT_THAT(readToEnd(sendText("GET /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\n")),
+              HasSubstr("200 OK"));
+}
+
+TEST_F(ServerTest, TheTimeOfTheModelIsNotTheClients) {
+  start({.idle = std::chrono::milliseconds(50)});
+  gate_.close();
+  GSocketConnection* first = enqueue(requestOf(rgbImage(4, 4)));
+  gate_.awaitEntered(1);
+  // Takes as long as `idle`.
+  EXPECT_EQ(readToEnd(sendText("")), "");
+  gate_.open();
+  EXPECT_THAT(readToEnd(first), HasSubstr("200 OK"));
 }
 
 TEST_F(ServerTest, AFullQueueIsA503WithRetryAfter) {

@@ -42,8 +42,9 @@ constexpr const char* kJsonLength = "Inference-Header-Content-Length";
 constexpr const char* kInputName = "image";
 constexpr const char* kVersion = "1";
 constexpr const char* kRetrySeconds = "1";
-// Key of the bytes received so far on a message.
-constexpr const char* kReceived = "elf-received";
+// Keys of what is kept of a connection on its socket, and of a request on its message.
+constexpr const char* kConnection = "elf-connection";
+constexpr const char* kUpload = "elf-upload";
 
 struct Unref {
   void operator()(void* object) const { g_object_unref(object); }
@@ -221,6 +222,7 @@ class Server::Impl {
   void answer(Ref<SoupServerMessage> message, Reply reply) {
     invoke([message = std::move(message), reply = std::move(reply)] {
       guarded(message.get(), [&] { send(message.get(), reply); });
+      awaitPeer(message.get());
       soup_server_message_unpause(message.get());
     });
   }
@@ -273,8 +275,85 @@ class Server::Impl {
     return url;
   }
 
+  struct Connection {
+    Impl* impl;
+    GSocket* socket;
+    /** Hangs up. Runs whenever the peer is waited for. */
+    GSource* timer = nullptr;
+
+    Connection(Impl* server, GSocket* its) : impl(server), socket(its) {}
+    ~Connection() { stopTimer(); }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    void hangUp() { g_socket_shutdown(socket, TRUE, TRUE, nullptr); }
+
+    void stopTimer() {
+      if (!timer) return;
+      g_source_destroy(timer);
+      g_source_unref(std::exchange(timer, nullptr));
+    }
+
+    void startTimer() {
+      stopTimer();
+      timer = g_timeout_source_new(static_cast<guint>(impl->options_.idle.count()));
+      g_source_set_callback(
+          timer,
+          [](gpointer self) -> gboolean {
+            static_cast<Connection*>(self)->hangUp();
+            return G_SOURCE_REMOVE;
+          },
+          this, nullptr);
+      g_source_attach(timer, impl->context_.get());
+    }
+  };
+
+  struct Upload {
+    Impl* impl;
+    std::size_t received = 0;
+    /** What of it counts in Impl::buffered_. */
+    std::size_t buffered = 0;
+    bool noRoom = false;
+
+    explicit Upload(Impl* server) : impl(server) {}
+    ~Upload() { impl->buffered_ -= buffered; }
+    Upload(const Upload&) = delete;
+    Upload& operator=(const Upload&) = delete;
+  };
+
+  /** A T that lives as long as `object`. */
+  template <typename T>
+  static void attach(gpointer object, const char* key, T* data) {
+    g_object_set_data_full(G_OBJECT(object), key, data,
+                           [](gpointer freed) { delete static_cast<T*>(freed); });
+  }
+
+  static Upload& uploadOf(SoupServerMessage* message) {
+    return *static_cast<Upload*>(g_object_get_data(G_OBJECT(message), kUpload));
+  }
+
+  /** Null once the message has lost its connection. */
+  static Connection* connectionOf(SoupServerMessage* message) {
+    GSocket* socket = soup_server_message_get_socket(message);
+    if (!socket) return nullptr;
+    return static_cast<Connection*>(g_object_get_data(G_OBJECT(socket), kConnection));
+  }
+
+  static void awaitPeer(SoupServerMessage* message) {
+    if (Connection* connection = connectionOf(message)) connection->startTimer();
+  }
+
+  /** A connection is there, or a kept one has its next request. */
   static void onStarted(SoupServer*, SoupServerMessage* message, gpointer self) {
+    auto* impl = static_cast<Impl*>(self);
+    attach(message, kUpload, new Upload(impl));
     g_signal_connect(message, "got-chunk", G_CALLBACK(onChunk), self);
+    g_signal_connect(message, "got-headers", G_CALLBACK(awaitPeer), nullptr);
+    g_signal_connect(message, "finished", G_CALLBACK(awaitPeer), nullptr);
+    GSocket* socket = soup_server_message_get_socket(message);
+    if (!g_object_get_data(G_OBJECT(socket), kConnection))
+      attach(socket, kConnection, new Connection(impl, socket));
+    awaitPeer(message);
   }
 
   // A client sees its 413 only if it gets to send what it has begun: a connection that is closed
@@ -295,18 +374,22 @@ class Server::Impl {
   }
 
   static void onChunk(SoupServerMessage* message, GBytes* chunk, gpointer self) {
-    guarded(message, [&] {
-      const auto* impl = static_cast<Impl*>(self);
-      auto* object = G_OBJECT(message);
-      const gsize received =
-          GPOINTER_TO_SIZE(g_object_get_data(object, kReceived)) + g_bytes_get_size(chunk);
-      g_object_set_data(object, kReceived, GSIZE_TO_POINTER(received));
-      if (received <= impl->options_.maxBody) return;
-      soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
-      if (impl->hopeless(received))
-        if (GSocket* socket = soup_server_message_get_socket(message))
-          g_socket_shutdown(socket, TRUE, TRUE, nullptr);
-    });
+    auto& impl = *static_cast<Impl*>(self);
+    const std::size_t bound = impl.options_.maxBody;
+    Upload& upload = uploadOf(message);
+    const std::size_t size = g_bytes_get_size(chunk);
+    upload.received += size;
+    if (impl.hopeless(upload.received))
+      if (Connection* connection = connectionOf(message)) connection->hangUp();
+    if (upload.noRoom || upload.received - size > bound) return;
+    upload.buffered += size;
+    impl.buffered_ += size;
+    upload.noRoom = impl.buffered_ > impl.options_.maxBuffered;
+    if (!upload.noRoom && upload.received <= bound) return;
+    SoupMessageBody* body = soup_server_message_get_request_body(message);
+    soup_message_body_set_accumulate(body, FALSE);
+    soup_message_body_truncate(body);
+    impl.buffered_ -= std::exchange(upload.buffered, 0);
   }
 
   void refuseBody(SoupServerMessage* message) const {
@@ -322,8 +405,11 @@ class Server::Impl {
   }
 
   void handle(SoupServerMessage* message, const char* path) {
-    if (GPOINTER_TO_SIZE(g_object_get_data(G_OBJECT(message), kReceived)) > options_.maxBody)
-      return refuseBody(message);
+    const Upload& upload = uploadOf(message);
+    if (upload.received > options_.maxBody) return refuseBody(message);
+    if (upload.noRoom)
+      return send(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
+                                      "too many requests are on their way"));
     const std::vector<std::string> segments = segmentsOf(path);
     const std::string verb = soup_server_message_get_method(message);
     const auto at = [&segments](std::size_t i) {
@@ -404,6 +490,7 @@ class Server::Impl {
       ++unanswered_;
     }
     g_signal_connect(message, "finished", G_CALLBACK(onFinished), this);
+    if (Connection* connection = connectionOf(message)) connection->stopTimer();
     soup_server_message_pause(message);
     wakeWorkers_.notify_one();
   }
@@ -505,6 +592,11 @@ class Server::Impl {
   const ServerOptions options_;
   wire::ModelMetadata metadata_;
   std::string url_;
+
+  // Bytes of bodies. Of the network thread alone; what that leaves over is freed with context_, and
+  // counts down here.
+  std::size_t buffered_ = 0;
+
   const Ref<GMainContext> context_;
   const Ref<GMainLoop> loop_;
   std::vector<std::unique_ptr<InferenceModel>> models_;

@@ -25,6 +25,13 @@ struct ServerOptions {
   std::size_t queue = 16;
   /** Bytes of a request's body; more is answered with 413. */
   std::size_t maxBody = 64U << 20;
+  /** Bytes of all bodies that are held at once; a request beyond is answered with 503. */
+  std::size_t maxBuffered = 512U << 20;
+  /**
+   * A connection is closed where it takes longer from its last answer to the end of a request's
+   * header, from there to the end of the body, or to take its answer.
+   */
+  std::chrono::milliseconds idle = std::chrono::seconds(60);
   /** Pixels of a picture; more is answered with 400. */
   std::int64_t maxPixels = ImageDecoder::kDefaultMaxPixels;
 };
