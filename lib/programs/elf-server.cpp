@@ -44,7 +44,8 @@ std::string parse(int argc, char** argv, Options& options) {
   gboolean list = FALSE;
   gboolean version = FALSE;
   const GOptionEntry entries[] = {
-      {"model", 'm', 0, G_OPTION_ARG_STRING, &model, "Model to serve (default: hog)", "NAME|FILE"},
+      {"model", 'm', 0, G_OPTION_ARG_FILENAME, &model, "Model to serve (default: hog)",
+       "NAME|FILE"},
       {"port", 'p', 0, G_OPTION_ARG_INT, &port, "Port; 0 takes any free one (default: 8000)", "N"},
       {"bind", 0, 0, G_OPTION_ARG_STRING, &bind, "Address to listen on (default: 127.0.0.1)",
        "ADDRESS"},
@@ -52,7 +53,7 @@ std::string parse(int argc, char** argv, Options& options) {
        "Worker threads, each with the model to itself (default: 1)", "N"},
       {"queue", 0, 0, G_OPTION_ARG_INT, &queue,
        "Requests that may wait; one more is answered with 503 (default: 16)", "N"},
-      {"json", 0, 0, G_OPTION_ARG_STRING, &json,
+      {"json", 0, 0, G_OPTION_ARG_FILENAME, &json,
        "Write url, model and threads as JSON once it listens; - is standard output", "FILE"},
       {"list", 0, 0, G_OPTION_ARG_NONE, &list, "List the models that are found, and end", nullptr},
       {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and end", nullptr},
@@ -62,11 +63,6 @@ std::string parse(int argc, char** argv, Options& options) {
   GError* error = nullptr;
   const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
   g_option_context_free(context);
-  if (!parsed) {
-    const std::string why = error->message;
-    g_error_free(error);
-    return why;
-  }
   const auto take = [](gchar* text, std::string& to) {
     if (text) to = text;
     g_free(text);
@@ -74,7 +70,13 @@ std::string parse(int argc, char** argv, Options& options) {
   take(model, options.model);
   take(bind, options.server.bind);
   take(json, options.jsonFile);
+  if (!parsed) {
+    const std::string why = error->message;
+    g_error_free(error);
+    return why;
+  }
   if (argc > 1) return std::string("unexpected argument '") + argv[1] + "'";
+  if (options.model.empty()) return "--model: is empty";
   if (port < 0 || port > 65535) return "--port: is not between 0 and 65535";
   if (threads < 1 || threads > 256) return "--threads: is not between 1 and 256";
   if (queue < 0 || queue > 10000) return "--queue: is not between 0 and 10000";

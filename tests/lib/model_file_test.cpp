@@ -91,6 +91,7 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("min-size=64;96", "min-size=-64;96", "[input] min-size");
   expectError("min-size=64;96", "min-size=64;96\nmax-size=32;32", "[input] max-size");
   expectError("min-size=64;96", "size=32;32", "[input] multiple-of");
+  expectError("multiple-of=32", "size=64000;64000", "[input] size");
   expectError("scale=0.5", "scale=nan", "[input] scale");
   expectError("mean=1;2;3", "mean=1;2", "[input] mean");
   expectError("colour=rgb", "colour=grey", "[input] colour");

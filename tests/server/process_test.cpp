@@ -65,7 +65,7 @@ TEST(ElfServer, ExitCodesTellWrongUseFromFailure) {
   EXPECT_EQ(run({"--help"}).code, 0);
   EXPECT_THAT(run({"--version"}).out, HasSubstr("elf-server "));
   EXPECT_THAT(run({"--list"}).out, HasSubstr("hog\n"));
-  for (const char* wrong : {"--nonsense", "--port=70000", "--threads=0", "--queue=-1", "stray"}) {
+  for (const char* wrong : {"--nonsense", "--port=70000", "--threads=0", "--queue=-1", "--model=", "stray"}) {
     const Outcome outcome = run({wrong});
     EXPECT_EQ(outcome.code, 2) << wrong;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;

@@ -32,7 +32,9 @@ bool possible(const std::vector<std::string>& labels) {
 std::string_view badKey(const ModelRules& rules) {
   constexpr int kMaxGrid = 4096;
   if (!possible(rules.labels)) return "labels";
-  if (!possible(rules.fixedSize)) return "size";
+  // A network takes hundreds of bytes for each pixel of its input.
+  constexpr double kMaxInput = 4096.0 * 4096;
+  if (!possible(rules.fixedSize) || rules.fixedSize.area() > kMaxInput) return "size";
   if (rules.multipleOf < 1 || rules.multipleOf > kMaxGrid) return "multiple-of";
   if (!possible(rules.minSize)) return "min-size";
   if (!possible(rules.maxSize) || (!rules.maxSize.empty() && exceeds(rules.minSize, rules.maxSize)))
