@@ -28,7 +28,7 @@ struct Canvas {
   double scale = 1;
 };
 
-/** Reads one row of a tensor with `columns` values: box in canvas pixels, then the classes. */
+/** What one row of a tensor says, its box in pixels of the canvas. */
 struct Candidate {
   Box box;
   float score = 0;

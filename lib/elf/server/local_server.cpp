@@ -103,7 +103,10 @@ std::string LocalServer::awaitUrl(int output, const std::string& program,
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     pollfd ready{output, POLLIN, 0};
-    if (left.count() <= 0 || poll(&ready, 1, static_cast<int>(left.count())) == 0)
+    const int events = left.count() > 0 ? poll(&ready, 1, static_cast<int>(left.count())) : 0;
+    // Interrupted, and reading now would wait for longer than `patience`.
+    if (events < 0 && errno == EINTR) continue;
+    if (events == 0)
       throw Error(program, "does not listen after " + std::to_string(patience.count()) + " ms");
     char block[256];
     const ssize_t n = read(output, block, sizeof(block));

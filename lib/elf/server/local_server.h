@@ -22,7 +22,10 @@ struct LocalServerOptions {
   std::chrono::milliseconds patience{20000};
 };
 
-/** Not thread-safe. The server dies with this process, also where that is killed. */
+/**
+ * Not thread-safe. The server dies with the thread that made the object, at the latest with this
+ * process, also where that is killed.
+ */
 class LocalServer {
  public:
   /**
