@@ -16,6 +16,7 @@ namespace elf::gst {
 namespace {
 
 using elf::testing::ElfPipeline;
+using elf::testing::Gate;
 using elf::testing::kBall;
 using elf::testing::kFrames;
 using elf::testing::kSink;
@@ -223,6 +224,28 @@ TEST_F(ElfPipeline, WithAllServersGoneTheVideoGoesOn) {
   }
   EXPECT_EQ(frames, static_cast<std::size_t>(kFrames));
   EXPECT_TRUE(coasted);
+}
+
+TEST_F(ElfPipeline, PartsThatComeTooLateAreCoastedAndTheVideoGoesOn) {
+  Gate gate;
+  const auto held = elf::testing::startBlobServer(&gate);
+  Pipeline pipeline(kBall +
+                    " ! elfrppredict ! elfpartition ! elfoffload model=blob deadline=150 servers=" +
+                    held->url() + " ! elfmerge ! " + kSink);
+  pipeline.play();
+  std::size_t frames = 0, late = 0;
+  while (auto record = pipeline.next()) {
+    if (++frames == 10) gate.close();
+    for (const PartAnswer& answer : record->answers) {
+      if (answer.state != AnswerState::Late) continue;
+      ++late;
+      EXPECT_EQ(record->detections.size(), 1U);
+      for (const Detection& detection : record->detections) EXPECT_TRUE(detection.coasted);
+    }
+  }
+  gate.open();
+  EXPECT_EQ(frames, static_cast<std::size_t>(kFrames));
+  EXPECT_GT(late, 0U);
 }
 
 TEST_F(ElfPipeline, OddSizesAndEveryFormatWork) {

@@ -17,9 +17,10 @@ ModelFile blobFile() {
 
 }  // namespace
 
-BlobModel::BlobModel() : InferenceModel(blobFile()) {}
+BlobModel::BlobModel(Gate* gate) : InferenceModel(blobFile()), gate_(gate) {}
 
 Result<std::vector<Detection>> BlobModel::run(const ImageView& bgr) {
+  if (gate_) gate_->pass();
   const cv::Mat picture(bgr.size.height, bgr.size.width, CV_8UC3,
                         const_cast<std::uint8_t*>(bgr.planes[0]),
                         static_cast<std::size_t>(bgr.strides[0]));

@@ -2,12 +2,35 @@
 // A model whose answer is known beforehand: it finds bright blobs on a dark ground.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 
 #include "elf/server/inference_model.h"
 #include "elf/server/server.h"
 
 namespace elf::testing {
+
+/** Holds whoever passes while it is closed. Open it before its servers end. */
+class Gate {
+ public:
+  void close() { set(false); }
+  void open() { set(true); }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_; });
+  }
+
+ private:
+  void set(bool open) {
+    const std::lock_guard lock(mutex_);
+    open_ = open;
+    changed_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = true;
+};
 
 /**
  * Each connected region brighter than half is one detection of label "blob", its box tight to the
@@ -15,14 +38,19 @@ namespace elf::testing {
  */
 class BlobModel final : public InferenceModel {
  public:
-  BlobModel();
+  /** Every picture passes `gate` first; null: there is none. It outlives the model. */
+  explicit BlobModel(Gate* gate = nullptr);
   std::string platform() const override { return "blob"; }
   Result<std::vector<Detection>> run(const ImageView& bgr) override;
+
+ private:
+  Gate* gate_;
 };
 
 /** A server in this process that runs a BlobModel called "blob". */
-inline std::unique_ptr<Server> startBlobServer() {
-  return std::make_unique<Server>([] { return std::make_unique<BlobModel>(); }, ServerOptions{});
+inline std::unique_ptr<Server> startBlobServer(Gate* gate = nullptr) {
+  return std::make_unique<Server>([gate] { return std::make_unique<BlobModel>(gate); },
+                                  ServerOptions{});
 }
 
 }  // namespace elf::testing
