@@ -84,7 +84,9 @@ class ThreadedTransport : public Transport {
         if (std::optional<HttpReply> reply = server_(sent.request)) sent.done(std::move(*reply));
         lock.lock();
       } else if (due != timers_.end()) {
-        changed_.wait_until(lock, due->second.when);
+        // A copy: the timer may be cancelled meanwhile.
+        const Clock::time_point when = due->second.when;
+        changed_.wait_until(lock, when);
       } else {
         changed_.wait(lock);
       }
