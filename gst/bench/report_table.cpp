@@ -23,6 +23,11 @@ std::string counted(int count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+/** How much less than `other`, in whole per cent. */
+std::string saving(double value, double other) {
+  return formatNumber(other > 0 ? (1 - value / other) * 100 : 0, 0) + " %";
+}
+
 }  // namespace
 
 std::string formatNumber(double value, int decimals) {
@@ -81,6 +86,15 @@ std::vector<std::string> explainTable(const Report& report, const Options& optio
     lines.push_back("The whole frame without loss against the truth: F1 " +
                     formatNumber(report.referenceTruth->f1, 3) + ", AP " +
                     formatNumber(report.referenceTruth->ap, 3) + ".");
+  const ModeFigures* elf = report.find("elf");
+  const ModeFigures* single = report.find("single");
+  if (elf && single && elf->worst.speedup)
+    lines.push_back("elf is " + formatNumber(*elf->worst.speedup, 1) +
+                    " times as fast as single, and sends " +
+                    saving(elf->worst.bytesPerFrame, single->worst.bytesPerFrame) +
+                    " fewer bytes and " +
+                    saving(elf->worst.pixelsPerFrame, single->worst.pixelsPerFrame) +
+                    " fewer pixels.");
   if (const auto share = report.shareOfOracle())
     lines.push_back("elf reaches " + formatNumber(*share * 100, 0) +
                     " % of the speed-up of the oracle.");

@@ -21,6 +21,7 @@ FrameRecordPtr FrameRecords::carriedBy(GstBuffer* buffer, Size size) {
 FrameRecordPtr FrameRecords::of(GstBuffer* buffer, Size size) {
   if (FrameRecordPtr record = carriedBy(buffer, size)) return record;
   FrameRecord fresh;
+  used_ = true;
   fresh.id = nextId_++;
   fresh.generation = generation_;
   fresh.size = size;
@@ -29,7 +30,8 @@ FrameRecordPtr FrameRecords::of(GstBuffer* buffer, Size size) {
 }
 
 void FrameRecords::newGeneration() {
-  ++generation_;
+  if (used_) ++generation_;
+  used_ = false;
   warned_ = false;
 }
 

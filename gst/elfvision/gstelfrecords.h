@@ -27,7 +27,9 @@ class FrameRecords {
   /** The record that the buffer carries, else a new one; never null. */
   FrameRecordPtr of(GstBuffer* buffer, Size size);
 
-  /** After a flush, a change of size or a restart: what was in flight has nothing to say any more.
+  /**
+   * After a flush, a change of size or a restart: what was in flight has nothing to say any more.
+   * The generation stays where no frame was given a record in it.
    */
   void newGeneration();
   std::uint32_t generation() const { return generation_; }
@@ -36,6 +38,7 @@ class FrameRecords {
   GstElement* element_;
   std::uint64_t nextId_ = 0;
   std::uint32_t generation_ = 0;
+  bool used_ = false;
   bool warned_ = false;
 };
 
