@@ -8,53 +8,20 @@
 #include <libsoup/soup.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <future>
-#include <mutex>
 #include <opencv2/imgcodecs.hpp>
 #include <thread>
 
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
+#include "tests/support/gate.h"
 
 namespace elf {
 namespace {
 
-using testing::HasSubstr;
+using elf::testing::Gate;
+using ::testing::HasSubstr;
 using Body = std::vector<std::uint8_t>;
-
-/** Holds the model back until the test lets it go, and counts. */
-class Gate {
- public:
-  void close() { set(false); }
-  void open() { set(true); }
-  /** Called by the model. */
-  void pass() {
-    std::unique_lock lock(mutex_);
-    ++entered_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
-  }
-  void awaitEntered(int count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return entered_ >= count; });
-  }
-  int entered() {
-    const std::lock_guard lock(mutex_);
-    return entered_;
-  }
-
- private:
-  void set(bool open) {
-    const std::lock_guard lock(mutex_);
-    open_ = open;
-    changed_.notify_all();
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = true;
-  int entered_ = 0;
-};
 
 ModelFile fakeFile() {
   ModelFile file;
@@ -150,7 +117,7 @@ Body encodedPicture(int width, int height, const char* type) {
   return file;
 }
 
-class ServerTest : public testing::Test {
+class ServerTest : public ::testing::Test {
  protected:
   void start(ServerOptions options = {}) {
     server_ =

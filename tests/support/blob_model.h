@@ -2,35 +2,13 @@
 // A model whose answer is known beforehand: it finds bright blobs on a dark ground.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 
 #include "elf/server/inference_model.h"
 #include "elf/server/server.h"
+#include "tests/support/gate.h"
 
 namespace elf::testing {
-
-/** Holds whoever passes while it is closed. Open it before its servers end. */
-class Gate {
- public:
-  void close() { set(false); }
-  void open() { set(true); }
-  void pass() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return open_; });
-  }
-
- private:
-  void set(bool open) {
-    const std::lock_guard lock(mutex_);
-    open_ = open;
-    changed_.notify_all();
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = true;
-};
 
 /**
  * Each connected region brighter than half is one detection of label "blob", its box tight to the
