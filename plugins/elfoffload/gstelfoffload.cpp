@@ -177,8 +177,11 @@ class Offload {
   gboolean srcEvent(GstEvent* event);
   gboolean latency(GstQuery* query);
 
-  /** What the offloader knows of the servers, and what this element's settings allow. */
-  elf::CapacityPtr withLimits(const elf::Capacity& servers);
+  /**
+   * What the offloader knows of the servers, and what this element's settings allow. The same
+   * object until one of them changes, since elfrppredict asks for it with every frame.
+   */
+  elf::CapacityPtr withLimits(const elf::CapacityPtr& servers);
 
  private:
   struct Session;
@@ -234,6 +237,8 @@ class Offload {
   /** Whoever needs the metadata waits for them no longer than this. */
   Clock::time_point metadataBy_;
   bool latencyRefused_ = false;
+  /** withLimits()'s last result, and what it was made from. */
+  elf::CapacityPtr limited_, servers_;
   /** Frames up to this running time are late for the sink. */
   GstClockTime earliest_ = GST_CLOCK_TIME_NONE;
   std::uint64_t frames_ = 0;
@@ -258,7 +263,7 @@ struct Offload::Session : elf::Offloader::Listener {
   }
 
   void onCapacityChanged(elf::CapacityPtr capacity) override {
-    gst_pad_push_event(owner.sinkpad_, elf::gst::newCapacityEvent(owner.withLimits(*capacity)));
+    gst_pad_push_event(owner.sinkpad_, elf::gst::newCapacityEvent(owner.withLimits(capacity)));
   }
 
   void onServerLost(const std::string&, const std::string& why) override {
@@ -398,15 +403,20 @@ void Offload::answerCapacity(GstQuery* query) {
     waitForMetadata(lock);
     if (session_) capacity = session_->offloader.capacity();
   }
-  if (capacity) elf::gst::answerCapacityQuery(query, withLimits(*capacity));
+  if (capacity) elf::gst::answerCapacityQuery(query, withLimits(capacity));
 }
 
-elf::CapacityPtr Offload::withLimits(const elf::Capacity& servers) {
-  elf::Capacity capacity = servers;
+elf::CapacityPtr Offload::withLimits(const elf::CapacityPtr& servers) {
   const std::lock_guard lock(mutex_);
-  capacity.maxInFlight = settings_.maxInFlight;
-  capacity.deadline = settings_.timeLimit();
-  return std::make_shared<const elf::Capacity>(std::move(capacity));
+  if (servers != servers_ || limited_->maxInFlight != settings_.maxInFlight ||
+      limited_->deadline != settings_.timeLimit()) {
+    elf::Capacity capacity = *servers;
+    capacity.maxInFlight = settings_.maxInFlight;
+    capacity.deadline = settings_.timeLimit();
+    servers_ = servers;
+    limited_ = std::make_shared<const elf::Capacity>(std::move(capacity));
+  }
+  return limited_;
 }
 
 void Offload::setCaps(GstCaps* caps) {

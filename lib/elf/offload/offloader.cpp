@@ -524,20 +524,25 @@ Capacity Offloader::snapshot() const {
     const Endpoint& endpoint = endpoints_[server.endpoint];
     capacity.servers.push_back({endpoint.url, endpoint.healthy, server.cost.model()});
   }
-  const auto told =
-      std::ranges::find_if(endpoints_, [](const Endpoint& e) { return e.rules.has_value(); });
-  capacity.rules = told != endpoints_.end() ? *told->rules : settings_.localRules;
+  capacity.rules = rules();
   return capacity;
 }
 
+const ModelRules& Offloader::rules() const {
+  const auto told =
+      std::ranges::find_if(endpoints_, [](const Endpoint& e) { return e.rules.has_value(); });
+  return told != endpoints_.end() ? *told->rules : settings_.localRules;
+}
+
 void Offloader::publish(Calls& calls) {
-  Capacity now = snapshot();
-  bool changed = now.rules != capacity_->rules;
-  for (std::size_t i = 0; i < now.servers.size(); ++i)
-    changed = changed || now.servers[i].healthy != capacity_->servers[i].healthy ||
-              differs(now.servers[i].cost, capacity_->servers[i].cost);
+  // For every answer: a snapshot, with all its labels, is made only where there is news.
+  bool changed = rules() != capacity_->rules;
+  for (std::size_t i = 0; i < servers_.size(); ++i)
+    changed = changed ||
+              endpoints_[servers_[i].endpoint].healthy != capacity_->servers[i].healthy ||
+              differs(servers_[i].cost.model(), capacity_->servers[i].cost);
   if (!changed) return;
-  capacity_ = std::make_shared<const Capacity>(std::move(now));
+  capacity_ = std::make_shared<const Capacity>(snapshot());
   calls.emplace_back([this, told = capacity_] { listener_.onCapacityChanged(told); });
 }
 

@@ -170,6 +170,8 @@ class Offloader {
   void lose(std::size_t endpoint, const std::string& why, Calls& calls);
   void publish(Calls& calls);
   Capacity snapshot() const;
+  /** What an endpoint told, or else the local ones. */
+  const ModelRules& rules() const;
   void ask(std::size_t endpoint, const std::string& path,
            void (Offloader::*then)(std::size_t, const HttpReply&, Calls&));
   void askMetadata(std::size_t endpoint);
