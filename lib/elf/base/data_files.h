@@ -19,6 +19,7 @@ struct DataFileKind {
 
 inline constexpr DataFileKind kModelFiles{"ELF_MODEL_PATH", "models", ".model"};
 inline constexpr DataFileKind kPipelineFiles{"ELF_PIPELINE_PATH", "pipelines", ".pipeline"};
+inline constexpr DataFileKind kWeightFiles{"ELF_MODEL_PATH", "models", ".safetensors"};
 
 /**
  * The folders of a kind, first wins: the environment variable's, the user's data directory

@@ -8,6 +8,7 @@ namespace elf {
 void History::add(const Feedback& feedback) {
   if (lastAnswered_ && feedback.id <= *lastAnswered_) return;
   lastAnswered_ = feedback.id;
+  size_ = feedback.size;
   if (!feedback.looked) return;
   known_ = true;
 
@@ -36,6 +37,7 @@ void History::add(const Feedback& feedback) {
 void History::clear() {
   lastAnswered_.reset();
   known_ = false;
+  size_ = {};
   tracks_.clear();
 }
 

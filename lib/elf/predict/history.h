@@ -61,12 +61,15 @@ class History {
   std::optional<std::uint64_t> lastAnswered() const { return lastAnswered_; }
   /** True once a frame was looked at: RPs are known from then on, even if there are none. */
   bool known() const { return known_; }
+  /** Size of the frames that the sightings are in; empty before the first answer. */
+  Size size() const { return size_; }
   const std::map<Identity, Track>& tracks() const { return tracks_; }
 
  private:
   Limits limits_;
   std::optional<std::uint64_t> lastAnswered_;
   bool known_ = false;
+  Size size_;
   std::map<Identity, Track> tracks_;
 };
 

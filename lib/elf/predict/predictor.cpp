@@ -116,7 +116,8 @@ std::span<const Choice> predictorChoices() {
   return kChoices;
 }
 
-std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name) {
+std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name,
+                                                  const std::string&) {
   if (name == "velocity") return std::make_unique<VelocityPredictor>();
   if (name == "last") return std::make_unique<LastPredictor>();
   throw Error("predictor", "there is none called \"" + std::string(name) + "\"");

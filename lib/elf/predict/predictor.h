@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,8 +33,13 @@ class RpPredictor {
   /** One prediction for each track of `history`, for frame `frame` (newer than its sightings). */
   virtual std::vector<Prediction> predict(const History& history, std::uint64_t frame) const = 0;
 
-  /** Throws elf::Error naming `predictor` for a name not in predictorChoices(). */
-  static std::unique_ptr<RpPredictor> create(std::string_view name);
+  /**
+   * `weights` is the file of a trained predictor's weights, or its name in kWeightFiles; empty
+   * takes the predictor's own, and predictors that were not trained do without. Throws elf::Error
+   * naming `predictor` for a name not in predictorChoices(), or the file that can't be used.
+   */
+  static std::unique_ptr<RpPredictor> create(std::string_view name,
+                                             const std::string& weights = {});
 };
 
 /** The predictors there are; the first is the default. */
