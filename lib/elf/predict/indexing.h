@@ -13,27 +13,64 @@
 
 namespace elf {
 
-/** A box of a class. */
+/** A box, in pixels of the frame, and the number of its class. */
 struct LabelledBox {
   Box box;
   std::int64_t labelId = 0;
 };
 
-/** A rule of indexing. Implementations keep no state and may be used from several threads. */
+/**
+ * A rule of indexing. Implementations keep no state and may be used from several threads at once.
+ * An empty box, or one that holds a NaN, is nobody's.
+ *
+ * `assignment`: one-to-one, and of all such matches the one with the largest sum of similarities.
+ * The similarity of a pair is its buffered intersection over union: that of the two boxes after
+ * each has grown by half of its width to the left and right and half of its height up and down, so
+ * that small fast objects have one even where their boxes do not touch (Yang et al., "Hard to Track
+ * Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering the Matching
+ * Space", WACV 2023). Pairs below kMinSimilarity are never matched. Pairs of different classes are
+ * neither, unless they are above kSameObject: a detector that wavers between car and truck still
+ * sees one object; they count half, so that a partner of the own class comes first. Where several
+ * matches are equally good, which of them is returned is open. Takes the time of one comparison
+ * for each pair of boxes, and of the Hungarian algorithm for each group of boxes in reach of one
+ * another.
+ *
+ * `released`: what the released code of Elf does (its index_rps). A box is the old box with the
+ * least sum of the distances of the centres in x and in y and the difference of the square roots
+ * of the areas, all in coordinates divided by the frame's width and height; the first of several.
+ * Above 0.02 it is new. Classes are not looked at; two boxes may be the same old box.
+ *
+ * `algorithm1`: Algorithm 1 of the paper (Zhang et al., MobiCom 2021, section 4.2). Of the old
+ * boxes whose centre is less than 0.02 of the frame's width away in x and of its height in y, the
+ * one whose area is nearest: the least |1 - old/new|, which must be below 0.2. Classes are not
+ * looked at; two boxes may be the same old box.
+ */
 class RpIndexer {
  public:
   /** What match() says of a box that is none of the old ones. */
   static constexpr int kNew = -1;
+  /** Of `assignment`: least similarity of a pair of one class. */
+  static constexpr double kMinSimilarity = 0.2;
+  /** Of `assignment`: least similarity of a pair of different classes. */
+  static constexpr double kSameObject = 0.8;
 
   virtual ~RpIndexer() = default;
 
-  /** For each box of `now` the position in `before` of the same object, or kNew. */
+  /**
+   * For each box of `now` the position in `before` of the same object, or kNew. `frame` is the size
+   * of the frames that both are in; `released` and `algorithm1` match nothing where it is empty.
+   */
   virtual std::vector<int> match(std::span<const LabelledBox> before,
                                  std::span<const LabelledBox> now, Size frame) const = 0;
 
   /** Throws elf::Error naming `indexing` for a name not in indexerChoices(). */
   static std::unique_ptr<RpIndexer> create(std::string_view name);
 };
+
+/**
+ * What `assignment` goes by: 0 for boxes out of each other's reach, 1 for equal ones. Symmetric.
+ */
+double similarity(const Box& a, const Box& b);
 
 /** The rules there are; the first is the default. */
 std::span<const Choice> indexerChoices();
