@@ -29,12 +29,13 @@
 #include <string>
 #include <utility>
 
-#include "elf/merge/identifier.h"
 #include "elf/merge/merge.h"
+#include "elf/predict/identifier.h"
 #include "elf/record/json_line.h"
 #include "elf/render/painter.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
+#include "gst/elfvision/gstelfchoice.h"
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfrecords.h"
@@ -48,9 +49,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kDefaultIndexing = 0;  // the first of indexerChoices()
+
 struct Settings {
   elf::PaintOptions paint;
   bool postMessages = false;
+  /** Index into indexerChoices(). */
+  int indexing = kDefaultIndexing;
   /** Empty: no file. */
   std::string resultsLocation;
 };
@@ -107,8 +112,9 @@ class Merger {
   }
 
   void start() {
-    const std::string location = settings().resultsLocation;
-    if (!location.empty()) results_ = std::make_unique<ResultsFile>(location);
+    const Settings now = settings();
+    if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
+    identifier_.setIndexer(elf::RpIndexer::create(elf::indexerChoices()[now.indexing].name));
     forget();
   }
 
@@ -137,7 +143,7 @@ class Merger {
 
     elf::FrameRecord record = *arrived;
     record.detections = elf::mergeAnswers(record);
-    identifier_.identify(record.id, record.rps ? *record.rps : std::vector<elf::Rp>{},
+    identifier_.identify(record.id, record.size, record.rps ? *record.rps : std::vector<elf::Rp>{},
                          record.detections);
     sendFeedback(record);
 
@@ -221,7 +227,8 @@ enum Property {
   kDrawRps,
   kDrawParts,
   kPostMessages,
-  kResultsLocation
+  kResultsLocation,
+  kIndexing
 };
 
 }  // namespace
@@ -235,6 +242,15 @@ G_DEFINE_TYPE_WITH_CODE(GstElfMerge, gst_elf_merge, GST_TYPE_BASE_TRANSFORM,
                         GST_DEBUG_CATEGORY_INIT(elfmerge_debug, "elfmerge", 0,
                                                 "Elf: merges answers into detections"))
 GST_ELEMENT_REGISTER_DEFINE(elfmerge, "elfmerge", GST_RANK_NONE, GST_TYPE_ELF_MERGE)
+
+static GType gst_elf_indexing_get_type(void) {
+  static GType type = 0;
+  if (g_once_init_enter(&type)) {
+    const GType made = elf::gst::registerChoice("GstElfIndexing", elf::indexerChoices());
+    g_once_init_leave(&type, made);
+  }
+  return type;
+}
 
 static Merger& mergerOf(gpointer object) {
   return *GST_ELF_MERGE(object)->merger;
@@ -265,6 +281,9 @@ static void gst_elf_merge_set_property(GObject* object, guint id, const GValue* 
           settings.resultsLocation = location ? location : "";
           break;
         }
+        case kIndexing:
+          settings.indexing = g_value_get_enum(value);
+          break;
         default:
           G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       }
@@ -295,6 +314,9 @@ static void gst_elf_merge_get_property(GObject* object, guint id, GValue* value,
       case kResultsLocation:
         if (!settings.resultsLocation.empty())
           g_value_set_string(value, settings.resultsLocation.c_str());
+        break;
+      case kIndexing:
+        g_value_set_enum(value, settings.indexing);
         break;
       default:
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -395,12 +417,20 @@ static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
                           nullptr,
                           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_READY)));
+  g_object_class_install_property(
+      object, kIndexing,
+      g_param_spec_enum("indexing", "Indexing",
+                        "How to tell which detection is which object of the frames before",
+                        gst_elf_indexing_get_type(), initial.indexing,
+                        static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                 GST_PARAM_MUTABLE_READY)));
 
   gst_element_class_set_static_metadata(
       element, "Elf merge", "Filter/Analyzer/Video",
       "Merges the answers of the servers into the detections of the frame, draws and reports them",
       "The Elf for GStreamer authors");
   elf::gst::addVideoPads(element);
+  gst_type_mark_as_plugin_api(gst_elf_indexing_get_type(), static_cast<GstPluginAPIFlags>(0));
 
   transform->start = GST_DEBUG_FUNCPTR(gst_elf_merge_start);
   transform->stop = GST_DEBUG_FUNCPTR(gst_elf_merge_stop);

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "elf/merge/identifier.h"
-
 namespace elf {
 namespace {
 
@@ -131,59 +129,6 @@ TEST(Merge, AFrameThatNoServerAnsweredIsNoEvidence) {
   FrameRecord record = twoHalves();
   for (PartAnswer& answer : record.answers) answer.state = AnswerState::Failed;
   EXPECT_FALSE(wasLookedAt(record));
-}
-
-TEST(Identifier, AnObjectKeepsItsIdentityWhileItMoves) {
-  Identifier identifier;
-  std::vector<Detection> first{person({0, 0, 50, 100}, 1), person({200, 0, 250, 100}, 1)};
-  identifier.identify(0, {}, first);
-  EXPECT_NE(first[0].id, first[1].id);
-  std::vector<Detection> second{person({210, 0, 260, 100}, 1), person({10, 0, 60, 100}, 1)};
-  identifier.identify(1, {}, second);
-  EXPECT_EQ(second[0].id, first[1].id);
-  EXPECT_EQ(second[1].id, first[0].id);
-}
-
-TEST(Identifier, LooksWhereTheRpExpectsTheObject) {
-  Identifier identifier;
-  std::vector<Detection> first{person({0, 0, 50, 100}, 1)};
-  identifier.identify(0, {}, first);
-  Rp rp;
-  rp.id = first[0].id;
-  rp.expected = {100, 0, 150, 100};
-  std::vector<Detection> second{person({102, 0, 152, 100}, 1)};
-  identifier.identify(1, std::vector<Rp>{rp}, second);
-  EXPECT_EQ(second[0].id, first[0].id);
-}
-
-TEST(Identifier, IsOneToOne) {
-  Identifier identifier;
-  std::vector<Detection> first{person({0, 0, 50, 100}, 1)};
-  identifier.identify(0, {}, first);
-  std::vector<Detection> second{person({2, 0, 52, 100}, 1), person({1, 0, 51, 100}, 1)};
-  identifier.identify(1, {}, second);
-  EXPECT_NE(second[0].id, second[1].id);
-  EXPECT_EQ(second[1].id, first[0].id) << "the closest takes it";
-}
-
-TEST(Identifier, AnotherClassIsAnotherObject) {
-  Identifier identifier;
-  std::vector<Detection> first{person({0, 0, 50, 100}, 1)};
-  identifier.identify(0, {}, first);
-  std::vector<Detection> second = first;
-  second[0].labelId = 3;
-  identifier.identify(1, {}, second);
-  EXPECT_NE(second[0].id, first[0].id);
-}
-
-TEST(Identifier, ForgottenIdentitiesAreNotGivenAgain) {
-  Identifier identifier;
-  std::vector<Detection> detections{person({0, 0, 50, 100}, 1)};
-  identifier.identify(0, {}, detections);
-  const Identity before = detections[0].id;
-  identifier.forget();
-  identifier.identify(1, {}, detections);
-  EXPECT_NE(detections[0].id, before);
 }
 
 }  // namespace

@@ -169,6 +169,23 @@ TEST_F(Merge, AnObjectKeepsItsIdentityUntilAFlush) {
   EXPECT_NE(passed(answered(2)).detections[0].id, first);
 }
 
+TEST_F(Merge, WhichObjectIsWhichIsDecidedByTheRuleOfIndexing) {
+  // Half of its size to the right: as good as the same to the default rule, too far for the
+  // paper's.
+  const auto sameAfterAStep = [&](const std::string& launch) {
+    use(launch);
+    const Identity first = passed(answered(0)).detections.at(0).id;
+    FrameRecord moved = answered(1);
+    Box& box = moved.answers[0].detections[0].box;
+    box = shift(box, 30, 0);
+    return passed(moved).detections.at(0).id == first;
+  };
+  EXPECT_TRUE(sameAfterAStep("elfmerge"));
+  EXPECT_TRUE(sameAfterAStep("elfmerge indexing=assignment"));
+  EXPECT_FALSE(sameAfterAStep("elfmerge indexing=released"));
+  EXPECT_FALSE(sameAfterAStep("elfmerge indexing=algorithm1"));
+}
+
 TEST_F(Merge, AnObjectOfAnotherGenerationIsAnother) {
   const Identity first = passed(answered(0)).detections[0].id;
   FrameRecord later = answered(1);

@@ -50,7 +50,7 @@ class RpIndexer {
   /** What match() says of a box that is none of the old ones. */
   static constexpr int kNew = -1;
   /** Of `assignment`: least similarity of a pair of one class. */
-  static constexpr double kMinSimilarity = 0.2;
+  static constexpr double kMinSimilarity = 0.1;
   /** Of `assignment`: least similarity of a pair of different classes. */
   static constexpr double kSameObject = 0.8;
 

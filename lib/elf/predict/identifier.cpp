@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/predict/identifier.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace elf {
+
+Identifier::Identifier() : indexer_(RpIndexer::create(indexerChoices().front().name)) {}
+
+void Identifier::setIndexer(std::unique_ptr<const RpIndexer> indexer) {
+  indexer_ = std::move(indexer);
+}
+
+Identifier::Known* Identifier::find(Identity id) {
+  const auto known = std::lower_bound(known_.begin(), known_.end(), id,
+                                      [](const Known& k, Identity i) { return k.id < i; });
+  return known != known_.end() && known->id == id ? &*known : nullptr;
+}
+
+void Identifier::identify(std::uint64_t frame, Size size, std::span<const Rp> rps,
+                          std::vector<Detection>& detections) {
+  std::erase_if(known_, [&](const Known& known) { return frame - known.seen > kMemory; });
+
+  std::vector<LabelledBox> before;
+  before.reserve(known_.size());
+  for (const Known& known : known_) before.push_back(known.last);
+  for (const Rp& rp : rps)
+    if (const Known* known = find(rp.id)) before[known - known_.data()].box = rp.expected;
+
+  std::vector<LabelledBox> now;
+  std::vector<Detection*> found;
+  now.reserve(detections.size());
+  found.reserve(detections.size());
+  for (Detection& detection : detections) {
+    if (!detection.coasted) {
+      now.push_back({detection.box, detection.labelId});
+      found.push_back(&detection);
+    } else if (Known* known = find(detection.id)) {
+      known->seen = frame;
+      before[known - known_.data()].box = {};  // nobody's: it is here already
+    }
+  }
+
+  const std::vector<int> matched = indexer_->match(before, now, size);
+  std::vector<bool> taken(before.size());
+  for (std::size_t n = 0; n < found.size(); ++n) {
+    const int b = matched[n];
+    if (b != RpIndexer::kNew && !taken[b]) {
+      taken[b] = true;
+      found[n]->id = known_[b].id;
+      known_[b] = {known_[b].id, now[n], frame};
+    } else {
+      found[n]->id = next_++;
+      known_.push_back({found[n]->id, now[n], frame});
+    }
+  }
+}
+
+}  // namespace elf

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/predict/identifier.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+namespace elf {
+namespace {
+
+constexpr Size kFrame{1000, 500};
+constexpr std::int64_t kCar = 2;
+constexpr std::int64_t kTruck = 7;
+
+Detection detection(Box box, std::int64_t labelId = 0) {
+  return {.box = box, .score = 1, .labelId = labelId};
+}
+
+Detection coasted(Identity id, Box box) {
+  return {.box = box, .id = id, .coasted = true};
+}
+
+Rp rpOf(Identity id, Box expected) {
+  return {.box = expected, .expected = expected, .id = id};
+}
+
+/** The ids that the boxes of a frame get. */
+std::vector<Identity> identify(Identifier& identifier, std::uint64_t frame,
+                               std::vector<Detection> detections, std::vector<Rp> rps = {}) {
+  identifier.identify(frame, kFrame, rps, detections);
+  std::vector<Identity> ids;
+  for (const Detection& d : detections) ids.push_back(d.id);
+  return ids;
+}
+
+constexpr Box kBox{100, 100, 150, 200};
+
+TEST(Identifier, AnObjectKeepsItsIdentityWhileItMoves) {
+  Identifier identifier;
+  const auto first =
+      identify(identifier, 0, {detection({0, 0, 50, 100}), detection({200, 0, 250, 100})});
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_EQ(identify(identifier, 1, {detection({210, 0, 260, 100}), detection({10, 0, 60, 100})}),
+            (std::vector{first[1], first[0]}));
+}
+
+TEST(Identifier, LooksWhereTheRpExpectsTheObject) {
+  Identifier identifier;
+  const Identity id = identify(identifier, 0, {detection(kBox)})[0];
+  const Box expected = shift(kBox, 200, 0);
+  EXPECT_EQ(identify(identifier, 1, {detection(kBox), detection(shift(expected, 2, 0))},
+                     {rpOf(id, expected)})[1],
+            id);
+}
+
+TEST(Identifier, LooksWhereTheObjectWasLastSeenWhereThereIsNoRpOfIt) {
+  Identifier identifier;
+  const Identity id = identify(identifier, 0, {detection(kBox)})[0];
+  identify(identifier, 1, {}, {rpOf(id, shift(kBox, 200, 0))});
+  EXPECT_EQ(identify(identifier, 2, {detection(kBox)})[0], id);
+}
+
+TEST(Identifier, AnUnknownRpIsNobody) {
+  Identifier identifier;
+  EXPECT_NE(identify(identifier, 0, {detection(kBox)}, {rpOf(77, kBox)})[0], 77);
+}
+
+TEST(Identifier, TheClosestOfTwoTakesIt) {
+  Identifier identifier;
+  const Identity id = identify(identifier, 0, {detection(kBox)})[0];
+  const auto ids =
+      identify(identifier, 1, {detection(shift(kBox, 2, 0)), detection(shift(kBox, 1, 0))});
+  EXPECT_NE(ids[0], id);
+  EXPECT_EQ(ids[1], id);
+}
+
+TEST(Identifier, IdsOfAFrameDifferWhateverTheRule) {
+  std::mt19937 random(1);
+  std::uniform_real_distribution<float> place(0, 200);
+  for (const Choice& rule : indexerChoices()) {
+    SCOPED_TRACE(rule.name);
+    Identifier identifier;
+    identifier.setIndexer(RpIndexer::create(rule.name));
+    std::set<Identity> given;
+    std::size_t kept = 0;
+    for (std::uint64_t frame = 0; frame < 20; ++frame) {
+      std::vector<Detection> detections;
+      for (int i = 0; i < 40; ++i) detections.push_back(detection(shift(kBox, place(random), 0)));
+      std::set<Identity> here;
+      for (const Identity id : identify(identifier, frame, detections)) {
+        EXPECT_GT(id, kNoIdentity);
+        EXPECT_TRUE(here.insert(id).second) << id << " twice in frame " << frame;
+        kept += !given.insert(id).second;
+      }
+    }
+    EXPECT_GT(kept, 100U) << "else nothing was ever matched";
+  }
+}
+
+TEST(Identifier, WhereARuleTakesTwoForOneTheFirstIsIt) {
+  Identifier identifier;
+  identifier.setIndexer(RpIndexer::create("released"));
+  const Identity id = identify(identifier, 0, {detection(kBox)})[0];
+  const auto ids =
+      identify(identifier, 1, {detection(shift(kBox, 2, 0)), detection(shift(kBox, 1, 0))});
+  EXPECT_EQ(ids[0], id);
+  EXPECT_NE(ids[1], id);
+}
+
+TEST(Identifier, AnotherClassElsewhereIsAnotherObject) {
+  Identifier identifier;
+  const Identity id = identify(identifier, 0, {detection(kBox, kCar)})[0];
+  EXPECT_NE(identify(identifier, 1, {detection(shift(kBox, 25, 0), kTruck)})[0], id);
+}
+
+TEST(Identifier, AnObjectWhoseClassWaversStaysOneObject) {
+  Identifier identifier;
+  const Identity id = identify(identifier, 0, {detection(kBox, kCar)})[0];
+  std::uint64_t frame = 1;
+  for (const std::int64_t label : {kTruck, kTruck, kCar, kTruck, kCar, kCar}) {
+    EXPECT_EQ(identify(identifier, frame, {detection(shift(kBox, 2.F * frame, 0), label)})[0], id);
+    ++frame;
+  }
+}
+
+TEST(Identifier, TwoClassesInOnePlaceAreTwoObjects) {
+  Identifier identifier;
+  const auto first = identify(identifier, 0, {detection(kBox, kCar), detection(kBox, kTruck)});
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_EQ(identify(identifier, 1,
+                     {detection(shift(kBox, 3, 0), kTruck), detection(shift(kBox, 3, 0), kCar)}),
+            (std::vector{first[1], first[0]}));
+}
+
+TEST(Identifier, ACoastedDetectionKeepsItsIdAndNobodyElseGetsIt) {
+  Identifier identifier;
+  const Identity id = identify(identifier, 0, {detection(kBox)})[0];
+  const auto ids = identify(identifier, 1, {detection(kBox), coasted(id, kBox)}, {rpOf(id, kBox)});
+  EXPECT_NE(ids[0], id);
+  EXPECT_EQ(ids[1], id);
+}
+
+TEST(Identifier, AnUnseenObjectIsKnownForAWhile) {
+  for (const std::uint64_t gap : {Identifier::kMemory, Identifier::kMemory + 1}) {
+    Identifier identifier;
+    const Identity id = identify(identifier, 0, {detection(kBox)})[0];
+    for (std::uint64_t frame = 1; frame < gap; ++frame) identify(identifier, frame, {});
+    EXPECT_EQ(identify(identifier, gap, {detection(kBox)})[0] == id, gap <= Identifier::kMemory);
+  }
+}
+
+TEST(Identifier, AnObjectThatNobodyLookedForIsNotForgotten) {
+  Identifier identifier;
+  const Identity id = identify(identifier, 0, {detection(kBox)})[0];
+  std::uint64_t frame = 1;
+  for (; frame < 3 * Identifier::kMemory; ++frame)
+    identify(identifier, frame, {coasted(id, kBox)}, {rpOf(id, kBox)});
+  EXPECT_EQ(identify(identifier, frame, {detection(kBox)}, {rpOf(id, kBox)})[0], id);
+}
+
+TEST(Identifier, ForgottenIdentitiesAreNotGivenAgain) {
+  Identifier identifier;
+  const Identity before = identify(identifier, 0, {detection(kBox)})[0];
+  identifier.forget();
+  EXPECT_NE(identify(identifier, 1, {detection(kBox)})[0], before);
+}
+
+}  // namespace
+}  // namespace elf
