@@ -14,20 +14,21 @@ namespace {
 TEST(Mot, ReadsATruthLineAndCountsFramesFromZero) {
   const auto entries = parseMot("1,9,499,158,31.5,75.25,1,-4.1,-7.3,0\n", "gt.txt");
   ASSERT_EQ(entries.size(), 1U);
-  EXPECT_EQ(entries[0], (MotEntry{0, 9, {499, 158, 530.5F, 233.25F}, 1}));
+  EXPECT_EQ(entries[0], (MotEntry{0, 9, {499, 158, 530.5F, 233.25F}, 1, 1}));
 }
 
 TEST(Mot, ReadsADetectionWithoutIdentity) {
   const auto entries = parseMot("12,-1,10,20,30,40,0.75,-1,-1,-1\n", "det.txt");
   ASSERT_EQ(entries.size(), 1U);
-  EXPECT_EQ(entries[0], (MotEntry{11, -1, {10, 20, 40, 60}, 0.75F}));
+  EXPECT_EQ(entries[0], (MotEntry{11, -1, {10, 20, 40, 60}, 0.75F, 1}));
 }
 
 TEST(Mot, ToleratesSpacesCarriageReturnsEmptyLinesAndAMissingConfidence) {
   const auto entries = parseMot("1, 2, -3, 4, 5, 6\r\n\n \r\n2,2,1,1,1,1,0", "gt.txt");
   ASSERT_EQ(entries.size(), 2U);
-  EXPECT_EQ(entries[0], (MotEntry{0, 2, {-3, 4, 2, 10}, 1}));
+  EXPECT_EQ(entries[0], (MotEntry{0, 2, {-3, 4, 2, 10}, 1, 1}));
   EXPECT_EQ(entries[1].confidence, 0);
+  EXPECT_EQ(entries[1].line, 4U);
 }
 
 TEST(Mot, AnEmptyTextHasNoEntries) {

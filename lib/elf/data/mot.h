@@ -2,6 +2,7 @@
 // MOTChallenge text files: boxes of objects, frame by frame, as truth or as detections.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct MotEntry {
   Box box;
   /** A detection's score. In a file of truth 0 says that the entry is to be ignored. */
   float confidence = 1;
+  /** Number of its line in the file, from 1. */
+  std::size_t line = 0;
 
   bool operator==(const MotEntry&) const = default;
 };

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Text files of data sets: lines cut into columns, and errors that say where they are.
+#pragma once
+
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace elf {
+
+/** The bytes of a file. Throws elf::Error naming it where it can't be read. */
+std::string readText(const std::string& path);
+
+/** Calls `take` with each line of `text` that is not blank, and its number, which counts from 1. */
+void forEachLine(const std::string& text,
+                 const std::function<void(const std::string&, std::size_t)>& take);
+
+/** One line of a text file, cut into columns. Refers to the text, and to nothing temporary. */
+class Columns {
+ public:
+  /** How columns are kept apart. */
+  enum class Separator { Comma, Blanks };
+
+  /** `names` say what each column is in an error; `place` is "FILE:LINE". */
+  Columns(std::string_view line, Separator separator, std::span<const char* const> names,
+          std::string place);
+
+  std::size_t size() const { return columns_.size(); }
+  std::string_view operator[](std::size_t column) const { return columns_[column]; }
+  const std::string& place() const { return place_; }
+
+  /** Throws elf::Error unless there are at least that many columns. */
+  void needAtLeast(std::size_t columns) const;
+
+  /** A column as a number; throws elf::Error if it is none, or is not finite. */
+  template <typename Number>
+  Number number(std::size_t column) const {
+    const std::string_view text = columns_[column];
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) bad(column);
+    if constexpr (std::is_floating_point_v<Number>)
+      if (!std::isfinite(value)) bad(column);
+    return value;
+  }
+
+  /** Throws elf::Error that says that a column can't be what it is, and why if that is given. */
+  [[noreturn]] void bad(std::size_t column, const std::string& why = {}) const;
+
+ private:
+  std::string place_;
+  std::span<const char* const> names_;
+  std::vector<std::string_view> columns_;
+};
+
+}  // namespace elf

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/data/traces.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "elf/base/error.h"
+#include "elf/record/json_line.h"
+#include "tests/support/folder.h"
+#include "tests/support/traces.h"
+
+namespace elf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr const char* kKittiTail = " 1.5 1.6 3.7 -2.5 1.6 9.1 -1.5";
+
+class Traces : public ::testing::Test {
+ protected:
+  std::string write(const std::string& name, const std::string& text) {
+    const std::filesystem::path path = folder_.file(name);
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << text;
+    return path;
+  }
+
+  std::vector<Trace> read(const TraceOptions& options = {}) {
+    return readTraces(folder_.path(), options);
+  }
+
+  /** What the error says; fails where there is none. */
+  std::string failure(const std::string& path, const TraceOptions& options = {}) {
+    try {
+      readTraces(path, options);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    ADD_FAILURE() << "no error";
+    return {};
+  }
+
+  elf::testing::Folder folder_;
+};
+
+// --- The released Elf ---
+
+TEST_F(Traces, ReleasedFoldersAreVideosAndTheirFilesFrames) {
+  write("b/0.txt", "1.0 2.0 30.5 40.0 1000 640 480\n100 100 10 10 2001 640 480\n");
+  write("b/10.txt", "5 6 7 8 1000 640 480");
+  write("b/2.txt", "");
+  write("a/0.txt", "0 0 9 9 10000 320 240\r\n\n0 0 9 9 10000 320 240\n");
+  write("whitelist.txt", "a\nb\n");
+  const auto traces = read();
+  ASSERT_THAT(traces, SizeIs(2));
+  EXPECT_EQ(traces[0].name, "a");
+  EXPECT_EQ(traces[1].name, "b");
+  const auto& frames = traces[1].frames;
+  ASSERT_THAT(frames, SizeIs(3));
+  EXPECT_THAT(frames[0].objects,
+              ElementsAre(TraceObject{1000, 1, "car", {1, 2, 31.5F, 42}, 1, false},
+                          TraceObject{2001, 2, "person", {100, 100, 110, 110}, 1, false}));
+  EXPECT_EQ(frames[1].number, 2);
+  EXPECT_EQ(frames[1].size, (Size{640, 480})) << "an empty frame is as large as the others";
+  EXPECT_TRUE(frames[1].objects.empty());
+  EXPECT_EQ(frames[2].number, 10) << "frames are sorted by number, and gaps stay";
+  ASSERT_THAT(traces[0].frames[0].objects, SizeIs(2));
+  EXPECT_TRUE(traces[0].frames[0].objects[0].ignored);
+  EXPECT_EQ(traces[0].frames[0].objects[0].id, 10000);
+}
+
+TEST_F(Traces, OneReleasedVideoCanBeReadAlone) {
+  write("0016/0.txt", "1 2 3 4 1000 640 480\n");
+  for (const char* path : {"0016", "0016/"}) {
+    const auto traces = readTraces(folder_.file(path));
+    ASSERT_THAT(traces, SizeIs(1)) << path;
+    EXPECT_EQ(traces[0].name, "0016") << path;
+  }
+}
+
+TEST_F(Traces, AReleasedVideoWithoutAnyLineNeedsTheFrameSize) {
+  write("v/0.txt", "");
+  write("v/1.txt", "\n");
+  EXPECT_THAT(failure(folder_.path()), HasSubstr("frame-size: must be given"));
+  const auto traces = read({.format = {}, .frameSize = {640, 480}});
+  ASSERT_THAT(traces[0].frames, SizeIs(2));
+  EXPECT_EQ(traces[0].frames[1].size, (Size{640, 480}));
+}
+
+struct Broken {
+  const char* line;
+  const char* message;
+};
+
+class ReleasedBrokenLine : public Traces, public ::testing::WithParamInterface<Broken> {};
+
+TEST_P(ReleasedBrokenLine, IsReportedWithFileAndLine) {
+  write("v/0.txt", "1 2 3 4 1000 640 480\n");
+  const std::string file =
+      write("v/1.txt", std::string("1 2 3 4 1001 640 480\n\n") + GetParam().line + "\n");
+  EXPECT_EQ(failure(folder_.path()), file + ":3: " + GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ReleasedBrokenLine,
+    ::testing::Values(
+        Broken{"1 2 3 4 1000 640", "has 6 columns, at least 7 are needed"},
+        Broken{"1 2 3 4 1000 640 480 1", "has 8 columns, 7 are needed"},
+        Broken{"nan 2 3 4 1000 640 480", "x can't be 'nan'"},
+        Broken{"1 inf 3 4 1000 640 480", "y can't be 'inf'"},
+        Broken{"1 2 -3 4 1000 640 480", "width can't be '-3'"},
+        Broken{"1 2 3 0 1000 640 480", "height can't be '0'"},
+        Broken{"1 2 3 4 car 640 480", "id can't be 'car'"},
+        Broken{"1 2 3 4 -1 640 480", "id can't be '-1'"},
+        Broken{"1 2 3 4 1001 640 480", "id can't be '1001': it is in this frame already"},
+        Broken{"1 2 3 4 1000 0 480", "frame-width can't be '0'"},
+        Broken{"1 2 3 4 1000 640 -480", "frame-height can't be '-480'"},
+        Broken{"1 2 3 4 1000 641 480", "frame-width can't be '641': it was 640 before"},
+        Broken{"1 2 3 4 1000 640 481", "frame-height can't be '481': it was 480 before"},
+        Broken{"1 2 3 4e 1000 640 480", "height can't be '4e'"}));
+
+TEST_F(Traces, AReleasedFileThatIsNoFrameIsNamed) {
+  write("v/0.txt", "1 2 3 4 1000 640 480\n");
+  const std::string file = write("v/0a.txt", "1 2 3 4 1000 640 480\n");
+  EXPECT_EQ(failure(folder_.path()), file + ": its name is no number of a frame");
+  std::filesystem::remove(file);
+  write("v/00.txt", "");
+  EXPECT_THAT(failure(folder_.path()), HasSubstr("is the same frame as"));
+}
+
+// --- KITTI ---
+
+TEST_F(Traces, KittiLabelsKeepFramesWithoutLinesAndRegionsToIgnore) {
+  write("training/label_02/0003.txt",
+        std::string("0 0 Van 0 0 -1.79 296.7 161.7 455.2 292.3 2 1.8 4.4 -4.5 1.8 13.4 -2.1\n") +
+            "0 -1 DontCare -1 -1 -10 219.3 188.5 245.5 218.6 -1000 -1000 -1000 -10 -1 -1 -1\n" +
+            "3 7 Pedestrian 0 0 0 10 20 30 60" + kKittiTail + " 0.5\n");
+  write("training/calib/0003.txt", "P0: 1 2 3\n");
+  const auto traces = readTraces(folder_.file("training"));
+  ASSERT_THAT(traces, SizeIs(1));
+  EXPECT_EQ(traces[0].name, "0003");
+  ASSERT_THAT(traces[0].frames, SizeIs(4));
+  const auto& first = traces[0].frames[0];
+  EXPECT_EQ(first.size, (Size{1242, 375}));
+  ASSERT_THAT(first.objects, SizeIs(2));
+  EXPECT_EQ(first.objects[0],
+            (TraceObject{0, 2, "Van", {296.7F, 161.7F, 455.2F, 292.3F}, 1, false}));
+  EXPECT_TRUE(first.objects[1].ignored);
+  EXPECT_TRUE(traces[0].frames[1].objects.empty());
+  EXPECT_EQ(traces[0].frames[3].objects[0].score, 0.5F);
+}
+
+TEST_F(Traces, KittiLabelsCanBeAFolderOrOneFileAndTheirSizeGiven) {
+  const std::string file =
+      write("label_02/0000.txt", std::string("1 2 Car 0 0 0 1 2 3 4") + kKittiTail);
+  for (const std::string& path : {folder_.path(), folder_.file("label_02"), file}) {
+    const auto traces = readTraces(path, {.format = {}, .frameSize = {640, 480}});
+    ASSERT_THAT(traces, SizeIs(1)) << path;
+    EXPECT_EQ(traces[0].name, "0000") << path;
+    EXPECT_EQ(traces[0].frames[1].size, (Size{640, 480})) << path;
+  }
+}
+
+class KittiBrokenLine : public Traces, public ::testing::WithParamInterface<Broken> {};
+
+TEST_P(KittiBrokenLine, IsReportedWithFileAndLine) {
+  const std::string good = std::string("0 0 Car 0 0 0 1 2 3 4") + kKittiTail + "\n";
+  const std::string tail = std::string(GetParam().line).ends_with('!') ? "" : kKittiTail;
+  std::string line = GetParam().line;
+  if (line.ends_with('!')) line.pop_back();
+  const std::string file = write("label_02/0000.txt", good + line + tail + "\n");
+  EXPECT_EQ(failure(folder_.path()), file + ":2: " + GetParam().message);
+}
+
+// A line that ends in ! is complete without the columns in metres.
+INSTANTIATE_TEST_SUITE_P(
+    All, KittiBrokenLine,
+    ::testing::Values(
+        Broken{"0 1 Car 0 0 0 1 2 3 4 1 1!", "has 12 columns, at least 17 are needed"},
+        Broken{"0 1 Car 0 0 0 1 2 3 4 1 1 1 1 1 1 1 1 1!", "has 19 columns, at most 18 are known"},
+        Broken{"-1 1 Car 0 0 0 1 2 3 4", "frame can't be '-1'"},
+        Broken{"1e3 1 Car 0 0 0 1 2 3 4", "frame can't be '1e3'"},
+        Broken{"99999999999 1 Car 0 0 0 1 2 3 4", "frame can't be '99999999999'"},
+        Broken{"0 x Car 0 0 0 1 2 3 4", "track can't be 'x'"},
+        Broken{"0 -2 Car 0 0 0 1 2 3 4", "track can't be '-2'"},
+        Broken{"0 0 Car 0 0 0 1 2 3 4", "track can't be '0': it is in this frame already"},
+        Broken{"0 1 Zeppelin 0 0 0 1 2 3 4", "type can't be 'Zeppelin'"},
+        Broken{"0 1 Car 0 0 0 nan 2 3 4", "left can't be 'nan'"},
+        Broken{"0 1 Car 0 0 0 5 2 3 4", "right can't be '3'"},
+        Broken{"0 1 Car 0 0 0 1 4 3 4", "bottom can't be '4'"}));
+
+// --- MOTChallenge ---
+
+TEST_F(Traces, MotTruthTakesSizeAndLengthFromTheSequence) {
+  write("MOT17-02/seqinfo.ini",
+        "[Sequence]\nname=MOT17-02\nseqLength=5\nimWidth=1920\nimHeight=1080\n");
+  write("MOT17-02/gt/gt.txt", "1,4,10,20,30,40,1,1,0.5\n3,5,10,20,30,40,0,7,1\n");
+  write("MOT17-02/det/det.txt", "1,-1,10,20,30,40,0.75\n1,-1,11,20,30,40,0\n");
+  const auto traces = read();
+  ASSERT_THAT(traces, SizeIs(1));
+  EXPECT_EQ(traces[0].name, "MOT17-02");
+  ASSERT_THAT(traces[0].frames, SizeIs(5));
+  EXPECT_EQ(traces[0].frames[0].size, (Size{1920, 1080}));
+  EXPECT_THAT(traces[0].frames[0].objects,
+              ElementsAre(TraceObject{4, 0, "", {10, 20, 40, 60}, 1, false}));
+  EXPECT_TRUE(traces[0].frames[2].objects[0].ignored);
+
+  const auto detections = readTraces(folder_.file("MOT17-02/det/det.txt"));
+  EXPECT_EQ(detections[0].name, "MOT17-02");
+  EXPECT_THAT(
+      detections[0].frames[0].objects,
+      ElementsAre(TraceObject{TraceObject::kUnknownId, 0, "", {10, 20, 40, 60}, 0.75F, false},
+                  TraceObject{TraceObject::kUnknownId, 0, "", {11, 20, 41, 60}, 0, false}));
+}
+
+TEST_F(Traces, AMotFileAloneNeedsTheFrameSize) {
+  const std::string file = write("pets.txt", "1,4,10,20,30,40,1\n");
+  EXPECT_THAT(failure(file), HasSubstr("frame-size: must be given"));
+  const auto traces = readTraces(file, {.format = {}, .frameSize = {768, 576}});
+  EXPECT_EQ(traces[0].name, "pets");
+  EXPECT_EQ(traces[0].frames[0].size, (Size{768, 576}));
+}
+
+TEST_F(Traces, BrokenMotFilesAreReportedWithTheirLine) {
+  const TraceOptions size{.format = {}, .frameSize = {768, 576}};
+  const std::string file = write("m.txt", "1,4,1,1,1,1,1\n\n1,4,1,1,1,1,1\n");
+  EXPECT_EQ(failure(file, size), file + ":3: id can't be '4': it is in this frame already");
+  write("m.txt", "1,-7,1,1,1,1,1\n");
+  EXPECT_EQ(failure(file, size), file + ":1: id can't be '-7'");
+  write("m.txt", "1,4,1,nan,1,1,1\n");
+  EXPECT_EQ(failure(file, size), file + ":1: y can't be 'nan'");
+  write("m.txt", "1,4,3e38,1,3e38,1,1\n");
+  EXPECT_EQ(failure(file, size), file + ":1: width can't be '3e38'");
+}
+
+TEST_F(Traces, ABrokenSequenceFileIsNamed) {
+  const std::string truth = write("S/gt/gt.txt", "1,4,1,1,1,1,1\n9,4,1,1,1,1,1\n");
+  const std::string info = write("S/seqinfo.ini", "[Sequence]\nimWidth=640\n");
+  EXPECT_THAT(failure(folder_.path()), ::testing::StartsWith(info + ": "));
+  write("S/seqinfo.ini", "[Sequence]\nimWidth=640\nimHeight=0\n");
+  EXPECT_EQ(failure(folder_.path()), info + ": imWidth and imHeight must be above 0");
+  write("S/seqinfo.ini", "[Sequence]\nimWidth=640\nimHeight=480\nseqLength=8\n");
+  EXPECT_EQ(failure(folder_.path()), truth + ":2: frame can't be '9': there are 8");
+}
+
+// --- JSON lines ---
+
+FrameRecord record(std::uint64_t id, std::uint32_t generation, std::vector<Detection> detections) {
+  FrameRecord made;
+  made.id = id;
+  made.generation = generation;
+  made.size = {768, 576};
+  made.detections = std::move(detections);
+  return made;
+}
+
+Detection detection(Identity id, bool coasted) {
+  Detection made;
+  made.box = {101.5F, 20, 130.1F, 96.25F};
+  made.score = 0.87F;
+  made.labelId = 3;
+  made.label = "person";
+  made.id = id;
+  made.coasted = coasted;
+  return made;
+}
+
+std::string lines(const std::vector<FrameRecord>& records) {
+  std::string text;
+  for (const FrameRecord& one : records) text += toJsonLine(one, std::nullopt) + "\n";
+  return text;
+}
+
+TEST_F(Traces, JsonLinesAreWhatElfmergeWroteWithoutCoastedBoxes) {
+  const std::string file =
+      write("street.jsonl",
+            lines({record(0, 0, {detection(5, false), detection(6, true)}), record(2, 0, {})}));
+  for (const std::string& path : {file, folder_.path()}) {
+    const auto traces = readTraces(path);
+    ASSERT_THAT(traces, SizeIs(1));
+    EXPECT_EQ(traces[0].name, "street");
+    ASSERT_THAT(traces[0].frames, SizeIs(2));
+    EXPECT_EQ(traces[0].frames[0].size, (Size{768, 576}));
+    EXPECT_THAT(
+        traces[0].frames[0].objects,
+        ElementsAre(TraceObject{5, 3, "person", {101.5F, 20, 130.1F, 96.25F}, 0.87F, false}));
+    EXPECT_EQ(traces[0].frames[1].number, 2);
+    EXPECT_TRUE(traces[0].frames[1].objects.empty());
+  }
+}
+
+TEST_F(Traces, EachGenerationAndEachRunInAFileOfJsonLinesIsATraceOfItsOwn) {
+  write("b.jsonl", lines({record(0, 0, {}), record(1, 0, {}), record(2, 1, {}), record(0, 0, {}),
+                          record(1, 0, {})}));
+  write("a.jsonl", lines({record(4, 2, {})}));
+  std::vector<std::string> names;
+  std::vector<std::size_t> frames;
+  for (const Trace& trace : read()) {
+    names.push_back(trace.name);
+    frames.push_back(trace.frames.size());
+  }
+  EXPECT_THAT(names, ElementsAre("a", "b", "b#2", "b#3"));
+  EXPECT_THAT(frames, ElementsAre(1, 2, 1, 2));
+}
+
+class JsonBrokenLine : public Traces, public ::testing::WithParamInterface<Broken> {};
+
+TEST_P(JsonBrokenLine, IsReportedWithFileAndLine) {
+  const std::string file =
+      write("x.jsonl", lines({record(7, 0, {detection(5, false)})}) + GetParam().line + "\n");
+  EXPECT_EQ(failure(file), file + ":2: " + GetParam().message);
+}
+
+#define FRAME(rest) "{\"frame\":8,\"generation\":0,\"width\":768,\"height\":576" rest
+#define DETECTION(id, label_id, score, box)                                     \
+  FRAME(",\"detections\":[{\"id\":" id ",\"label\":\"\",\"label_id\":" label_id \
+        ",\"score\":" score ",\"box\":" box ",\"coasted\":false}]}")
+INSTANTIATE_TEST_SUITE_P(
+    All, JsonBrokenLine,
+    ::testing::Values(
+        Broken{"{\"frame\":8,\"gener", "is no whole line of JSON"},
+        Broken{"[]", "is no object of JSON, or holds one that is none"},
+        Broken{"{\"generation\":0}", "has no frame"}, Broken{FRAME("}"), "has no detections"},
+        Broken{FRAME(",\"detections\":[3]}"), "is no object of JSON, or holds one that is none"},
+        Broken{FRAME(",\"detections\":{}}"), "detections can't be {}"},
+        Broken{"{\"frame\":-8,\"generation\":0}", "frame can't be -8"},
+        Broken{"{\"frame\":18446744073709551615,\"generation\":0}",
+               "frame can't be 18446744073709551615"},
+        Broken{"{\"frame\":8.5,\"generation\":0}", "frame can't be 8.5"},
+        Broken{"{\"frame\":7,\"generation\":0,\"width\":768,\"height\":576,\"detections\":[]}",
+               "frame can't be 7: the line before has 7"},
+        Broken{"{\"frame\":8,\"generation\":0,\"width\":0,\"height\":576,\"detections\":[]}",
+               "width can't be 0"},
+        Broken{"{\"frame\":8,\"generation\":0,\"width\":640,\"height\":480,\"detections\":[]}",
+               "width can't be 640: the size changes within a generation"},
+        Broken{DETECTION("\"5\"", "0", "1", "[1,2,3,4]"), "id can't be \"5\""},
+        Broken{DETECTION("5", "null", "1", "[1,2,3,4]"), "label_id can't be null"},
+        Broken{DETECTION("5", "0", "null", "[1,2,3,4]"), "score can't be null"},
+        Broken{DETECTION("5", "0", "1", "[1,2,3]"), "box can't be [1,2,3]"},
+        Broken{DETECTION("5", "0", "1", "[1,2,3,null]"), "box can't be [1,2,3,null]"},
+        Broken{DETECTION("5", "0", "1", "[3,2,1,4]"), "box can't be [3,2,1,4]"},
+        Broken{DETECTION("5", "0", "1", "[1,2,3,1e300]"), "box can't be [1,2,3,1e+300]"}));
+
+// --- Which format it is ---
+
+TEST_F(Traces, TheFormatCanBeNamedInsteadOfRecognised) {
+  const std::string file = write("lines.log", lines({record(0, 0, {})}));
+  EXPECT_THAT(readTraces(file, {.format = "jsonl", .frameSize = {}}), SizeIs(1));
+  EXPECT_EQ(failure(file, {.format = "csv", .frameSize = {}}),
+            "format: there is none called \"csv\"");
+  EXPECT_THAT(failure(file, {.format = "mot", .frameSize = {1, 1}}), HasSubstr("lines.log:1: "));
+}
+
+TEST_F(Traces, WhatHoldsNoTracesIsNamed) {
+  EXPECT_EQ(failure(folder_.path()), folder_.path() + ": holds no traces of a known format");
+  EXPECT_EQ(failure(folder_.file("no")), folder_.file("no") + ": does not exist");
+  write("v/0.txt", "1 2 3 4 1000 640 480\n");
+  std::filesystem::create_directory(folder_.file("w"));
+  EXPECT_EQ(failure(folder_.path()), folder_.file("w") + ": holds no traces of a known format");
+  write("w/x.jsonl", lines({record(0, 0, {})}));
+  EXPECT_EQ(failure(folder_.path()),
+            folder_.file("w") + ": holds traces of another format than " + folder_.file("v"));
+  EXPECT_EQ(failure(write("e.jsonl", "")), folder_.file("e.jsonl") + ": holds no frames");
+  EXPECT_THAT(failure(write("e.txt", "")), HasSubstr("its format can't be told"));
+}
+
+TEST_F(Traces, EveryFormatHasANameAndAWord) {
+  EXPECT_EQ(traceFormatChoices().size(), 4U);
+  for (const Choice& choice : traceFormatChoices()) {
+    EXPECT_NE(std::string(choice.name), "");
+    EXPECT_NE(std::string(choice.description), "");
+  }
+}
+
+// --- The released Elf's own data ---
+
+TEST_F(Traces, ReadsAllReleasedTraces) {
+  const auto data = elf::testing::releasedTraces(folder_);
+  if (data.empty()) GTEST_SKIP() << "the released traces are not on this machine";
+  const auto frames = [](const std::vector<Trace>& traces) {
+    return std::accumulate(
+        traces.begin(), traces.end(), std::size_t{0},
+        [](std::size_t sum, const Trace& trace) { return sum + trace.frames.size(); });
+  };
+  const auto eval = readTraces(data + "/eval");
+  ASSERT_THAT(eval, SizeIs(5));
+  EXPECT_EQ(frames(eval), 2589U);
+  EXPECT_EQ(eval.front().name, "0016");
+  const auto train = readTraces(data + "/train");
+  EXPECT_THAT(train, SizeIs(16));
+  EXPECT_EQ(frames(train), 5338U);
+  std::size_t objects = 0;
+  std::size_t ignored = 0;
+  for (const auto* set : {&eval, &train})
+    for (const Trace& trace : *set)
+      for (const TraceFrame& frame : trace.frames)
+        for (const TraceObject& object : frame.objects) ++(object.ignored ? ignored : objects);
+  EXPECT_EQ(objects + ignored, 39040U);
+  EXPECT_EQ(ignored, 765U);
+}
+
+}  // namespace
+}  // namespace elf
