@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/eval/online_protocol.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "elf/base/error.h"
+#include "elf/merge/identifier.h"
+
+namespace elf::eval {
+
+namespace {
+
+/** So much of an object must be inside a padded box. */
+constexpr double kInside = 0.95;
+
+/** What a detector makes of the truth. */
+class Detector {
+ public:
+  explicit Detector(const OnlineOptions& options)
+      : miss_(options.miss), jitter_(options.jitter), random_(options.seed) {}
+
+  std::vector<Detection> look(const TraceFrame& frame) {
+    std::vector<Detection> detections;
+    for (const TraceObject& object : frame.objects) {
+      if (object.ignored) continue;
+      const bool missed = uniform() < miss_;
+      const auto [left, top] = normals();
+      const auto [right, bottom] = normals();
+      if (missed) continue;
+      const Box& box = object.box;
+      const Box shaken{shake(box.x0, left), shake(box.y0, top), shake(box.x1, right),
+                       shake(box.y1, bottom)};
+      Detection detection;
+      detection.box = clip({std::min(shaken.x0, shaken.x1), std::min(shaken.y0, shaken.y1),
+                            std::max(shaken.x0, shaken.x1), std::max(shaken.y0, shaken.y1)},
+                           frame.size);
+      if (detection.box.empty()) continue;
+      detection.score = 1;
+      detection.labelId = object.labelId;
+      detection.label = object.label;
+      detections.push_back(std::move(detection));
+    }
+    return detections;
+  }
+
+ private:
+  // The standard leaves open how its distributions draw; figures must repeat anywhere.
+  double uniform() { return static_cast<double>(random_() >> 11) * 0x1p-53; }
+
+  std::pair<double, double> normals() {
+    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
+    const double angle = 2 * std::numbers::pi * uniform();
+    return {radius * std::cos(angle), radius * std::sin(angle)};
+  }
+
+  float shake(float side, double by) const { return static_cast<float>(side + jitter_ * by); }
+
+  double miss_;
+  double jitter_;
+  std::mt19937_64 random_;
+};
+
+/** What was said of a frame beforehand. */
+struct Forecast {
+  std::vector<Prediction> predictions;
+  std::vector<Rp> rps;
+};
+
+/** What the pipeline knows while a trace goes through it. */
+class Pipeline {
+ public:
+  Pipeline(const RpPredictor& predictor, const OnlineOptions& options, Size size)
+      : predictor_(predictor), options_(options), size_(size), history_(options.history) {}
+
+  /** The forecasts of frame `number` made 1, 2, ... frames before, up to the first frame. */
+  const std::vector<Forecast>& forecasts(std::int64_t number) { return forecasts_[number]; }
+
+  /** Takes in what was found in frame `number`, or that nobody looked, and predicts the next. */
+  void answer(std::int64_t number, bool looked, std::vector<Detection> detections) {
+    // The nearest forecast is the RPs that the frame was cut up for.
+    const std::vector<Forecast>& made = forecasts_[number];
+    const std::vector<Rp> rps = made.empty() ? std::vector<Rp>{} : made.front().rps;
+    const auto id = static_cast<std::uint64_t>(number);
+    if (looked) identifier_.identify(id, rps, detections);
+    history_.add({id, 0, size_, looked, std::move(detections)});
+    forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));
+    for (int horizon = 1; horizon <= options_.horizons; ++horizon) {
+      Forecast forecast;
+      forecast.predictions = predictor_.predict(history_, id + static_cast<std::uint64_t>(horizon));
+      forecast.rps = makeRps(forecast.predictions, history_, size_, options_.padding);
+      std::vector<Forecast>& of = forecasts_[number + horizon];
+      of.insert(of.begin(), std::move(forecast));
+    }
+  }
+
+ private:
+  const RpPredictor& predictor_;
+  const OnlineOptions& options_;
+  Size size_;
+  History history_;
+  Identifier identifier_;
+  std::map<std::int64_t, std::vector<Forecast>> forecasts_;
+};
+
+bool covered(const Box& object, Size frame, const std::vector<Rp>& rps) {
+  const Box seen = clip(object, frame);
+  return std::any_of(rps.begin(), rps.end(), [&](const Rp& rp) {
+    return intersect(seen, clip(rp.box, frame)).area() >= kInside * seen.area();
+  });
+}
+
+double bestIou(const Box& object, const std::vector<Prediction>& predictions) {
+  double best = 0;
+  for (const Prediction& prediction : predictions)
+    best = std::max(best, iou(object, prediction.box));
+  return best;
+}
+
+/** An object of the truth. */
+struct Target {
+  Box box;
+  bool wasThere = false;
+};
+
+/** Sums for one horizon. */
+struct Sums {
+  std::size_t frames = 0, objects = 0, objectsNew = 0, covered = 0, coveredNew = 0;
+  double iou = 0, area = 0;
+
+  void add(const std::vector<Target>& targets, const Forecast& forecast, Size frame) {
+    ++frames;
+    for (const Rp& rp : forecast.rps) area += clip(rp.box, frame).area() / frame.area();
+    for (const Target& target : targets) {
+      const bool inside = eval::covered(target.box, frame, forecast.rps);
+      if (target.wasThere) {
+        ++objects;
+        iou += bestIou(target.box, forecast.predictions);
+        covered += inside;
+      } else {
+        ++objectsNew;
+        coveredNew += inside;
+      }
+    }
+  }
+
+  HorizonFigures figures(int horizon) const {
+    const auto mean = [](double sum, std::size_t count) {
+      return count > 0 ? std::optional(sum / static_cast<double>(count)) : std::nullopt;
+    };
+    return {horizon,
+            frames,
+            objects,
+            objectsNew,
+            mean(iou, objects),
+            mean(static_cast<double>(covered), objects),
+            mean(static_cast<double>(coveredNew), objectsNew),
+            mean(area, frames)};
+  }
+};
+
+std::vector<Target> targetsOf(const Trace& trace, const TraceFrame& frame,
+                              const std::set<std::int64_t>& before) {
+  std::vector<Target> targets;
+  for (const TraceObject& object : frame.objects) {
+    if (object.ignored) continue;
+    if (object.id == TraceObject::kUnknownId)
+      throw Error(trace.name, "has objects without identity in frame " +
+                                  std::to_string(frame.number) +
+                                  ", the protocol `online` needs them");
+    if (!clip(object.box, frame.size).empty())
+      targets.push_back({object.box, before.contains(object.id)});
+  }
+  return targets;
+}
+
+std::set<std::int64_t> identitiesOf(const TraceFrame& frame) {
+  std::set<std::int64_t> ids;
+  for (const TraceObject& object : frame.objects)
+    if (!object.ignored && !clip(object.box, frame.size).empty()) ids.insert(object.id);
+  return ids;
+}
+
+Scene sceneOf(const Trace& trace, const TraceFrame& frame, const std::vector<Target>& targets,
+              const Forecast& forecast) {
+  Scene scene{trace.name, frame.number, frame.size, {}, forecast.rps};
+  for (const Target& target : targets) scene.truth.push_back(target.box);
+  return scene;
+}
+
+}  // namespace
+
+OnlineFigures evaluateOnline(std::span<const Trace> traces, const RpPredictor& predictor,
+                             const OnlineOptions& options, const Watcher& watch) {
+  Detector detector(options);
+  OnlineFigures figures;
+  std::vector<Sums> sums(static_cast<std::size_t>(options.horizons));
+  for (const Trace& trace : traces) {
+    if (trace.frames.empty()) continue;
+    Pipeline pipeline(predictor, options, trace.frames.front().size);
+    std::int64_t next = trace.frames.front().number;
+    std::set<std::int64_t> before;
+    for (const TraceFrame& frame : trace.frames) {
+      // Of a long gap only the end is near enough for a forecast to reach this frame.
+      for (next = std::max(next, frame.number - options.horizons); next < frame.number; ++next)
+        pipeline.answer(next, false, {});
+      const std::vector<Target> targets = targetsOf(trace, frame, before);
+      const std::vector<Forecast>& forecasts = pipeline.forecasts(frame.number);
+      for (std::size_t i = 0; i < forecasts.size(); ++i)
+        sums[i].add(targets, forecasts[i], frame.size);
+      if (watch && !forecasts.empty()) watch(sceneOf(trace, frame, targets, forecasts.front()));
+      ++figures.frames;
+      figures.objects += targets.size();
+      before = identitiesOf(frame);
+      pipeline.answer(frame.number, true, detector.look(frame));
+      next = frame.number + 1;
+    }
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    figures.horizons.push_back(sums[i].figures(static_cast<int>(i) + 1));
+  return figures;
+}
+
+}  // namespace elf::eval

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Pictures of predictions against truth.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "elf/eval/scene.h"
+
+namespace elf::eval {
+
+struct SceneWriterOptions {
+  /** Where the pictures go, as TRACE-FRAME.png; made if it is not there. */
+  std::string folder;
+  /**
+   * Folder with the pictures of the videos, in TRACE/ or TRACE/img1/ (or in itself, where it has
+   * no such folder). In the order of their names they are frames 0, 1, 2, ... of the trace. Empty:
+   * a blank canvas takes their place.
+   */
+  std::string frames;
+  /** Each n-th scene is drawn, >= 1, beginning with the first. */
+  std::size_t every = 1;
+};
+
+/** Draws scenes: the truth, predictions and padded predictions, and below them which is which. */
+class SceneWriter {
+ public:
+  /** Throws elf::Error naming a folder that can't be made or read. */
+  explicit SceneWriter(SceneWriterOptions options);
+
+  /**
+   * Throws elf::Error naming a picture that can't be written, or that can't be read or is missing
+   * from the frames. A picture of another size than the scene's is scaled.
+   */
+  void write(const Scene& scene);
+
+  std::size_t written() const { return written_; }
+
+ private:
+  const std::vector<std::string>& picturesOf(const std::string& trace);
+
+  SceneWriterOptions options_;
+  std::size_t seen_ = 0;
+  std::size_t written_ = 0;
+  std::map<std::string, std::vector<std::string>> pictures_;
+};
+
+}  // namespace elf::eval

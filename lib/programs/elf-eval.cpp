@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// elf-eval: says how good RP prediction is on given data (docs/elf-eval.md).
+#include <glib.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <opencv2/core/utility.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "elf/base/error.h"
+#include "elf/data/traces.h"
+#include "elf/eval/online_protocol.h"
+#include "elf/eval/paper_protocol.h"
+#include "elf/eval/scene_picture.h"
+#include "elf/predict/predictor.h"
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFailed = 1;
+constexpr int kWrongUse = 2;
+constexpr int kMostHorizons = 100;
+
+struct Options {
+  std::string task;
+  std::string data;
+  elf::TraceOptions traces;
+  std::string predictor;
+  std::string checkpoint;
+  std::string protocol;
+  elf::eval::OnlineOptions online;
+  std::string jsonFile;
+  std::string render;
+  std::string frames;
+  int renderCount = 20;
+  bool version = false;
+};
+
+int wrongUse(const std::string& why) {
+  std::cerr << "elf-eval: " << why << "; see elf-eval --help\n";
+  return kWrongUse;
+}
+
+std::string namesOf(std::span<const elf::Choice> choices) {
+  std::string names;
+  for (const elf::Choice& choice : choices)
+    names += (names.empty() ? "" : ", ") + std::string(choice.name);
+  return names;
+}
+
+bool isOneOf(std::string_view name, std::span<const elf::Choice> choices) {
+  return std::any_of(choices.begin(), choices.end(),
+                     [&](const elf::Choice& choice) { return name == choice.name; });
+}
+
+constexpr elf::Choice kProtocols[] = {
+    {"online", "Frame after frame, with what the pipeline would know"},
+    {"paper", "The evaluation of the released code of Elf"},
+};
+constexpr elf::Choice kPaddings[] = {
+    {"fixed", "A share of the box's size, and the predictor's own uncertainty"},
+};
+
+/** "1242x375"; nothing where it is no size. */
+std::optional<elf::Size> parseSize(std::string_view text) {
+  elf::Size size;
+  const char* const end = text.data() + text.size();
+  const auto width = std::from_chars(text.data(), end, size.width);
+  if (width.ec != std::errc{} || width.ptr == end || *width.ptr != 'x') return std::nullopt;
+  const auto height = std::from_chars(width.ptr + 1, end, size.height);
+  if (height.ec != std::errc{} || height.ptr != end || size.empty()) return std::nullopt;
+  return size;
+}
+
+bool within(double value, double least, double most) {
+  return std::isfinite(value) && value >= least && value <= most;
+}
+
+/** Why `options` can't be used, or nothing. */
+std::string check(const Options& options) {
+  const elf::eval::OnlineOptions& online = options.online;
+  if (options.task.empty()) return "what is to be evaluated is missing: rp";
+  if (options.task != "rp") return "unknown task '" + options.task + "', there is: rp";
+  if (options.data.empty()) return "--data: is missing";
+  if (!isOneOf(options.predictor, elf::predictorChoices()))
+    return "--predictor: there is none called '" + options.predictor +
+           "', there are: " + namesOf(elf::predictorChoices());
+  if (!isOneOf(options.protocol, kProtocols))
+    return "--protocol: there is none called '" + options.protocol +
+           "', there are: " + namesOf(kProtocols);
+  if (!options.traces.format.empty() && !isOneOf(options.traces.format, elf::traceFormatChoices()))
+    return "--format: there is none called '" + options.traces.format +
+           "', there are: " + namesOf(elf::traceFormatChoices());
+  if (!within(online.miss, 0, 1)) return "--miss: is not between 0 and 1";
+  if (!within(online.jitter, 0, 1000)) return "--jitter: is not between 0 and 1000";
+  if (online.horizons < 1 || online.horizons > kMostHorizons)
+    return "--horizons: is not between 1 and " + std::to_string(kMostHorizons);
+  if (!within(online.padding.ratio, 0, 100)) return "--pad-ratio: is not between 0 and 100";
+  if (!within(online.padding.minimum, 0, 10000)) return "--pad-minimum: is not between 0 and 10000";
+  if (!within(online.padding.deviations, 0, 100))
+    return "--pad-deviations: is not between 0 and 100";
+  if (options.renderCount < 1) return "--render-count: is not above 0";
+  if (options.render.empty() && !options.frames.empty()) return "--frames: needs --render";
+  return {};
+}
+
+/** Fills `options`; returns why it could not, or nothing. */
+std::string parse(int argc, char** argv, Options& options) {
+  elf::eval::OnlineOptions& online = options.online;
+  gchar* data = nullptr;
+  gchar* format = nullptr;
+  gchar* frameSize = nullptr;
+  gchar* predictor = nullptr;
+  gchar* checkpoint = nullptr;
+  gchar* protocol = nullptr;
+  gchar* pad = nullptr;
+  gchar* json = nullptr;
+  gchar* render = nullptr;
+  gchar* frames = nullptr;
+  gint64 seed = static_cast<gint64>(online.seed);
+  gint renderCount = options.renderCount;
+  gboolean version = FALSE;
+  const std::string predictorHelp = "One of " + namesOf(elf::predictorChoices()) +
+                                    " (default: " + elf::predictorChoices().front().name + ")";
+  const std::string formatHelp =
+      "One of " + namesOf(elf::traceFormatChoices()) + " (default: recognised)";
+  const GOptionEntry entries[] = {
+      {"data", 'd', 0, G_OPTION_ARG_FILENAME, &data, "Data set of box traces", "DIR"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &format, formatHelp.c_str(), "NAME"},
+      {"frame-size", 0, 0, G_OPTION_ARG_STRING, &frameSize,
+       "Size of the frames, where the data do not tell", "WxH"},
+      {"predictor", 'p', 0, G_OPTION_ARG_STRING, &predictor, predictorHelp.c_str(), "NAME"},
+      {"checkpoint", 'c', 0, G_OPTION_ARG_FILENAME, &checkpoint,
+       "Weights of the predictor (default: its own)", "FILE"},
+      {"protocol", 0, 0, G_OPTION_ARG_STRING, &protocol, "online or paper (default: online)",
+       "NAME"},
+      {"miss", 0, 0, G_OPTION_ARG_DOUBLE, &online.miss,
+       "online: share of boxes that are not detected (default: 0.1)", "SHARE"},
+      {"jitter", 0, 0, G_OPTION_ARG_DOUBLE, &online.jitter,
+       "online: standard deviation of each side of a detected box (default: 2)", "PIXELS"},
+      {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "online: of the random numbers (default: 1)", "N"},
+      {"horizons", 0, 0, G_OPTION_ARG_INT, &online.horizons,
+       "online: predict 1 to N frames ahead (default: 5)", "N"},
+      {"pad", 0, 0, G_OPTION_ARG_STRING, &pad, "online: how boxes are padded (default: fixed)",
+       "fixed"},
+      {"pad-ratio", 0, 0, G_OPTION_ARG_DOUBLE, &online.padding.ratio,
+       "fixed: share of the box's size on each side (default: 0.1)", "SHARE"},
+      {"pad-minimum", 0, 0, G_OPTION_ARG_DOUBLE, &online.padding.minimum,
+       "fixed: least padding (default: 16)", "PIXELS"},
+      {"pad-deviations", 0, 0, G_OPTION_ARG_DOUBLE, &online.padding.deviations,
+       "fixed: of the predictor's uncertainty that are added (default: 1)", "N"},
+      {"json", 0, 0, G_OPTION_ARG_FILENAME, &json,
+       "Write the figures as JSON; - is standard output", "FILE"},
+      {"render", 0, 0, G_OPTION_ARG_FILENAME, &render,
+       "Write pictures of predictions against truth", "DIR"},
+      {"render-count", 0, 0, G_OPTION_ARG_INT, &renderCount,
+       "At most so many pictures, evenly spread (default: 20)", "N"},
+      {"frames", 0, 0, G_OPTION_ARG_FILENAME, &frames,
+       "Pictures of the videos to draw on (default: a blank canvas)", "DIR"},
+      {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and end", nullptr},
+      {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
+  GOptionContext* context = g_option_context_new("rp - say how good RP prediction is");
+  g_option_context_add_main_entries(context, entries, nullptr);
+  GError* error = nullptr;
+  const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
+  g_option_context_free(context);
+  const auto take = [](gchar* text, const char* otherwise = "") {
+    const std::string taken = text ? text : otherwise;
+    g_free(text);
+    return taken;
+  };
+  options.data = take(data);
+  options.traces.format = take(format);
+  const std::string size = take(frameSize);
+  options.predictor = take(predictor, elf::predictorChoices().front().name);
+  options.checkpoint = take(checkpoint);
+  options.protocol = take(protocol, kProtocols[0].name);
+  const std::string padding = take(pad, kPaddings[0].name);
+  options.jsonFile = take(json);
+  options.render = take(render);
+  options.frames = take(frames);
+  if (!parsed) {
+    const std::string why = error->message;
+    g_error_free(error);
+    return why;
+  }
+  options.version = version;
+  if (version) return {};
+  if (argc > 2) return std::string("unexpected argument '") + argv[2] + "'";
+  if (argc > 1) options.task = argv[1];
+  online.seed = static_cast<std::uint64_t>(seed);
+  options.renderCount = renderCount;
+  if (!size.empty()) {
+    const auto parsedSize = parseSize(size);
+    if (!parsedSize) return "--frame-size: '" + size + "' is no size such as 1242x375";
+    options.traces.frameSize = *parsedSize;
+  }
+  if (!isOneOf(padding, kPaddings))
+    return "--pad: there is none called '" + padding + "', there are: " + namesOf(kPaddings);
+  return check(options);
+}
+
+Json orNull(const std::optional<double>& figure) {
+  return figure ? Json(*figure) : Json();
+}
+
+Json toJson(const elf::eval::PaperFigures& figures) {
+  const bool clean = figures.cleanWindows > 0;
+  return {{"windows", figures.windows},
+          {"targets", figures.targets},
+          {"loss", figures.loss},
+          {"iou", figures.iou},
+          {"leaking", figures.leaking},
+          {"windows_clean", figures.cleanWindows},
+          {"loss_clean", clean ? Json(figures.lossClean) : Json()},
+          {"iou_clean", clean ? Json(figures.iouClean) : Json()}};
+}
+
+Json toJson(const elf::eval::OnlineFigures& figures, const elf::eval::OnlineOptions& options) {
+  Json horizons = Json::object();
+  for (const elf::eval::HorizonFigures& horizon : figures.horizons)
+    horizons[std::to_string(horizon.horizon)] = {{"iou", orNull(horizon.iou)},
+                                                 {"coverage", orNull(horizon.coverage)},
+                                                 {"coverage_new", orNull(horizon.coverageNew)},
+                                                 {"area", orNull(horizon.area)},
+                                                 {"frames", horizon.frames},
+                                                 {"objects", horizon.objects},
+                                                 {"objects_new", horizon.objectsNew}};
+  return {{"miss", options.miss},
+          {"jitter", options.jitter},
+          {"seed", options.seed},
+          {"pad",
+           {{"kind", "fixed"},
+            {"ratio", options.padding.ratio},
+            {"minimum", options.padding.minimum},
+            {"deviations", options.padding.deviations}}},
+          {"frames", figures.frames},
+          {"objects", figures.objects},
+          {"horizons", horizons}};
+}
+
+void print(const Json& result) {
+  const auto text = [](const Json& figure, int decimals) {
+    if (figure.is_null()) return std::string("-");
+    char buffer[32];
+    g_snprintf(buffer, sizeof(buffer), "%.*f", decimals, figure.get<double>());
+    return std::string(buffer);
+  };
+  if (result["protocol"] == "paper") {
+    std::cout << result["predictor"].get<std::string>() << ": loss " << text(result["loss"], 4)
+              << ", IoU " << text(result["iou"], 3) << " over " << result["windows"]
+              << " windows; without the " << result["leaking"] << " of " << result["targets"]
+              << " targets that leak: loss " << text(result["loss_clean"], 4) << ", IoU "
+              << text(result["iou_clean"], 3) << '\n';
+    return;
+  }
+  std::cout << result["predictor"].get<std::string>()
+            << "\nhorizon    IoU  coverage  coverage of new    area\n";
+  for (const auto& [horizon, figures] : result["horizons"].items()) {
+    char line[80];
+    g_snprintf(line, sizeof(line), "%7s  %5s  %8s  %15s  %6s\n", horizon.c_str(),
+               text(figures["iou"], 3).c_str(), text(figures["coverage"], 3).c_str(),
+               text(figures["coverage_new"], 3).c_str(), text(figures["area"], 3).c_str());
+    std::cout << line;
+  }
+}
+
+void report(const Options& options, const Json& result) {
+  if (options.jsonFile == "-") {
+    std::cout << result.dump(2) << '\n';
+    return;
+  }
+  print(result);
+  if (options.jsonFile.empty()) return;
+  std::ofstream out(options.jsonFile);
+  out << result.dump(2) << '\n';
+  out.close();
+  if (!out) throw elf::Error(options.jsonFile, "cannot be written");
+}
+
+void evaluate(const Options& options) {
+  const std::unique_ptr<elf::RpPredictor> predictor =
+      elf::RpPredictor::create(options.predictor, options.checkpoint);
+  const std::vector<elf::Trace> traces = elf::readTraces(options.data, options.traces);
+  std::size_t frames = 0;
+  for (const elf::Trace& trace : traces) frames += trace.frames.size();
+
+  std::optional<elf::eval::SceneWriter> writer;
+  elf::eval::Watcher watch;
+  if (!options.render.empty()) {
+    const auto count = static_cast<std::size_t>(options.renderCount);
+    writer.emplace(elf::eval::SceneWriterOptions{
+        options.render, options.frames, std::max<std::size_t>(1, (frames + count - 1) / count)});
+    watch = [&writer](const elf::eval::Scene& scene) { writer->write(scene); };
+  }
+  Json result = {{"protocol", options.protocol},
+                 {"predictor", options.predictor},
+                 {"data", options.data},
+                 {"traces", traces.size()}};
+  if (!options.checkpoint.empty()) result["checkpoint"] = options.checkpoint;
+  if (options.protocol == "paper")
+    result.update(toJson(elf::eval::evaluatePaper(traces, *predictor, watch)));
+  else
+    result.update(toJson(elf::eval::evaluateOnline(traces, *predictor, options.online, watch),
+                         options.online));
+  report(options, result);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  cv::setNumThreads(1);
+  Options options;
+  if (const std::string why = parse(argc, argv, options); !why.empty()) return wrongUse(why);
+  try {
+    if (options.version)
+      std::cout << "elf-eval " << ELF_VERSION << '\n';
+    else
+      evaluate(options);
+  } catch (const std::exception& error) {
+    std::cerr << "elf-eval: " << error.what() << '\n';
+    return kFailed;
+  }
+  return 0;
+}
