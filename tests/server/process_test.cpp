@@ -10,37 +10,21 @@
 
 #include "elf/base/error.h"
 #include "elf/server/local_server.h"
+#include "tests/support/process.h"
 
 namespace elf {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::string program() {
   return std::string(getenv("ELF_TEST_BUILD_ROOT")) + "/lib/programs/elf-server";
 }
 
-struct Outcome {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
+using testing::Outcome;
 
 Outcome run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), program());
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  gchar* out = nullptr;
-  gchar* err = nullptr;
-  gint status = 0;
-  Outcome outcome;
-  if (g_spawn_sync(nullptr, argv.data(), nullptr, G_SPAWN_DEFAULT, nullptr, nullptr, &out, &err,
-                   &status, nullptr))
-    outcome = {WIFEXITED(status) ? WEXITSTATUS(status) : -1, out, err};
-  g_free(out);
-  g_free(err);
-  return outcome;
+  return testing::run(program(), std::move(arguments));
 }
 
 TEST(ElfServer, ListensServesAndEndsWithSuccessOnSigterm) {

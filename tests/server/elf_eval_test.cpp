@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The program elf-eval, as a user starts it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <opencv2/imgcodecs.hpp>
+
+#include "tests/support/folder.h"
+#include "tests/support/process.h"
+#include "tests/support/traces.h"
+
+namespace elf {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Outcome;
+using Json = nlohmann::json;
+
+class ElfEval : public ::testing::Test {
+ protected:
+  ElfEval() {
+    // A box that moves by 4 pixels in each of 8 frames, and one that stands still.
+    for (int frame = 0; frame < 8; ++frame) {
+      const int x = 20 + 4 * frame;
+      write("data/a/" + std::to_string(frame) + ".txt",
+            std::to_string(x) + " 100 100 50 1001 640 480\n400 100 50 100 2001 640 480\n");
+    }
+  }
+
+  std::string write(const std::string& name, const std::string& text) {
+    const std::filesystem::path path = folder_.file(name);
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << text;
+    return path;
+  }
+
+  Outcome run(std::vector<std::string> arguments) {
+    return testing::run(std::string(std::getenv("ELF_TEST_BUILD_ROOT")) + "/lib/programs/elf-eval",
+                        std::move(arguments));
+  }
+
+  /** With `rp --data DATA` before and `--json -` behind; fails where it did not end well. */
+  Json json(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"rp", "--data", folder_.file("data")});
+    arguments.insert(arguments.end(), {"--json", "-"});
+    const Outcome outcome = run(std::move(arguments));
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Json::parse(outcome.out, nullptr, false);
+  }
+
+  testing::Folder folder_;
+};
+
+TEST_F(ElfEval, OnlineFiguresOfMadeDataAreExact) {
+  const Json figures = json({"--predictor=last", "--miss=0", "--jitter=0", "--pad-ratio=0",
+                             "--pad-minimum=0", "--pad-deviations=0", "--horizons=2"});
+  EXPECT_EQ(figures["protocol"], "online");
+  EXPECT_EQ(figures["predictor"], "last");
+  EXPECT_EQ(figures["traces"], 1);
+  EXPECT_EQ(figures["frames"], 8);
+  EXPECT_EQ(figures["objects"], 16);
+  ASSERT_EQ(figures["horizons"].size(), 2U);
+  const Json& first = figures["horizons"]["1"];
+  EXPECT_NEAR(first["iou"].get<double>(), (96.0 / 104 + 1) / 2, 1e-6);
+  EXPECT_EQ(first["coverage"], 1);
+  EXPECT_TRUE(first["coverage_new"].is_null());
+  EXPECT_NEAR(first["area"].get<double>(), 10000.0 / (640 * 480), 1e-9);
+  EXPECT_EQ(figures["horizons"]["2"]["coverage"], 0.5);
+}
+
+TEST_F(ElfEval, PaperFiguresOfMadeDataAreExact) {
+  const Json figures = json({"--predictor=last", "--protocol=paper"});
+  EXPECT_EQ(figures["windows"], 8);
+  EXPECT_EQ(figures["targets"], 16);
+  EXPECT_EQ(figures["leaking"], 0);
+  const double iou = (96.0 / 104 + 1) / 2;
+  EXPECT_NEAR(figures["iou"].get<double>(), iou, 1e-6);
+  EXPECT_NEAR(figures["loss"].get<double>(), 4.0 * 4 / (640 * 640) + 1 - iou, 1e-6);
+  EXPECT_EQ(figures["loss_clean"], figures["loss"]);
+  EXPECT_EQ(figures["iou_clean"], figures["iou"]);
+}
+
+TEST_F(ElfEval, WithoutJsonItPrintsATableAndTheFileHoldsTheSameFigures) {
+  const std::string file = folder_.file("figures.json");
+  const Outcome outcome = run({"rp", "--data", folder_.file("data"), "--json", file});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("coverage"));
+  std::ifstream in(file);
+  EXPECT_EQ(Json::parse(in), json({}));
+}
+
+TEST_F(ElfEval, RendersABoundedNumberOfPicturesOnTheFramesOrABlankCanvas) {
+  const std::string pictures = folder_.file("pictures");
+  EXPECT_EQ(
+      run({"rp", "--data", folder_.file("data"), "--render", pictures, "--render-count=3"}).code,
+      0);
+  std::size_t count = 0;
+  for (const auto& file : std::filesystem::directory_iterator(pictures)) {
+    ++count;
+    const cv::Mat picture = cv::imread(file.path());
+    EXPECT_EQ(picture.cols, 640);
+    EXPECT_GT(picture.rows, 480) << "the legend is below the frame";
+  }
+  EXPECT_GE(count, 1U);
+  EXPECT_LE(count, 3U);
+
+  // Frames of one colour: what is not drawn upon shows it.
+  const cv::Vec3b colour(10, 200, 90);
+  std::filesystem::create_directories(folder_.file("frames/a"));
+  for (int frame = 0; frame < 8; ++frame)
+    cv::imwrite(folder_.file("frames/a/00000" + std::to_string(frame) + ".png"),
+                cv::Mat(480, 640, CV_8UC3, cv::Scalar(colour)));
+  EXPECT_EQ(run({"rp", "--data", folder_.file("data"), "--render", pictures, "--frames",
+                 folder_.file("frames")})
+                .code,
+            0);
+  const cv::Mat picture = cv::imread(folder_.file("pictures/a-000001.png"));
+  EXPECT_EQ(picture.at<cv::Vec3b>(470, 5), colour);
+  EXPECT_NE(picture.at<cv::Vec3b>(100, 420), colour) << "the truth is drawn";
+
+  std::filesystem::remove(folder_.file("frames/a/000007.png"));
+  const Outcome missing = run({"rp", "--data", folder_.file("data"), "--render", pictures,
+                               "--frames", folder_.file("frames")});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("has no picture of frame 7 of a"));
+}
+
+TEST_F(ElfEval, WrongUseIsOneLineThatNamesTheOption) {
+  EXPECT_EQ(run({"--help"}).code, 0);
+  EXPECT_THAT(run({"--version"}).out, HasSubstr("elf-eval "));
+  const std::string data = "--data=" + folder_.file("data");
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{}, "rp"},
+      {{"rp"}, "--data"},
+      {{"map", data}, "map"},
+      {{"rp", "stray", data}, "stray"},
+      {{"rp", data, "--predictor=oracle"}, "--predictor"},
+      {{"rp", data, "--protocol=offline"}, "--protocol"},
+      {{"rp", data, "--format=csv"}, "--format"},
+      {{"rp", data, "--frame-size=640"}, "--frame-size"},
+      {{"rp", data, "--frame-size=0x480"}, "--frame-size"},
+      {{"rp", data, "--miss=1.5"}, "--miss"},
+      {{"rp", data, "--miss=nan"}, "--miss"},
+      {{"rp", data, "--jitter=-1"}, "--jitter"},
+      {{"rp", data, "--horizons=0"}, "--horizons"},
+      {{"rp", data, "--pad=wide"}, "--pad"},
+      {{"rp", data, "--pad-ratio=-1"}, "--pad-ratio"},
+      {{"rp", data, "--render-count=0"}, "--render-count"},
+      {{"rp", data, "--frames=x"}, "--frames"},
+      {{"rp", data, "--nonsense"}, "--nonsense"}};
+  for (const auto& [arguments, named] : wrong) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << named;
+    EXPECT_THAT(outcome.err, HasSubstr(named));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
+TEST_F(ElfEval, BrokenDataIsOneLineThatNamesTheFileAndLine) {
+  const std::string file = write("data/a/3.txt", "1 2 3 4 1000 640 480\nnan 2 3 4 1001 640 480\n");
+  const Outcome broken = run({"rp", "--data", folder_.file("data")});
+  EXPECT_EQ(broken.code, 1);
+  EXPECT_EQ(broken.err, "elf-eval: " + file + ":2: x can't be 'nan'\n");
+  const Outcome missing = run({"rp", "--data", "/nowhere"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_EQ(missing.err, "elf-eval: /nowhere: does not exist\n");
+  EXPECT_EQ(run({"rp", "--data", folder_.file("data"), "--json", "/nowhere/x"}).code, 1);
+}
+
+TEST_F(ElfEval, RepeatsThePublishedEvaluationOnTheReleasedTraces) {
+  const std::string data = testing::releasedTraces(folder_);
+  if (data.empty()) GTEST_SKIP() << "the released traces are not on this machine";
+  std::filesystem::remove_all(folder_.file("data"));
+  std::filesystem::create_directory_symlink(data + "/eval", folder_.file("data"));
+  const Json figures = json({"--predictor=last", "--protocol=paper"});
+  EXPECT_EQ(figures["windows"], 2589);
+  EXPECT_NEAR(figures["loss"].get<double>(), 0.1320, 5e-5);
+  EXPECT_NEAR(figures["iou"].get<double>(), 0.868, 5e-4);
+  const Json online = json({"--predictor=last"});
+  EXPECT_EQ(online["frames"], 2589);
+  EXPECT_EQ(online["horizons"]["5"]["frames"], 2589 - 5 * 5);
+}
+
+}  // namespace
+}  // namespace elf
