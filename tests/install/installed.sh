@@ -22,7 +22,7 @@ export GST_PLUGIN_PATH=$here/$libdir/gstreamer-1.0 GST_REGISTRY=$root/registry.b
 export XDG_DATA_DIRS=$here/share XDG_DATA_HOME=$root/home
 unset ELF_MODEL_PATH ELF_PIPELINE_PATH
 
-for program in elf-server elf-launch elf-bench; do
+for program in elf-server elf-eval elf-launch elf-bench; do
   [ "$(command -v "$program")" = "$here/bin/$program" ]
   "$program" --version
 done
