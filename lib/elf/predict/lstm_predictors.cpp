@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/predict/lstm_predictors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "elf/predict/sides.h"
+
+namespace elf {
+
+namespace {
+
+constexpr int kCoordinates = 4;
+constexpr std::size_t kSteps = 2;
+constexpr std::uint64_t kMaxRoll = 32;
+constexpr std::size_t kCheckedSightings = 3;
+
+/** State of a cell, on the stack. */
+template <int kHidden>
+struct State {
+  std::array<float, kHidden> h{};
+  std::array<float, kHidden> c{};
+
+  LstmState view() { return {h, c}; }
+};
+
+BoxShares toShares(const Box& box, Size frame) {
+  const auto w = static_cast<float>(frame.width);
+  const auto h = static_cast<float>(frame.height);
+  return {box.x0 / w, box.y0 / h, box.x1 / w, box.y1 / h};
+}
+
+Box toBox(const BoxShares& shares, Size frame) {
+  const auto w = static_cast<float>(frame.width);
+  const auto h = static_cast<float>(frame.height);
+  return {shares[0] * w, shares[1] * h, shares[2] * w, shares[3] * h};
+}
+
+/** The box one frame before sighting number `i`, itself where it is the first. */
+Box boxBefore(const Track& track, std::size_t i) {
+  const Sighting& sighting = track.sightings[i];
+  if (i == 0) return sighting.box;
+  const Sighting& before = track.sightings[i - 1];
+  const float share = 1 / framesBetween(before, sighting.frame);
+  Box box = sighting.box;
+  for (const auto side : kSides) box.*side += share * (before.box.*side - box.*side);
+  return box;
+}
+
+template <typename Network>
+class NetworkPredictor final : public RpPredictor {
+ public:
+  explicit NetworkPredictor(const Weights& weights) : network_(weights) {}
+
+  std::vector<Prediction> predict(const History& history, std::uint64_t frame) const override {
+    std::vector<Prediction> predictions;
+    for (const auto& [id, track] : history.tracks()) {
+      const std::uint64_t ahead = frame - track.last().frame;
+      predictions.push_back({id, roll(track, track.sightings.size() - 1, ahead, history.size()),
+                             uncertainty(track, ahead, history.size())});
+    }
+    return predictions;
+  }
+
+ private:
+  /** Where the object is `frames` after its sighting number `i`, from what was known then. */
+  Box roll(const Track& track, std::size_t i, std::uint64_t frames, Size size) const {
+    const Box& last = track.sightings[i].box;
+    if (size.empty()) return last;
+    BoxShares before = toShares(boxBefore(track, i), size);
+    BoxShares now = toShares(last, size);
+    for (std::uint64_t step = 0; step < std::min(frames, kMaxRoll); ++step)
+      before = std::exchange(now, network_.next(before, now));
+    const Box box = toBox(now, size);
+    return box.empty() || !box.finite() ? last : box;
+  }
+
+  Sides uncertainty(const Track& track, std::uint64_t ahead, Size size) const {
+    const std::size_t count = track.sightings.size();
+    const auto frames = static_cast<float>(ahead);
+    if (count <= kCheckedSightings) return unknownMotion(track.last().box, frames);
+    std::array<float, kSides.size()> squares{};
+    for (std::size_t i = count - kCheckedSightings; i < count; ++i) {
+      const Sighting& before = track.sightings[i - 1];
+      const Sighting& seen = track.sightings[i];
+      const std::uint64_t gap = seen.frame - before.frame;
+      const Box expected = roll(track, i - 1, gap, size);
+      for (std::size_t side = 0; side < kSides.size(); ++side) {
+        const float error =
+            (expected.*kSides[side] - seen.box.*kSides[side]) / static_cast<float>(gap);
+        squares[side] += error * error;
+      }
+    }
+    Sides deviations;
+    for (std::size_t side = 0; side < kSides.size(); ++side)
+      deviations.*kDeviations[side] = frames * std::sqrt(squares[side] / kCheckedSightings);
+    return deviations;
+  }
+
+  Network network_;
+};
+
+}  // namespace
+
+LstmNetwork::LstmNetwork(const Weights& weights)
+    : first_(weights, "rnn.", "_l0", kCoordinates, kHidden),
+      second_(weights, "rnn.", "_l1", kHidden, kHidden),
+      output_(weights, "fc", kHidden, kCoordinates) {}
+
+BoxShares LstmNetwork::next(const BoxShares& before, const BoxShares& last) const {
+  State<kHidden> first, second;
+  for (const BoxShares* box : {&before, &last}) {
+    first_.run(*box, first.view());
+    second_.run(first.h, second.view());
+  }
+  for (float& value : second.h) value = std::max(value, 0.0F);
+  BoxShares next;
+  output_.run(second.h, next);
+  sigmoid(next);
+  return next;
+}
+
+AttnLstmNetwork::AttnLstmNetwork(const Weights& weights)
+    : encoder_(weights, "encoder.rnn.", "_l0", kCoordinates, kHidden),
+      attention_(weights, "decoder.attn_layer.0", 3 * kHidden, kHidden),
+      score_(weights, "decoder.attn_layer.2", kHidden, 1),
+      mix_(weights, "decoder.fc", kHidden + kCoordinates, kCoordinates),
+      decoder_(weights, "decoder.lstm_layer.", "_l0", kCoordinates, kHidden),
+      output_(weights, "decoder.fc_final", 2 * kHidden, kCoordinates) {}
+
+BoxShares AttnLstmNetwork::next(const BoxShares& before, const BoxShares& last) const {
+  const std::array<const BoxShares*, kSteps> boxes{&before, &last};
+  std::array<std::array<float, kHidden>, kSteps> codes;
+  State<kHidden> encoder, decoder;
+  for (std::size_t t = 0; t < kSteps; ++t) {
+    encoder_.run(*boxes[t], encoder.view());
+    codes[t] = encoder.h;
+  }
+  // Ends as what the output layer takes in: the decoder's h, then what it attends to.
+  std::array<float, 2 * kHidden> answer{};
+  const std::span<float> attended = std::span(answer).last<kHidden>();
+  for (const BoxShares* box : boxes) {
+    std::array<float, kSteps> scores;
+    for (std::size_t s = 0; s < kSteps; ++s) {
+      std::array<float, 3 * kHidden> seen;
+      auto end = std::copy(decoder.h.begin(), decoder.h.end(), seen.begin());
+      end = std::copy(decoder.c.begin(), decoder.c.end(), end);
+      std::copy(codes[s].begin(), codes[s].end(), end);
+      std::array<float, kHidden> inner;
+      attention_.run(seen, inner);
+      hyperbolicTangent(inner);
+      score_.run(inner, std::span(scores).subspan(s, 1));
+    }
+    // Softmax over two is the logistic function of their difference.
+    static_assert(kSteps == 2);
+    std::array<float, 1> share{scores[0] - scores[1]};
+    sigmoid(share);
+    std::array<float, kHidden + kCoordinates> mixed;
+    for (std::size_t i = 0; i < kHidden; ++i)
+      mixed[i] = attended[i] = share[0] * codes[0][i] + (1 - share[0]) * codes[1][i];
+    std::copy(box->begin(), box->end(), mixed.begin() + kHidden);
+    BoxShares input;
+    mix_.run(mixed, input);
+    decoder_.run(input, decoder.view());
+  }
+  std::copy(decoder.h.begin(), decoder.h.end(), answer.begin());
+  BoxShares next;
+  output_.run(answer, next);
+  return next;
+}
+
+std::unique_ptr<RpPredictor> createLstmPredictor(const Weights& weights) {
+  return std::make_unique<NetworkPredictor<LstmNetwork>>(weights);
+}
+
+std::unique_ptr<RpPredictor> createAttnLstmPredictor(const Weights& weights) {
+  return std::make_unique<NetworkPredictor<AttnLstmNetwork>>(weights);
+}
+
+}  // namespace elf

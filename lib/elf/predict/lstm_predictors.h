@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The paper's two networks, layer by layer as its authors released them.
+//
+// Both map an object's box in two frames, one right after the other, to its box in the next frame.
+// The four coordinates x0, y0, x1, y1 are shares of the frame's width and height. Weights carry the
+// names that the released PyTorch modules give them.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "elf/predict/layers.h"
+#include "elf/predict/predictor.h"
+#include "elf/predict/weights.h"
+
+namespace elf {
+
+/** Names of the predictors, and of what their weights are for. */
+inline constexpr char kLstm[] = "lstm";
+inline constexpr char kAttnLstm[] = "attn-lstm";
+
+/** x0, y0, x1, y1 as shares of the frame's width and height. */
+using BoxShares = std::array<float, 4>;
+
+/** An LSTM of two layers, ReLU, a linear layer, the logistic function. */
+class LstmNetwork {
+ public:
+  static constexpr int kHidden = 16;
+
+  /** Throws elf::Error as Weights::tensor. */
+  explicit LstmNetwork(const Weights& weights);
+  /** The box after `before` and `last`. Allocates nothing; may be used from several threads. */
+  BoxShares next(const BoxShares& before, const BoxShares& last) const;
+
+ private:
+  LstmCell first_;
+  LstmCell second_;
+  Linear output_;
+};
+
+/**
+ * An LSTM encodes both boxes; a second one decodes: at each of its two steps, attention over both
+ * codes, and a linear mix of what it attends to and of that step's box.
+ */
+class AttnLstmNetwork {
+ public:
+  static constexpr int kHidden = 8;
+
+  /** Throws elf::Error as Weights::tensor. */
+  explicit AttnLstmNetwork(const Weights& weights);
+  /** The box after `before` and `last`. Allocates nothing; may be used from several threads. */
+  BoxShares next(const BoxShares& before, const BoxShares& last) const;
+
+ private:
+  LstmCell encoder_;
+  Linear attention_;
+  Linear score_;
+  Linear mix_;
+  LstmCell decoder_;
+  Linear output_;
+};
+
+/**
+ * Predictors of those networks. An object that was seen once is taken for standing still; where
+ * frames are missing between the last two sightings, the box of the frame before the last is
+ * interpolated. A horizon above 1 runs the network on its own answers, for at most 32 frames; it
+ * takes the box to stand still after those. What it answers that is no box is not used. The
+ * uncertainty is the root mean square of the network's errors at the last three sightings, times
+ * the horizon; that of an object seen less often is a share of its size.
+ */
+std::unique_ptr<RpPredictor> createLstmPredictor(const Weights& weights);
+std::unique_ptr<RpPredictor> createAttnLstmPredictor(const Weights& weights);
+
+}  // namespace elf

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/predict/motion_predictors.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "elf/predict/sides.h"
+
+namespace elf {
+
+namespace {
+
+class LastPredictor final : public RpPredictor {
+ public:
+  std::vector<Prediction> predict(const History& history, std::uint64_t frame) const override {
+    std::vector<Prediction> predictions;
+    for (const auto& [id, track] : history.tracks()) {
+      const float ahead = framesBetween(track.last(), frame);
+      Prediction prediction{id, track.last().box, unknownMotion(track.last().box, ahead)};
+      for (std::size_t side = 0; side < kSides.size() && track.sightings.size() > 1; ++side) {
+        float squares = 0;
+        for (std::size_t i = 1; i < track.sightings.size(); ++i) {
+          const Sighting& a = track.sightings[i - 1];
+          const Sighting& b = track.sightings[i];
+          const float step =
+              (b.box.*kSides[side] - a.box.*kSides[side]) / framesBetween(a, b.frame);
+          squares += step * step;
+        }
+        prediction.uncertainty.*kDeviations[side] =
+            ahead * std::sqrt(squares / static_cast<float>(track.sightings.size() - 1));
+      }
+      predictions.push_back(prediction);
+    }
+    return predictions;
+  }
+};
+
+class VelocityPredictor final : public RpPredictor {
+ public:
+  std::vector<Prediction> predict(const History& history, std::uint64_t frame) const override {
+    std::vector<Prediction> predictions;
+    for (const auto& [id, track] : history.tracks()) {
+      const Sighting& last = track.last();
+      const float ahead = framesBetween(last, frame);
+      Prediction prediction{id, last.box, unknownMotion(last.box, ahead)};
+      if (track.sightings.size() > 1)
+        for (std::size_t side = 0; side < kSides.size(); ++side)
+          extrapolate(track, frame, side, prediction);
+      // Sides that cross say nothing of where the object is.
+      if (prediction.box.empty()) prediction.box = last.box;
+      predictions.push_back(prediction);
+    }
+    return predictions;
+  }
+
+ private:
+  static void extrapolate(const Track& track, std::uint64_t frame, std::size_t side,
+                          Prediction& prediction) {
+    const Sighting& last = track.last();
+    const auto n = static_cast<float>(track.sightings.size());
+    float t = 0, y = 0, tt = 0, ty = 0;
+    for (const Sighting& s : track.sightings) {
+      const float time = -framesBetween(s, last.frame);
+      const float value = s.box.*kSides[side] - last.box.*kSides[side];
+      t += time;
+      y += value;
+      tt += time * time;
+      ty += time * value;
+    }
+    const float slope = (n * ty - t * y) / (n * tt - t * t);
+    const float offset = (y - slope * t) / n;
+    float squares = 0;
+    for (const Sighting& s : track.sightings) {
+      const float value = s.box.*kSides[side] - last.box.*kSides[side];
+      const float error = value - (offset - slope * framesBetween(s, last.frame));
+      squares += error * error;
+    }
+    const float ahead = framesBetween(last, frame);
+    prediction.box.*kSides[side] = last.box.*kSides[side] + offset + slope * ahead;
+    // Two sightings always lie on their line: take half of the motion as what is not known of it.
+    const float deviation =
+        track.sightings.size() > 2 ? std::sqrt(squares / (n - 2)) : std::abs(slope) / 2;
+    prediction.uncertainty.*kDeviations[side] = deviation * std::sqrt(1 + ahead);
+  }
+};
+
+/** Position and speed of one side, in pixels and frames, and what is not known of them. */
+class SideFilter {
+ public:
+  SideFilter(double position, double size)
+      : position_(position),
+        sighting_(square(kSighting * size)),
+        disturbance_(square(kDisturbance * size)),
+        pp_(sighting_),
+        vv_(square(kSpeed * size)) {}
+
+  double position() const { return position_; }
+  double variance() const { return pp_; }
+
+  /** `frames` steps of one frame at once. */
+  void predict(double frames) {
+    const double t = frames;
+    position_ += t * speed_;
+    pp_ += t * (2 * pv_ + t * vv_) + disturbance_ * t * t * t / 3;
+    pv_ += t * vv_ + disturbance_ * t * t / 2;
+    vv_ += disturbance_ * t;
+  }
+
+  void correct(double seen) {
+    const double gainP = pp_ / (pp_ + sighting_);
+    const double gainV = pv_ / (pp_ + sighting_);
+    const double error = seen - position_;
+    position_ += gainP * error;
+    speed_ += gainV * error;
+    vv_ -= gainV * pv_;
+    pv_ -= gainP * pv_;
+    pp_ -= gainP * pp_;
+  }
+
+ private:
+  static constexpr double kSighting = 0.02;
+  static constexpr double kDisturbance = 0.06;
+  static constexpr double kSpeed = 0.1;
+  static double square(double x) { return x * x; }
+
+  double position_;
+  double speed_ = 0;
+  double sighting_;
+  double disturbance_;
+  double pp_;
+  double pv_ = 0;
+  double vv_;
+};
+
+class KalmanPredictor final : public RpPredictor {
+ public:
+  std::vector<Prediction> predict(const History& history, std::uint64_t frame) const override {
+    std::vector<Prediction> predictions;
+    for (const auto& [id, track] : history.tracks()) {
+      const Sighting& last = track.last();
+      Prediction prediction{id, last.box, {}};
+      for (std::size_t side = 0; side < kSides.size(); ++side) {
+        const Sighting* before = &track.sightings.front();
+        SideFilter filter(before->box.*kSides[side], extent(last.box, side));
+        for (const Sighting& sighting : track.sightings) {
+          if (&sighting == before) continue;
+          filter.predict(framesBetween(*before, sighting.frame));
+          filter.correct(sighting.box.*kSides[side]);
+          before = &sighting;
+        }
+        filter.predict(framesBetween(last, frame));
+        prediction.box.*kSides[side] = static_cast<float>(filter.position());
+        prediction.uncertainty.*kDeviations[side] =
+            static_cast<float>(std::sqrt(filter.variance()));
+      }
+      // Sides that cross say nothing of where the object is.
+      if (prediction.box.empty()) prediction.box = last.box;
+      predictions.push_back(prediction);
+    }
+    return predictions;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<RpPredictor> createLastPredictor() {
+  return std::make_unique<LastPredictor>();
+}
+
+std::unique_ptr<RpPredictor> createVelocityPredictor() {
+  return std::make_unique<VelocityPredictor>();
+}
+
+std::unique_ptr<RpPredictor> createKalmanPredictor() {
+  return std::make_unique<KalmanPredictor>();
+}
+
+}  // namespace elf
