@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
-#include "elf/merge/identifier.h"
+#include "elf/predict/identifier.h"
 
 namespace elf::eval {
 
@@ -88,7 +88,7 @@ class Pipeline {
     const std::vector<Forecast>& made = forecasts_[number];
     const std::vector<Rp> rps = made.empty() ? std::vector<Rp>{} : made.front().rps;
     const auto id = static_cast<std::uint64_t>(number);
-    if (looked) identifier_.identify(id, rps, detections);
+    if (looked) identifier_.identify(id, size_, rps, detections);
     history_.add({id, 0, size_, looked, std::move(detections)});
     forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));
     for (int horizon = 1; horizon <= options_.horizons; ++horizon) {
