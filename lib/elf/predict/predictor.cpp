@@ -5,6 +5,7 @@
 
 #include "elf/base/error.h"
 #include "elf/predict/lstm_predictors.h"
+#include "elf/predict/motion_network.h"
 #include "elf/predict/motion_predictors.h"
 
 namespace elf {
@@ -16,6 +17,7 @@ std::span<const Choice> predictorChoices() {
       {"kalman", "A Kalman filter of each side's position and velocity"},
       {"lstm", "The paper's LSTM; needs trained weights"},
       {"attn-lstm", "The paper's LSTM with attention; needs trained weights"},
+      {"default", "Learned corrections to constant velocity; needs trained weights"},
   };
   return kChoices;
 }
@@ -27,6 +29,8 @@ std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name,
   if (name == "kalman") return createKalmanPredictor();
   if (name == kLstm) return createLstmPredictor(loadWeights(kLstm, weights));
   if (name == kAttnLstm) return createAttnLstmPredictor(loadWeights(kAttnLstm, weights));
+  if (name == kDefaultPredictor)
+    return createDefaultPredictor(loadWeights(kDefaultPredictor, weights));
   throw Error("predictor", "there is none called \"" + std::string(name) + "\"");
 }
 
