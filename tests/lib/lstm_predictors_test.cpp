@@ -159,13 +159,19 @@ TEST_P(LstmPredictors, AreAsUnsureAsTheyErred) {
   EXPECT_NEAR(create(weights)->predict(still, 6).at(0).uncertainty.right, 3 * error, 1e-1);
 }
 
-TEST_P(LstmPredictors, LeaveTheBoxWhereTheAnswerIsNone) {
+TEST_P(LstmPredictors, SayWhatTheNetworkSaysEvenIfItIsNoBox) {
   const Box box{80, 40, 160, 120};
-  const Weights crossed = randomWeights(GetParam(), {5, 5, -5, -5});
-  EXPECT_EQ(create(crossed)->predict(seen({{4, box}}), 5).at(0).box, box);
-  History sizeless;
-  sizeless.add({.id = 0, .looked = true, .detections = {{.box = box, .id = 1}}});
-  EXPECT_EQ(create(boxWeights(GetParam()))->predict(sizeless, 1).at(0).box, box);
+  const History history = seen({{4, box}});
+  const auto predictions = create(randomWeights(GetParam(), {5, 5, -5, -5}))->predict(history, 5);
+  EXPECT_TRUE(predictions.at(0).box.empty());
+  EXPECT_EQ(makeRps(predictions, history, kFrame, {}).at(0).expected, box);
+}
+
+TEST_P(LstmPredictors, LeaveTheBoxWhereTheFrameHasNoSize) {
+  const Box box{80, 40, 160, 120};
+  History history;
+  history.add({.id = 0, .looked = true, .detections = {{.box = box, .id = 1}}});
+  EXPECT_EQ(create(boxWeights(GetParam()))->predict(history, 1).at(0).box, box);
 }
 
 TEST_P(LstmPredictors, NameTheTensorThatIsMissingOrWrong) {

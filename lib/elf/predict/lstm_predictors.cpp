@@ -73,7 +73,7 @@ class NetworkPredictor final : public RpPredictor {
     for (std::uint64_t step = 0; step < std::min(frames, kMaxRoll); ++step)
       before = std::exchange(now, network_.next(before, now));
     const Box box = toBox(now, size);
-    return box.empty() || !box.finite() ? last : box;
+    return box.finite() ? box : last;
   }
 
   Sides uncertainty(const Track& track, std::uint64_t ahead, Size size) const {

@@ -38,7 +38,9 @@ std::vector<Rp> makeRps(const std::vector<Prediction>& predictions, const Histor
                         Size frame, const Padding& padding) {
   std::vector<Rp> rps;
   for (const Prediction& prediction : predictions) {
-    const Box& box = prediction.box;
+    const auto track = history.tracks().find(prediction.id);
+    const bool known = track != history.tracks().end();
+    const Box box = prediction.box.empty() && known ? track->second.last().box : prediction.box;
     const auto width = [&](float side, float deviation) {
       return static_cast<float>(std::max(padding.ratio * side, padding.minimum) +
                                 padding.deviations * deviation);
@@ -52,7 +54,7 @@ std::vector<Rp> makeRps(const std::vector<Prediction>& predictions, const Histor
     rp.expected = clip(box, frame);
     if (rp.expected.empty()) continue;
     rp.id = prediction.id;
-    if (const auto track = history.tracks().find(prediction.id); track != history.tracks().end()) {
+    if (known) {
       rp.labelId = track->second.labelId;
       rp.label = track->second.label;
       rp.score = track->second.last().score;

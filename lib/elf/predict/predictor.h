@@ -16,7 +16,10 @@ namespace elf {
 /** Where one object is expected. */
 struct Prediction {
   Identity id = kNoIdentity;
-  /** Tight box, in pixels of the frame; may reach over its edges. */
+  /**
+   * Tight box, in pixels of the frame, finite; may reach over its edges. Empty where the
+   * predictor's answer makes no box.
+   */
   Box box;
   /** One standard deviation of each side's error, in pixels, >= 0. */
   Sides uncertainty;
@@ -56,8 +59,8 @@ struct Padding {
 };
 
 /**
- * Turns predictions into RPs of a frame: padded, clipped, labelled from the history. What lies
- * outside the frame altogether is left out.
+ * Turns predictions into RPs of a frame: padded, clipped, labelled from the history. An empty box
+ * is replaced by the last one seen. What lies outside the frame altogether is left out.
  */
 std::vector<Rp> makeRps(const std::vector<Prediction>& predictions, const History& history,
                         Size frame, const Padding& padding);
