@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <array>
 
+#include "elf/render/svg.h"
 #include "gst/bench/report.h"
 #include "gst/bench/report_table.h"
-#include "gst/bench/svg.h"
 
 namespace elf::bench {
 
@@ -32,7 +32,7 @@ std::string colourOf(std::size_t mode) {
 }
 
 std::string element(const std::string& tag, const std::string& text) {
-  return "<" + tag + ">" + escapeMarkup(text) + "</" + tag + ">";
+  return "<" + tag + ">" + svg::escapeMarkup(text) + "</" + tag + ">";
 }
 
 std::string tableOf(const Report& report) {
@@ -51,21 +51,21 @@ std::string keyOf(const Report& report) {
   std::string html = "<p class='key'>";
   for (std::size_t i = 0; i < report.modes.size(); ++i)
     html += "<span><i style='background:" + colourOf(i) + "'></i>" +
-            escapeMarkup(report.modes[i].name) + "</span>";
+            svg::escapeMarkup(report.modes[i].name) + "</span>";
   return html + "</p>\n";
 }
 
 std::string latencyBars(const Report& report) {
-  std::vector<BarRow> rows;
+  std::vector<svg::BarRow> rows;
   for (std::size_t i = 0; i < report.modes.size(); ++i) {
     const ModeFigures& mode = report.modes[i];
     rows.push_back({mode.name, colourOf(i), mode.worst.latencyMs.p50, mode.worst.latencyMs.p95});
   }
-  return barPlot(rows, "milliseconds");
+  return svg::barPlot(rows, "milliseconds");
 }
 
 std::string speedAgainstAgreement(const Report& report) {
-  std::vector<ScatterPoint> points;
+  std::vector<svg::ScatterPoint> points;
   for (std::size_t i = 0; i < report.modes.size(); ++i) {
     const RepeatFigures& worst = report.modes[i].worst;
     if (worst.speedup)
@@ -73,19 +73,19 @@ std::string speedAgainstAgreement(const Report& report) {
                         worst.confident75.f1});
   }
   if (points.empty()) return "<p>Speed-up is told where the mode single is run.</p>\n";
-  return scatterPlot(points, "speed-up", "confident F1");
+  return svg::scatterPlot(points, "speed-up", "confident F1");
 }
 
 std::string latencyLines(const Report& report) {
-  std::vector<Line> lines;
+  std::vector<svg::Line> lines;
   for (std::size_t i = 0; i < report.modes.size(); ++i) {
     const ModeFigures& mode = report.modes[i];
-    Line line{mode.name, colourOf(i), {}};
+    svg::Line line{mode.name, colourOf(i), {}};
     for (std::size_t k = 0; k < mode.worst.latencies.size(); ++k)
       line.points.push_back({static_cast<double>(k) * mode.sample, mode.worst.latencies[k]});
     lines.push_back(std::move(line));
   }
-  return linePlot(lines, "frame", "milliseconds");
+  return svg::linePlot(lines, "frame", "milliseconds");
 }
 
 std::string launchLines(const Report& report) {
@@ -106,16 +106,17 @@ std::string reportHtml(const Report& report, const Options& options) {
       std::string(kStyle) + "</style>\n</head>\n<body>\n<h1>elf-bench</h1>\n";
   html += element("p", describeRun(report, options) + ".") + "\n" + tableOf(report);
   html += "<p class='small'>";
-  for (const std::string& line : explainTable(report, options)) html += escapeMarkup(line) + "<br>";
+  for (const std::string& line : explainTable(report, options))
+    html += svg::escapeMarkup(line) + "<br>";
   html += "</p>\n" + keyOf(report);
   html += "<h2>Latency: median, and 95th percentile (pale)</h2>\n" + latencyBars(report);
   html += "<h2>Speed-up and agreement at IoU 0.5 (full) and 0.75 (hollow)</h2>\n" +
           speedAgainstAgreement(report);
   html += "<h2>Latency of each frame</h2>\n" + latencyLines(report);
   html += "<h2>How it was run</h2>\n<p class='small'>" + element("code", report.commandLine) +
-          "<br>elf-bench " + escapeMarkup(report.version) + ", " +
-          escapeMarkup(report.gstreamerVersion) + ", " + escapeMarkup(report.date) + "</p>\n" +
-          launchLines(report);
+          "<br>elf-bench " + svg::escapeMarkup(report.version) + ", " +
+          svg::escapeMarkup(report.gstreamerVersion) + ", " + svg::escapeMarkup(report.date) +
+          "</p>\n" + launchLines(report);
   return html + "</body>\n</html>\n";
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/bench/report_table.h"
 
-#include <cstdio>
-
+#include "elf/base/printable.h"
 namespace elf::bench {
 
 namespace {
@@ -29,12 +28,6 @@ std::string saving(double value, double other) {
 }
 
 }  // namespace
-
-std::string formatNumber(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
 
 std::vector<std::vector<std::string>> tableRows(const Report& report) {
   const bool truth = report.referenceTruth.has_value();
@@ -89,12 +82,10 @@ std::vector<std::string> explainTable(const Report& report, const Options& optio
   const ModeFigures* elf = report.find("elf");
   const ModeFigures* single = report.find("single");
   if (elf && single && elf->worst.speedup)
-    lines.push_back("elf is " + formatNumber(*elf->worst.speedup, 1) +
-                    " times as fast as single, and sends " +
-                    saving(elf->worst.bytesPerFrame, single->worst.bytesPerFrame) +
-                    " fewer bytes and " +
-                    saving(elf->worst.pixelsPerFrame, single->worst.pixelsPerFrame) +
-                    " fewer pixels.");
+    lines.push_back(
+        "elf is " + formatNumber(*elf->worst.speedup, 1) + " times as fast as single, and sends " +
+        saving(elf->worst.bytesPerFrame, single->worst.bytesPerFrame) + " fewer bytes and " +
+        saving(elf->worst.pixelsPerFrame, single->worst.pixelsPerFrame) + " fewer pixels.");
   if (const auto share = report.shareOfOracle())
     lines.push_back("elf reaches " + formatNumber(*share * 100, 0) +
                     " % of the speed-up of the oracle.");

@@ -10,9 +10,6 @@
 
 namespace elf::bench {
 
-/** "12.3": `value` with so many decimals. */
-std::string formatNumber(double value, int decimals);
-
 /** The head and one row for each mode. The first column is its name, the last its notes. */
 std::vector<std::vector<std::string>> tableRows(const Report& report);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Text that came from somewhere else, made fit for a message.
+// Text for people to read.
 #pragma once
 
 #include <cstddef>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,13 @@ inline std::string printable(std::string_view text, std::size_t most = 200) {
   for (char& c : shown)
     if (c < ' ' || c > '~') c = ' ';
   return shown;
+}
+
+/** "12.3": `value` with so many decimals. */
+inline std::string formatNumber(double value, int decimals) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
 }
 
 }  // namespace elf

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The few plots of elf-bench's page, drawn as SVG text.
+// A few plots, drawn as SVG text.
 #pragma once
 
 #include <string>
 #include <vector>
 
-namespace elf::bench {
+namespace elf::svg {
 
 /** `text` with the characters that HTML and SVG read as markup replaced. */
 std::string escapeMarkup(const std::string& text);
+
+/**
+ * A file of its own out of a plot. The plots themselves are elements of a page, which says what
+ * text and lines of the class `grid` look like.
+ */
+std::string document(const std::string& plot);
 
 /** Two bars for each row, the second one drawn paler: median and 95th percentile. */
 struct BarRow {
@@ -43,4 +49,4 @@ struct Line {
 std::string linePlot(const std::vector<Line>& lines, const std::string& xName,
                      const std::string& yName);
 
-}  // namespace elf::bench
+}  // namespace elf::svg

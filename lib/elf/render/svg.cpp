@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "gst/bench/svg.h"
+#include "elf/render/svg.h"
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
-#include "gst/bench/report_table.h"
+#include "elf/base/printable.h"
 
-namespace elf::bench {
+namespace elf::svg {
 
 namespace {
 
@@ -121,6 +122,15 @@ std::string escapeMarkup(const std::string& text) {
   return result;
 }
 
+std::string document(const std::string& plot) {
+  constexpr std::string_view kTag = "<svg ";
+  return "<svg xmlns='http://www.w3.org/2000/svg' " +
+         plot.substr(kTag.size(), plot.find('>') + 1 - kTag.size()) +
+         "\n<style>text{font:13px sans-serif;fill:#333}.grid{stroke:#ddd}</style>\n"
+         "<rect width='100%' height='100%' fill='#fff'/>\n" +
+         plot.substr(plot.find('>') + 2);
+}
+
 std::string barPlot(const std::vector<BarRow>& rows, const std::string& unit) {
   constexpr double kRow = 34;
   const double bottom = kTop + kRow * static_cast<double>(rows.size());
@@ -194,4 +204,4 @@ std::string linePlot(const std::vector<Line>& lines, const std::string& xName,
   return svg + "</svg>\n";
 }
 
-}  // namespace elf::bench
+}  // namespace elf::svg
