@@ -19,7 +19,9 @@
 
 #include "elf/base/error.h"
 #include "elf/predict/lstm_predictors.h"
+#include "elf/predict/motion_network.h"
 #include "elf/train/box_nets.h"
+#include "elf/train/motion_net.h"
 #include "elf/train/trainable_net.h"
 
 namespace elf::train {
@@ -322,7 +324,7 @@ class Run {
       const torch::Tensor copy = torch::empty_like(parameter);
       copyTensor(state, "best." + key, copy);
       best_.setTensor(key, toTensor(copy));
-      if (outcome_.epochs.empty()) continue;
+      if (outcome_.epochs.empty() || !parameter.requires_grad()) continue;
       auto adam = std::make_unique<AdamParamState>();
       adam->step(static_cast<std::int64_t>(stepsInEpoch() * outcome_.epochs.size()));
       adam->exp_avg(torch::zeros_like(parameter));
@@ -361,6 +363,7 @@ class Run {
 
 std::span<const Choice> trainableChoices() {
   static constexpr Choice kChoices[] = {
+      {kDefaultPredictor, "The network of the default predictor"},
       {kLstm, "The paper's LSTM"},
       {kAttnLstm, "The paper's LSTM with attention"},
   };
@@ -368,6 +371,7 @@ std::span<const Choice> trainableChoices() {
 }
 
 std::shared_ptr<TrainableNet> createNet(std::string_view predictor) {
+  if (predictor == kDefaultPredictor) return createMotionNet();
   if (predictor == kLstm) return createLstmNet();
   if (predictor == kAttnLstm) return createAttnLstmNet();
   throw Error("predictor",
