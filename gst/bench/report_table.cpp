@@ -2,6 +2,7 @@
 #include "gst/bench/report_table.h"
 
 #include "elf/base/printable.h"
+
 namespace elf::bench {
 
 namespace {

@@ -157,6 +157,9 @@ class Run {
     recipe_ = net_->recipe();
     if (options.epochs > 0) recipe_.epochs = options.epochs;
 
+    const std::string nothing =
+        "holds nothing to learn from: no object in frames that follow each other";
+    if (traces.empty()) throw Error(data, nothing);
     const std::vector<Trace> held = holdBack(traces, options.validation, options.seed);
     outcome_.trainingVideos = names(traces);
     outcome_.validationVideos = names(held);
@@ -164,8 +167,6 @@ class Run {
     validation_ = samplesOf(*net_, held);
     outcome_.trainingSamples = training_.size();
     outcome_.validationSamples = validation_.size();
-    const std::string nothing =
-        "holds nothing to learn from: no object in frames that follow each other";
     if (training_.empty()) throw Error(data, nothing);
     if (validation_.empty())
       throw Error(data, nothing + ", in what is held back for validation (" +
