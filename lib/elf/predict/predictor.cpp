@@ -34,24 +34,28 @@ std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name,
   throw Error("predictor", "there is none called \"" + std::string(name) + "\"");
 }
 
+Box padded(const Prediction& prediction, const Padding& padding) {
+  const auto width = [&](float side, float deviation) {
+    return static_cast<float>(std::max(padding.ratio * side, padding.minimum) +
+                              padding.deviations * deviation + padding.pixels);
+  };
+  const Box& box = prediction.box;
+  const Sides& deviation = prediction.uncertainty;
+  return grow(box, {width(box.width(), deviation.left), width(box.height(), deviation.top),
+                    width(box.width(), deviation.right), width(box.height(), deviation.bottom)});
+}
+
 std::vector<Rp> makeRps(const std::vector<Prediction>& predictions, const History& history,
                         Size frame, const Padding& padding) {
   std::vector<Rp> rps;
   for (const Prediction& prediction : predictions) {
     const auto track = history.tracks().find(prediction.id);
     const bool known = track != history.tracks().end();
-    const Box box = prediction.box.empty() && known ? track->second.last().box : prediction.box;
-    const auto width = [&](float side, float deviation) {
-      return static_cast<float>(std::max(padding.ratio * side, padding.minimum) +
-                                padding.deviations * deviation);
-    };
-    const Sides& deviation = prediction.uncertainty;
+    Prediction expected = prediction;
+    if (expected.box.empty() && known) expected.box = track->second.last().box;
     Rp rp;
-    rp.box = clip(
-        grow(box, {width(box.width(), deviation.left), width(box.height(), deviation.top),
-                   width(box.width(), deviation.right), width(box.height(), deviation.bottom)}),
-        frame);
-    rp.expected = clip(box, frame);
+    rp.box = clip(padded(expected, padding), frame);
+    rp.expected = clip(expected.box, frame);
     if (rp.expected.empty()) continue;
     rp.id = prediction.id;
     if (known) {

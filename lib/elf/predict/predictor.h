@@ -56,7 +56,12 @@ struct Padding {
   double minimum = 16;
   /** Standard deviations of the predictor's uncertainty that are added. */
   double deviations = 1;
+  /** Pixels that are added. */
+  double pixels = 0;
 };
+
+/** The predicted box, widened; not clipped. */
+Box padded(const Prediction& prediction, const Padding& padding);
 
 /**
  * Turns predictions into RPs of a frame: padded, clipped, labelled from the history. An empty box

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/predict/padding.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "elf/predict/sides.h"
+
+namespace elf {
+
+namespace {
+
+/** So much of a found box must be inside its RP. */
+constexpr double kInside = 0.95;
+/** A box that ends so near to an RP's edge was cut by it. */
+constexpr float kTouching = 1;
+/** The least factor that would not have cut it, in such that did. */
+constexpr double kUncut = 1.5;
+
+constexpr int kPriorScores = 100;
+/** Of the scores assumed before there are any. */
+constexpr double kPriorMean = 0.75;
+
+template <typename Item>
+const Item* find(std::span<const Item> items, Identity id) {
+  const auto item =
+      std::find_if(items.begin(), items.end(), [id](const Item& i) { return i.id == id; });
+  return item != items.end() ? &*item : nullptr;
+}
+
+/** The least factor that covers; grows with each step of the way from `prediction` to `found`. */
+double leastFactor(const Prediction& prediction, const Box& found, Size frame) {
+  const Box seen = clip(found, frame);
+  const double wanted = kInside * seen.area();
+  const auto covers = [&](double factor) {
+    const Box rp = clip(padded(prediction, PaddingCalibrator::scaled(factor)), frame);
+    return intersect(rp, seen).area() >= wanted;
+  };
+  if (covers(0)) return 0;
+  double low = 0, high = 1;
+  while (!covers(high)) {
+    if (high >= PaddingCalibrator::kMostFactor) return PaddingCalibrator::kMostFactor;
+    low = high;
+    high *= 2;
+  }
+  constexpr double kPrecision = 0.01;
+  while (high - low > kPrecision * high) {
+    const double middle = (low + high) / 2;
+    (covers(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
+/** The largest factor that put an edge of `rp` where `found` ends; 0 where none did. */
+double cuttingFactor(const Prediction& prediction, const Rp& rp, const Box& found, Size frame) {
+  const Box all = toBox(wholeFrame(frame));
+  const Box unit = padded(prediction, PaddingCalibrator::scaled(1));
+  double factor = 0;
+  for (const auto side : kSides) {
+    const float edge = rp.box.*side;
+    if (edge == all.*side || std::abs(found.*side - edge) > kTouching) continue;
+    const float from = prediction.box.*side;
+    factor = std::max<double>(factor, (edge - from) / (unit.*side - from));
+  }
+  return factor;
+}
+
+/** Quantiles of the scores assumed, evenly spread in any stretch, since they go in this order. */
+std::vector<float> priorScores() {
+  std::vector<float> scores;
+  for (int i = 0; i < kPriorScores; ++i) {
+    constexpr int kStride = 61;  // has no divisor in common with kPriorScores
+    const double share = (i * kStride % kPriorScores + 0.5) / kPriorScores;
+    scores.push_back(static_cast<float>(-kPriorMean * std::log(1 - share)));
+  }
+  return scores;
+}
+
+}  // namespace
+
+PaddingCalibrator::PaddingCalibrator(double coverage) : coverage_(coverage) {
+  forget();
+}
+
+void PaddingCalibrator::setCoverage(double coverage) {
+  coverage_ = coverage;
+  for (Window& window : windows_) setFactor(window);
+}
+
+void PaddingCalibrator::forget() {
+  for (Window& window : windows_) {
+    window.scores = priorScores();
+    window.next = 0;
+    setFactor(window);
+  }
+}
+
+void PaddingCalibrator::observe(std::span<const Prediction> predictions, std::span<const Rp> rps,
+                                std::span<const Detection> found, int horizon, Size frame) {
+  Window& window = windows_[indexOf(horizon)];
+  bool learned = false;
+  for (const Detection& detection : found) {
+    if (detection.coasted || detection.id == kNoIdentity) continue;
+    const Prediction* prediction = find(predictions, detection.id);
+    if (!prediction || clip(prediction->box, frame).empty()) continue;
+    if (clip(detection.box, frame).empty()) continue;
+    double score = leastFactor(*prediction, detection.box, frame);
+    if (const Rp* rp = find(rps, detection.id))
+      score = std::max(score, kUncut * cuttingFactor(*prediction, *rp, detection.box, frame));
+    const auto kept = static_cast<float>(std::min(score, kMostFactor));
+    if (window.next < window.scores.size())
+      window.scores[window.next] = kept;
+    else
+      window.scores.push_back(kept);
+    window.next = (window.next + 1) % kWindow;
+    learned = true;
+  }
+  if (learned) setFactor(window);
+}
+
+std::size_t PaddingCalibrator::indexOf(int horizon) {
+  if (horizon <= 4) return static_cast<std::size_t>(horizon - 1);
+  return horizon <= 8 ? 4 : 5;
+}
+
+void PaddingCalibrator::setFactor(Window& window) {
+  sorted_ = window.scores;
+  const auto count = static_cast<double>(sorted_.size());
+  // One more than there are, for the one to come.
+  const double rank = std::min(std::ceil(coverage_ * (count + 1)), count);
+  const auto quantile = sorted_.begin() + static_cast<std::ptrdiff_t>(rank) - 1;
+  std::nth_element(sorted_.begin(), quantile, sorted_.end());
+  window.factor = *quantile;
+}
+
+}  // namespace elf

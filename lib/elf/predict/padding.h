@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How wide the padding of RPs has to be, learned from the errors made so far.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "elf/predict/predictor.h"
+
+namespace elf {
+
+/**
+ * Learns, while running, the padding with which a wanted share of the objects lies inside its RP.
+ *
+ * Each side is padded by a factor times its uncertainty plus a floor: 0.5 pixels and 0.5 % of the
+ * box's width or height, so that a predictor may be certain. The score of a past prediction is the
+ * least factor with which its RP would have held 95 % of the area of the box then found, both
+ * clipped to the frame. The factor for a horizon is the quantile at the wanted coverage of the
+ * latest kWindow scores of such horizons: split conformal prediction (Vovk, Gammerman, Shafer,
+ * "Algorithmic Learning in a Random World", Springer 2005; Lei et al., "Distribution-Free
+ * Predictive Inference for Regression", JASA 2018) with a sliding window, for what a video shows
+ * changes. With scores that are exchangeable the coverage is at least the wanted one on average,
+ * whatever their distribution.
+ *
+ * A server that sees nothing of an object beyond an RP's edge ends its box there. Where a found box
+ * ends within a pixel of an edge of its RP that is not the frame's, it was probably cut: its score
+ * is at least 1.5 times the factor that put the edge there.
+ *
+ * Before anything was observed, the factors are those of 100 scores of an exponential distribution,
+ * 3.2 at a coverage of 0.98. Each of the first 100 real scores then replaces one of them. Horizons
+ * 1, 2, 3, 4, 5 to 8, and 9 and more have windows of their own.
+ *
+ * Not thread-safe.
+ */
+class PaddingCalibrator {
+ public:
+  static constexpr double kDefaultCoverage = 0.98;
+  static constexpr double kLeastCoverage = 0.5;
+  /** With kWindow scores there is no telling of rarer errors. */
+  static constexpr double kMostCoverage = 0.999;
+  /** Scores that are remembered of each group of horizons. */
+  static constexpr std::size_t kWindow = 1024;
+  /** The largest factor there is: what it does not cover was somewhere else altogether. */
+  static constexpr double kMostFactor = 64;
+
+  /** `coverage` as in setCoverage(). */
+  explicit PaddingCalibrator(double coverage = kDefaultCoverage);
+
+  /** Share of the objects, kLeastCoverage..kMostCoverage, wanted inside; all scores stay. */
+  void setCoverage(double coverage);
+  double coverage() const { return coverage_; }
+
+  /**
+   * Takes in what a frame held that was looked at. `predictions` and `rps` are those made for it,
+   * `horizon` frames (>= 1) ahead; `rps` is empty where they cut nothing. `found` are its
+   * detections with their identities. Coasted ones, and ones without identity, prediction or RP in
+   * the frame teach nothing.
+   */
+  void observe(std::span<const Prediction> predictions, std::span<const Rp> rps,
+               std::span<const Detection> found, int horizon, Size frame);
+
+  /** What to pad predictions with that are made `horizon` frames (>= 1) ahead. */
+  Padding padding(int horizon) const { return scaled(factor(horizon)); }
+  /** 0..kMostFactor. */
+  double factor(int horizon) const { return windows_[indexOf(horizon)].factor; }
+
+  /** Forgets all scores. Nobody needs to over a change of size: they are relative. */
+  void forget();
+
+  /** The padding of `factor`. */
+  static Padding scaled(double factor) {
+    return {.ratio = 0.005 * factor, .minimum = 0, .deviations = factor, .pixels = 0.5 * factor};
+  }
+
+ private:
+  struct Window {
+    /** A ring once it holds kWindow scores. */
+    std::vector<float> scores;
+    /** Where the next score goes. */
+    std::size_t next = 0;
+    double factor = 0;
+  };
+
+  static std::size_t indexOf(int horizon);
+  /** Of `window`, from its scores. */
+  void setFactor(Window& window);
+
+  double coverage_;
+  std::array<Window, 6> windows_;
+  /** Of setFactor(), which must not allocate for each frame. */
+  std::vector<float> sorted_;
+};
+
+}  // namespace elf
