@@ -9,6 +9,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <opencv2/core/utility.hpp>
@@ -22,6 +23,7 @@
 #include "elf/eval/online_protocol.h"
 #include "elf/eval/paper_protocol.h"
 #include "elf/eval/scene_picture.h"
+#include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
 
 namespace {
@@ -31,6 +33,7 @@ using Json = nlohmann::ordered_json;
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
 constexpr int kMostHorizons = 100;
+constexpr double kNotGiven = std::numeric_limits<double>::lowest();
 
 struct Options {
   std::string task;
@@ -69,6 +72,7 @@ constexpr elf::Choice kProtocols[] = {
     {"paper", "The evaluation of the released code of Elf"},
 };
 constexpr elf::Choice kPaddings[] = {
+    {"calibrated", "What errors so far say is needed for a wanted coverage"},
     {"fixed", "A share of the box's size, and the predictor's own uncertainty"},
 };
 
@@ -106,12 +110,47 @@ std::string check(const Options& options) {
   if (!within(online.jitter, 0, 1000)) return "--jitter: is not between 0 and 1000";
   if (online.horizons < 1 || online.horizons > kMostHorizons)
     return "--horizons: is not between 1 and " + std::to_string(kMostHorizons);
-  if (!within(online.padding.ratio, 0, 100)) return "--pad-ratio: is not between 0 and 100";
-  if (!within(online.padding.minimum, 0, 10000)) return "--pad-minimum: is not between 0 and 10000";
-  if (!within(online.padding.deviations, 0, 100))
-    return "--pad-deviations: is not between 0 and 100";
   if (options.renderCount < 1) return "--render-count: is not above 0";
   if (options.render.empty() && !options.frames.empty()) return "--frames: needs --render";
+  return {};
+}
+
+struct PadOptions {
+  std::string kind;
+  double coverage = kNotGiven;
+  double ratio = kNotGiven;
+  double minimum = kNotGiven;
+  double deviations = kNotGiven;
+};
+
+/** Fills `online` from `pad`; returns why it could not, or nothing. */
+std::string apply(const PadOptions& pad, elf::eval::OnlineOptions& online) {
+  using elf::PaddingCalibrator;
+  if (!isOneOf(pad.kind, kPaddings))
+    return "--pad: there is none called '" + pad.kind + "', there are: " + namesOf(kPaddings);
+  const bool fixed = pad.kind == "fixed";
+  if (fixed && pad.coverage != kNotGiven) return "--coverage: needs --pad calibrated";
+  if (pad.coverage != kNotGiven) online.coverage = pad.coverage;
+  if (!within(*online.coverage, PaddingCalibrator::kLeastCoverage,
+              PaddingCalibrator::kMostCoverage))
+    return "--coverage: is not between 0.5 and 0.999";
+  if (fixed) online.coverage.reset();
+  const struct {
+    const char* name;
+    double given;
+    double most;
+    double& value;
+  } fixedOptions[] = {{"--pad-ratio", pad.ratio, 100, online.padding.ratio},
+                      {"--pad-minimum", pad.minimum, 10000, online.padding.minimum},
+                      {"--pad-deviations", pad.deviations, 100, online.padding.deviations}};
+  for (const auto& option : fixedOptions) {
+    if (option.given == kNotGiven) continue;
+    if (!fixed) return std::string(option.name) + ": needs --pad fixed";
+    if (!within(option.given, 0, option.most))
+      return std::string(option.name) + ": is not between 0 and " +
+             std::to_string(static_cast<int>(option.most));
+    option.value = option.given;
+  }
   return {};
 }
 
@@ -124,7 +163,8 @@ std::string parse(int argc, char** argv, Options& options) {
   gchar* predictor = nullptr;
   gchar* checkpoint = nullptr;
   gchar* protocol = nullptr;
-  gchar* pad = nullptr;
+  gchar* padKind = nullptr;
+  PadOptions pad;
   gchar* json = nullptr;
   gchar* render = nullptr;
   gchar* frames = nullptr;
@@ -152,13 +192,15 @@ std::string parse(int argc, char** argv, Options& options) {
       {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "online: of the random numbers (default: 1)", "N"},
       {"horizons", 0, 0, G_OPTION_ARG_INT, &online.horizons,
        "online: predict 1 to N frames ahead (default: 5)", "N"},
-      {"pad", 0, 0, G_OPTION_ARG_STRING, &pad, "online: how boxes are padded (default: fixed)",
-       "fixed"},
-      {"pad-ratio", 0, 0, G_OPTION_ARG_DOUBLE, &online.padding.ratio,
+      {"pad", 0, 0, G_OPTION_ARG_STRING, &padKind,
+       "online: how boxes are padded, calibrated or fixed (default: calibrated)", "NAME"},
+      {"coverage", 0, 0, G_OPTION_ARG_DOUBLE, &pad.coverage,
+       "calibrated: share of objects wanted whole in their padded box (default: 0.98)", "SHARE"},
+      {"pad-ratio", 0, 0, G_OPTION_ARG_DOUBLE, &pad.ratio,
        "fixed: share of the box's size on each side (default: 0.1)", "SHARE"},
-      {"pad-minimum", 0, 0, G_OPTION_ARG_DOUBLE, &online.padding.minimum,
-       "fixed: least padding (default: 16)", "PIXELS"},
-      {"pad-deviations", 0, 0, G_OPTION_ARG_DOUBLE, &online.padding.deviations,
+      {"pad-minimum", 0, 0, G_OPTION_ARG_DOUBLE, &pad.minimum, "fixed: least padding (default: 16)",
+       "PIXELS"},
+      {"pad-deviations", 0, 0, G_OPTION_ARG_DOUBLE, &pad.deviations,
        "fixed: of the predictor's uncertainty that are added (default: 1)", "N"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, &json,
        "Write the figures as JSON; - is standard output", "FILE"},
@@ -186,7 +228,7 @@ std::string parse(int argc, char** argv, Options& options) {
   options.predictor = take(predictor, elf::predictorChoices().front().name);
   options.checkpoint = take(checkpoint);
   options.protocol = take(protocol, kProtocols[0].name);
-  const std::string padding = take(pad, kPaddings[0].name);
+  pad.kind = take(padKind, kPaddings[0].name);
   options.jsonFile = take(json);
   options.render = take(render);
   options.frames = take(frames);
@@ -206,8 +248,7 @@ std::string parse(int argc, char** argv, Options& options) {
     if (!parsedSize) return "--frame-size: '" + size + "' is no size such as 1242x375";
     options.traces.frameSize = *parsedSize;
   }
-  if (!isOneOf(padding, kPaddings))
-    return "--pad: there is none called '" + padding + "', there are: " + namesOf(kPaddings);
+  if (const std::string why = apply(pad, online); !why.empty()) return why;
   return check(options);
 }
 
@@ -227,6 +268,14 @@ Json toJson(const elf::eval::PaperFigures& figures) {
           {"iou_clean", clean ? Json(figures.iouClean) : Json()}};
 }
 
+Json padOf(const elf::eval::OnlineOptions& options) {
+  if (options.coverage) return {{"kind", "calibrated"}, {"coverage", *options.coverage}};
+  return {{"kind", "fixed"},
+          {"ratio", options.padding.ratio},
+          {"minimum", options.padding.minimum},
+          {"deviations", options.padding.deviations}};
+}
+
 Json toJson(const elf::eval::OnlineFigures& figures, const elf::eval::OnlineOptions& options) {
   Json horizons = Json::object();
   for (const elf::eval::HorizonFigures& horizon : figures.horizons)
@@ -237,16 +286,8 @@ Json toJson(const elf::eval::OnlineFigures& figures, const elf::eval::OnlineOpti
                                                  {"frames", horizon.frames},
                                                  {"objects", horizon.objects},
                                                  {"objects_new", horizon.objectsNew}};
-  return {{"miss", options.miss},
-          {"jitter", options.jitter},
-          {"seed", options.seed},
-          {"pad",
-           {{"kind", "fixed"},
-            {"ratio", options.padding.ratio},
-            {"minimum", options.padding.minimum},
-            {"deviations", options.padding.deviations}}},
-          {"frames", figures.frames},
-          {"objects", figures.objects},
+  return {{"miss", options.miss},  {"jitter", options.jitter}, {"seed", options.seed},
+          {"pad", padOf(options)}, {"frames", figures.frames}, {"objects", figures.objects},
           {"horizons", horizons}};
 }
 

@@ -77,7 +77,11 @@ struct Forecast {
 class Pipeline {
  public:
   Pipeline(const RpPredictor& predictor, const OnlineOptions& options, Size size)
-      : predictor_(predictor), options_(options), size_(size), history_(options.history) {}
+      : predictor_(predictor),
+        options_(options),
+        size_(size),
+        history_(options.history),
+        calibrator_(options.coverage.value_or(PaddingCalibrator::kDefaultCoverage)) {}
 
   /** The forecasts of frame `number` made 1, 2, ... frames before, up to the first frame. */
   const std::vector<Forecast>& forecasts(std::int64_t number) { return forecasts_[number]; }
@@ -88,24 +92,34 @@ class Pipeline {
     const std::vector<Forecast>& made = forecasts_[number];
     const std::vector<Rp> rps = made.empty() ? std::vector<Rp>{} : made.front().rps;
     const auto id = static_cast<std::uint64_t>(number);
-    if (looked) identifier_.identify(id, size_, rps, detections);
+    if (looked) {
+      identifier_.identify(id, size_, rps, detections);
+      for (std::size_t i = 0; i < made.size() && options_.coverage; ++i)
+        calibrator_.observe(made[i].predictions, made[i].rps, detections, static_cast<int>(i) + 1,
+                            size_);
+    }
     history_.add({id, 0, size_, looked, std::move(detections)});
     forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));
     for (int horizon = 1; horizon <= options_.horizons; ++horizon) {
       Forecast forecast;
       forecast.predictions = predictor_.predict(history_, id + static_cast<std::uint64_t>(horizon));
-      forecast.rps = makeRps(forecast.predictions, history_, size_, options_.padding);
+      forecast.rps = makeRps(forecast.predictions, history_, size_, paddingOf(horizon));
       std::vector<Forecast>& of = forecasts_[number + horizon];
       of.insert(of.begin(), std::move(forecast));
     }
   }
 
  private:
+  Padding paddingOf(int horizon) const {
+    return options_.coverage ? calibrator_.padding(horizon) : options_.padding;
+  }
+
   const RpPredictor& predictor_;
   const OnlineOptions& options_;
   Size size_;
   History history_;
   Identifier identifier_;
+  PaddingCalibrator calibrator_;
   std::map<std::int64_t, std::vector<Forecast>> forecasts_;
 };
 

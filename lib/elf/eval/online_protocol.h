@@ -11,6 +11,7 @@
 #include "elf/data/traces.h"
 #include "elf/eval/scene.h"
 #include "elf/predict/history.h"
+#include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
 
 namespace elf::eval {
@@ -25,6 +26,11 @@ struct OnlineOptions {
   /** Frames are predicted 1 to `horizons` frames ahead; >= 1. */
   int horizons = 5;
   History::Limits history;
+  /**
+   * What a PaddingCalibrator aims at, in its range; each trace and horizon has it learn anew.
+   * Unset: boxes are padded by `padding`.
+   */
+  std::optional<double> coverage = PaddingCalibrator::kDefaultCoverage;
   Padding padding;
 };
 
