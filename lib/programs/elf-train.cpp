@@ -16,6 +16,7 @@
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/base/printable.h"
+#include "elf/data/made_motion.h"
 #include "elf/data/traces.h"
 #include "elf/render/svg.h"
 #include "elf/train/trainer.h"
@@ -30,6 +31,8 @@ constexpr int kWrongUse = 2;
 struct Options {
   std::string data;
   elf::TraceOptions traces;
+  /** Videos of made motion that are added. */
+  int made = 0;
   std::string output;
   std::string jsonFile;
   bool version = false;
@@ -63,6 +66,7 @@ std::string parse(int argc, char** argv, Options& options) {
   elf::train::Options& training = options.training;
   std::array<gchar*, 7> text{};
   auto& [predictor, data, format, frameSize, output, checkpoint, json] = text;
+  gint made = options.made;
   gint epochs = training.epochs;
   gint patience = training.patience;
   gint64 seed = static_cast<gint64>(training.seed);
@@ -75,6 +79,8 @@ std::string parse(int argc, char** argv, Options& options) {
       {"format", 0, 0, G_OPTION_ARG_STRING, &format, formatHelp.c_str(), "NAME"},
       {"frame-size", 0, 0, G_OPTION_ARG_STRING, &frameSize,
        "Size of the frames, where the data do not tell", "WxH"},
+      {"made", 'm', 0, G_OPTION_ARG_INT, &made,
+       "Add N videos of made motion, of 160 frames each (default: 0)", "N"},
       {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
        "Weights to write; the loss curve goes beside them as .csv and .svg", "FILE.safetensors"},
       {"epochs", 'e', 0, G_OPTION_ARG_INT, &epochs,
@@ -120,7 +126,9 @@ std::string parse(int argc, char** argv, Options& options) {
     return {};
   }
   if (argc > 1) return std::string("unexpected argument '") + argv[1] + "'";
-  if (options.data.empty()) return "--data: is missing";
+  if (made < 0 || made > 10000) return "--made: is not between 0 and 10000";
+  options.made = made;
+  if (options.data.empty() && made == 0) return "--data: is missing, and --made, too";
   if (options.output.empty()) return "--output: is missing";
   if (!options.output.ends_with(elf::kWeightFiles.suffix))
     return std::string("--output: does not end in ") + elf::kWeightFiles.suffix;
@@ -218,6 +226,7 @@ void writeCurve(const std::string& output, const std::vector<elf::train::Epoch>&
 std::string summary(const Options& options, const elf::train::Outcome& outcome, double seconds) {
   const nlohmann::ordered_json json{{"predictor", options.training.predictor},
                                     {"data", options.data},
+                                    {"made", options.made},
                                     {"output", options.output},
                                     {"seed", options.training.seed},
                                     {"epochs", outcome.epochs.size()},
@@ -237,10 +246,19 @@ std::string summary(const Options& options, const elf::train::Outcome& outcome, 
 void run(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   if (fs::is_directory(options.output)) throw elf::Error(options.output, "is a folder, not a file");
-  auto traces = elf::readTraces(options.data, options.traces);
-  // What data are called may not depend on where they lie: it goes into the weights.
-  const fs::path data = fs::path(options.data).lexically_normal();
-  const std::string name = (data.has_filename() ? data : data.parent_path()).filename().string();
+  std::vector<elf::Trace> traces;
+  std::string name;
+  if (!options.data.empty()) {
+    traces = elf::readTraces(options.data, options.traces);
+    // What data are called may not depend on where they lie: it goes into the weights.
+    const fs::path data = fs::path(options.data).lexically_normal();
+    name = (data.has_filename() ? data : data.parent_path()).filename().string();
+  }
+  if (options.made > 0) {
+    for (elf::Trace& trace : elf::makeMotion(options.made, options.training.seed))
+      traces.push_back(std::move(trace));
+    name += (name.empty() ? "made-" : "+made-") + std::to_string(options.made);
+  }
   ProgressReport report;
   const elf::train::Outcome outcome =
       elf::train::train(std::move(traces), name, options.training, std::ref(report));
