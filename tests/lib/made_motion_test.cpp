@@ -137,6 +137,27 @@ TEST(MadeMotion, ThereAreSeveralObjectsThatMoveALittleFromFrameToFrameAndComeAnd
   EXPECT_LT(static_cast<double>(motion.standing), 0.5 * followed);
 }
 
+/** Whether more than three quarters of the object are in one that stands at least 10 pixels lower.
+ */
+bool standsBehind(const TraceObject& object, const TraceFrame& frame) {
+  return std::any_of(frame.objects.begin(), frame.objects.end(), [&](const TraceObject& other) {
+    return other.box.y1 > object.box.y1 + 10 &&
+           intersect(other.box, object.box).area() > 0.75 * object.box.area();
+  });
+}
+
+TEST(MadeMotion, WhatIsHiddenHasHardlyEverABox) {
+  // Between key frames it has. Without hiding it would be every fifth.
+  std::size_t behind = 0;
+  std::size_t count = 0;
+  forEachObject(makeMotion(60, 6),
+                [&](const Trace&, const TraceFrame& frame, const TraceObject& object) {
+                  ++count;
+                  behind += standsBehind(object, frame);
+                });
+  EXPECT_LT(static_cast<double>(behind), 0.03 * static_cast<double>(count));
+}
+
 TEST(MadeMotion, SomeVideosAreLabelledInWholePixelsAndOthersAreNot) {
   std::size_t whole = 0;
   const auto traces = makeMotion(40, 5);
