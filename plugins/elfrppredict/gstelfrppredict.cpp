@@ -28,11 +28,15 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "elf/predict/history.h"
+#include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
@@ -56,6 +60,8 @@ constexpr int kDefaultHistory = 8;
 constexpr int kDefaultCoastFrames = 10;
 // How long to wait for an answer where elfoffload sets no deadline, or nobody tells one.
 constexpr milliseconds kPatience{10000};
+// Forecasts kept until their frames are answered; where frames are lost downstream, the newest.
+constexpr std::size_t kMostForecasts = 64;
 
 class RpPredict {
  public:
@@ -77,6 +83,15 @@ class RpPredict {
     settings_.*setting = value;
   }
 
+  double coverage() {
+    const std::lock_guard lock(mutex_);
+    return calibrator_.coverage();
+  }
+  void setCoverage(double coverage) {
+    const std::lock_guard lock(mutex_);
+    calibrator_.setCoverage(coverage);
+  }
+
   void start() {
     const Settings settings = this->settings();
     predictor_ = elf::RpPredictor::create(elf::predictorChoices()[settings.predictor].name);
@@ -84,10 +99,11 @@ class RpPredict {
     forget();
     const std::lock_guard lock(mutex_);
     history_ = elf::History({.length = settings.history, .coastFrames = settings.coastFrames});
+    calibrator_.forget();
     flushing_ = false;
-    GST_INFO_OBJECT(element_, "predictor %s, history %d frames, coast %d frames",
+    GST_INFO_OBJECT(element_, "predictor %s, history %d frames, coast %d frames, coverage %g",
                     elf::predictorChoices()[settings.predictor].name, settings.history,
-                    settings.coastFrames);
+                    settings.coastFrames, calibrator_.coverage());
   }
 
   /** Any thread: wakes a waiting frame, which returns FLUSHING. */
@@ -104,11 +120,12 @@ class RpPredict {
     flushing_ = false;
   }
 
-  /** Streaming thread: nothing of before is known any more. */
+  /** Streaming thread: nothing of before is known any more, but how far predictions are off. */
   void forget() {
     const std::lock_guard lock(mutex_);
     records_.newGeneration();
     history_.clear();
+    forecasts_.clear();
     waivedBefore_ = 0;
   }
 
@@ -125,6 +142,7 @@ class RpPredict {
   void takeIn(const elf::Feedback& feedback) {
     const std::lock_guard lock(mutex_);
     if (feedback.generation != records_.generation() || feedback.size != size_) return;
+    learn(feedback);
     history_.add(feedback);
     changed_.notify_all();
   }
@@ -137,7 +155,12 @@ class RpPredict {
       const std::lock_guard lock(mutex_);
       if (history_.known()) {
         record.horizon = static_cast<int>(record.id - *history_.lastAnswered());
-        record.rps = elf::makeRps(predictor_->predict(history_, record.id), history_, size_, {});
+        Forecast forecast{record.horizon, predictor_->predict(history_, record.id), {}};
+        forecast.rps = elf::makeRps(forecast.predictions, history_, size_,
+                                    calibrator_.padding(record.horizon));
+        record.rps = forecast.rps;
+        if (forecasts_.size() == kMostForecasts) forecasts_.erase(forecasts_.begin());
+        forecasts_.insert_or_assign(record.id, std::move(forecast));
       }
     }
     record.timings.predict = duration_cast<elf::Microseconds>(steady_clock::now() - begun);
@@ -148,6 +171,22 @@ class RpPredict {
   }
 
  private:
+  /** What was said of a frame beforehand. */
+  struct Forecast {
+    int horizon = 0;
+    std::vector<elf::Prediction> predictions;
+    std::vector<elf::Rp> rps;
+  };
+
+  // Call with mutex_ held.
+  void learn(const elf::Feedback& feedback) {
+    const auto made = forecasts_.find(feedback.id);
+    if (made != forecasts_.end() && feedback.looked)
+      calibrator_.observe(made->second.predictions, made->second.rps, feedback.detections,
+                          made->second.horizon, size_);
+    forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(feedback.id));
+  }
+
   // False when flushing. elfmerge answers every frame and in order, so that the newest answer
   // tells how many are still on their way.
   bool waitForTurn(std::uint64_t id) {
@@ -188,6 +227,9 @@ class RpPredict {
   std::condition_variable changed_;
   Settings settings_;
   elf::History history_;
+  elf::PaddingCalibrator calibrator_;
+  // By frame, of those that were not answered yet.
+  std::map<std::uint64_t, Forecast> forecasts_;
   bool flushing_ = false;
   // Frames before this id are not waited for any more.
   std::uint64_t waivedBefore_ = 0;
@@ -200,7 +242,7 @@ struct _GstElfRpPredict {
   RpPredict* predict;
 };
 
-enum { PROP_0, PROP_PREDICTOR, PROP_HISTORY, PROP_COAST_FRAMES };
+enum { PROP_0, PROP_PREDICTOR, PROP_HISTORY, PROP_COAST_FRAMES, PROP_COVERAGE };
 
 #define gst_elf_rp_predict_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE(GstElfRpPredict, gst_elf_rp_predict, GST_TYPE_BASE_TRANSFORM,
@@ -230,6 +272,9 @@ static void gst_elf_rp_predict_set_property(GObject* object, guint id, const GVa
     case PROP_COAST_FRAMES:
       predict->change(&RpPredict::Settings::coastFrames, g_value_get_int(value));
       break;
+    case PROP_COVERAGE:
+      predict->setCoverage(g_value_get_double(value));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -247,6 +292,9 @@ static void gst_elf_rp_predict_get_property(GObject* object, guint id, GValue* v
       break;
     case PROP_COAST_FRAMES:
       g_value_set_int(value, settings.coastFrames);
+      break;
+    case PROP_COVERAGE:
+      g_value_set_double(value, GST_ELF_RP_PREDICT(object)->predict->coverage());
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -341,22 +389,31 @@ static void gst_elf_rp_predict_class_init(GstElfRpPredictClass* klass) {
   object_class->get_property = gst_elf_rp_predict_get_property;
   object_class->finalize = gst_elf_rp_predict_finalize;
 
-  const auto flags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                              GST_PARAM_MUTABLE_READY);
+  const auto flags = [](int more) {
+    return static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | more);
+  };
   g_object_class_install_property(
       object_class, PROP_PREDICTOR,
       g_param_spec_enum("predictor", "Predictor", "How the place of an object is predicted",
-                        gst_elf_predictor_get_type(), kDefaultPredictor, flags));
+                        gst_elf_predictor_get_type(), kDefaultPredictor,
+                        flags(GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_HISTORY,
       g_param_spec_int("history", "History",
                        "How many sightings of an object the prediction starts from, in frames", 1,
-                       64, kDefaultHistory, flags));
+                       64, kDefaultHistory, flags(GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_COAST_FRAMES,
       g_param_spec_int("coast-frames", "Coast frames",
                        "For how many frames an object that is not found is still looked for", 0,
-                       1000, kDefaultCoastFrames, flags));
+                       1000, kDefaultCoastFrames, flags(GST_PARAM_MUTABLE_READY)));
+  using elf::PaddingCalibrator;
+  g_object_class_install_property(
+      object_class, PROP_COVERAGE,
+      g_param_spec_double("coverage", "Coverage",
+                          "Share of objects that should lie whole inside their RP",
+                          PaddingCalibrator::kLeastCoverage, PaddingCalibrator::kMostCoverage,
+                          PaddingCalibrator::kDefaultCoverage, flags(GST_PARAM_MUTABLE_PLAYING)));
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_elf_rp_predict_change_state);

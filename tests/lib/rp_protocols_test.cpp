@@ -151,6 +151,7 @@ OnlineOptions clean(int horizons, Padding padding = {0, 0, 0}) {
   options.miss = 0;
   options.jitter = 0;
   options.horizons = horizons;
+  options.coverage.reset();
   options.padding = padding;
   return options;
 }

@@ -57,8 +57,9 @@ class ElfEval : public ::testing::Test {
 };
 
 TEST_F(ElfEval, OnlineFiguresOfMadeDataAreExact) {
-  const Json figures = json({"--predictor=last", "--miss=0", "--jitter=0", "--pad-ratio=0",
-                             "--pad-minimum=0", "--pad-deviations=0", "--horizons=2"});
+  const Json figures =
+      json({"--predictor=last", "--miss=0", "--jitter=0", "--pad=fixed", "--pad-ratio=0",
+            "--pad-minimum=0", "--pad-deviations=0", "--horizons=2"});
   EXPECT_EQ(figures["protocol"], "online");
   EXPECT_EQ(figures["predictor"], "last");
   EXPECT_EQ(figures["traces"], 1);
@@ -71,6 +72,20 @@ TEST_F(ElfEval, OnlineFiguresOfMadeDataAreExact) {
   EXPECT_TRUE(first["coverage_new"].is_null());
   EXPECT_NEAR(first["area"].get<double>(), 10000.0 / (640 * 480), 1e-9);
   EXPECT_EQ(figures["horizons"]["2"]["coverage"], 0.5);
+}
+
+TEST_F(ElfEval, PaddingIsCalibratedUnlessItIsFixedAndMoreCoverageCostsMoreArea) {
+  const auto areaOf = [](const Json& figures) {
+    return figures["horizons"]["1"]["area"].get<double>();
+  };
+  const Json usual = json({"--miss=0", "--jitter=0"});
+  EXPECT_EQ(usual["pad"], (Json{{"kind", "calibrated"}, {"coverage", 0.98}}));
+  EXPECT_EQ(usual["horizons"]["1"]["coverage"], 1);
+  EXPECT_EQ(json({"--miss=0", "--jitter=0", "--pad=calibrated", "--coverage=0.98"}), usual);
+  EXPECT_GT(areaOf(usual), areaOf(json({"--miss=0", "--jitter=0", "--coverage=0.9"})));
+  const Json fixed = json({"--pad=fixed", "--pad-deviations=2"})["pad"];
+  EXPECT_EQ(fixed["kind"], "fixed");
+  EXPECT_EQ(fixed["deviations"], 2);
 }
 
 TEST_F(ElfEval, PaperFiguresOfMadeDataAreExact) {
@@ -149,7 +164,11 @@ TEST_F(ElfEval, WrongUseIsOneLineThatNamesTheOption) {
       {{"rp", data, "--jitter=-1"}, "--jitter"},
       {{"rp", data, "--horizons=0"}, "--horizons"},
       {{"rp", data, "--pad=wide"}, "--pad"},
-      {{"rp", data, "--pad-ratio=-1"}, "--pad-ratio"},
+      {{"rp", data, "--pad-ratio=0.1"}, "--pad-ratio: needs --pad fixed"},
+      {{"rp", data, "--pad=fixed", "--pad-ratio=-1"}, "--pad-ratio: is not"},
+      {{"rp", data, "--pad=fixed", "--coverage=0.9"}, "--coverage: needs --pad calibrated"},
+      {{"rp", data, "--coverage=1"}, "--coverage"},
+      {{"rp", data, "--coverage=nan"}, "--coverage"},
       {{"rp", data, "--render-count=0"}, "--render-count"},
       {{"rp", data, "--frames=x"}, "--frames"},
       {{"rp", data, "--nonsense"}, "--nonsense"}};

@@ -94,9 +94,9 @@ class Pipeline {
     const auto id = static_cast<std::uint64_t>(number);
     if (looked) {
       identifier_.identify(id, size_, rps, detections);
+      // Without the RPs: what is detected here is never cut by one.
       for (std::size_t i = 0; i < made.size() && options_.coverage; ++i)
-        calibrator_.observe(made[i].predictions, made[i].rps, detections, static_cast<int>(i) + 1,
-                            size_);
+        calibrator_.observe(made[i].predictions, {}, detections, static_cast<int>(i) + 1, size_);
     }
     history_.add({id, 0, size_, looked, std::move(detections)});
     forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));

@@ -12,8 +12,8 @@ namespace {
 
 /** So much of a found box must be inside its RP. */
 constexpr double kInside = 0.95;
-/** A box that ends so near to an RP's edge was cut by it. */
-constexpr float kTouching = 1;
+/** A box that ends so near to the last pixel of an RP was cut there. */
+constexpr float kTouching = 0.5F;
 /** The least factor that would not have cut it, in such that did. */
 constexpr double kUncut = 1.5;
 
@@ -54,13 +54,16 @@ double leastFactor(const Prediction& prediction, const Box& found, Size frame) {
 /** The largest factor that put an edge of `rp` where `found` ends; 0 where none did. */
 double cuttingFactor(const Prediction& prediction, const Rp& rp, const Box& found, Size frame) {
   const Box all = toBox(wholeFrame(frame));
+  // Whole pixels are sent, and detections end at the last of them.
+  const Box sent = toBox(roundOutwards(rp.box, frame));
   const Box unit = padded(prediction, PaddingCalibrator::scaled(1));
   double factor = 0;
   for (const auto side : kSides) {
-    const float edge = rp.box.*side;
-    if (edge == all.*side || std::abs(found.*side - edge) > kTouching) continue;
+    const float outwards = std::copysign(1.0F, unit.*side - prediction.box.*side);
+    const float inside = (sent.*side - found.*side) * outwards;
+    if (sent.*side == all.*side || inside < 0 || inside > kTouching) continue;
     const float from = prediction.box.*side;
-    factor = std::max<double>(factor, (edge - from) / (unit.*side - from));
+    factor = std::max<double>(factor, (rp.box.*side - from) / (unit.*side - from));
   }
   return factor;
 }

@@ -25,8 +25,9 @@ namespace elf {
  * whatever their distribution.
  *
  * A server that sees nothing of an object beyond an RP's edge ends its box there. Where a found box
- * ends within a pixel of an edge of its RP that is not the frame's, it was probably cut: its score
- * is at least 1.5 times the factor that put the edge there.
+ * ends within the last half pixel that was sent for its RP, at an edge that is not the frame's, it
+ * was probably cut: its score is at least 1.5 times the factor that put the edge there. Boxes that
+ * end there by themselves make the coverage a little larger than wanted.
  *
  * Before anything was observed, the factors are those of 100 scores of an exponential distribution,
  * 3.2 at a coverage of 0.98. Each of the first 100 real scores then replaces one of them. Horizons
