@@ -125,6 +125,71 @@ TEST_F(RpPredict, FlushingWakesAWaitingFrame) {
   EXPECT_EQ(third.get(), GST_FLOW_FLUSHING);
 }
 
+TEST_F(RpPredict, PaddingLearnsWhatTheWantedCoverageTakesAndForgetsInReady) {
+  const auto padding = [](const FrameRecord& record) {
+    return record.rps->at(0).expected.x0 - record.rps->at(0).box.x0;
+  };
+  const Box still{200, 100, 300, 200};
+  int number = 0;
+  FrameRecord record = pass(number++);
+  const auto standStill = [&](int frames) {
+    for (int i = 0; i < frames; ++i) {
+      answer(record, {object(still)});
+      record = pass(number++);
+    }
+    return padding(record);
+  };
+  const float first = standStill(10);
+  const float learned = standStill(150);
+  EXPECT_LT(learned, first / 2) << "it never moved";
+
+  // Objects of which every fifth is somewhere else in each frame: what is wanted decides.
+  for (int i = 0; i < 200; ++i) {
+    answer(record, {object(i % 5 == 0 ? shift(still, 12, 0) : still)});
+    record = pass(number++);
+  }
+  double coverage = 0;
+  g_object_get(harness_.element(), "coverage", &coverage, nullptr);
+  EXPECT_EQ(coverage, 0.98);
+  const float most = standStill(8);
+  g_object_set(harness_.element(), "coverage", 0.5, nullptr);
+  EXPECT_LT(standStill(1), most / 2) << "at once, while playing";
+
+  gst_harness_push_event(harness_.get(), gst_event_new_flush_start());
+  gst_harness_push_event(harness_.get(), gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  g_object_set(harness_.element(), "coverage", 0.98, nullptr);
+  record = pass(number++);
+  EXPECT_NEAR(standStill(10), most, 0.2 * most) << "a flush is no new video";
+
+  gst_element_set_state(harness_.element(), GST_STATE_READY);
+  gst_element_set_state(harness_.element(), GST_STATE_PLAYING);
+  harness_.setVideo(640, 480);
+  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  record = pass(number++);
+  EXPECT_NEAR(standStill(10), first, 1e-3);
+}
+
+TEST_F(RpPredict, AFrameThatNobodyLookedAtTeachesPaddingNothing) {
+  Feedback feedback{.size = {640, 480}};
+  FrameRecord record = pass(0);
+  for (int i = 1; i < 300; ++i) {
+    feedback = {.id = record.id,
+                .generation = record.generation,
+                .size = record.size,
+                .looked = i < 10,
+                .detections = {object({200, 100, 300, 200})}};
+    gst_harness_push_upstream_event(harness_.get(),
+                                    newDetectionsEvent(std::make_shared<const Feedback>(feedback)));
+    record = pass(i);
+    if (i < 10) continue;
+    EXPECT_EQ(record.horizon, 1);
+    EXPECT_GT(record.rps->at(0).expected.x0 - record.rps->at(0).box.x0, 2);
+  }
+}
+
 TEST_F(RpPredict, EveryRestartRaisesTheGeneration) {
   std::uint32_t last = 0;
   for (int cycle = 0; cycle < 20; ++cycle) {
