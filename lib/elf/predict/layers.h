@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Layers of small neural networks, run without a framework: PyTorch's, with PyTorch's names.
 //
-// One sample at a time; none of the run functions allocates. Weights are packed eight outputs side
-// by side, so that the compiler makes SIMD of the inner loops. Objects are immutable once made and
+// One sample at a time; none of the run functions allocates. Objects are immutable once made and
 // may be used from several threads.
 #pragma once
 
@@ -35,7 +34,7 @@ class Linear {
  private:
   int in_;
   int out_;
-  /** Blocks of eight rows; each: the biases, then for each input the eight weights. */
+  /** Blocks of 16 rows; each: the biases, then for each input the 16 weights. */
   std::vector<float> blocks_;
 };
 

@@ -14,7 +14,6 @@ namespace {
 constexpr int kCoordinates = 4;
 constexpr std::size_t kSteps = 2;
 constexpr std::uint64_t kMaxRoll = 32;
-constexpr std::size_t kCheckedSightings = 3;
 
 /** State of a cell, on the stack. */
 template <int kHidden>
@@ -79,22 +78,15 @@ class NetworkPredictor final : public RpPredictor {
   Sides uncertainty(const Track& track, std::uint64_t ahead, Size size) const {
     const std::size_t count = track.sightings.size();
     const auto frames = static_cast<float>(ahead);
-    if (count <= kCheckedSightings) return unknownMotion(track.last().box, frames);
-    std::array<float, kSides.size()> squares{};
-    for (std::size_t i = count - kCheckedSightings; i < count; ++i) {
-      const Sighting& before = track.sightings[i - 1];
-      const Sighting& seen = track.sightings[i];
-      const std::uint64_t gap = seen.frame - before.frame;
-      const Box expected = roll(track, i - 1, gap, size);
-      for (std::size_t side = 0; side < kSides.size(); ++side) {
-        const float error =
-            (expected.*kSides[side] - seen.box.*kSides[side]) / static_cast<float>(gap);
-        squares[side] += error * error;
-      }
-    }
+    // One sighting says nothing, and of the second one the network knew no motion.
+    if (count < 3) return unknownMotion(track.last().box, frames);
+    const std::uint64_t gap = track.last().frame - track.sightings[count - 2].frame;
+    const Box expected = roll(track, count - 2, gap, size);
     Sides deviations;
     for (std::size_t side = 0; side < kSides.size(); ++side)
-      deviations.*kDeviations[side] = frames * std::sqrt(squares[side] / kCheckedSightings);
+      deviations.*kDeviations[side] =
+          frames * std::abs(expected.*kSides[side] - track.last().box.*kSides[side]) /
+          static_cast<float>(gap);
     return deviations;
   }
 

@@ -65,9 +65,8 @@ class AttnLstmNetwork {
  * frames are missing between the last two sightings, the box of the frame before the last is
  * interpolated. A horizon above 1 runs the network on its own answers, for at most 32 frames; it
  * takes the box to stand still after those. Where it answers sides that cross, so does the
- * prediction: the released evaluation counts them. The uncertainty is the root mean square of the
- * network's errors at the last three sightings, times the horizon; that of an object seen less
- * often is a share of its size.
+ * prediction: the released evaluation counts them. The uncertainty is the network's error at the
+ * last sighting, times the horizon; that of an object seen once or twice is a share of its size.
  */
 std::unique_ptr<RpPredictor> createLstmPredictor(const Weights& weights);
 std::unique_ptr<RpPredictor> createAttnLstmPredictor(const Weights& weights);
