@@ -8,6 +8,7 @@
 
 #include "elf/predict/layers.h"
 #include "elf/predict/lstm_predictors.h"
+#include "elf/predict/motion_network.h"
 #include "elf/train/trainable_net.h"
 #include "elf/train/trainer.h"
 
@@ -122,8 +123,8 @@ Trace moving(std::initializer_list<std::int64_t> numbers) {
 }
 
 TEST(BoxNets, LearnFromWindowsMadeByTheReleasedRule) {
-  for (const Choice& choice : train::trainableChoices()) {
-    const auto samples = train::createNet(choice.name)->makeSamples(moving({0, 1, 2, 3, 5, 6}));
+  for (const char* predictor : {kLstm, kAttnLstm}) {
+    const auto samples = train::createNet(predictor)->makeSamples(moving({0, 1, 2, 3, 5, 6}));
     ASSERT_EQ(samples.size(), 2U) << "frames that do not follow each other are no window";
     const auto expected = torch::tensor({{{0.10F, 0.2F, 0.30F, 0.4F}, {0.11F, 0.2F, 0.31F, 0.4F}},
                                          {{0.6F, 0.6F, 0.9F, 0.9F}, {0.6F, 0.6F, 0.9F, 0.9F}}});
@@ -134,13 +135,48 @@ TEST(BoxNets, LearnFromWindowsMadeByTheReleasedRule) {
 }
 
 TEST(BoxNets, HaveTheReleasedLoss) {
-  for (const Choice& choice : train::trainableChoices()) {
-    const auto net = train::createNet(choice.name);
+  for (const char* predictor : {kLstm, kAttnLstm}) {
+    const auto net = train::createNet(predictor);
     const auto a = torch::tensor({{0.0F, 0.0F, 0.4F, 0.5F}, {0.1F, 0.1F, 0.2F, 0.2F}});
     const auto b = torch::tensor({{0.0F, 0.0F, 0.2F, 0.5F}, {0.5F, 0.5F, 0.6F, 0.6F}});
     EXPECT_NEAR(net->loss(a, a).item<double>(), 0, 1e-6);
     // Half of the union in common, and nothing; squares 0.04 and four times 0.16.
     EXPECT_NEAR(net->loss(a, b).item<double>(), 0.04 / 2 + 4 * 0.16 / 2 + (0.5 + 1) / 2, 1e-6);
+  }
+}
+
+TEST(MotionNetwork, EqualsTheNetInTraining) {
+  torch::manual_seed(3);
+  const torch::NoGradGuard guard;
+  // Three frames are too few for anything but the released window: its objects are known here.
+  MotionWindow first, second;
+  first.boxes[0] = {11, 10, 31, 20};
+  first.boxes[1] = {10, 10, 30, 20};
+  second.boxes[0] = second.boxes[1] = {60, 30, 90, 45};
+  for (MotionWindow* window : {&first, &second}) window->seen[0] = window->seen[1] = true;
+  for (int round = 0; round < 5; ++round) {
+    const auto net = train::createNet(kDefaultPredictor);
+    if (round > 0) scramble(*net, 0.3);
+    const auto samples = net->makeSamples(moving({0, 1, 2}));
+    ASSERT_FALSE(samples.empty());
+    const torch::Tensor expected = net->forward(samples[0].input);
+    const MotionNetwork network(train::toWeights(*net));
+    const auto forecasts = network.run(std::vector{first, second}, {100, 50});
+    ASSERT_EQ(expected.size(0), 2);
+    for (std::int64_t i = 0; i < 2; ++i) {
+      const MotionForecast& forecast = forecasts[static_cast<std::size_t>(i)];
+      const auto value = [&](std::int64_t column) { return expected[i][column].item<float>(); };
+      // Pixels of a frame of 100: 1e-3 of them are 1e-5 of the frame.
+      EXPECT_NEAR(forecast.box.x0, value(0), 1e-3);
+      EXPECT_NEAR(forecast.box.y0, value(1), 1e-3);
+      EXPECT_NEAR(forecast.box.x1, value(2), 1e-3);
+      EXPECT_NEAR(forecast.box.y1, value(3), 1e-3);
+      EXPECT_NEAR(forecast.reach.left, value(4), 1e-3);
+      EXPECT_NEAR(forecast.reach.top, value(5), 1e-3);
+      EXPECT_NEAR(forecast.reach.right, value(6), 1e-3);
+      EXPECT_NEAR(forecast.reach.bottom, value(7), 1e-3);
+      EXPECT_NEAR(forecast.presence, 1 / (1 + std::exp(-value(8))), 1e-5);
+    }
   }
 }
 
