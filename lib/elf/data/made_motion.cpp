@@ -9,9 +9,10 @@
 #include <iterator>
 #include <limits>
 #include <numbers>
-#include <random>
 #include <string>
 #include <utility>
+
+#include "elf/base/random.h"
 
 namespace elf {
 
@@ -35,28 +36,10 @@ constexpr float kLeastHeight = 12;
 /** An object is hidden if a nearer one covers more of it. */
 constexpr double kHidden = 0.75;
 
-// --- Random numbers ---
-
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : bits_(seed) {}
-
-  // The standard leaves open how its distributions draw; traces must repeat anywhere.
-  double uniform() { return static_cast<double>(bits_() >> 11) * 0x1p-53; }
-  double uniform(double from, double to) { return from + (to - from) * uniform(); }
-  bool chance(double probability) { return uniform() < probability; }
-
-  /** From `from` up to `to` - 1. */
-  int whole(int from, int to) { return from + static_cast<int>((to - from) * uniform()); }
-
-  double normal() {
-    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
-    return radius * std::cos(2 * pi * uniform());
-  }
-
- private:
-  std::mt19937_64 bits_;
-};
+/** From `from` up to `to` - 1. */
+int whole(Random& random, int from, int to) {
+  return from + static_cast<int>((to - from) * random.uniform());
+}
 
 // --- The world ---
 
@@ -106,7 +89,7 @@ Path driven(Random& random, double seconds) {
 Camera makeCamera(Random& random) {
   constexpr double kSpringsHertz = 1.5;
   Camera camera;
-  camera.frame = kSizes[random.whole(0, static_cast<int>(std::size(kSizes)))];
+  camera.frame = kSizes[whole(random, 0, static_cast<int>(std::size(kSizes)))];
   camera.focal = camera.frame.width * random.uniform(0.5, 1.3);
   camera.seconds = 1 / random.uniform(7, 30);
   if (random.chance(0.5)) {
@@ -184,7 +167,7 @@ Mover makeMover(Random& random, const Camera& camera) {
   mover.width = car ? random.uniform(1.6, 2) : random.uniform(0.45, 0.8);
   mover.height = car ? random.uniform(1.4, 1.9) : random.uniform(1.5, 1.9);
   mover.length = car ? random.uniform(3.5, 5) : random.uniform(0.4, 0.9);
-  const int start = random.whole(0, kFrames);
+  const int start = whole(random, 0, kFrames);
   const Pose& from = camera.path[static_cast<std::size_t>(start)];
   Pose pose = placed(random, camera, from);
   if (random.chance(car ? 0.5 : 0.8))
@@ -192,8 +175,8 @@ Mover makeMover(Random& random, const Camera& camera) {
   pose.heading = car ? carHeading(random, from.heading) : random.uniform(0, 2 * pi);
   drift(random, mover, pose, start, 1, camera.seconds);
   drift(random, mover, pose, start, -1, camera.seconds);
-  mover.first = start - random.whole(kLeastLife, kFrames);
-  mover.last = start + random.whole(kLeastLife, kFrames);
+  mover.first = start - whole(random, kLeastLife, kFrames);
+  mover.last = start + whole(random, kLeastLife, kFrames);
   mover.gait = random.uniform(1.5, 2.2);
   mover.step = random.uniform(0, 2 * pi);
   return mover;
@@ -308,7 +291,7 @@ void labelWholePixels(Track& track) {
 void label(Random& random, std::vector<Track>& tracks) {
   constexpr double kByKeyFrames = 0.3, kInWholePixels = 0.3;
   if (random.chance(kByKeyFrames)) {
-    const auto step = static_cast<std::size_t>(random.whole(4, 11));
+    const auto step = static_cast<std::size_t>(whole(random, 4, 11));
     for (Track& track : tracks) labelKeyFrames(track, step);
   }
   if (random.chance(kInWholePixels))
@@ -323,7 +306,7 @@ std::string nameOf(int video) {
 
 Trace makeVideo(Random& random, int video) {
   const Camera camera = makeCamera(random);
-  const int count = random.whole(6, 40);
+  const int count = whole(random, 6, 40);
   std::vector<std::int64_t> labelIds;
   std::vector<Track> tracks;
   for (int i = 0; i < count; ++i) {

@@ -4,21 +4,17 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numbers>
-#include <random>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/random.h"
 #include "elf/predict/identifier.h"
 
 namespace elf::eval {
 
 namespace {
-
-/** So much of an object must be inside a padded box. */
-constexpr double kInside = 0.95;
 
 /** What a detector makes of the truth. */
 class Detector {
@@ -30,9 +26,9 @@ class Detector {
     std::vector<Detection> detections;
     for (const TraceObject& object : frame.objects) {
       if (object.ignored) continue;
-      const bool missed = uniform() < miss_;
-      const auto [left, top] = normals();
-      const auto [right, bottom] = normals();
+      const bool missed = random_.chance(miss_);
+      const auto [left, top] = random_.normals();
+      const auto [right, bottom] = random_.normals();
       if (missed) continue;
       const Box& box = object.box;
       const Box shaken{shake(box.x0, left), shake(box.y0, top), shake(box.x1, right),
@@ -51,20 +47,11 @@ class Detector {
   }
 
  private:
-  // The standard leaves open how its distributions draw; figures must repeat anywhere.
-  double uniform() { return static_cast<double>(random_() >> 11) * 0x1p-53; }
-
-  std::pair<double, double> normals() {
-    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
-    const double angle = 2 * std::numbers::pi * uniform();
-    return {radius * std::cos(angle), radius * std::sin(angle)};
-  }
-
   float shake(float side, double by) const { return static_cast<float>(side + jitter_ * by); }
 
   double miss_;
   double jitter_;
-  std::mt19937_64 random_;
+  Random random_;
 };
 
 /** What was said of a frame beforehand. */
@@ -126,7 +113,7 @@ class Pipeline {
 bool covered(const Box& object, Size frame, const std::vector<Rp>& rps) {
   const Box seen = clip(object, frame);
   return std::any_of(rps.begin(), rps.end(), [&](const Rp& rp) {
-    return intersect(seen, clip(rp.box, frame)).area() >= kInside * seen.area();
+    return intersect(seen, clip(rp.box, frame)).area() >= PaddingCalibrator::kInside * seen.area();
   });
 }
 

@@ -9,58 +9,22 @@
 #include <vector>
 
 #include "elf/base/error.h"
+#include "elf/data/released_window.h"
 #include "elf/predict/indexing.h"
 
 namespace elf::eval {
 
 namespace {
 
-constexpr std::size_t kHistory = 2;
+constexpr std::size_t kHistory = ReleasedWindow::kHistory;
 /** No window ends before the frame of this index: the released code's window size is 3. */
 constexpr std::size_t kFirstTarget = 3;
 /** It also loads the frame after the last of a window, and never looks at it. */
 constexpr std::size_t kLeastFrames = kFirstTarget + 2;
 
-/** What is predicted from, and what should come out. */
-struct Window {
-  std::array<std::vector<Box>, kHistory> history;
-  std::vector<Box> targets;
-  std::vector<std::int64_t> labelIds;
-  /** For each target: an entry of its history is the target itself. */
-  std::vector<bool> leaks;
-};
-
-std::vector<LabelledBox> boxesOf(const TraceFrame& frame) {
-  std::vector<LabelledBox> boxes;
-  boxes.reserve(frame.objects.size());
-  for (const TraceObject& object : frame.objects) boxes.push_back({object.box, object.labelId});
-  return boxes;
-}
-
-Window makeWindow(const Trace& trace, std::size_t last, const RpIndexer& indexer) {
-  const TraceFrame& frame = trace.frames[last];
-  const std::vector<LabelledBox> now = boxesOf(frame);
-  Window window;
-  window.leaks.assign(now.size(), false);
-  for (const LabelledBox& target : now) {
-    window.targets.push_back(target.box);
-    window.labelIds.push_back(target.labelId);
-  }
-  for (std::size_t step = 0; step < kHistory; ++step) {
-    const std::vector<LabelledBox> before = boxesOf(trace.frames[last - kHistory + step]);
-    const std::vector<int> partners = indexer.match(before, now, frame.size);
-    for (std::size_t row = 0; row < now.size(); ++row) {
-      const bool found = partners[row] != RpIndexer::kNew;
-      window.history[step].push_back(found ? before[static_cast<std::size_t>(partners[row])].box
-                                           : now[row].box);
-      if (!found) window.leaks[row] = true;
-    }
-  }
-  return window;
-}
-
 /** The predictions for a window's targets, in their order; an empty box where there is none. */
-std::vector<Box> predictWindow(const Window& window, Size size, const RpPredictor& predictor) {
+std::vector<Box> predictWindow(const ReleasedWindow& window, Size size,
+                               const RpPredictor& predictor) {
   History history;
   for (std::size_t step = 0; step < kHistory; ++step) {
     Feedback feedback;
@@ -71,7 +35,7 @@ std::vector<Box> predictWindow(const Window& window, Size size, const RpPredicto
       Detection detection;
       detection.box = window.history[step][row];
       detection.score = 1;
-      detection.labelId = window.labelIds[row];
+      detection.labelId = window.targets[row].labelId;
       detection.id = static_cast<Identity>(row) + 1;
       feedback.detections.push_back(std::move(detection));
     }
@@ -128,9 +92,10 @@ std::size_t lastFrame(std::size_t index, std::size_t video, std::size_t frames) 
   return std::max(kFirstTarget, before && index > 0 ? index - 1 : index);
 }
 
-Scene sceneOf(const Trace& trace, std::size_t last, const Window& window,
+Scene sceneOf(const Trace& trace, std::size_t last, const ReleasedWindow& window,
               const std::vector<Box>& predicted) {
-  Scene scene{trace.name, trace.frames[last].number, trace.frames[last].size, window.targets, {}};
+  Scene scene{trace.name, trace.frames[last].number, trace.frames[last].size, {}, {}};
+  for (const LabelledBox& target : window.targets) scene.truth.push_back(target.box);
   for (std::size_t row = 0; row < predicted.size(); ++row) {
     Rp rp;
     rp.box = rp.expected = predicted[row];
@@ -154,7 +119,7 @@ PaperFigures evaluatePaper(std::span<const Trace> traces, const RpPredictor& pre
                                   std::to_string(kLeastFrames));
     for (std::size_t index = 0; index < trace.frames.size(); ++index) {
       const std::size_t last = lastFrame(index, video, trace.frames.size());
-      const Window window = makeWindow(trace, last, *indexer);
+      const ReleasedWindow window = releasedWindow(trace, last, *indexer);
       if (window.targets.empty()) continue;
       const Size size = trace.frames[last].size;
       const std::vector<Box> predicted = predictWindow(window, size, predictor);
@@ -162,9 +127,9 @@ PaperFigures evaluatePaper(std::span<const Trace> traces, const RpPredictor& pre
       WindowError clean;
       for (std::size_t row = 0; row < predicted.size(); ++row) {
         const Corners box = normalise(predicted[row], size);
-        const Corners target = normalise(window.targets[row], size);
+        const Corners target = normalise(window.targets[row].box, size);
         all.add(box, target);
-        if (window.leaks[row])
+        if (window.leaks[0][row] || window.leaks[1][row])
           ++figures.leaking;
         else
           clean.add(box, target);

@@ -10,8 +10,6 @@ namespace elf {
 
 namespace {
 
-/** So much of a found box must be inside its RP. */
-constexpr double kInside = 0.95;
 /** A box that ends so near to the last pixel of an RP was cut there. */
 constexpr float kTouching = 0.5F;
 /** The least factor that would not have cut it, in such that did. */
@@ -31,7 +29,7 @@ const Item* find(std::span<const Item> items, Identity id) {
 /** The least factor that covers; grows with each step of the way from `prediction` to `found`. */
 double leastFactor(const Prediction& prediction, const Box& found, Size frame) {
   const Box seen = clip(found, frame);
-  const double wanted = kInside * seen.area();
+  const double wanted = PaddingCalibrator::kInside * seen.area();
   const auto covers = [&](double factor) {
     const Box rp = clip(padded(prediction, PaddingCalibrator::scaled(factor)), frame);
     return intersect(rp, seen).area() >= wanted;

@@ -37,6 +37,8 @@ namespace elf {
  */
 class PaddingCalibrator {
  public:
+  /** So much of an object's area must be inside its RP. */
+  static constexpr double kInside = 0.95;
   static constexpr double kDefaultCoverage = 0.98;
   static constexpr double kLeastCoverage = 0.5;
   /** With kWindow scores there is no telling of rarer errors. */

@@ -8,6 +8,7 @@
 #include <torch/nn/modules/rnn.h>
 
 #include "elf/base/error.h"
+#include "elf/data/released_window.h"
 #include "elf/predict/indexing.h"
 #include "elf/predict/lstm_predictors.h"
 #include "elf/train/box_nets.h"
@@ -17,18 +18,11 @@ namespace elf::train {
 namespace {
 
 constexpr std::int64_t kCoordinates = 4;
-constexpr std::size_t kHistory = 2;
+constexpr std::size_t kHistory = ReleasedWindow::kHistory;
 
 using torch::nn::Linear;
 using torch::nn::LSTM;
 using torch::nn::LSTMOptions;
-
-std::vector<LabelledBox> boxesOf(const TraceFrame& frame) {
-  std::vector<LabelledBox> boxes;
-  boxes.reserve(frame.objects.size());
-  for (const TraceObject& object : frame.objects) boxes.push_back({object.box, object.labelId});
-  return boxes;
-}
 
 /** A value for each box, [boxes]. */
 torch::Tensor area(const torch::Tensor& boxes) {
@@ -55,8 +49,8 @@ class BoxNet : public TrainableNet {
       const bool inARow = frame.number - trace.frames[last - kHistory].number ==
                           static_cast<std::int64_t>(kHistory);
       if (!inARow || frame.objects.empty()) continue;
-      const std::vector<LabelledBox> now = boxesOf(frame);
-      const auto count = static_cast<std::int64_t>(now.size());
+      const ReleasedWindow window = releasedWindow(trace, last, *indexer);
+      const auto count = static_cast<std::int64_t>(window.targets.size());
       Sample sample{torch::empty({count, kHistory, kCoordinates}),
                     torch::empty({count, kCoordinates})};
       const auto put = [&](float* to, const Box& box) {
@@ -67,16 +61,10 @@ class BoxNet : public TrainableNet {
       };
       auto* input = sample.input.data_ptr<float>();
       auto* target = sample.target.data_ptr<float>();
-      for (std::size_t row = 0; row < now.size(); ++row)
-        put(target + row * kCoordinates, now[row].box);
-      for (std::size_t step = 0; step < kHistory; ++step) {
-        const std::vector<LabelledBox> before = boxesOf(trace.frames[last - kHistory + step]);
-        const std::vector<int> partners = indexer->match(before, now, frame.size);
-        for (std::size_t row = 0; row < now.size(); ++row)
-          put(input + (row * kHistory + step) * kCoordinates,
-              partners[row] == RpIndexer::kNew
-                  ? now[row].box
-                  : before[static_cast<std::size_t>(partners[row])].box);
+      for (std::size_t row = 0; row < window.targets.size(); ++row) {
+        put(target + row * kCoordinates, window.targets[row].box);
+        for (std::size_t step = 0; step < kHistory; ++step)
+          put(input + (row * kHistory + step) * kCoordinates, window.history[step][row]);
       }
       samples.push_back(std::move(sample));
     }

@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numbers>
-#include <random>
 #include <string>
 #include <utility>
 
+#include "elf/base/random.h"
+#include "elf/data/released_window.h"
 #include "elf/predict/indexing.h"
 #include "elf/predict/motion_network.h"
 #include "elf/predict/sides.h"
@@ -52,23 +52,9 @@ constexpr double kSmoothWeight = 0.5;
 constexpr double kQuantile = 0.97;
 constexpr double kPresenceWeight = 0.2;
 
-/** Random numbers that are the same everywhere; the standard's distributions are not. */
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
-
-  double uniform() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
-  double uniform(double low, double high) { return low + (high - low) * uniform(); }
-  bool chance(double probability) { return uniform() < probability; }
-  std::size_t below(std::size_t count) { return static_cast<std::size_t>(engine_() % count); }
-  float normal() {
-    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
-    return static_cast<float>(radius * std::cos(2 * std::numbers::pi * uniform()));
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
+std::size_t below(Random& random, std::size_t count) {
+  return static_cast<std::size_t>(random.bits() % count);
+}
 
 /** The objects of a trace, each in every frame. */
 struct Tracks {
@@ -157,7 +143,8 @@ Tracks detect(const Tracks& tracks, const Detector& detector, Random& random) {
       const double deviation =
           detector.pixels + detector.share * std::sqrt(std::max(box.area(), 1.0));
       if (deviation == 0) continue;
-      for (const auto side : kSides) box.*side += static_cast<float>(deviation) * random.normal();
+      for (const auto side : kSides)
+        box.*side += static_cast<float>(deviation) * static_cast<float>(random.normal());
       box.x0 = std::min(box.x0, box.x1 - 1);
       box.y0 = std::min(box.y0, box.y1 - 1);
     }
@@ -212,7 +199,7 @@ void addScenes(const Tracks& truth, const Tracks& found, Random& random,
   constexpr std::size_t kNever = static_cast<std::size_t>(-1);
   std::vector<std::size_t> seen(found.objects, kNever);
   for (std::size_t now = 0; now < found.frames; ++now) {
-    const std::size_t target = now + 1 + random.below(kMostHorizon);
+    const std::size_t target = now + 1 + below(random, kMostHorizon);
     std::vector<Row> rows;
     for (std::size_t object = 0; object < found.objects; ++object) {
       if (found.there[found.at(now, object)]) seen[object] = now;
@@ -231,14 +218,8 @@ void addScenes(const Tracks& truth, const Tracks& found, Random& random,
       row.there = truth.there[truth.at(target, object)] != 0;
       rows.push_back(row);
     }
-    if (!rows.empty()) samples.push_back(sampleOf(rows, found.size, random.below(1U << 24)));
+    if (!rows.empty()) samples.push_back(sampleOf(rows, found.size, below(random, 1U << 24)));
   }
-}
-
-std::vector<LabelledBox> boxesOf(const TraceFrame& frame) {
-  std::vector<LabelledBox> boxes;
-  for (const TraceObject& object : frame.objects) boxes.push_back({object.box, object.labelId});
-  return boxes;
 }
 
 /** Three frames in a row as the released code sees them. */
@@ -247,23 +228,15 @@ void addReleasedWindows(const Trace& trace, std::vector<Sample>& samples) {
   for (std::size_t last = 2; last < trace.frames.size(); ++last) {
     const TraceFrame& frame = trace.frames[last];
     if (frame.number - trace.frames[last - 2].number != 2) continue;
-    const std::vector<LabelledBox> now = boxesOf(frame);
-    const std::vector<LabelledBox> before = boxesOf(trace.frames[last - 1]);
-    const std::vector<LabelledBox> first = boxesOf(trace.frames[last - 2]);
-    const std::vector<int> ofBefore = indexer->match(before, now, frame.size);
-    const std::vector<int> ofFirst = indexer->match(first, now, frame.size);
+    const ReleasedWindow window = releasedWindow(trace, last, *indexer);
     std::vector<Row> rows;
-    for (std::size_t i = 0; i < now.size(); ++i) {
-      const bool leaks = ofFirst[i] == RpIndexer::kNew && ofBefore[i] != RpIndexer::kNew;
+    for (std::size_t i = 0; i < window.targets.size(); ++i) {
+      const bool leaks = window.leaks[0][i] && !window.leaks[1][i];
       Row row;
-      row.window.boxes[0] = ofBefore[i] == RpIndexer::kNew
-                                ? now[i].box
-                                : before[static_cast<std::size_t>(ofBefore[i])].box;
-      row.window.boxes[1] = ofFirst[i] == RpIndexer::kNew
-                                ? now[i].box
-                                : first[static_cast<std::size_t>(ofFirst[i])].box;
+      row.window.boxes[0] = window.history[1][i];
+      row.window.boxes[1] = window.history[0][i];
       row.window.seen[0] = row.window.seen[1] = true;
-      row.target = now[i].box;
+      row.target = window.targets[i].box;
       row.released = true;
       row.weight = kReleasedWeight * (leaks ? kLeakedWeight : 1);
       if (!row.window.last().empty()) rows.push_back(row);
@@ -328,11 +301,11 @@ class MotionNet final : public TrainableNet {
       constexpr std::array kSteps{0.34, 0.5, 0.7, 1.5, 2.0};
       constexpr std::array kMisses{0.0, 0.05, 0.1, 0.2};
       const bool asItIs = variant % 2 == 0;
-      Tracks truth = asItIs ? tracks : atOtherRate(tracks, kSteps[random.below(kSteps.size())]);
+      Tracks truth = asItIs ? tracks : atOtherRate(tracks, kSteps[below(random, kSteps.size())]);
       if (truth.frames < 4) continue;
       if (random.chance(0.5)) mirror(truth);
       Detector detector;
-      detector.miss = kMisses[random.below(kMisses.size())];
+      detector.miss = kMisses[below(random, kMisses.size())];
       if (random.chance(1.0 / 3)) detector.run = 3;
       if (random.chance(0.6)) detector.pixels = random.uniform(0, 3);
       if (random.chance(0.5)) detector.share = random.uniform(0, 0.03);
