@@ -18,7 +18,9 @@
 #include <string_view>
 #include <vector>
 
+#include "elf/base/choice.h"
 #include "elf/base/error.h"
+#include "elf/base/printable.h"
 #include "elf/data/traces.h"
 #include "elf/eval/online_protocol.h"
 #include "elf/eval/paper_protocol.h"
@@ -55,18 +57,6 @@ int wrongUse(const std::string& why) {
   return kWrongUse;
 }
 
-std::string namesOf(std::span<const elf::Choice> choices) {
-  std::string names;
-  for (const elf::Choice& choice : choices)
-    names += (names.empty() ? "" : ", ") + std::string(choice.name);
-  return names;
-}
-
-bool isOneOf(std::string_view name, std::span<const elf::Choice> choices) {
-  return std::any_of(choices.begin(), choices.end(),
-                     [&](const elf::Choice& choice) { return name == choice.name; });
-}
-
 constexpr elf::Choice kProtocols[] = {
     {"online", "Frame after frame, with what the pipeline would know"},
     {"paper", "The evaluation of the released code of Elf"},
@@ -97,15 +87,16 @@ std::string check(const Options& options) {
   if (options.task.empty()) return "what is to be evaluated is missing: rp";
   if (options.task != "rp") return "unknown task '" + options.task + "', there is: rp";
   if (options.data.empty()) return "--data: is missing";
-  if (!isOneOf(options.predictor, elf::predictorChoices()))
+  if (!elf::isOneOf(options.predictor, elf::predictorChoices()))
     return "--predictor: there is none called '" + options.predictor +
-           "', there are: " + namesOf(elf::predictorChoices());
-  if (!isOneOf(options.protocol, kProtocols))
+           "', there are: " + elf::namesOf(elf::predictorChoices());
+  if (!elf::isOneOf(options.protocol, kProtocols))
     return "--protocol: there is none called '" + options.protocol +
-           "', there are: " + namesOf(kProtocols);
-  if (!options.traces.format.empty() && !isOneOf(options.traces.format, elf::traceFormatChoices()))
+           "', there are: " + elf::namesOf(kProtocols);
+  if (!options.traces.format.empty() &&
+      !elf::isOneOf(options.traces.format, elf::traceFormatChoices()))
     return "--format: there is none called '" + options.traces.format +
-           "', there are: " + namesOf(elf::traceFormatChoices());
+           "', there are: " + elf::namesOf(elf::traceFormatChoices());
   if (!within(online.miss, 0, 1)) return "--miss: is not between 0 and 1";
   if (!within(online.jitter, 0, 1000)) return "--jitter: is not between 0 and 1000";
   if (online.horizons < 1 || online.horizons > kMostHorizons)
@@ -126,8 +117,8 @@ struct PadOptions {
 /** Fills `online` from `pad`; returns why it could not, or nothing. */
 std::string apply(const PadOptions& pad, elf::eval::OnlineOptions& online) {
   using elf::PaddingCalibrator;
-  if (!isOneOf(pad.kind, kPaddings))
-    return "--pad: there is none called '" + pad.kind + "', there are: " + namesOf(kPaddings);
+  if (!elf::isOneOf(pad.kind, kPaddings))
+    return "--pad: there is none called '" + pad.kind + "', there are: " + elf::namesOf(kPaddings);
   const bool fixed = pad.kind == "fixed";
   if (fixed && pad.coverage != kNotGiven) return "--coverage: needs --pad calibrated";
   if (pad.coverage != kNotGiven) online.coverage = pad.coverage;
@@ -171,10 +162,10 @@ std::string parse(int argc, char** argv, Options& options) {
   gint64 seed = static_cast<gint64>(online.seed);
   gint renderCount = options.renderCount;
   gboolean version = FALSE;
-  const std::string predictorHelp = "One of " + namesOf(elf::predictorChoices()) +
+  const std::string predictorHelp = "One of " + elf::namesOf(elf::predictorChoices()) +
                                     " (default: " + elf::predictorChoices().front().name + ")";
   const std::string formatHelp =
-      "One of " + namesOf(elf::traceFormatChoices()) + " (default: recognised)";
+      "One of " + elf::namesOf(elf::traceFormatChoices()) + " (default: recognised)";
   const GOptionEntry entries[] = {
       {"data", 'd', 0, G_OPTION_ARG_FILENAME, &data, "Data set of box traces", "DIR"},
       {"format", 0, 0, G_OPTION_ARG_STRING, &format, formatHelp.c_str(), "NAME"},
@@ -294,9 +285,7 @@ Json toJson(const elf::eval::OnlineFigures& figures, const elf::eval::OnlineOpti
 void print(const Json& result) {
   const auto text = [](const Json& figure, int decimals) {
     if (figure.is_null()) return std::string("-");
-    char buffer[32];
-    g_snprintf(buffer, sizeof(buffer), "%.*f", decimals, figure.get<double>());
-    return std::string(buffer);
+    return elf::formatNumber(figure.get<double>(), decimals);
   };
   if (result["protocol"] == "paper") {
     std::cout << result["predictor"].get<std::string>() << ": loss " << text(result["loss"], 4)

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "elf/base/choice.h"
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/base/printable.h"
@@ -44,25 +45,13 @@ int wrongUse(const std::string& why) {
   return kWrongUse;
 }
 
-std::string namesOf(std::span<const elf::Choice> choices) {
-  std::string names;
-  for (const elf::Choice& choice : choices)
-    names += (names.empty() ? "" : ", ") + std::string(choice.name);
-  return names;
-}
-
-bool isOneOf(const std::string& name, std::span<const elf::Choice> choices) {
-  return std::any_of(choices.begin(), choices.end(),
-                     [&](const elf::Choice& choice) { return name == choice.name; });
-}
-
 /** Fills `options`; returns why it could not, or nothing. */
 std::string parse(int argc, char** argv, Options& options) {
   const auto predictors = elf::train::trainableChoices();
   const std::string predictorHelp =
-      "One of " + namesOf(predictors) + " (default: " + predictors[0].name + ")";
+      "One of " + elf::namesOf(predictors) + " (default: " + predictors[0].name + ")";
   const std::string formatHelp =
-      "One of " + namesOf(elf::traceFormatChoices()) + " (default: recognised)";
+      "One of " + elf::namesOf(elf::traceFormatChoices()) + " (default: recognised)";
   elf::train::Options& training = options.training;
   std::array<gchar*, 7> text{};
   auto& [predictor, data, format, frameSize, output, checkpoint, json] = text;
@@ -132,9 +121,10 @@ std::string parse(int argc, char** argv, Options& options) {
   if (options.output.empty()) return "--output: is missing";
   if (!options.output.ends_with(elf::kWeightFiles.suffix))
     return std::string("--output: does not end in ") + elf::kWeightFiles.suffix;
-  if (!isOneOf(training.predictor, predictors))
+  if (!elf::isOneOf(training.predictor, predictors))
     return "--predictor: there is none called '" + training.predictor + "' that can be trained";
-  if (!options.traces.format.empty() && !isOneOf(options.traces.format, elf::traceFormatChoices()))
+  if (!options.traces.format.empty() &&
+      !elf::isOneOf(options.traces.format, elf::traceFormatChoices()))
     return "--format: there is none called '" + options.traces.format + "'";
   char rest = 0;
   elf::Size& frame = options.traces.frameSize;

@@ -2,6 +2,11 @@
 // Names that a user chooses from.
 #pragma once
 
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+
 namespace elf {
 
 /** One of several ways to do a thing: the value of a property or option, and a word on it. */
@@ -9,5 +14,18 @@ struct Choice {
   const char* name;
   const char* description;
 };
+
+/** The names, for people to read: "one, two, three". */
+inline std::string namesOf(std::span<const Choice> choices) {
+  std::string names;
+  for (const Choice& choice : choices)
+    names += (names.empty() ? "" : ", ") + std::string(choice.name);
+  return names;
+}
+
+inline bool isOneOf(std::string_view name, std::span<const Choice> choices) {
+  return std::any_of(choices.begin(), choices.end(),
+                     [&](const Choice& choice) { return name == choice.name; });
+}
 
 }  // namespace elf
