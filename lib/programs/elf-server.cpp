@@ -11,6 +11,7 @@
 #include <opencv2/core/utility.hpp>
 #include <string>
 
+#include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/model/model_file.h"
 #include "elf/server/server.h"
@@ -134,7 +135,7 @@ int main(int argc, char** argv) {
     if (options.version) {
       std::cout << "elf-server " << ELF_VERSION << '\n';
     } else if (options.list) {
-      for (const std::string& name : elf::listModels()) std::cout << name << '\n';
+      for (const std::string& name : elf::listDataFiles(elf::kModelFiles)) std::cout << name << '\n';
     } else {
       serve(options);
     }

@@ -21,7 +21,7 @@
  * |[
  * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfrppredict !
  * elfpartition ! elfoffload servers=http://127.0.0.1:8000 ! elfmerge ! videoconvert ! autovideosink
- * ]| predicts with constant velocity, the default.
+ * ]| predicts with the network that comes along, the default.
  */
 
 #include "plugins/elfrppredict/gstelfrppredict.h"
@@ -32,6 +32,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -56,7 +57,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kDefaultPredictor = 0;  // the first of predictorChoices()
-constexpr int kDefaultHistory = 8;
+constexpr int kDefaultHistory = elf::History::Limits{}.length;
 constexpr int kDefaultCoastFrames = 10;
 // How long to wait for an answer where elfoffload sets no deadline, or nobody tells one.
 constexpr milliseconds kPatience{10000};
@@ -70,6 +71,7 @@ class RpPredict {
 
   struct Settings {
     int predictor = kDefaultPredictor;
+    std::string weights;
     int history = kDefaultHistory;
     int coastFrames = kDefaultCoastFrames;
   };
@@ -78,9 +80,10 @@ class RpPredict {
     const std::lock_guard lock(mutex_);
     return settings_;
   }
-  void change(int Settings::*setting, int value) {
+  template <typename T>
+  void change(T Settings::*setting, T value) {
     const std::lock_guard lock(mutex_);
-    settings_.*setting = value;
+    settings_.*setting = std::move(value);
   }
 
   double coverage() {
@@ -94,7 +97,8 @@ class RpPredict {
 
   void start() {
     const Settings settings = this->settings();
-    predictor_ = elf::RpPredictor::create(elf::predictorChoices()[settings.predictor].name);
+    predictor_ = elf::RpPredictor::create(elf::predictorChoices()[settings.predictor].name,
+                                          settings.weights);
     setSize({});
     forget();
     const std::lock_guard lock(mutex_);
@@ -242,7 +246,7 @@ struct _GstElfRpPredict {
   RpPredict* predict;
 };
 
-enum { PROP_0, PROP_PREDICTOR, PROP_HISTORY, PROP_COAST_FRAMES, PROP_COVERAGE };
+enum { PROP_0, PROP_PREDICTOR, PROP_WEIGHTS, PROP_HISTORY, PROP_COAST_FRAMES, PROP_COVERAGE };
 
 #define gst_elf_rp_predict_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE(GstElfRpPredict, gst_elf_rp_predict, GST_TYPE_BASE_TRANSFORM,
@@ -266,6 +270,11 @@ static void gst_elf_rp_predict_set_property(GObject* object, guint id, const GVa
     case PROP_PREDICTOR:
       predict->change(&RpPredict::Settings::predictor, g_value_get_enum(value));
       break;
+    case PROP_WEIGHTS: {
+      const char* weights = g_value_get_string(value);
+      predict->change(&RpPredict::Settings::weights, std::string(weights ? weights : ""));
+      break;
+    }
     case PROP_HISTORY:
       predict->change(&RpPredict::Settings::history, g_value_get_int(value));
       break;
@@ -286,6 +295,9 @@ static void gst_elf_rp_predict_get_property(GObject* object, guint id, GValue* v
   switch (id) {
     case PROP_PREDICTOR:
       g_value_set_enum(value, settings.predictor);
+      break;
+    case PROP_WEIGHTS:
+      g_value_set_string(value, settings.weights.empty() ? nullptr : settings.weights.c_str());
       break;
     case PROP_HISTORY:
       g_value_set_int(value, settings.history);
@@ -397,6 +409,12 @@ static void gst_elf_rp_predict_class_init(GstElfRpPredictClass* klass) {
       g_param_spec_enum("predictor", "Predictor", "How the place of an object is predicted",
                         gst_elf_predictor_get_type(), kDefaultPredictor,
                         flags(GST_PARAM_MUTABLE_READY)));
+  g_object_class_install_property(
+      object_class, PROP_WEIGHTS,
+      g_param_spec_string("weights", "Weights",
+                          "File of the predictor's trained weights, or the name of one in the "
+                          "folders of models (unset: those named as the predictor is)",
+                          nullptr, flags(GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_HISTORY,
       g_param_spec_int("history", "History",

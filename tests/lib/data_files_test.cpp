@@ -51,6 +51,25 @@ TEST_F(DataFiles, AMissingOneIsAnErrorThatNamesItAndTheFolders) {
   }
 }
 
+TEST_F(DataFiles, AFileComesWithItsContent) {
+  make("b/y.thing");
+  const DataFile file = readDataFile(kKind, "y");
+  EXPECT_EQ(file.path, root_ / "b/y.thing");
+  EXPECT_EQ(file.content, "\n");
+}
+
+TEST_F(DataFiles, WhatIsBuiltInIsThereWithoutAnyFile) {
+  constexpr DataFileKind kModels{"ELF_TEST_DATA_PATH", "models", ".model"};
+  const DataFile builtIn = readDataFile(kModels, "hog");
+  EXPECT_EQ(builtIn.path, "");
+  EXPECT_NE(builtIn.content.find("[model]"), std::string::npos);
+  EXPECT_EQ(listDataFiles(kModels), std::vector<std::string>{"hog"});
+  EXPECT_THROW(readDataFile(kModels, "dog"), Error);
+
+  make("b/hog.model");
+  EXPECT_EQ(readDataFile(kModels, "hog").path, root_ / "b/hog.model");
+}
+
 TEST_F(DataFiles, AListHoldsEachNameOnceInOrder) {
   make("b/one.thing");
   make("a/two.thing");

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/wire/metadata.h"
 
@@ -130,7 +131,7 @@ TEST_F(ModelFileTest, WeightsAreLookedForBesideTheFileAndCompared) {
 }
 
 TEST(ModelFile, HogIsThereWithoutAnyFile) {
-  EXPECT_THAT(listModels(), testing::Contains("hog"));
+  EXPECT_THAT(listDataFiles(kModelFiles), testing::Contains("hog"));
   const ModelFile hog = loadModelFile("hog");
   EXPECT_EQ(hog.backend, ModelBackend::Hog);
   EXPECT_EQ(hog.rules.label(0), "person");

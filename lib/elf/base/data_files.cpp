@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/base/data_files.h"
 
-#include <glib.h>
+#include <gio/gio.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "elf/base/error.h"
 
@@ -31,20 +33,69 @@ std::vector<std::string> dataFolders(const DataFileKind& kind) {
   return folders;
 }
 
-std::string findDataFile(const DataFileKind& kind, const std::string& name) {
+namespace {
+
+std::optional<std::string> find(const DataFileKind& kind, const std::string& name) {
   std::error_code ignored;
-  if ((name.find('/') != std::string::npos || name.ends_with(kind.suffix)) &&
-      fs::is_regular_file(name, ignored))
-    return name;
-  std::string looked;
-  if (name.find('/') == std::string::npos) {
-    for (const std::string& folder : dataFolders(kind)) {
-      const fs::path candidate = fs::path(folder) / (name + kind.suffix);
-      if (fs::is_regular_file(candidate, ignored)) return candidate;
-      looked += (looked.empty() ? ", looked in " : ":") + folder;
-    }
+  const bool isPath = name.find('/') != std::string::npos;
+  if ((isPath || name.ends_with(kind.suffix)) && fs::is_regular_file(name, ignored)) return name;
+  if (isPath) return std::nullopt;
+  for (const std::string& folder : dataFolders(kind)) {
+    const fs::path candidate = fs::path(folder) / (name + kind.suffix);
+    if (fs::is_regular_file(candidate, ignored)) return candidate;
   }
-  throw Error(name, std::string("no such ") + kind.suffix + " file" + looked);
+  return std::nullopt;
+}
+
+Error notFound(const DataFileKind& kind, const std::string& name) {
+  std::string looked;
+  if (name.find('/') == std::string::npos)
+    for (const std::string& folder : dataFolders(kind))
+      looked += (looked.empty() ? ", looked in " : ":") + folder;
+  return Error(name, std::string("no such ") + kind.suffix + " file" + looked);
+}
+
+/** Folder of the built-in files of a kind. */
+std::string builtInFolder(const DataFileKind& kind) {
+  return std::string("/elf/") + kind.folder;
+}
+
+std::optional<std::string> builtIn(const DataFileKind& kind, const std::string& name) {
+  const std::string path = builtInFolder(kind) + "/" + name + kind.suffix;
+  GBytes* bytes = g_resources_lookup_data(path.c_str(), G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr);
+  if (!bytes) return std::nullopt;
+  gsize size = 0;
+  const auto* data = static_cast<const char*>(g_bytes_get_data(bytes, &size));
+  std::string content(data, size);
+  g_bytes_unref(bytes);
+  return content;
+}
+
+}  // namespace
+
+std::string readFile(const std::string& path) {
+  gchar* content = nullptr;
+  gsize size = 0;
+  GError* error = nullptr;
+  if (!g_file_get_contents(path.c_str(), &content, &size, &error)) {
+    const std::string why = error->message;
+    g_error_free(error);
+    throw Error(path, "can't be read: " + why);
+  }
+  std::string all(content, size);
+  g_free(content);
+  return all;
+}
+
+std::string findDataFile(const DataFileKind& kind, const std::string& name) {
+  if (const auto path = find(kind, name)) return *path;
+  throw notFound(kind, name);
+}
+
+DataFile readDataFile(const DataFileKind& kind, const std::string& name) {
+  if (const auto path = find(kind, name)) return {*path, readFile(*path)};
+  if (auto content = builtIn(kind, name)) return {"", std::move(*content)};
+  throw notFound(kind, name);
 }
 
 std::vector<std::string> listDataFiles(const DataFileKind& kind) {
@@ -55,6 +106,11 @@ std::vector<std::string> listDataFiles(const DataFileKind& kind) {
          it.increment(unreadable))
       if (it->path().extension() == kind.suffix) names.insert(it->path().stem());
   }
+  gchar** builtIns = g_resources_enumerate_children(builtInFolder(kind).c_str(),
+                                                    G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr);
+  for (gchar** name = builtIns; name && *name; ++name)
+    if (fs::path(*name).extension() == kind.suffix) names.insert(fs::path(*name).stem());
+  g_strfreev(builtIns);
   return {names.begin(), names.end()};
 }
 

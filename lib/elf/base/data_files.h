@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Where files that users may drop in are looked for: models, pipelines.
+// Where files that users may drop in are looked for: models, weights, pipelines.
 #pragma once
 
 #include <string>
@@ -28,6 +28,9 @@ inline constexpr DataFileKind kWeightFiles{"ELF_MODEL_PATH", "models", ".safeten
  */
 std::vector<std::string> dataFolders(const DataFileKind& kind);
 
+/** The whole content of a file. Throws elf::Error naming it where it can't be read. */
+std::string readFile(const std::string& path);
+
 /**
  * The file of that name: itself where `name` holds a '/' or ends in the suffix and exists, else
  * NAME+suffix in the first folder that has it. Throws elf::Error naming `name` and the folders
@@ -35,7 +38,20 @@ std::vector<std::string> dataFolders(const DataFileKind& kind);
  */
 std::string findDataFile(const DataFileKind& kind, const std::string& name);
 
-/** Names (without suffix) of all files of a kind, sorted, each once. */
+/** A file that was found. */
+struct DataFile {
+  /** Empty for one that is built into the library. */
+  std::string path;
+  std::string content;
+};
+
+/**
+ * The file that findDataFile() finds, and where there is none, the one of that name that is built
+ * in: the model `hog`, the weights `default`. Throws elf::Error as findDataFile() and readFile().
+ */
+DataFile readDataFile(const DataFileKind& kind, const std::string& name);
+
+/** Names (without suffix) of all files of a kind, built in or not; sorted, each once. */
 std::vector<std::string> listDataFiles(const DataFileKind& kind);
 
 }  // namespace elf

@@ -10,14 +10,12 @@
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
-#include <iterator>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
-#include "elf/model/embedded_models.h"
 
 namespace elf {
 
@@ -180,13 +178,6 @@ std::string findBeside(const std::string& modelPath, const std::string& file,
   throw Error(subject, "'" + file + "' is in none of " + looked);
 }
 
-std::string readAll(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in) throw Error(path, "cannot be read");
-  return text;
-}
-
 bool isLabelFile(const std::string& name) {
   return name.ends_with(".names") || name.ends_with(".txt");
 }
@@ -286,14 +277,9 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
 }
 
 ModelFile loadModelFile(const std::string& nameOrPath) {
-  std::string path;
-  try {
-    path = findDataFile(kModelFiles, nameOrPath);
-  } catch (const Error&) {
-    if (nameOrPath != kEmbeddedHogName) throw;
-    return parseModelFile(kEmbeddedHogModel, kEmbeddedHogName, "");
-  }
-  return parseModelFile(readAll(path), fs::path(path).stem(), path);
+  const DataFile file = readDataFile(kModelFiles, nameOrPath);
+  const std::string name = file.path.empty() ? nameOrPath : fs::path(file.path).stem().string();
+  return parseModelFile(file.content, name, file.path);
 }
 
 std::vector<std::string> weightFiles(const ModelFile& model) {
@@ -303,13 +289,6 @@ std::vector<std::string> weightFiles(const ModelFile& model) {
     if (!model.sha256.empty()) checkSum(paths.back(), model.sha256[i]);
   }
   return paths;
-}
-
-std::vector<std::string> listModels() {
-  std::vector<std::string> names = listDataFiles(kModelFiles);
-  const auto place = std::lower_bound(names.begin(), names.end(), kEmbeddedHogName);
-  if (place == names.end() || *place != kEmbeddedHogName) names.insert(place, kEmbeddedHogName);
-  return names;
 }
 
 }  // namespace elf

@@ -54,9 +54,8 @@ struct ModelFile {
 };
 
 /**
- * Reads the file that `nameOrPath` names (findDataFile()), and its label file. `hog` is built in
- * and found also where there is no file of that name. Weight files need not exist. Throws
- * elf::Error naming file and key.
+ * Reads the file that `nameOrPath` names (readDataFile()), and its label file. Weight files need
+ * not exist. Throws elf::Error naming file and key.
  */
 ModelFile loadModelFile(const std::string& nameOrPath);
 
@@ -68,8 +67,5 @@ ModelFile parseModelFile(const std::string& text, const std::string& name, const
  * models (elf/base/data_files.h), and its checksum compared. Throws elf::Error naming the file.
  */
 std::vector<std::string> weightFiles(const ModelFile& model);
-
-/** Names of all models that loadModelFile() finds, the built-in one too; sorted. */
-std::vector<std::string> listModels();
 
 }  // namespace elf

@@ -40,7 +40,7 @@ class History {
  public:
   struct Limits {
     /** Sightings kept for each object. */
-    int length = 8;
+    int length = 10;
     /** Frames that looked and did not see an object before it is forgotten. */
     int coastFrames = 5;
   };

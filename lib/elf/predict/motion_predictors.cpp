@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 
 #include "elf/predict/sides.h"
 
@@ -36,6 +37,8 @@ class LastPredictor final : public RpPredictor {
 };
 
 class VelocityPredictor final : public RpPredictor {
+  static constexpr std::size_t kSightings = 4;
+
  public:
   std::vector<Prediction> predict(const History& history, std::uint64_t frame) const override {
     std::vector<Prediction> predictions;
@@ -57,9 +60,12 @@ class VelocityPredictor final : public RpPredictor {
   static void extrapolate(const Track& track, std::uint64_t frame, std::size_t side,
                           Prediction& prediction) {
     const Sighting& last = track.last();
-    const auto n = static_cast<float>(track.sightings.size());
+    const std::size_t count = std::min(track.sightings.size(), kSightings);
+    const std::ranges::subrange latest(track.sightings.end() - static_cast<std::ptrdiff_t>(count),
+                                       track.sightings.end());
+    const auto n = static_cast<float>(count);
     float t = 0, y = 0, tt = 0, ty = 0;
-    for (const Sighting& s : track.sightings) {
+    for (const Sighting& s : latest) {
       const float time = -framesBetween(s, last.frame);
       const float value = s.box.*kSides[side] - last.box.*kSides[side];
       t += time;
@@ -70,7 +76,7 @@ class VelocityPredictor final : public RpPredictor {
     const float slope = (n * ty - t * y) / (n * tt - t * t);
     const float offset = (y - slope * t) / n;
     float squares = 0;
-    for (const Sighting& s : track.sightings) {
+    for (const Sighting& s : latest) {
       const float value = s.box.*kSides[side] - last.box.*kSides[side];
       const float error = value - (offset - slope * framesBetween(s, last.frame));
       squares += error * error;
@@ -78,8 +84,7 @@ class VelocityPredictor final : public RpPredictor {
     const float ahead = framesBetween(last, frame);
     prediction.box.*kSides[side] = last.box.*kSides[side] + offset + slope * ahead;
     // Two sightings always lie on their line: take half of the motion as what is not known of it.
-    const float deviation =
-        track.sightings.size() > 2 ? std::sqrt(squares / (n - 2)) : std::abs(slope) / 2;
+    const float deviation = count > 2 ? std::sqrt(squares / (n - 2)) : std::abs(slope) / 2;
     prediction.uncertainty.*kDeviations[side] = deviation * std::sqrt(1 + ahead);
   }
 };

@@ -12,25 +12,25 @@ namespace elf {
 
 std::span<const Choice> predictorChoices() {
   static constexpr Choice kChoices[] = {
-      {"velocity", "Each side of the box moves on as it moved in the history"},
+      {kDefaultPredictor, "Learned corrections to constant velocity"},
+      {"velocity", "Each side of the box moves on as it moved in the last four sightings"},
       {"last", "The box stays where it was seen last"},
       {"kalman", "A Kalman filter of each side's position and velocity"},
       {"lstm", "The paper's LSTM; needs trained weights"},
       {"attn-lstm", "The paper's LSTM with attention; needs trained weights"},
-      {"default", "Learned corrections to constant velocity; needs trained weights"},
   };
   return kChoices;
 }
 
 std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name,
                                                  const std::string& weights) {
+  if (name == kDefaultPredictor)
+    return createDefaultPredictor(loadWeights(kDefaultPredictor, weights));
   if (name == "velocity") return createVelocityPredictor();
   if (name == "last") return createLastPredictor();
   if (name == "kalman") return createKalmanPredictor();
   if (name == kLstm) return createLstmPredictor(loadWeights(kLstm, weights));
   if (name == kAttnLstm) return createAttnLstmPredictor(loadWeights(kAttnLstm, weights));
-  if (name == kDefaultPredictor)
-    return createDefaultPredictor(loadWeights(kDefaultPredictor, weights));
   throw Error("predictor", "there is none called \"" + std::string(name) + "\"");
 }
 

@@ -46,6 +46,10 @@ std::string toText(const std::vector<int>& shape) {
   return Json(shape).dump();
 }
 
+std::span<const std::uint8_t> bytesOf(const std::string& content) {
+  return {reinterpret_cast<const std::uint8_t*>(content.data()), content.size()};
+}
+
 /** One tensor of a header, checked as far as it can be by itself. */
 struct Entry {
   std::string name;
@@ -140,18 +144,7 @@ Weights Weights::parse(std::span<const std::uint8_t> bytes, const std::string& n
 }
 
 Weights Weights::read(const std::string& path) {
-  gchar* content = nullptr;
-  gsize size = 0;
-  GError* error = nullptr;
-  if (!g_file_get_contents(path.c_str(), &content, &size, &error)) {
-    const std::string why = error->message;
-    g_error_free(error);
-    throw Error(path, "can't be read: " + why);
-  }
-  const auto* begin = reinterpret_cast<const std::uint8_t*>(content);
-  const std::vector<std::uint8_t> bytes(begin, begin + size);
-  g_free(content);
-  return parse(bytes, path);
+  return parse(bytesOf(readFile(path)), path);
 }
 
 std::vector<std::uint8_t> Weights::bytes() const {
@@ -202,8 +195,9 @@ const std::string& Weights::metadata(const std::string& key) const {
 }
 
 Weights loadWeights(const std::string& predictor, const std::string& nameOrPath) {
-  Weights weights =
-      Weights::read(findDataFile(kWeightFiles, nameOrPath.empty() ? predictor : nameOrPath));
+  const std::string& name = nameOrPath.empty() ? predictor : nameOrPath;
+  const DataFile file = readDataFile(kWeightFiles, name);
+  Weights weights = Weights::parse(bytesOf(file.content), file.path.empty() ? name : file.path);
   const std::string& is = weights.metadata("predictor");
   if (is != predictor)
     throw Error(weights.name(),

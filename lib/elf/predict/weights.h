@@ -66,9 +66,9 @@ class Weights {
 };
 
 /**
- * The weights of a predictor: from the file `nameOrPath`, or NAME.safetensors in a folder of
- * kWeightFiles; where that is empty, from the one that is named as the predictor is. Throws
- * elf::Error also where they are for another predictor.
+ * The weights of a predictor: from the file `nameOrPath`, or the one that readDataFile() finds by
+ * that name; where it is empty, by the predictor's. Throws elf::Error also where they are for
+ * another predictor.
  */
 Weights loadWeights(const std::string& predictor, const std::string& nameOrPath = {});
 
