@@ -54,6 +54,23 @@ TEST(History, ACoastedDetectionIsNeitherASightingNorAMiss) {
   EXPECT_EQ(history.tracks().at(1).sightings.size(), 1U);
 }
 
+TEST(History, TheMissRateIsTheShareOfMissesAmongObjectsThatWereSeenAgain) {
+  History history;
+  EXPECT_NEAR(history.missRate(), 0.1, 1e-9);
+  for (std::uint64_t frame = 0; frame < 400; ++frame)
+    history.add(saw(frame, frame % 4 == 1 ? std::vector{object(1)}
+                                          : std::vector{object(1), object(2)}));
+  // One of two objects is missed in one frame of four.
+  EXPECT_NEAR(history.missRate(), 1.0 / 8, 0.01);
+}
+
+TEST(History, AnObjectThatNeverComesBackWasNotMissed) {
+  History history;
+  history.add(saw(0, {object(1), object(2)}));
+  for (std::uint64_t frame = 1; frame < 400; ++frame) history.add(saw(frame, {object(1)}));
+  EXPECT_LT(history.missRate(), 0.001);
+}
+
 TEST(History, ASecondAnswerForOneFrameIsIgnored) {
   History history;
   history.add(saw(3, {object(1)}));

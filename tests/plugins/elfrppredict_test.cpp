@@ -54,7 +54,8 @@ TEST_F(RpPredict, AnObjectThatMovesIsExpectedWhereItMovesTo) {
   EXPECT_EQ(record.horizon, 1);
   ASSERT_TRUE(record.rps.has_value());
   ASSERT_EQ(record.rps->size(), 1U);
-  EXPECT_NEAR(record.rps->front().expected.x0, 130, 0.5);
+  // It was last at 120; a network is not as exact as a line.
+  EXPECT_NEAR(record.rps->front().expected.x0, 130, 3);
   EXPECT_EQ(record.rps->front().id, 1);
   EXPECT_EQ(record.rps->front().label, "person");
 }

@@ -156,6 +156,7 @@ TEST(MotionNetwork, EqualsTheNetInTraining) {
   for (MotionWindow* window : {&first, &second}) window->seen[0] = window->seen[1] = true;
   for (int round = 0; round < 5; ++round) {
     const auto net = train::createNet(kDefaultPredictor);
+    net->eval();
     if (round > 0) scramble(*net, 0.3);
     const auto samples = net->makeSamples(moving({0, 1, 2}));
     ASSERT_FALSE(samples.empty());

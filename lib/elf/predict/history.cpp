@@ -5,12 +5,21 @@
 
 namespace elf {
 
+namespace {
+
+/** What a frame counts once the next has come. */
+constexpr double kKept = 0.98;
+
+}  // namespace
+
 void History::add(const Feedback& feedback) {
   if (lastAnswered_ && feedback.id <= *lastAnswered_) return;
   lastAnswered_ = feedback.id;
   size_ = feedback.size;
   if (!feedback.looked) return;
   known_ = true;
+  sighted_ *= kKept;
+  lapses_ *= kKept;
 
   std::set<Identity> unlooked;  // coasted: their part got no answer, so nothing is known of them
   for (const Detection& detection : feedback.detections) {
@@ -23,6 +32,8 @@ void History::add(const Feedback& feedback) {
     track.id = detection.id;
     track.labelId = detection.labelId;
     track.label = detection.label;
+    ++sighted_;
+    lapses_ += track.missed;
     track.missed = 0;
     track.sightings.push_back({feedback.id, detection.box, detection.score});
     while (track.sightings.size() > static_cast<std::size_t>(limits_.length))
@@ -39,6 +50,8 @@ void History::clear() {
   known_ = false;
   size_ = {};
   tracks_.clear();
+  sighted_ = kPriorSighted;
+  lapses_ = kPriorLapses;
 }
 
 }  // namespace elf

@@ -64,13 +64,25 @@ class History {
   /** Size of the frames that the sightings are in; empty before the first answer. */
   Size size() const { return size_; }
   const std::map<Identity, Track>& tracks() const { return tracks_; }
+  /**
+   * Share, above 0 and below 1, of the objects that are there but not detected in a frame that
+   * looks, as far as they were detected again later: what happened lately counts most, and before
+   * anything happened it is a tenth.
+   */
+  double missRate() const { return lapses_ / (lapses_ + sighted_); }
 
  private:
+  static constexpr double kPriorSighted = 18;
+  static constexpr double kPriorLapses = 2;
+
   Limits limits_;
   std::optional<std::uint64_t> lastAnswered_;
   bool known_ = false;
   Size size_;
   std::map<Identity, Track> tracks_;
+  /** Sightings, and misses between two of them; fading counts. */
+  double sighted_ = kPriorSighted;
+  double lapses_ = kPriorLapses;
 };
 
 }  // namespace elf

@@ -19,6 +19,8 @@ constexpr float kFrameMotion = 20;
 constexpr float kMostShared = 3;
 constexpr float kMostAhead = 10;
 constexpr float kFew = 5;
+// A detector that misses less than this misses nothing.
+constexpr float kLeastMissRate = 0.003F;
 
 /** The least-squares line of each side through the latest sightings of a window. */
 struct Line {
@@ -85,7 +87,7 @@ class Filler {
 
 }  // namespace
 
-MotionWindow motionWindow(const Track& track, std::uint64_t lastAnswered, std::uint64_t frame) {
+MotionWindow motionWindow(const Track& track, const History& history, std::uint64_t frame) {
   MotionWindow window;
   const std::uint64_t last = track.last().frame;
   for (const Sighting& sighting : track.sightings)
@@ -93,7 +95,8 @@ MotionWindow motionWindow(const Track& track, std::uint64_t lastAnswered, std::u
       window.boxes[back] = sighting.box;
       window.seen[back] = true;
     }
-  window.age = static_cast<float>(lastAnswered - last);
+  window.missed = static_cast<float>(track.missed);
+  window.missRate = static_cast<float>(history.missRate());
   window.ahead = framesBetween(track.last(), frame);
   return window;
 }
@@ -137,7 +140,8 @@ MotionFeatures motionFeatures(const MotionWindow& window, Size frame) {
   for (const float value : young) own.add(value);
   own.add(static_cast<float>(count) / kMotionFrames);
   own.add(std::min(window.ahead, kMostAhead) / kFew);
-  own.add(std::min(window.age, kMostAhead) / kFew);
+  own.add(std::min(window.missed, kMostAhead) / kFew);
+  own.add(std::log(window.missRate + kLeastMissRate));
   own.add(place);
   own.add(shape);
   own.add(size);

@@ -18,15 +18,18 @@ struct MotionWindow {
   /** Number k is k frames before the last sighting; without meaning where not `seen`. */
   std::array<Box, kMotionFrames> boxes{};
   std::array<bool, kMotionFrames> seen{};
-  /** Frames between the last sighting and the last answered frame. */
-  float age = 0;
+  /** Frames since the last sighting that looked for the object in vain. */
+  float missed = 0;
+  /** History::missRate(). */
+  float missRate = 0.1F;
   /** Frames between the last sighting and the one to predict, >= 1. */
   float ahead = 1;
 
   const Box& last() const { return boxes[0]; }
 };
 
-MotionWindow motionWindow(const Track& track, std::uint64_t lastAnswered, std::uint64_t frame);
+/** Of a track of `history`. */
+MotionWindow motionWindow(const Track& track, const History& history, std::uint64_t frame);
 
 /** Four values: left, top, right, bottom. */
 using FourSides = std::array<float, 4>;
@@ -34,7 +37,7 @@ using FourSides = std::array<float, 4>;
 /** A motion window in numbers. */
 struct MotionFeatures {
   /** Values on the object itself, and those that go into what its neighbours are told of it. */
-  static constexpr std::size_t kOwn = 93;
+  static constexpr std::size_t kOwn = 94;
   static constexpr std::size_t kShared = 18;
 
   std::array<float, kOwn> own;

@@ -15,6 +15,7 @@ constexpr auto kOwn = static_cast<int>(MotionFeatures::kOwn);
 constexpr auto kShared = static_cast<int>(MotionFeatures::kShared);
 constexpr int kInputs = kOwn + MotionNetwork::kContext;
 constexpr float kLeastPresence = 0.2F;
+constexpr float kLeastPresenceMissed = 0.5F;
 // What is exceeded once in 33 times is two deviations, roughly.
 constexpr float kDeviationsInReach = 2;
 
@@ -36,7 +37,7 @@ class DefaultPredictor final : public RpPredictor {
     for (const auto& [id, track] : history.tracks()) {
       if (track.last().box.empty()) continue;
       tracks.push_back(&track);
-      windows.push_back(motionWindow(track, *history.lastAnswered(), frame));
+      windows.push_back(motionWindow(track, history, frame));
     }
     std::vector<Prediction> predictions;
     if (history.size().empty()) return predictions;
@@ -44,7 +45,8 @@ class DefaultPredictor final : public RpPredictor {
     predictions.reserve(tracks.size());
     for (std::size_t i = 0; i < tracks.size(); ++i) {
       const MotionForecast& forecast = forecasts[i];
-      if (tracks[i]->missed > 0 && forecast.presence < kLeastPresence) continue;
+      if (forecast.presence < (tracks[i]->missed > 0 ? kLeastPresenceMissed : kLeastPresence))
+        continue;
       Prediction prediction{tracks[i]->id, forecast.box, forecast.reach};
       if (prediction.box.empty()) prediction.box = tracks[i]->last().box;
       for (const auto side : kDeviations) prediction.uncertainty.*side /= kDeviationsInReach;

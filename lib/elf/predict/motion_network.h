@@ -61,8 +61,8 @@ class MotionNetwork {
 };
 
 /**
- * The predictor. An object that was missed in the last frame that looked, and is there with a
- * probability of less than a fifth, has no prediction.
+ * The predictor. An object that is there with a probability of less than a fifth has no prediction;
+ * nor has one that was missed in the last frame that looked, if it is likelier gone than not.
  */
 std::unique_ptr<RpPredictor> createDefaultPredictor(const Weights& weights);
 
