@@ -14,16 +14,16 @@
 #include "elf/predict/history.h"
 #include "elf/predict/identifier.h"
 #include "elf/predict/indexing.h"
+#include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
 
 namespace elf {
 namespace {
 
 constexpr Size kFrame{1920, 1080};
-constexpr Padding kPadding;
 /** Frames after which the objects are where they were, and sightings that a history holds. */
 constexpr std::size_t kPeriod = 64;
-constexpr std::uint64_t kSightings = 8;
+constexpr std::uint64_t kSightings = 10;
 
 /** Objects of two classes, each going round in a circle, as a detector with some jitter sees them.
  */
@@ -69,24 +69,30 @@ class Scene {
 /** What elfmerge and elfrppredict know of a scene. */
 struct Pipeline {
   explicit Pipeline(const Scene& seen) : scene(seen) {
-    while (frame < kSightings) look({});
+    while (frame < kSightings) look({}, {});
   }
 
   /** Takes in the next frame. */
-  void look(const std::vector<Rp>& rps) {
+  void look(const std::vector<Prediction>& predictions, const std::vector<Rp>& rps) {
     Feedback feedback;
     feedback.id = frame;
     feedback.size = kFrame;
     feedback.looked = true;
     feedback.detections = scene.detections(frame);
     identifier.identify(frame, kFrame, rps, feedback.detections);
+    calibrator.observe(predictions, rps, feedback.detections, 1, kFrame);
     history.add(feedback);
     ++frame;
+  }
+
+  std::vector<Rp> pad(const std::vector<Prediction>& predictions) const {
+    return makeRps(predictions, history, kFrame, calibrator.padding(1));
   }
 
   const Scene& scene;
   Identifier identifier;
   History history{{.length = kSightings}};
+  PaddingCalibrator calibrator;
   std::uint64_t frame = 0;
 };
 
@@ -110,18 +116,17 @@ void pad(benchmark::State& state) {
   const Pipeline pipeline(scene);
   const auto predictor = RpPredictor::create("last");
   const auto predictions = predictor->predict(pipeline.history, pipeline.frame);
-  for (auto _ : state)
-    benchmark::DoNotOptimize(makeRps(predictions, pipeline.history, kFrame, kPadding));
+  for (auto _ : state) benchmark::DoNotOptimize(pipeline.pad(predictions));
 }
 
-/** Everything for one frame after another: prediction, padding, identities, history. */
+/** Everything for one frame after another: prediction, padding and what it learns, identities. */
 void wholeFrame(benchmark::State& state, const RpPredictor& predictor) {
   const Scene scene(static_cast<int>(state.range(0)));
   Pipeline pipeline(scene);
   for (auto _ : state) {
-    const std::vector<Rp> rps = makeRps(predictor.predict(pipeline.history, pipeline.frame),
-                                        pipeline.history, kFrame, kPadding);
-    pipeline.look(rps);
+    const auto predictions = predictor.predict(pipeline.history, pipeline.frame);
+    const std::vector<Rp> rps = pipeline.pad(predictions);
+    pipeline.look(predictions, rps);
   }
 }
 

@@ -58,8 +58,8 @@ TEST(History, TheMissRateIsTheShareOfMissesAmongObjectsThatWereSeenAgain) {
   History history;
   EXPECT_NEAR(history.missRate(), 0.1, 1e-9);
   for (std::uint64_t frame = 0; frame < 400; ++frame)
-    history.add(saw(frame, frame % 4 == 1 ? std::vector{object(1)}
-                                          : std::vector{object(1), object(2)}));
+    history.add(
+        saw(frame, frame % 4 == 1 ? std::vector{object(1)} : std::vector{object(1), object(2)}));
   // One of two objects is missed in one frame of four.
   EXPECT_NEAR(history.missRate(), 1.0 / 8, 0.01);
 }
