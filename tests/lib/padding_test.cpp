@@ -155,6 +155,15 @@ TEST(PaddingCalibrator, TheScoreIsTheLeastFactorThatCovers) {
   EXPECT_EQ(factorAfter(found(7, {0, 0, 50, 50})), PaddingCalibrator::kMostFactor);
 }
 
+TEST(PaddingCalibrator, AnObjectMayLieInTheRpOfAnother) {
+  const Detection elsewhere = found(7, {300, 100, 400, 200});
+  const Prediction other{8, {295, 95, 405, 205}, {2, 2, 2, 2}};
+  PaddingCalibrator calibrator(0.9);
+  for (int i = 0; i < 200; ++i)
+    calibrator.observe(std::vector{kOne.front(), other}, {}, std::vector{elsewhere}, 1, kFrame);
+  EXPECT_EQ(calibrator.factor(1), 0);
+}
+
 TEST(PaddingCalibrator, WhatLiesOutsideTheFrameNeedsNoPadding) {
   PaddingCalibrator calibrator(0.9);
   const std::vector<Prediction> atEdge{{7, {1200, 100, 1240, 200}, {2, 2, 2, 2}}};

@@ -16,8 +16,8 @@ constexpr auto kShared = static_cast<int>(MotionFeatures::kShared);
 constexpr int kInputs = kOwn + MotionNetwork::kContext;
 // More would save area at the same coverage on recorded boxes; but in a pipeline nobody looks where
 // there is no RP, and what was given up by mistake is only found again by chance.
-constexpr float kLeastPresence = 0.1F;
-constexpr float kLeastPresenceMissed = 0.35F;
+constexpr float kLeastPresence = 0.05F;
+constexpr float kLeastPresenceMissed = 0.25F;
 // What is exceeded once in 33 times is two deviations, roughly.
 constexpr float kDeviationsInReach = 2;
 

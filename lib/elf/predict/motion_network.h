@@ -61,8 +61,8 @@ class MotionNetwork {
 };
 
 /**
- * The predictor. An object that is there with a probability of less than a tenth has no prediction;
- * nor has one that was missed in the last frame that looked, with less than 0.35.
+ * The predictor. An object that is there with a probability of less than 0.05 has no prediction; nor
+ * has one that was missed in the last frame that looked, with less than 0.25.
  */
 std::unique_ptr<RpPredictor> createDefaultPredictor(const Weights& weights);
 

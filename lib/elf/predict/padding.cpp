@@ -26,20 +26,23 @@ const Item* find(std::span<const Item> items, Identity id) {
   return item != items.end() ? &*item : nullptr;
 }
 
-/** The least factor that covers; grows with each step of the way from `prediction` to `found`. */
-double leastFactor(const Prediction& prediction, const Box& found, Size frame) {
+/**
+ * The least factor, up to `most`, with which the RP of `prediction` covers `found`. The area
+ * covered grows with each step of the way there.
+ */
+double leastFactor(const Prediction& prediction, const Box& found, Size frame, double most) {
   const Box seen = clip(found, frame);
   const double wanted = PaddingCalibrator::kInside * seen.area();
   const auto covers = [&](double factor) {
     const Box rp = clip(padded(prediction, PaddingCalibrator::scaled(factor)), frame);
     return intersect(rp, seen).area() >= wanted;
   };
+  if (!covers(most)) return most;
   if (covers(0)) return 0;
-  double low = 0, high = 1;
+  double low = 0, high = std::min(1.0, most);
   while (!covers(high)) {
-    if (high >= PaddingCalibrator::kMostFactor) return PaddingCalibrator::kMostFactor;
     low = high;
-    high *= 2;
+    high = std::min(2 * high, most);
   }
   constexpr double kPrecision = 0.01;
   while (high - low > kPrecision * high) {
@@ -105,7 +108,10 @@ void PaddingCalibrator::observe(std::span<const Prediction> predictions, std::sp
     const Prediction* prediction = find(predictions, detection.id);
     if (!prediction || clip(prediction->box, frame).empty()) continue;
     if (clip(detection.box, frame).empty()) continue;
-    double score = leastFactor(*prediction, detection.box, frame);
+    double score = leastFactor(*prediction, detection.box, frame, kMostFactor);
+    for (const Prediction& other : predictions)
+      if (score > 0 && !clip(other.box, frame).empty())
+        score = leastFactor(other, detection.box, frame, score);
     if (const Rp* rp = find(rps, detection.id))
       score = std::max(score, kUncut * cuttingFactor(*prediction, *rp, detection.box, frame));
     const auto kept = static_cast<float>(std::min(score, kMostFactor));

@@ -15,9 +15,9 @@ namespace elf {
  * Learns, while running, the padding with which a wanted share of the objects lies inside its RP.
  *
  * Each side is padded by a factor times its uncertainty plus a floor: 0.5 pixels and 0.5 % of the
- * box's width or height, so that a predictor may be certain. The score of a past prediction is the
- * least factor with which its RP would have held 95 % of the area of the box then found, both
- * clipped to the frame. The factor for a horizon is the quantile at the wanted coverage of the
+ * box's width or height, so that a predictor may be certain. The score of an object that was found
+ * where it had an RP is the least factor with which any of the RPs would have held 95 % of its
+ * area, all clipped to the frame: what a server sees it sees, whoever's RP that is. The factor for a horizon is the quantile at the wanted coverage of the
  * latest kWindow scores of such horizons: split conformal prediction (Vovk, Gammerman, Shafer,
  * "Algorithmic Learning in a Random World", Springer 2005; Lei et al., "Distribution-Free
  * Predictive Inference for Regression", JASA 2018) with a sliding window, for what a video shows
