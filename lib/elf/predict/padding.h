@@ -17,12 +17,12 @@ namespace elf {
  * Each side is padded by a factor times its uncertainty plus a floor: 0.5 pixels and 0.5 % of the
  * box's width or height, so that a predictor may be certain. The score of an object that was found
  * where it had an RP is the least factor with which any of the RPs would have held 95 % of its
- * area, all clipped to the frame: what a server sees it sees, whoever's RP that is. The factor for a horizon is the quantile at the wanted coverage of the
- * latest kWindow scores of such horizons: split conformal prediction (Vovk, Gammerman, Shafer,
- * "Algorithmic Learning in a Random World", Springer 2005; Lei et al., "Distribution-Free
- * Predictive Inference for Regression", JASA 2018) with a sliding window, for what a video shows
- * changes. With scores that are exchangeable the coverage is at least the wanted one on average,
- * whatever their distribution.
+ * area, all clipped to the frame: what a server sees it sees, whoever's RP that is. The factor for
+ * a horizon is the quantile at the wanted coverage of the latest kWindow scores of such horizons:
+ * split conformal prediction (Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World",
+ * Springer 2005; Lei et al., "Distribution-Free Predictive Inference for Regression", JASA 2018)
+ * with a sliding window, for what a video shows changes. With scores that are exchangeable the
+ * coverage is at least the wanted one on average, whatever their distribution.
  *
  * A server that sees nothing of an object beyond an RP's edge ends its box there. Where a found box
  * ends within the last half pixel that was sent for its RP, at an edge that is not the frame's, it
