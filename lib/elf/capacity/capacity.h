@@ -20,6 +20,8 @@ struct ServerState {
   /** False while the server is left out after errors. */
   bool healthy = true;
   CostModel cost;
+  /** Seconds of work that it has not answered yet, of all streams of this process. */
+  double busy = 0;
 
   bool operator==(const ServerState&) const = default;
 };
@@ -36,6 +38,13 @@ struct Capacity {
   int maxInFlight = 1;
   /** What a frame may take from its entry into elfoffload; unset: as long as it needs. */
   std::optional<std::chrono::milliseconds> deadline;
+  /** What a sent pixel has taken on the wire lately; the default is a JPEG's. */
+  double bytesPerPixel = 0.25;
+
+  /** Expected seconds of a part of so many sent pixels on one of the servers. */
+  double seconds(const ServerState& server, double pixels) const {
+    return server.cost.seconds(pixels, pixels * bytesPerPixel);
+  }
 };
 
 using CapacityPtr = std::shared_ptr<const Capacity>;

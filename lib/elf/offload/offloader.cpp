@@ -522,7 +522,8 @@ Capacity Offloader::snapshot() const {
   Capacity capacity;
   for (const Server& server : servers_) {
     const Endpoint& endpoint = endpoints_[server.endpoint];
-    capacity.servers.push_back({endpoint.url, endpoint.healthy, server.cost.model()});
+    capacity.servers.push_back(
+        {.url = endpoint.url, .healthy = endpoint.healthy, .cost = server.cost.model()});
   }
   capacity.rules = rules();
   return capacity;

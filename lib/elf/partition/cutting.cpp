@@ -35,8 +35,11 @@ Span cutAxis(int from, int to, int frame, int minimum, const ModelRules& rules) 
   return {from, to};
 }
 
-double seconds(const Part& part, const ServerState& server) {
-  return server.cost.seconds(part.sentSize().area());
+/** How long each server has work already. */
+std::vector<double> busyNow(const Capacity& capacity) {
+  std::vector<double> busy;
+  for (const ServerState& server : capacity.servers) busy.push_back(server.busy);
+  return busy;
 }
 
 }  // namespace
@@ -65,13 +68,13 @@ void assignServers(Plan& plan, const Capacity& capacity) {
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return plan.parts[a].sentSize().area() > plan.parts[b].sentSize().area();
   });
-  std::vector<double> busy(capacity.servers.size(), 0.0);
+  std::vector<double> busy = busyNow(capacity);
   plan.makespan = 0;
   for (const std::size_t i : order) {
     Part& part = plan.parts[i];
     const auto done = [&](int server) {
       const auto s = static_cast<std::size_t>(server);
-      return busy[s] + seconds(part, capacity.servers[s]);
+      return busy[s] + capacity.seconds(capacity.servers[s], part.sentSize().area());
     };
     part.server = *std::min_element(servers.begin(), servers.end(),
                                     [&](int a, int b) { return done(a) < done(b); });
@@ -81,12 +84,13 @@ void assignServers(Plan& plan, const Capacity& capacity) {
 }
 
 void setMakespan(Plan& plan, const Capacity& capacity) {
-  std::vector<double> busy(capacity.servers.size(), 0.0);
+  std::vector<double> busy = busyNow(capacity);
+  plan.makespan = 0;
   for (const Part& part : plan.parts) {
     const auto s = static_cast<std::size_t>(part.server);
-    busy[s] += seconds(part, capacity.servers[s]);
+    busy[s] += capacity.seconds(capacity.servers[s], part.sentSize().area());
+    plan.makespan = std::max(plan.makespan, busy[s]);
   }
-  plan.makespan = busy.empty() ? 0.0 : *std::max_element(busy.begin(), busy.end());
 }
 
 void listRps(Plan& plan, std::span<const Rp> rps, Size frame) {

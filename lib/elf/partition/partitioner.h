@@ -27,7 +27,7 @@ struct PartitionInput {
  *
  * Every plan holds: each part is inside the frame and not empty, each part's server is an index
  * into the capacity, each RP is wholly inside the part that lists it, and makespan is the largest
- * sum of costs of one server.
+ * sum of what one server has to do already and of the costs of its parts, over those with parts.
  */
 class Partitioner {
  public:
