@@ -96,6 +96,31 @@ TEST(Offload, OddAndTinySizesAreSent) {
   }
 }
 
+TEST(Offload, PixelsGoAsJpegOrAsTheyAre) {
+  wire::Tensor image;
+  StubServer server([&image](const wire::InferRequest& request) {
+    image = request.inputs.at(0);
+    return StubServer::good(request);
+  });
+  const struct {
+    const char* encoding;
+    wire::DataType type;
+  } cases[] = {{"raw", wire::DataType::Uint8},
+               {"jpeg", wire::DataType::Bytes},
+               // It does not say that it takes anything but the JPEG of the protocol's table.
+               {"auto", wire::DataType::Bytes}};
+  for (const auto& [encoding, type] : cases) {
+    Harness harness(element(server.url(), std::string("encoding=") + encoding));
+    harness.setVideo(64, 48);
+    ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+    const FrameRecordPtr record = take(harness);
+    EXPECT_EQ(image.type, type) << encoding;
+    EXPECT_EQ(record->answers.at(0).bytesSent, image.data.size());
+    if (type == wire::DataType::Uint8)
+      EXPECT_EQ(image.shape, (std::vector<std::int64_t>{1, 48, 64, 3}));
+  }
+}
+
 TEST(Offload, AnEmptyPlanPassesWithoutARequest) {
   StubServer server;
   Harness harness(element(server.url()));

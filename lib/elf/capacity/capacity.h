@@ -19,6 +19,8 @@ struct ServerState {
   std::string url;
   /** False while the server is left out after errors. */
   bool healthy = true;
+  /** It takes pixels as they are, not only as a JPEG. */
+  bool takesRaw = false;
   CostModel cost;
   /** Seconds of work that it has not answered yet, of all streams of this process. */
   double busy = 0;

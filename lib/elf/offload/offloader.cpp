@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "elf/base/printable.h"
-#include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
@@ -168,7 +167,7 @@ int Offloader::pick(double pixels, int except) const {
   return best;
 }
 
-Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation,
+Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation, Size size,
                                    std::span<const Part> parts,
                                    std::optional<Clock::time_point> deadline, Done done) {
   const std::lock_guard lock(mutex_);
@@ -181,6 +180,8 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
   for (const Part& part : parts) {
     PartState state;
     state.sent = part.sentSize();
+    if (rules().placed && state.sent == part.rect.size())
+      state.placement = {part.rect.x, part.rect.y, size};
     state.answer.server = std::clamp(part.server, 0, static_cast<int>(servers_.size()) - 1);
     frame.parts.push_back(std::move(state));
   }
@@ -188,14 +189,14 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
   return ticket;
 }
 
-void Offloader::send(Ticket ticket, std::size_t part, std::span<const std::uint8_t> picture) {
+void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
   Calls calls;
   {
     const std::lock_guard lock(mutex_);
     const auto frame = frames_.find(ticket);
     if (frame == frames_.end()) return;
     PartState& state = frame->second.parts[part];
-    state.picture.assign(picture.begin(), picture.end());
+    state.image = std::move(image);
     int server = state.answer.server;
     if (!endpoints_[servers_[static_cast<std::size_t>(server)].endpoint].healthy)
       server = pick(state.sent.area(), -1);
@@ -234,7 +235,7 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   }
   const int attempt = ++part.answer.attempts;
   part.answer.server = server;
-  part.answer.bytesSent += part.picture.size();
+  part.answer.bytesSent += part.image.data.size();
   part.sentAt = now;
 
   wire::InferRequest request;
@@ -242,7 +243,8 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   if (frame.deadline)
     request.parameters["timeout"] =
         std::int64_t{duration_cast<Microseconds>(*frame.deadline - now).count()};
-  request.inputs.push_back(wire::encodedImage(part.picture));
+  if (part.placement) wire::setPlacement(request.parameters, *part.placement);
+  request.inputs.push_back(part.image);
   request.binaryOutputs = true;
   wire::Message message = wire::encode(request);
 
@@ -257,7 +259,7 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   part.expected = target.cost.model().seconds(part.sent.area());
   target.outstanding += part.expected;
   ++stats_.partsSent;
-  stats_.bytesSent += part.picture.size();
+  stats_.bytesSent += part.image.data.size();
   stats_.pixelsSent += part.sent.area();
   part.request = transport_.send(
       std::move(post),
@@ -484,6 +486,7 @@ void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
     auto metadata = wire::parseMetadata(reply.body);
     if (metadata) {
       endpoint.rules = std::move(metadata.value().rules);
+      endpoint.takesRaw = metadata.value().takesRaw;
       endpoint.known = true;
       endpoint.healthy = true;
       endpoint.errors = 0;
@@ -522,8 +525,10 @@ Capacity Offloader::snapshot() const {
   Capacity capacity;
   for (const Server& server : servers_) {
     const Endpoint& endpoint = endpoints_[server.endpoint];
-    capacity.servers.push_back(
-        {.url = endpoint.url, .healthy = endpoint.healthy, .cost = server.cost.model()});
+    capacity.servers.push_back({.url = endpoint.url,
+                                .healthy = endpoint.healthy,
+                                .takesRaw = endpoint.takesRaw,
+                                .cost = server.cost.model()});
   }
   capacity.rules = rules();
   return capacity;

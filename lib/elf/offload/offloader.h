@@ -19,6 +19,7 @@
 #include "elf/model/model_rules.h"
 #include "elf/partition/plan.h"
 #include "elf/record/frame_record.h"
+#include "elf/wire/infer.h"
 
 namespace elf {
 
@@ -99,13 +100,13 @@ class Offloader {
   int bestServer(double pixels) const;
 
   /**
-   * Opens a frame; `parts` is not empty. Each part must then be given to send() or fail(). The
-   * frame id and generation only serve to name requests.
+   * Opens a frame of size `size`; `parts` is not empty. Each part must then be given to send() or
+   * fail(). The frame id and generation only serve to name requests.
    */
-  Ticket begin(std::uint64_t frame, std::uint32_t generation, std::span<const Part> parts,
-               std::optional<Clock::time_point> deadline, Done done);
-  /** `picture` is the encoded part, copied. A ticket that is settled already is ignored. */
-  void send(Ticket ticket, std::size_t part, std::span<const std::uint8_t> picture);
+  Ticket begin(std::uint64_t frame, std::uint32_t generation, Size size,
+               std::span<const Part> parts, std::optional<Clock::time_point> deadline, Done done);
+  /** `image` is the part as an input tensor. A ticket that is settled already is ignored. */
+  void send(Ticket ticket, std::size_t part, wire::Tensor image);
   /** The part could not be encoded. */
   void fail(Ticket ticket, std::size_t part, const std::string& why);
   /** Cancels all requests of all frames; their `done` is not called any more. */
@@ -122,6 +123,7 @@ class Offloader {
     bool healthy = true;
     bool asked = false;  ///< the first question about metadata is settled
     std::optional<ModelRules> rules;
+    bool takesRaw = false;
     bool known = false;  ///< metadata has come
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
@@ -143,7 +145,9 @@ class Offloader {
 
   struct PartState {
     Size sent;
-    std::vector<std::uint8_t> picture;
+    /** Where the model wants to know it, and the part is not scaled. */
+    std::optional<Placement> placement;
+    wire::Tensor image;
     PartAnswer answer;
     bool settled = false;
     /** Of the request under way; 0: none. */
