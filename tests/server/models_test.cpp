@@ -89,8 +89,8 @@ TEST(HogModel, FindsInAPartWhatItFindsThereInTheWholeFrame) {
   ASSERT_TRUE(whole) << whole.error();
   ASSERT_GE(whole.value().size(), 2U);
   for (const Detection& expected : whole.value()) {
-    // Room for the window of which the person is the middle, and for its neighbours.
-    const float room = expected.box.height() / 2;
+    // Room for the window of which the person is the middle, and for all that are grouped with it.
+    const float room = expected.box.height();
     const Rect rect =
         roundOutwards(grow(expected.box, {room, room, room, room}), {frame.cols, frame.rows});
     const cv::Mat part = frame(cv::Rect(rect.x, rect.y, rect.width, rect.height));
