@@ -53,7 +53,7 @@ Mode makeMode(const std::string& name, const Options& options,
   } else if (name == "elf") {
     before = "elfrppredict name=first ! elfpartition ! ";
   } else {
-    before = "elfpartition scan-interval=0 name=first ! ";
+    before = "elfpartition scan-interval=0 change-threshold=0 name=first ! ";
     mode.referenceRois = true;
   }
   mode.launch = before + "elfoffload " + (before.empty() ? "name=first " : "") +

@@ -54,6 +54,8 @@ constexpr int kDefaultIndexing = 0;  // the first of indexerChoices()
 struct Settings {
   elf::PaintOptions paint;
   bool postMessages = false;
+  elf::Doubles doubles = elf::Doubles::Drop;
+  bool reportMissed = false;
   /** Index into indexerChoices(). */
   int indexing = kDefaultIndexing;
   /** Empty: no file. */
@@ -142,12 +144,13 @@ class Merger {
     }
 
     elf::FrameRecord record = *arrived;
-    record.detections = elf::mergeAnswers(record);
+    const Settings now = settings();
+    elf::mergeAnswers(record, now.doubles);
     identifier_.identify(record.id, record.size, record.rps ? *record.rps : std::vector<elf::Rp>{},
                          record.detections);
     sendFeedback(record);
+    if (now.reportMissed) elf::addMissed(record);
 
-    const Settings now = settings();
     if (elf::paintsAnything(record, now.paint) && !paint(buffer, record, now.paint))
       return GST_FLOW_ERROR;
 
@@ -163,14 +166,8 @@ class Merger {
 
  private:
   void sendFeedback(const elf::FrameRecord& record) {
-    elf::Feedback feedback;
-    feedback.id = record.id;
-    feedback.generation = record.generation;
-    feedback.size = record.size;
-    feedback.looked = elf::wasLookedAt(record);
-    feedback.detections = record.detections;
-    GstEvent* event =
-        elf::gst::newDetectionsEvent(std::make_shared<const elf::Feedback>(std::move(feedback)));
+    GstEvent* event = elf::gst::newDetectionsEvent(
+        std::make_shared<const elf::Feedback>(elf::feedbackOf(record)));
     // False only means that no element upstream wants to know.
     gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(element_), event);
   }
@@ -228,7 +225,9 @@ enum Property {
   kDrawParts,
   kPostMessages,
   kResultsLocation,
-  kIndexing
+  kIndexing,
+  kDoubles,
+  kReportMissed
 };
 
 }  // namespace
@@ -247,6 +246,15 @@ static GType gst_elf_indexing_get_type(void) {
   static GType type = 0;
   if (g_once_init_enter(&type)) {
     const GType made = elf::gst::registerChoice("GstElfIndexing", elf::indexerChoices());
+    g_once_init_leave(&type, made);
+  }
+  return type;
+}
+
+static GType gst_elf_doubles_get_type(void) {
+  static GType type = 0;
+  if (g_once_init_enter(&type)) {
+    const GType made = elf::gst::registerChoice("GstElfDoubles", elf::doublesChoices());
     g_once_init_leave(&type, made);
   }
   return type;
@@ -284,6 +292,12 @@ static void gst_elf_merge_set_property(GObject* object, guint id, const GValue* 
         case kIndexing:
           settings.indexing = g_value_get_enum(value);
           break;
+        case kDoubles:
+          settings.doubles = static_cast<elf::Doubles>(g_value_get_enum(value));
+          break;
+        case kReportMissed:
+          settings.reportMissed = g_value_get_boolean(value);
+          break;
         default:
           G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       }
@@ -317,6 +331,12 @@ static void gst_elf_merge_get_property(GObject* object, guint id, GValue* value,
         break;
       case kIndexing:
         g_value_set_enum(value, settings.indexing);
+        break;
+      case kDoubles:
+        g_value_set_enum(value, static_cast<int>(settings.doubles));
+        break;
+      case kReportMissed:
+        g_value_set_boolean(value, settings.reportMissed);
         break;
       default:
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -409,6 +429,17 @@ static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
   installSwitch(object, kPostMessages, "post-messages", "Post messages",
                 "Post an element message 'elf-result' on the bus for each frame",
                 initial.postMessages);
+  installSwitch(object, kReportMissed, "report-missed", "Report missed",
+                "Report objects that are still expected but were not found in this frame, too, "
+                "marked as coasted",
+                initial.reportMissed);
+  g_object_class_install_property(
+      object, kDoubles,
+      g_param_spec_enum("doubles", "Doubles",
+                        "What becomes of two boxes that two parts made of one object",
+                        gst_elf_doubles_get_type(), static_cast<int>(initial.doubles),
+                        static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                 GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
       object, kResultsLocation,
       g_param_spec_string("results-location", "Results location",
@@ -430,7 +461,8 @@ static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
       "Merges the answers of the servers into the detections of the frame, draws and reports them",
       "The Elf for GStreamer authors");
   elf::gst::addVideoPads(element);
-  gst_type_mark_as_plugin_api(gst_elf_indexing_get_type(), static_cast<GstPluginAPIFlags>(0));
+  for (const GType type : {gst_elf_indexing_get_type(), gst_elf_doubles_get_type()})
+    gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
 
   transform->start = GST_DEBUG_FUNCPTR(gst_elf_merge_start);
   transform->stop = GST_DEBUG_FUNCPTR(gst_elf_merge_stop);

@@ -5,7 +5,7 @@
  * SECTION:element-elfpartition
  *
  * Writes the plan of each frame into the record that travels with it: the parts to infer, and a
- * server for each. It never looks at pixels. What the servers are, how fast they are and what
+ * server for each. It never changes pixels. What the servers are, how fast they are and what
  * their model asks for it learns from elfoffload downstream, by the query and the event
  * `elf-capacity`; without one it plans for a single server of middling speed.
  *
@@ -13,8 +13,12 @@
  * once one was seen, a frame without any has no RPs, and before that its RPs are unknown.
  *
  * - RPs unknown: the whole frame, split over the servers.
- * - RPs known: what `partitioner` makes of them; nothing at all where there are none.
- * - Every `scan-interval` frames: the whole frame, split over the servers, to discover what is new.
+ * - RPs known: what `partitioner` makes of them, and of the places where new objects may be:
+ *   - a tile of the frame each time, so that every pixel is looked at every `scan-interval` frames;
+ *   - where the picture differs by `change-threshold` from what it was when it was looked at there;
+ *   - around an object that was lost, and where a server did not answer.
+ *   Where there are neither RPs nor such places, nothing is sent.
+ * - Every `lrc-interval` frames: the whole frame at low resolution, too.
  * - `partitioner=grid` covers the whole frame each time, whatever the RPs.
  *
  * |[
@@ -27,9 +31,14 @@
 #include "plugins/elfpartition/gstelfpartition.h"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
 
+#include "elf/discovery/frame_planner.h"
 #include "elf/partition/partitioner.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
@@ -47,7 +56,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr int kDefaultPartitioner = 0;  // the first of partitionerChoices()
-constexpr int kDefaultScanInterval = 4;
+constexpr int kMostFrames = 10000;
 
 class Partition {
  public:
@@ -56,39 +65,48 @@ class Partition {
 
   struct Settings {
     int partitioner = kDefaultPartitioner;
-    int scanInterval = kDefaultScanInterval;
+    elf::FramePlanner::Settings planner;
   };
 
   Settings settings() {
     const std::lock_guard lock(mutex_);
     return settings_;
   }
-  void change(int Settings::*setting, int value) {
+  template <typename Change>
+  void change(Change&& apply) {
     const std::lock_guard lock(mutex_);
-    settings_.*setting = value;
+    apply(settings_);
   }
 
   void start() {
     const Settings settings = this->settings();
-    partitioner_ = elf::Partitioner::create(elf::partitionerChoices()[settings.partitioner].name);
-    size_ = {};
+    const char* partitioner = elf::partitionerChoices()[settings.partitioner].name;
+    planner_ = std::make_unique<elf::FramePlanner>(elf::Partitioner::create(partitioner));
+    gst_video_info_init(&info_);
     roisSeen_ = false;
     forget();
-    GST_INFO_OBJECT(element_, "partitioner %s, scan interval %d frames",
-                    elf::partitionerChoices()[settings.partitioner].name, settings.scanInterval);
+    const elf::FramePlanner::Settings& planner = settings.planner;
+    GST_INFO_OBJECT(element_,
+                    "partitioner %s, scan interval %d frames, change threshold %d, LRC every %d "
+                    "frames at %g on %s",
+                    partitioner, planner.discovery.scanInterval, planner.discovery.changeThreshold,
+                    planner.lrcInterval, planner.lrcRatio,
+                    planner.lrcServer.empty() ? "any server" : planner.lrcServer.c_str());
   }
 
   /** Streaming thread: after a start, a flush or a change of size. */
   void forget() {
+    planner_->forget();
     records_.newGeneration();
-    sinceWhole_ = 0;
-    takeIn(nullptr);
+    const std::lock_guard lock(mutex_);
+    capacity_.reset();
+    unseen_.clear();
   }
 
-  void setSize(elf::Size size) {
-    if (size == size_) return;
-    size_ = size;
-    forget();
+  void setInfo(const GstVideoInfo& info) {
+    const bool same = info.width == info_.width && info.height == info_.height;
+    info_ = info;
+    if (!same) forget();
   }
 
   /** Any thread. */
@@ -97,13 +115,20 @@ class Partition {
     capacity_ = std::move(capacity);
   }
 
+  /** Any thread. */
+  void takeIn(const elf::Feedback& feedback) {
+    const std::lock_guard lock(mutex_);
+    if (feedback.generation != generation_) return;
+    unseen_.insert(unseen_.end(), feedback.unseen.begin(), feedback.unseen.end());
+  }
+
   void plan(GstBuffer* buffer) {
     const bool first = !elf::gst::getRecord(buffer);
-    elf::FrameRecord record = *records_.of(buffer, size_);
+    elf::FrameRecord record = *records_.of(buffer, size());
     if (first) record.rps = rpsOfRois(buffer);
     const elf::CapacityPtr capacity = currentCapacity();
     const auto begun = steady_clock::now();
-    record.plan = makePlan(record, *capacity);
+    record.plan = makePlan(record, *capacity, buffer);
     record.timings.partition =
         std::chrono::duration_cast<elf::Microseconds>(steady_clock::now() - begun);
     GST_LOG_OBJECT(element_, "frame %" G_GUINT64_FORMAT ": %d parts, %.1f ms expected", record.id,
@@ -112,16 +137,28 @@ class Partition {
   }
 
  private:
-  elf::Plan makePlan(const elf::FrameRecord& record, const elf::Capacity& capacity) {
-    elf::PartitionInput input{size_, {}, capacity};
-    if (record.rps) input.rps = *record.rps;
-    if (!partitioner_->needsRps()) return partitioner_->plan(input);
+  elf::Size size() const { return {info_.width, info_.height}; }
 
-    const int interval = settings().scanInterval;
-    ++sinceWhole_;
-    if (record.rps && (interval == 0 || sinceWhole_ < interval)) return partitioner_->plan(input);
-    sinceWhole_ = 0;
-    return splitWholeFrame(input, record.rps ? elf::PartKind::Scan : elf::PartKind::Full);
+  elf::Plan makePlan(const elf::FrameRecord& record, const elf::Capacity& capacity,
+                     GstBuffer* buffer) {
+    elf::FramePlanner::Settings settings;
+    std::vector<elf::Rect> unseen;
+    {
+      const std::lock_guard lock(mutex_);
+      settings = settings_.planner;
+      if (std::exchange(generation_, record.generation) == record.generation)
+        unseen = std::move(unseen_);
+      unseen_.clear();
+    }
+    planner_->setSettings(settings);
+    planner_->missed(unseen);
+    if (settings.discovery.changeThreshold > 0) {
+      if (const auto mapped = elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)) {
+        const elf::ImageView picture = mapped->view();
+        return planner_->plan(size(), record.rps, capacity, &picture);
+      }
+    }
+    return planner_->plan(size(), record.rps, capacity, nullptr);
   }
 
   std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer) {
@@ -134,7 +171,7 @@ class Partition {
                          static_cast<float>(roi->x) + static_cast<float>(roi->w),
                          static_cast<float>(roi->y) + static_cast<float>(roi->h)};
       elf::Rp rp;
-      rp.box = rp.expected = elf::clip(box, size_);
+      rp.box = rp.expected = elf::clip(box, size());
       if (rp.box.empty()) continue;
       rp.label = g_quark_to_string(roi->roi_type);
       rps.push_back(std::move(rp));
@@ -165,15 +202,18 @@ class Partition {
 
   // Streaming thread only.
   elf::gst::FrameRecords records_;
-  elf::Size size_;
-  std::unique_ptr<elf::Partitioner> partitioner_;
+  GstVideoInfo info_{};
+  std::unique_ptr<elf::FramePlanner> planner_;
   bool roisSeen_ = false;
-  int sinceWhole_ = 0;
 
   // Guards what follows. Never held while pushing, querying or posting.
   std::mutex mutex_;
   Settings settings_;
   elf::CapacityPtr capacity_;
+  /** Of the last frame. */
+  std::uint32_t generation_ = 0;
+  /** Where servers did not answer in frames of that generation, since the last one. */
+  std::vector<elf::Rect> unseen_;
 };
 
 }  // namespace
@@ -183,7 +223,15 @@ struct _GstElfPartition {
   Partition* partition;
 };
 
-enum { PROP_0, PROP_PARTITIONER, PROP_SCAN_INTERVAL };
+enum {
+  PROP_0,
+  PROP_PARTITIONER,
+  PROP_SCAN_INTERVAL,
+  PROP_CHANGE_THRESHOLD,
+  PROP_LRC_INTERVAL,
+  PROP_LRC_RATIO,
+  PROP_LRC_SERVER
+};
 
 #define gst_elf_partition_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE(GstElfPartition, gst_elf_partition, GST_TYPE_BASE_TRANSFORM,
@@ -203,13 +251,30 @@ static GType gst_elf_partitioner_get_type(void) {
 static void gst_elf_partition_set_property(GObject* object, guint id, const GValue* value,
                                            GParamSpec* spec) {
   Partition* partition = GST_ELF_PARTITION(object)->partition;
+  using Settings = Partition::Settings;
   switch (id) {
     case PROP_PARTITIONER:
-      partition->change(&Partition::Settings::partitioner, g_value_get_enum(value));
+      partition->change([&](Settings& s) { s.partitioner = g_value_get_enum(value); });
       break;
     case PROP_SCAN_INTERVAL:
-      partition->change(&Partition::Settings::scanInterval, g_value_get_int(value));
+      partition->change(
+          [&](Settings& s) { s.planner.discovery.scanInterval = g_value_get_int(value); });
       break;
+    case PROP_CHANGE_THRESHOLD:
+      partition->change(
+          [&](Settings& s) { s.planner.discovery.changeThreshold = g_value_get_int(value); });
+      break;
+    case PROP_LRC_INTERVAL:
+      partition->change([&](Settings& s) { s.planner.lrcInterval = g_value_get_int(value); });
+      break;
+    case PROP_LRC_RATIO:
+      partition->change([&](Settings& s) { s.planner.lrcRatio = g_value_get_double(value); });
+      break;
+    case PROP_LRC_SERVER: {
+      const char* server = g_value_get_string(value);
+      partition->change([&](Settings& s) { s.planner.lrcServer = server ? server : ""; });
+      break;
+    }
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -223,7 +288,20 @@ static void gst_elf_partition_get_property(GObject* object, guint id, GValue* va
       g_value_set_enum(value, settings.partitioner);
       break;
     case PROP_SCAN_INTERVAL:
-      g_value_set_int(value, settings.scanInterval);
+      g_value_set_int(value, settings.planner.discovery.scanInterval);
+      break;
+    case PROP_CHANGE_THRESHOLD:
+      g_value_set_int(value, settings.planner.discovery.changeThreshold);
+      break;
+    case PROP_LRC_INTERVAL:
+      g_value_set_int(value, settings.planner.lrcInterval);
+      break;
+    case PROP_LRC_RATIO:
+      g_value_set_double(value, settings.planner.lrcRatio);
+      break;
+    case PROP_LRC_SERVER:
+      g_value_set_string(
+          value, settings.planner.lrcServer.empty() ? nullptr : settings.planner.lrcServer.c_str());
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -241,7 +319,7 @@ static gboolean gst_elf_partition_set_caps(GstBaseTransform* trans, GstCaps* cap
   return elf::gst::guarded(GST_ELEMENT(trans), FALSE, [&]() -> gboolean {
     GstVideoInfo info;
     if (!gst_video_info_from_caps(&info, caps)) return FALSE;
-    GST_ELF_PARTITION(trans)->partition->setSize({info.width, info.height});
+    GST_ELF_PARTITION(trans)->partition->setInfo(info);
     return TRUE;
   });
 }
@@ -260,6 +338,9 @@ static gboolean gst_elf_partition_src_event(GstBaseTransform* trans, GstEvent* e
     gst_event_unref(event);
     return TRUE;
   }
+  if (const elf::FeedbackPtr feedback = elf::gst::parseDetectionsEvent(event))
+    elf::gst::guarded(GST_ELEMENT(trans),
+                      [&] { GST_ELF_PARTITION(trans)->partition->takeIn(*feedback); });
   return GST_BASE_TRANSFORM_CLASS(parent_class)->src_event(trans, event);
 }
 
@@ -291,20 +372,46 @@ static void gst_elf_partition_class_init(GstElfPartitionClass* klass) {
   object_class->get_property = gst_elf_partition_get_property;
   object_class->finalize = gst_elf_partition_finalize;
 
+  const elf::FramePlanner::Settings defaults;
+  const auto flags = [](int more) {
+    return static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | more);
+  };
   g_object_class_install_property(
       object_class, PROP_PARTITIONER,
       g_param_spec_enum("partitioner", "Partitioner", "How the frame is cut into parts",
                         gst_elf_partitioner_get_type(), kDefaultPartitioner,
-                        static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                 GST_PARAM_MUTABLE_READY)));
+                        flags(GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_SCAN_INTERVAL,
       g_param_spec_int("scan-interval", "Scan interval",
-                       "Every so many frames the whole frame is looked at, to discover new "
-                       "objects (0 = never)",
-                       0, G_MAXINT, kDefaultScanInterval,
-                       static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                GST_PARAM_MUTABLE_PLAYING)));
+                       "Every pixel is looked at at least every so many frames, to discover new "
+                       "objects (0 = not for that)",
+                       0, kMostFrames, defaults.discovery.scanInterval,
+                       flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_CHANGE_THRESHOLD,
+      g_param_spec_int("change-threshold", "Change threshold",
+                       "A place is looked at where the picture has changed by so many grey levels "
+                       "since it was looked at, to discover new objects (0 = not for that)",
+                       0, 255, defaults.discovery.changeThreshold,
+                       flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_LRC_INTERVAL,
+      g_param_spec_int("lrc-interval", "LRC interval",
+                       "Every so many frames the whole frame is looked at at low resolution, too "
+                       "(0 = never)",
+                       0, kMostFrames, defaults.lrcInterval, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_LRC_RATIO,
+      g_param_spec_double("lrc-ratio", "LRC ratio",
+                          "Width and height of the low resolution, as a share of the frame's", 0.01,
+                          1, defaults.lrcRatio, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_LRC_SERVER,
+      g_param_spec_string("lrc-server", "LRC server",
+                          "URL of the server that looks at the low resolution, one of "
+                          "elfoffload's (unset: the one with the most time left)",
+                          nullptr, flags(GST_PARAM_MUTABLE_PLAYING)));
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
   elf::gst::addVideoPads(element_class);

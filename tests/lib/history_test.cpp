@@ -38,6 +38,26 @@ TEST(History, AnObjectMissedMoreOftenThanItCoastsIsForgotten) {
   EXPECT_FALSE(history.tracks().contains(1));
 }
 
+TEST(History, AnObjectThatTheModelWasNotSureOfIsForgottenSooner) {
+  History history({.length = 4, .coastFrames = 5});
+  Detection sure = object(1), weak = object(2);
+  sure.score = 0.5F;
+  weak.score = 0.4F;
+  Feedback feedback = saw(0, {sure, weak});
+  const auto look = [&](std::uint64_t frame) {
+    feedback.id = frame;
+    feedback.sureScore = 0.5F;
+    history.add(feedback);
+    feedback.detections.clear();
+  };
+  look(0);
+  look(1);
+  EXPECT_TRUE(history.tracks().contains(2));
+  look(2);
+  EXPECT_FALSE(history.tracks().contains(2));
+  EXPECT_TRUE(history.tracks().contains(1));
+}
+
 TEST(History, AFrameThatDidNotLookAgesNobody) {
   History history({.length = 4, .coastFrames = 0});
   history.add(saw(0, {object(1)}));

@@ -24,10 +24,15 @@ FrameRecord twoHalves() {
   return record;
 }
 
+std::vector<Detection> merge(FrameRecord& record, Doubles doubles = Doubles::Drop) {
+  mergeAnswers(record, doubles);
+  return record.detections;
+}
+
 TEST(Merge, ShiftsEachAnswerIntoTheFrame) {
   FrameRecord record = twoHalves();
   record.answers[1].detections = {person({10, 20, 60, 120}, 0.9F)};
-  const auto merged = mergeAnswers(record);
+  const auto merged = merge(record);
   ASSERT_EQ(merged.size(), 1U);
   EXPECT_EQ(merged[0].box, (Box{460, 20, 510, 120}));
   EXPECT_EQ(merged[0].server, 1);
@@ -37,14 +42,14 @@ TEST(Merge, UndoesTheScaleOfAPart) {
   FrameRecord record = twoHalves();
   record.plan->parts[1].scale = 0.5;
   record.answers[1].detections = {person({10, 20, 60, 120}, 0.9F)};
-  EXPECT_EQ(mergeAnswers(record).at(0).box, (Box{470, 40, 570, 240}));
+  EXPECT_EQ(merge(record).at(0).box, (Box{470, 40, 570, 240}));
 }
 
 TEST(Merge, OfTwoWholeBoxesForOneObjectTheStrongerStays) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({470, 100, 530, 300}, 0.6F)};
   record.answers[1].detections = {person({22, 102, 81, 301}, 0.8F)};
-  const auto merged = mergeAnswers(record);
+  const auto merged = merge(record);
   ASSERT_EQ(merged.size(), 1U);
   EXPECT_FLOAT_EQ(merged[0].score, 0.8F);
 }
@@ -53,7 +58,7 @@ TEST(Merge, AWholeBoxWinsOverAStrongerPieceAtTheBorder) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({500, 100, 550, 300}, 0.95F)};
   record.answers[1].detections = {person({50, 100, 170, 300}, 0.7F)};
-  const auto merged = mergeAnswers(record);
+  const auto merged = merge(record);
   ASSERT_EQ(merged.size(), 1U);
   EXPECT_EQ(merged[0].box, (Box{500, 100, 620, 300}));
 }
@@ -62,7 +67,7 @@ TEST(Merge, TwoPiecesOfAnObjectOnTheBorderBecomeOne) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({430, 100, 550, 300}, 0.6F)};
   record.answers[1].detections = {person({0, 104, 180, 302}, 0.8F)};
-  const auto merged = mergeAnswers(record);
+  const auto merged = merge(record);
   ASSERT_EQ(merged.size(), 1U);
   EXPECT_EQ(merged[0].box, (Box{430, 100, 630, 302}));
 }
@@ -71,14 +76,132 @@ TEST(Merge, PiecesAtDifferentHeightsAreDifferentObjects) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({430, 0, 550, 150}, 0.6F)};
   record.answers[1].detections = {person({0, 140, 180, 302}, 0.8F)};
-  EXPECT_EQ(mergeAnswers(record).size(), 2U);
+  EXPECT_EQ(merge(record).size(), 2U);
+}
+
+TEST(Merge, APieceThatIsLeftIsNoObjectButSaysWhereOneMayBe) {
+  FrameRecord record = twoHalves();
+  record.plan->parts[0].kind = PartKind::Rp;
+  // It ends 3 pixels before the border: a network does not end it just there.
+  record.answers[0].detections = {person({400, 100, 547, 300}, 0.9F)};
+  EXPECT_TRUE(merge(record).empty());
+  EXPECT_EQ(record.cut, (std::vector<Rect>{{400, 100, 294, 200}}));
+  EXPECT_EQ(feedbackOf(record).unseen, record.cut);
+}
+
+TEST(Merge, APieceThatAnRpExpectsIsItsObject) {
+  FrameRecord record = twoHalves();
+  record.plan->parts[0].kind = PartKind::Rp;
+  Rp rp;
+  rp.expected = {420, 100, 550, 300};
+  record.rps = std::vector{rp};
+  record.answers[0].detections = {person({400, 100, 550, 300}, 0.9F)};
+  EXPECT_EQ(merge(record).size(), 1U);
+  EXPECT_TRUE(record.cut.empty());
+}
+
+TEST(Merge, APieceInAFrameThatWasLookedAtAsAWholeIsReported) {
+  FrameRecord record = twoHalves();
+  for (const PartKind kind : {PartKind::Full, PartKind::Grid}) {
+    record.plan->parts[0].kind = kind;
+    record.answers[0].detections = {person({400, 100, 550, 300}, 0.9F)};
+    EXPECT_EQ(merge(record).size(), 1U);
+    EXPECT_EQ(record.cut.size(), 1U);
+  }
+}
+
+TEST(Merge, ThePiecesOfAnObjectOnTheBorderAreNoPieceAnyMore) {
+  FrameRecord record = twoHalves();
+  for (Part& part : record.plan->parts) part.kind = PartKind::Scan;
+  record.answers[0].detections = {person({430, 100, 550, 300}, 0.6F)};
+  record.answers[1].detections = {person({0, 104, 180, 302}, 0.8F)};
+  EXPECT_EQ(merge(record).size(), 1U);
+  EXPECT_TRUE(record.cut.empty());
+}
+
+TEST(Merge, AtTheEdgeOfTheFrameNothingIsCut) {
+  FrameRecord record = twoHalves();
+  record.plan->parts[0].kind = PartKind::Rp;
+  record.answers[0].detections = {person({0, 0, 100, 500}, 0.9F)};
+  EXPECT_EQ(merge(record).size(), 1U);
+}
+
+TEST(Merge, DoublesAreUnitedIfAskedFor) {
+  FrameRecord record = twoHalves();
+  record.answers[0].detections = {person({460, 100, 530, 300}, 0.6F)};
+  record.answers[1].detections = {person({22, 102, 81, 310}, 0.8F)};
+  const auto merged = merge(record, Doubles::Unite);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{460, 100, 531, 310}));
+  EXPECT_FLOAT_EQ(merged[0].score, 0.8F);
+}
+
+// A frame of 1000x500: a part in full resolution in the middle, and all of it at half.
+FrameRecord withLrc() {
+  FrameRecord record;
+  record.size = {1000, 500};
+  record.plan = Plan{{{.rect = {400, 100, 200, 300}, .kind = PartKind::Rp},
+                      {.rect = {0, 0, 1000, 500}, .scale = 0.5, .kind = PartKind::Lrc}},
+                     0};
+  record.answers.resize(2);
+  for (PartAnswer& answer : record.answers) answer.state = AnswerState::Answered;
+  return record;
+}
+
+TEST(Merge, AnLrcFindsWhatIsNew) {
+  FrameRecord record = withLrc();
+  record.answers[1].detections = {person({50, 50, 90, 150}, 0.9F)};
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{100, 100, 180, 300}));
+}
+
+TEST(Merge, AnLrcSaysNothingOfWhatAPartShowsWhole) {
+  FrameRecord record = withLrc();
+  record.answers[1].detections = {person({220, 80, 260, 160}, 0.9F)};
+  EXPECT_TRUE(merge(record).empty());
+}
+
+TEST(Merge, WhatAnLrcSeesOfAKnownObjectIsThatObject) {
+  FrameRecord record = withLrc();
+  record.answers[0].detections = {person({10, 20, 90, 280}, 0.5F)};
+  // Coarser, stronger, and reaching out of the part.
+  record.answers[1].detections = {person({190, 50, 250, 190}, 0.9F)};
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{410, 120, 490, 380}));
+}
+
+TEST(Merge, AnObjectLargerThanAnyPartIsFoundByTheLrc) {
+  FrameRecord record = withLrc();
+  record.answers[0].detections = {person({0, 0, 200, 300}, 0.9F)};
+  record.answers[1].detections = {person({100, 10, 400, 240}, 0.6F)};
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{200, 20, 800, 480}));
+}
+
+TEST(Merge, ObjectsThatWereNotFoundAreAddedForViewers) {
+  FrameRecord record = withLrc();
+  Rp found, missed, region;
+  found.id = 3;
+  missed.id = 4;
+  missed.expected = {1, 2, 3, 4};
+  record.rps = std::vector{found, missed, region};
+  record.detections = {person({10, 10, 20, 20}, 0.9F)};
+  record.detections[0].id = 3;
+  addMissed(record);
+  ASSERT_EQ(record.detections.size(), 2U);
+  EXPECT_EQ(record.detections[1].id, 4);
+  EXPECT_TRUE(record.detections[1].coasted);
+  EXPECT_EQ(record.detections[1].box, missed.expected);
 }
 
 TEST(Merge, TheModelsOwnSuppressionIsTrustedInsideOnePart) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({100, 100, 200, 300}, 0.9F),
                                   person({105, 100, 205, 300}, 0.8F)};
-  EXPECT_EQ(mergeAnswers(record).size(), 2U);
+  EXPECT_EQ(merge(record).size(), 2U);
 }
 
 TEST(Merge, DifferentClassesAreDifferentObjects) {
@@ -87,7 +210,7 @@ TEST(Merge, DifferentClassesAreDifferentObjects) {
   Detection bag = person({20, 100, 80, 300}, 0.8F);
   bag.labelId = 24;
   record.answers[1].detections = {bag};
-  EXPECT_EQ(mergeAnswers(record).size(), 2U);
+  EXPECT_EQ(merge(record).size(), 2U);
 }
 
 TEST(Merge, RpsOfAPartWithoutAnswerAreCoasted) {
@@ -101,12 +224,19 @@ TEST(Merge, RpsOfAPartWithoutAnswerAreCoasted) {
   record.plan->parts[0].rps = {0};
   record.plan->parts[1].rps = {1};
   record.answers[1].state = AnswerState::Late;
-  const auto merged = mergeAnswers(record);
+  const auto merged = merge(record);
   ASSERT_EQ(merged.size(), 1U);
   EXPECT_TRUE(merged[0].coasted);
   EXPECT_EQ(merged[0].id, 5);
   EXPECT_EQ(merged[0].server, -1);
-  EXPECT_TRUE(wasLookedAt(record));
+  EXPECT_TRUE(feedbackOf(record).looked);
+}
+
+TEST(Merge, PartsWithoutAnswerAreFedBackAsUnseen) {
+  FrameRecord record = twoHalves();
+  record.answers[1].state = AnswerState::Failed;
+  merge(record);
+  EXPECT_EQ(feedbackOf(record).unseen, (std::vector<Rect>{{450, 0, 550, 500}}));
 }
 
 TEST(Merge, ASkippedFrameCoastsAllAndIsNoEvidence) {
@@ -114,21 +244,21 @@ TEST(Merge, ASkippedFrameCoastsAllAndIsNoEvidence) {
   record.size = {1000, 500};
   record.skipped = true;
   record.rps = std::vector<Rp>(3);
-  EXPECT_EQ(mergeAnswers(record).size(), 3U);
-  EXPECT_FALSE(wasLookedAt(record));
+  EXPECT_EQ(merge(record).size(), 3U);
+  EXPECT_FALSE(feedbackOf(record).looked);
 }
 
 TEST(Merge, AnEmptyPlanIsLookedAtAndHoldsNothing) {
   FrameRecord record;
   record.plan = Plan{};
-  EXPECT_TRUE(mergeAnswers(record).empty());
-  EXPECT_TRUE(wasLookedAt(record));
+  EXPECT_TRUE(merge(record).empty());
+  EXPECT_TRUE(feedbackOf(record).looked);
 }
 
 TEST(Merge, AFrameThatNoServerAnsweredIsNoEvidence) {
   FrameRecord record = twoHalves();
   for (PartAnswer& answer : record.answers) answer.state = AnswerState::Failed;
-  EXPECT_FALSE(wasLookedAt(record));
+  EXPECT_FALSE(feedbackOf(record).looked);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "tests/support/harness.h"
@@ -75,6 +77,7 @@ TEST_F(Partition, RegionsOfInterestFromUpstreamAreTheRps) {
 }
 
 TEST_F(Partition, AFrameWithoutRegionsHasNoneOnceUpstreamGaveAny) {
+  g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, nullptr);
   EXPECT_FALSE(pass(harness_.frame(0)).rps.has_value());
   pass(frameWithRoi(1));
   const FrameRecord record = pass(harness_.frame(2));
@@ -82,23 +85,67 @@ TEST_F(Partition, AFrameWithoutRegionsHasNoneOnceUpstreamGaveAny) {
   EXPECT_TRUE(record.plan->parts.empty());
 }
 
-TEST_F(Partition, EveryScanIntervalTheWholeFrameIsLookedAt) {
+TEST_F(Partition, EveryScanIntervalEachPixelIsLookedAt) {
   g_object_set(harness_.element(), "scan-interval", 3, nullptr);
   tell(servers(2));
   pass(harness_.frame(0));
-  std::vector<PartKind> kinds;
-  for (int i = 1; i <= 6; ++i) {
-    Rp rp;
-    rp.box = rp.expected = {10, 10, 50, 90};
-    kinds.push_back(pass(frameWithRps(i, {rp})).plan->parts.at(0).kind);
+  double area = 0;
+  for (int i = 1; i <= 3; ++i) {
+    const Plan plan = *pass(frameWithRps(i, {})).plan;
+    for (const Part& part : plan.parts) {
+      EXPECT_EQ(part.kind, PartKind::Scan);
+      area += part.rect.area();
+    }
   }
-  using enum PartKind;
-  EXPECT_EQ(kinds, (std::vector<PartKind>{Rp, Rp, Scan, Rp, Rp, Scan}));
+  EXPECT_GE(area, 640 * 480);
 }
 
-TEST_F(Partition, AnIntervalOfZeroNeverScans) {
-  g_object_set(harness_.element(), "scan-interval", 0, nullptr);
+TEST_F(Partition, WithoutDiscoveryNothingIsLookedAtButRps) {
+  g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, nullptr);
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(pass(frameWithRps(i, {})).plan->parts.empty());
+}
+
+TEST_F(Partition, WherePixelsChangeIsLookedAt) {
+  g_object_set(harness_.element(), "scan-interval", 0, nullptr);
+  pass(harness_.frame(0));
+  EXPECT_TRUE(pass(frameWithRps(1, {})).plan->parts.empty());
+  GstBuffer* changed = frameWithRps(2, {});
+  GstMapInfo map;
+  gst_buffer_map(changed, &map, GST_MAP_WRITE);
+  for (int y = 200; y < 260; ++y) std::fill_n(map.data + y * 640 + 300, 40, 255);
+  gst_buffer_unmap(changed, &map);
+  const Plan plan = *pass(changed).plan;
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_EQ(plan.parts[0].kind, PartKind::Scan);
+  EXPECT_TRUE(contains(plan.parts[0].rect, {300, 200, 40, 60}));
+}
+
+TEST_F(Partition, WhatServersDidNotAnswerIsLookedAtNext) {
+  g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, nullptr);
+  pass(harness_.frame(0));
+  Feedback feedback{.id = 1, .size = {640, 480}, .unseen = {{100, 100, 200, 200}}};
+  feedback.generation = pass(frameWithRps(1, {})).generation;
+  gst_harness_push_upstream_event(harness_.get(),
+                                  newDetectionsEvent(std::make_shared<const Feedback>(feedback)));
+  const Plan plan = *pass(frameWithRps(2, {})).plan;
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_TRUE(contains(plan.parts[0].rect, feedback.unseen[0]));
+  EXPECT_TRUE(pass(frameWithRps(3, {})).plan->parts.empty());
+}
+
+TEST_F(Partition, AnLrcGoesToTheServerThatIsNamed) {
+  g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, "lrc-interval", 2,
+               "lrc-ratio", 0.5, "lrc-server", "http://b", nullptr);
+  Capacity capacity;
+  capacity.servers = {{.url = "http://a"}, {.url = "http://b"}, {.url = "http://c"}};
+  tell(std::make_shared<const Capacity>(capacity));
+  pass(harness_.frame(0));
+  EXPECT_TRUE(pass(frameWithRps(1, {})).plan->parts.empty());
+  const Plan plan = *pass(frameWithRps(2, {})).plan;
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_EQ(plan.parts[0].kind, PartKind::Lrc);
+  EXPECT_EQ(plan.parts[0].server, 1);
+  EXPECT_EQ(plan.parts[0].sentSize(), (Size{320, 240}));
 }
 
 TEST_F(Partition, ARecordForOtherPixelsIsIgnored) {

@@ -3,20 +3,27 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
+#include <utility>
 
 namespace elf {
 
 namespace {
 
-// Two boxes of one class from different parts are one object from this overlap on.
+// Two boxes of one class from different parts are one object from this overlap on; of an LRC, whose
+// boxes are coarse, from less.
 constexpr double kSameIou = 0.45;
+constexpr double kSameIouLrc = 0.3;
 // A box cut off by the border of its part is a piece of what another part sees whole.
 constexpr double kPieceOverSmaller = 0.6;
-// So near to the border of its part, in pixels, a box counts as cut off.
+// So near to the border of its part a box counts as cut off: in pixels, and in parts of its side,
+// since a network does not end the box of what it sees a piece of just where the picture ends.
 constexpr float kBorder = 2;
-
+constexpr float kBorderShare = 0.06F;
 // Two pieces of one object agree along the border that cuts it by at least this.
 constexpr float kSamePieces = 0.5F;
+// A piece is the object that an RP expects from this overlap on.
+constexpr double kExpectedIou = 0.5;
 
 /** The sides on which a box ends at a border of its part that is inside the frame. */
 struct Cuts {
@@ -27,15 +34,31 @@ struct Cuts {
 struct Found {
   Detection detection;
   std::size_t part = 0;
+  PartKind kind = PartKind::Full;
   Cuts cuts;
 };
 
 Cuts cutsOf(const Box& box, const Rect& part, Size frame) {
   const Box edges = toBox(part);
-  return {.left = part.x > 0 && box.x0<edges.x0 + kBorder, .top = part.y> 0 &&
-                  box.y0 < edges.y0 + kBorder,
-          .right = part.right() < frame.width && box.x1 > edges.x1 - kBorder,
-          .bottom = part.bottom() < frame.height && box.y1 > edges.y1 - kBorder};
+  const float x = std::max(kBorder, kBorderShare * box.width());
+  const float y = std::max(kBorder, kBorderShare * box.height());
+  return {.left = part.x > 0 && box.x0 - edges.x0<x, .top = part.y> 0 && box.y0 - edges.y0 < y,
+          .right = part.right() < frame.width && edges.x1 - box.x1 < x,
+          .bottom = part.bottom() < frame.height && edges.y1 - box.y1 < y};
+}
+
+// A part that shows what is there in full resolution, as far as the box reaches.
+bool showsWhole(const Part& part, const Box& box) {
+  const Box edges = toBox(part.rect);
+  return part.kind != PartKind::Lrc && box.x0 >= edges.x0 && box.y0 >= edges.y0 &&
+         box.x1 <= edges.x1 && box.y1 <= edges.y1;
+}
+
+bool isSeenBetter(const Box& box, const FrameRecord& record) {
+  for (std::size_t i = 0; i < record.answers.size(); ++i)
+    if (record.answers[i].state == AnswerState::Answered && showsWhole(record.plan->parts[i], box))
+      return true;
+  return false;
 }
 
 std::vector<Found> inFramePixels(const FrameRecord& record) {
@@ -52,17 +75,21 @@ std::vector<Found> inFramePixels(const FrameRecord& record) {
           clip(shift(scaled, static_cast<float>(part.rect.x), static_cast<float>(part.rect.y)),
                record.size);
       if (detection.box.empty()) continue;
+      if (part.kind == PartKind::Lrc && isSeenBetter(detection.box, record)) continue;
       detection.server = record.answers[i].server;
       const Cuts cuts = cutsOf(detection.box, part.rect, record.size);
-      all.push_back({std::move(detection), i, cuts});
+      all.push_back({std::move(detection), i, part.kind, cuts});
     }
   }
   return all;
 }
 
-// Whole boxes before pieces, and strong before weak: of two that are one object the first stays.
+// Whole boxes before pieces, fine before coarse, strong before weak: of two that are one object the
+// first stays.
 bool goesFirst(const Found& a, const Found& b) {
   if (a.cuts.any() != b.cuts.any()) return b.cuts.any();
+  const bool coarse = b.kind == PartKind::Lrc;
+  if ((a.kind == PartKind::Lrc) != coarse) return coarse;
   return a.detection.score > b.detection.score;
 }
 
@@ -73,7 +100,8 @@ bool mayBeOne(const Found& a, const Found& b) {
 bool sameObject(const Found& kept, const Found& other) {
   const Box& a = kept.detection.box;
   const Box& b = other.detection.box;
-  return iou(a, b) >= kSameIou || (other.cuts.any() && overSmaller(a, b) >= kPieceOverSmaller);
+  const double same = other.kind == PartKind::Lrc ? kSameIouLrc : kSameIou;
+  return iou(a, b) >= same || (other.cuts.any() && overSmaller(a, b) >= kPieceOverSmaller);
 }
 
 // Intersection over union of two intervals.
@@ -82,29 +110,52 @@ float agreement(float a0, float a1, float b0, float b1) {
   return common <= 0 ? 0 : common / (std::max(a1, b1) - std::min(a0, b0));
 }
 
-// True for what two neighbouring parts see of an object on the border between them.
-bool twoPieces(const Found& one, const Found& other) {
-  const Box& a = one.detection.box;
-  const Box& b = other.detection.box;
-  const bool sideBySide = (one.cuts.right && other.cuts.left && b.x0 <= a.x1 && a.x0 <= b.x0) ||
-                          (one.cuts.left && other.cuts.right && a.x0 <= b.x1 && b.x0 <= a.x0);
-  if (sideBySide && agreement(a.y0, a.y1, b.y0, b.y1) >= kSamePieces) return true;
-  const bool stacked = (one.cuts.bottom && other.cuts.top && b.y0 <= a.y1 && a.y0 <= b.y0) ||
-                       (one.cuts.top && other.cuts.bottom && a.y0 <= b.y1 && b.y0 <= a.y0);
-  return stacked && agreement(a.x0, a.x1, b.x0, b.x1) >= kSamePieces;
+// True for what two neighbouring parts see of an object on the border between them: `first` is left
+// of or above `second`.
+bool areSideBySide(const Found& first, const Found& second) {
+  const Box& a = first.detection.box;
+  const Box& b = second.detection.box;
+  return first.cuts.right && second.cuts.left && a.x0 <= b.x0 && b.x0 <= a.x1 &&
+         agreement(a.y0, a.y1, b.y0, b.y1) >= kSamePieces;
+}
+bool areStacked(const Found& first, const Found& second) {
+  const Box& a = first.detection.box;
+  const Box& b = second.detection.box;
+  return first.cuts.bottom && second.cuts.top && a.y0 <= b.y0 && b.y0 <= a.y1 &&
+         agreement(a.x0, a.x1, b.x0, b.x1) >= kSamePieces;
 }
 
-// The pieces of one object become the box around them; of doubles the first stays.
-std::vector<Found> withoutDoubles(std::vector<Found> found) {
+// Makes `one` the object of which both are pieces; false where they are none.
+bool joinPieces(Found& one, const Found& other) {
+  const Cuts a = one.cuts, b = other.cuts;
+  Cuts both{a.left || b.left, a.top || b.top, a.right || b.right, a.bottom || b.bottom};
+  if (areSideBySide(one, other))
+    both.left = a.left, both.right = b.right;
+  else if (areSideBySide(other, one))
+    both.left = b.left, both.right = a.right;
+  else if (areStacked(one, other))
+    both.top = a.top, both.bottom = b.bottom;
+  else if (areStacked(other, one))
+    both.top = b.top, both.bottom = a.bottom;
+  else
+    return false;
+  one.cuts = both;
+  one.detection.box = unite(one.detection.box, other.detection.box);
+  return true;
+}
+
+std::vector<Found> withoutDoubles(std::vector<Found> found, Doubles doubles) {
   std::stable_sort(found.begin(), found.end(), goesFirst);
   std::vector<Found> kept;
   for (Found& candidate : found) {
     bool isNew = true;
     for (Found& k : kept) {
       if (!mayBeOne(k, candidate)) continue;
-      const bool pieces = twoPieces(k, candidate);
-      if (pieces) k.detection.box = unite(k.detection.box, candidate.detection.box);
-      if (!pieces && !sameObject(k, candidate)) continue;
+      if (!joinPieces(k, candidate)) {
+        if (!sameObject(k, candidate)) continue;
+        if (doubles == Doubles::Unite)
+          k.detection.box = unite(k.detection.box, candidate.detection.box);
+      }
       isNew = false;
       break;
     }
@@ -113,45 +164,102 @@ std::vector<Found> withoutDoubles(std::vector<Found> found) {
   return kept;
 }
 
-void coast(const Rp& rp, std::vector<Detection>& detections) {
-  detections.push_back({.box = rp.expected,
-                        .score = rp.score,
-                        .labelId = rp.labelId,
-                        .label = rp.label,
-                        .id = rp.id,
-                        .coasted = true});
+bool isExpected(const Box& box, const FrameRecord& record) {
+  return record.rps && std::ranges::any_of(*record.rps, [&](const Rp& rp) {
+           return iou(rp.expected, box) >= kExpectedIou;
+         });
 }
 
-}  // namespace
-
-std::vector<Detection> mergeAnswers(const FrameRecord& record) {
-  std::vector<Detection> detections;
-  if (record.skipped) {
-    if (record.rps)
-      for (const Rp& rp : *record.rps) coast(rp, detections);
-    return detections;
-  }
-  if (!record.plan || record.answers.size() != record.plan->parts.size()) return detections;
-
-  for (Found& one : withoutDoubles(inFramePixels(record)))
-    detections.push_back(std::move(one.detection));
-
-  for (std::size_t i = 0; i < record.answers.size(); ++i) {
-    if (record.answers[i].state == AnswerState::Answered || !record.rps) continue;
-    for (const int rp : record.plan->parts[i].rps)
-      coast((*record.rps)[static_cast<std::size_t>(rp)], detections);
-  }
-  std::stable_sort(detections.begin(), detections.end(),
-                   [](const Detection& a, const Detection& b) { return a.score > b.score; });
-  return detections;
+// Where the whole of a piece may be: as much again on the sides where it was cut.
+Rect aroundPiece(const Found& piece, Size frame) {
+  const Box& box = piece.detection.box;
+  return roundOutwards(
+      grow(box, {piece.cuts.left ? box.width() : 0, piece.cuts.top ? box.height() : 0,
+                 piece.cuts.right ? box.width() : 0, piece.cuts.bottom ? box.height() : 0}),
+      frame);
 }
 
+// At least one server looked at the frame, or an empty plan asked for nothing.
 bool wasLookedAt(const FrameRecord& record) {
   if (record.skipped || !record.plan) return false;
   return record.plan->parts.empty() ||
          std::any_of(record.answers.begin(), record.answers.end(), [](const PartAnswer& answer) {
            return answer.state == AnswerState::Answered;
          });
+}
+
+Detection coasted(const Rp& rp) {
+  return {.box = rp.expected,
+          .score = rp.score,
+          .labelId = rp.labelId,
+          .label = rp.label,
+          .id = rp.id,
+          .coasted = true};
+}
+
+void sortByScore(std::vector<Detection>& detections) {
+  std::ranges::stable_sort(detections, std::ranges::greater(), &Detection::score);
+}
+
+}  // namespace
+
+std::span<const Choice> doublesChoices() {
+  static constexpr Choice kChoices[] = {
+      {"drop", "The better of two boxes for one object stays as it is (NMS)"},
+      {"unite", "Two boxes for one object become the box around both (NMM)"},
+  };
+  return kChoices;
+}
+
+void mergeAnswers(FrameRecord& record, Doubles doubles) {
+  std::vector<Detection>& detections = record.detections;
+  detections.clear();
+  record.cut.clear();
+  if (record.skipped) {
+    if (record.rps)
+      for (const Rp& rp : *record.rps) detections.push_back(coasted(rp));
+    return;
+  }
+  if (!record.plan || record.answers.size() != record.plan->parts.size()) return;
+
+  for (Found& one : withoutDoubles(inFramePixels(record), doubles)) {
+    if (one.cuts.any() && !isExpected(one.detection.box, record)) {
+      record.cut.push_back(aroundPiece(one, record.size));
+      if (one.kind == PartKind::Rp || one.kind == PartKind::Scan) continue;
+    }
+    detections.push_back(std::move(one.detection));
+  }
+
+  for (std::size_t i = 0; i < record.answers.size(); ++i) {
+    if (record.answers[i].state == AnswerState::Answered || !record.rps) continue;
+    for (const int rp : record.plan->parts[i].rps)
+      detections.push_back(coasted((*record.rps)[static_cast<std::size_t>(rp)]));
+  }
+  sortByScore(detections);
+}
+
+void addMissed(FrameRecord& record) {
+  if (!record.rps) return;
+  for (const Rp& rp : *record.rps)
+    if (rp.id != kNoIdentity &&
+        std::ranges::find(record.detections, rp.id, &Detection::id) == record.detections.end())
+      record.detections.push_back(coasted(rp));
+  sortByScore(record.detections);
+}
+
+Feedback feedbackOf(const FrameRecord& record) {
+  Feedback feedback{.id = record.id,
+                    .generation = record.generation,
+                    .size = record.size,
+                    .looked = wasLookedAt(record),
+                    .detections = record.detections,
+                    .sureScore = record.capacity ? record.capacity->rules.sureScore : 0,
+                    .unseen = record.cut};
+  if (!record.plan) return feedback;
+  for (std::size_t i = 0; i < record.plan->parts.size(); ++i)
+    if (i >= record.answers.size() || record.answers[i].state != AnswerState::Answered)
+      feedback.unseen.push_back(record.plan->parts[i].rect);
+  return feedback;
 }
 
 }  // namespace elf

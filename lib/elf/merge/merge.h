@@ -2,23 +2,49 @@
 // From the answers of the parts to the detections of the frame.
 #pragma once
 
+#include <span>
 #include <vector>
 
+#include "elf/base/choice.h"
 #include "elf/record/frame_record.h"
 
 namespace elf {
 
-/**
- * The detections of a frame that elfoffload has answered: each answer's boxes scaled and shifted
- * into the frame and clipped to it. Of detections of one class that two parts both found one is
- * kept, a whole one rather than one that ends at its part's border; the pieces of an object that
- * two parts cut become one box. Inside one part the model's own suppression is trusted. RPs whose
- * part got no answer, and all RPs of a skipped frame, stand in as coasted detections. Strongest
- * first; identities are not set (see Identifier).
- */
-std::vector<Detection> mergeAnswers(const FrameRecord& record);
+/** What becomes of two boxes that two parts made of one object. */
+enum class Doubles {
+  Drop,  ///< the better one stays as it is: greedy non-maximum suppression
+  Unite  ///< it becomes the box around both: greedy non-maximum merging
+};
 
-/** True when at least one server looked at the frame, or an empty plan asked for nothing. */
-bool wasLookedAt(const FrameRecord& record);
+/** In the order of Doubles. */
+std::span<const Choice> doublesChoices();
+
+/**
+ * Sets `detections` and `cut` of a frame that elfoffload has answered. Each answer's boxes are
+ * scaled and shifted into the frame and clipped to it. Inside one part the model's own suppression
+ * is trusted; between parts, class by class:
+ *
+ * - Of boxes that two parts made of one object one is kept, or both are united: a whole one rather
+ *   than one that ends at a border of its part inside the frame, one from a part in full resolution
+ *   rather than from an LRC, the stronger rather than the weaker one.
+ * - Pieces of an object on both sides of a border become one box.
+ * - A piece that is left is no object but a part of one, and goes, unless it is what an RP expects,
+ * or the whole frame was looked at in parts that lie side by side. `cut` says where the rest may
+ * be.
+ * - What an LRC sees where a part in full resolution looked is what that part saw.
+ *
+ * RPs whose part got no answer, and all RPs of a skipped frame, stand in as coasted detections.
+ * Strongest first; identities are not set (see Identifier).
+ */
+void mergeAnswers(FrameRecord& record, Doubles doubles = Doubles::Drop);
+
+/**
+ * Adds a coasted detection for each RP whose object nobody found in a frame that has its detections
+ * and their identities. They are for the frame's viewers: never feed them back.
+ */
+void addMissed(FrameRecord& record);
+
+/** What a frame that has its detections tells the elements upstream. */
+Feedback feedbackOf(const FrameRecord& record);
 
 }  // namespace elf

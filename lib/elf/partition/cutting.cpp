@@ -83,6 +83,19 @@ void assignServers(Plan& plan, const Capacity& capacity) {
   }
 }
 
+int idlestServer(const Plan& plan, const Part& part, const Capacity& capacity) {
+  std::vector<double> done = busyNow(capacity);
+  for (const Part& each : plan.parts)
+    done[static_cast<std::size_t>(each.server)] += capacity.seconds(
+        capacity.servers[static_cast<std::size_t>(each.server)], each.sentSize().area());
+  for (std::size_t i = 0; i < done.size(); ++i)
+    done[i] += capacity.seconds(capacity.servers[i], part.sentSize().area());
+  const std::vector<int> servers = usableServers(capacity);
+  return *std::min_element(servers.begin(), servers.end(), [&](int a, int b) {
+    return done[static_cast<std::size_t>(a)] < done[static_cast<std::size_t>(b)];
+  });
+}
+
 void setMakespan(Plan& plan, const Capacity& capacity) {
   std::vector<double> busy = busyNow(capacity);
   plan.makespan = 0;

@@ -26,6 +26,9 @@ std::vector<int> usableServers(const Capacity& capacity);
  */
 void assignServers(Plan& plan, const Capacity& capacity);
 
+/** The usable server that would be done first with one more part. */
+int idlestServer(const Plan& plan, const Part& part, const Capacity& capacity);
+
 /** Sets plan.makespan from parts that have their server. */
 void setMakespan(Plan& plan, const Capacity& capacity);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/predict/history.h"
 
+#include <algorithm>
 #include <set>
 
 namespace elf {
@@ -41,8 +42,11 @@ void History::add(const Feedback& feedback) {
   }
   for (auto& [id, track] : tracks_)
     if (track.last().frame != feedback.id && !unlooked.contains(id)) ++track.missed;
-  std::erase_if(tracks_,
-                [this](const auto& entry) { return entry.second.missed > limits_.coastFrames; });
+  std::erase_if(tracks_, [&](const auto& entry) {
+    const Track& track = entry.second;
+    const bool sure = track.last().score >= feedback.sureScore;
+    return track.missed > (sure ? limits_.coastFrames : std::min(1, limits_.coastFrames));
+  });
 }
 
 void History::clear() {

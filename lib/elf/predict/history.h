@@ -41,7 +41,11 @@ class History {
   struct Limits {
     /** Sightings kept for each object. */
     int length = 10;
-    /** Frames that looked and did not see an object before it is forgotten. */
+    /**
+     * Frames that looked and did not see an object before it is forgotten; one that the model was not
+     * sure of when it was seen last is forgotten after one of them: it costs as much to look for,
+     * and as a rule it was never there.
+     */
     int coastFrames = 5;
   };
 

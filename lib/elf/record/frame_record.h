@@ -88,6 +88,8 @@ struct FrameRecord {
   // elfmerge
   /** In the frame's pixels, strongest first. */
   std::vector<Detection> detections;
+  /** Where pieces of objects were seen that reach out of their parts, and may be found whole. */
+  std::vector<Rect> cut;
 
   Timings timings;
 
@@ -107,6 +109,10 @@ struct Feedback {
   /** False when no server looked at the frame at all (skipped, failed, late): it is no evidence. */
   bool looked = false;
   std::vector<Detection> detections;
+  /** From this score on the model is sure of a detection (ModelRules::sureScore). */
+  float sureScore = 0;
+  /** What was not seen, or not whole: parts that got no answer, and FrameRecord::cut. */
+  std::vector<Rect> unseen;
 };
 
 using FeedbackPtr = std::shared_ptr<const Feedback>;

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Where new objects may be: what has not been looked at for long, and what changed since it was.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "elf/image/image_view.h"
+#include "elf/partition/plan.h"
+
+namespace elf {
+
+/**
+ * Says, frame after frame, which places outside the RPs are to be looked at, so that new objects
+ * are found:
+ *
+ * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is looked at, in full
+ *   resolution, at least every `scanInterval` frames. What RPs cover of a tile is left out.
+ * - *change*: the frame, as a small grey picture, differs from what it was when that place was last
+ *   looked at. A place is as large as the objects of the RPs usually are. A change of the whole
+ * picture's brightness counts for nothing. Where something changes and nothing is found, it is
+ * looked at after one frame, two, four, up to 16 frames. Where more than a third of the picture
+ * changes at a time, it is the camera that moves, and changes tell nothing.
+ * - *loss*: an RP whose object is given up. Its surroundings are looked at once more.
+ *
+ * The frame is divided into cells, of 16 pixels at least and about 48 in a row; places are made of
+ * whole cells. Not thread-safe.
+ */
+class Discovery {
+ public:
+  struct Settings {
+    /** Frames, >= 1; 0: age does not matter. */
+    int scanInterval = 20;
+    /** Pixels of a tile's shorter side at least, where the frame has so many: what a model wants to
+     * see around a tile costs more, the smaller the tile. */
+    int leastTile = 128;
+    /** Grey levels (0..255) that a change has at least; 0: changes do not matter. */
+    int changeThreshold = 10;
+    /** Pixels; what changed in a smaller place, across its longer side, is no object. */
+    int smallestObject = 16;
+  };
+
+  /** From the next frame on; what is known of the past stays known. */
+  void setSettings(const Settings& settings) { settings_ = settings; }
+  /** Nothing is known of what was looked at; whoever calls it looks at the whole frame next. */
+  void forget();
+
+  /**
+   * Begins a frame, the next in order: places to look at besides the RPs. `picture` may be null,
+   * then no change is seen. Places are inside the frame, and may overlap each other.
+   */
+  std::vector<Rect> placesFor(Size frame, std::span<const Rp> rps, const ImageView* picture);
+
+  /**
+   * What the plan of that frame looks at, of which parts that are scaled down do not count. Call it
+   * once after placesFor(), or alone for a frame that is looked at as a whole.
+   */
+  void looksAt(Size frame, std::span<const Part> parts, const ImageView* picture);
+
+  /** Got no answer after all, in whichever frame: to be looked at next. */
+  void missed(std::span<const Rect> rects);
+
+ private:
+  struct Cell {
+    /** Frames since it was looked at. */
+    int age = 0;
+    /** It is not looked at for its changes for so many frames, and what that was set to last. */
+    int wait = 0, pause = 0;
+    /** It was looked at because it changed, and nobody knows yet what for. */
+    bool tried = false;
+    /** To be looked at as soon as can be. */
+    bool due = false;
+    /** `then_` holds it. */
+    bool remembered = false;
+    /** An RP of this frame covers it. */
+    bool covered = false;
+    /** A place of this frame covers it. */
+    bool planned = false;
+  };
+
+  /** Cells [x0, x1) x [y0, y1). */
+  struct Block {
+    int x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+    bool empty() const { return x0 >= x1 || y0 >= y1; }
+    void add(int x, int y);
+  };
+
+  void begin(Size frame, const ImageView* picture);
+  void divide(Size frame);
+  Cell& cell(int x, int y) { return cells_[static_cast<std::size_t>(y * columns_ + x)]; }
+  Rect rectOf(const Block& block) const;
+  /** The cells that lie wholly inside. */
+  Block within(const Rect& rect) const;
+  /** The cells that it touches. */
+  Block touching(const Rect& rect) const;
+  template <typename Visit>
+  void each(const Block& block, Visit&& visit);
+
+  void learn(std::span<const Rp> rps);
+  void addTile(std::vector<Rect>& places);
+  void addDue(std::vector<Rect>& places);
+  void addChanged(std::vector<Rect>& places);
+  void add(const Block& block, std::vector<Rect>& places);
+  /** What a place lacks to be as large as an RP's object is usually. */
+  Sides missing(Size place) const;
+  /** By how much the picture is brighter than what is remembered of it. */
+  int brightness() const;
+  bool changed(int x, int y, int brightness) const;
+  void remember(int x, int y);
+  template <typename Is>
+  std::vector<Block> clusters(Is&& is) const;
+
+  Settings settings_;
+  Size frame_;
+  int columns_ = 0, rows_ = 0;
+  std::vector<Cell> cells_;
+  /** kSamples x kSamples grey samples for each cell, as rows of a picture: this frame, and each
+   * cell as it was when it was looked at. `now_` is empty where the frame came without picture. */
+  std::vector<std::uint8_t> now_, then_;
+  /** placesFor() has begun the frame. */
+  bool begun_ = false;
+  /** Which tile is next, and how often all of them had their turn. */
+  int turn_ = 0, round_ = 0;
+  /** Frames since the last one. */
+  int sinceTile_ = 0;
+  /** The RPs of the frame before. */
+  std::vector<Rp> before_;
+};
+
+}  // namespace elf

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/discovery/frame_planner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "elf/partition/cutting.h"
+
+namespace elf {
+
+FramePlanner::FramePlanner(std::unique_ptr<const Partitioner> partitioner)
+    : partitioner_(std::move(partitioner)) {}
+
+void FramePlanner::setSettings(const Settings& settings) {
+  settings_ = settings;
+}
+
+void FramePlanner::forget() {
+  discovery_.forget();
+  sinceLrc_ = 0;
+}
+
+Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
+                        const Capacity& capacity, const ImageView* picture) {
+  if (!partitioner_->needsRps())
+    return partitioner_->plan(
+        {frame, rps ? std::span<const Rp>(*rps) : std::span<const Rp>(), capacity});
+  if (rps) return planAround(frame, *rps, capacity, picture);
+  Plan plan = splitWholeFrame({frame, {}, capacity}, PartKind::Full);
+  discovery_.looksAt(frame, plan.parts, picture);
+  sinceLrc_ = 0;
+  return plan;
+}
+
+Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
+                              const ImageView* picture) {
+  // What is added around a tile, and its alignment, shall cost less than the tile itself.
+  const ModelRules& rules = capacity.rules;
+  Discovery::Settings discovery = settings_.discovery;
+  discovery.leastTile =
+      std::max({8 * rules.context, 2 * rules.minSize.height, discovery.leastTile});
+  discovery_.setSettings(discovery);
+  std::vector<Rp> wanted = rps;
+  for (const Rect& place : discovery_.placesFor(frame, rps, picture))
+    wanted.push_back({.box = toBox(place), .expected = toBox(place)});
+  Plan plan = partitioner_->plan({frame, wanted, capacity});
+  for (Part& part : plan.parts) {
+    std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(rps.size()); });
+    if (part.rps.empty()) part.kind = PartKind::Scan;
+  }
+  if (settings_.lrcInterval > 0 && ++sinceLrc_ >= settings_.lrcInterval) {
+    sinceLrc_ = 0;
+    addLrc(plan, frame, capacity);
+  }
+  discovery_.looksAt(frame, plan.parts, picture);
+  return plan;
+}
+
+void FramePlanner::addLrc(Plan& plan, Size frame, const Capacity& capacity) const {
+  Part lrc{.rect = wholeFrame(frame), .scale = settings_.lrcRatio, .kind = PartKind::Lrc};
+  const auto named = std::ranges::find(capacity.servers, settings_.lrcServer, &ServerState::url);
+  lrc.server = named != capacity.servers.end() ? static_cast<int>(named - capacity.servers.begin())
+                                               : idlestServer(plan, lrc, capacity);
+  plan.parts.push_back(std::move(lrc));
+  setMakespan(plan, capacity);
+}
+
+}  // namespace elf

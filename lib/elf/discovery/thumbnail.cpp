@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/discovery/thumbnail.h"
+
+#include <opencv2/imgproc.hpp>
+
+namespace elf {
+
+namespace {
+
+/** Bytes of a pixel in the first plane, and where its green is: nearest to brightness. */
+struct Layout {
+  int channels = 1;
+  int green = 0;
+};
+
+Layout layoutOf(PixelFormat format) {
+  switch (format) {
+    case PixelFormat::RGB:
+    case PixelFormat::BGR:
+      return {3, 1};
+    case PixelFormat::RGBx:
+    case PixelFormat::BGRx:
+      return {4, 1};
+    case PixelFormat::xRGB:
+    case PixelFormat::xBGR:
+      return {4, 2};
+    default:  // the first plane is luma
+      return {1, 0};
+  }
+}
+
+}  // namespace
+
+void makeThumbnail(const ImageView& picture, Size size, std::vector<std::uint8_t>& grey) {
+  grey.resize(static_cast<std::size_t>(size.width) * size.height);
+  const Layout layout = layoutOf(picture.format);
+  const cv::Mat plane(picture.size.height, picture.size.width, CV_8UC(layout.channels),
+                      const_cast<std::uint8_t*>(picture.planes[0]),
+                      static_cast<std::size_t>(picture.strides[0]));
+  cv::Mat out(size.height, size.width, CV_8UC1, grey.data());
+  if (layout.channels == 1) return cv::resize(plane, out, out.size(), 0, 0, cv::INTER_AREA);
+  cv::Mat small;
+  cv::resize(plane, small, out.size(), 0, 0, cv::INTER_AREA);
+  cv::extractChannel(small, out, layout.green);
+}
+
+}  // namespace elf

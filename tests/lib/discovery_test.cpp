@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/discovery/discovery.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "elf/discovery/frame_planner.h"
+#include "elf/discovery/thumbnail.h"
+
+namespace elf {
+namespace {
+
+/** A grey picture that owns its pixels. */
+class Grey {
+ public:
+  explicit Grey(Size size, std::uint8_t value = 100)
+      : size_(size), pixels_(static_cast<std::size_t>(size.width) * size.height, value) {}
+
+  void paint(const Rect& rect, std::uint8_t value) {
+    for (int y = rect.y; y < rect.bottom(); ++y)
+      std::fill_n(pixels_.begin() + y * size_.width + rect.x, rect.width, value);
+  }
+  void brighten(int by) {
+    for (std::uint8_t& pixel : pixels_) pixel = static_cast<std::uint8_t>(pixel + by);
+  }
+  void addNoise(std::mt19937& random) {
+    for (std::uint8_t& pixel : pixels_) pixel = static_cast<std::uint8_t>(pixel + random() % 7 - 3);
+  }
+  const ImageView* view() {
+    view_ = {PixelFormat::GRAY8, size_, {pixels_.data()}, {size_.width}};
+    return &view_;
+  }
+
+ private:
+  Size size_;
+  std::vector<std::uint8_t> pixels_;
+  ImageView view_;
+};
+
+Rp rpAt(const Box& box, Identity id = 1) {
+  Rp rp;
+  rp.box = rp.expected = box;
+  rp.id = id;
+  return rp;
+}
+
+std::vector<Part> partsOf(const std::vector<Rect>& rects) {
+  std::vector<Part> parts;
+  for (const Rect& rect : rects) parts.push_back({.rect = rect});
+  return parts;
+}
+
+bool covers(const std::vector<Rect>& places, const Rect& rect) {
+  return std::ranges::any_of(places, [&](const Rect& place) { return contains(place, rect); });
+}
+
+constexpr Size kFrame{640, 480};
+const Discovery::Settings kChangesAlone{.scanInterval = 0};
+
+/** A frame that was looked at as a whole. */
+void lookAtAll(Discovery& discovery, Size frame, const ImageView* picture) {
+  discovery.looksAt(frame, partsOf({wholeFrame(frame)}), picture);
+}
+
+/** A frame, all of whose places are looked at. */
+std::vector<Rect> next(Discovery& discovery, Size frame, std::span<const Rp> rps,
+                       const ImageView* picture) {
+  std::vector<Rect> places = discovery.placesFor(frame, rps, picture);
+  std::vector<Rect> looked = places;
+  for (const Rp& rp : rps) looked.push_back(roundOutwards(rp.box, frame));
+  discovery.looksAt(frame, partsOf(looked), picture);
+  return places;
+}
+
+class EveryPixel : public ::testing::TestWithParam<std::tuple<int, Size>> {};
+
+TEST_P(EveryPixel, IsLookedAtAtLeastEveryScanInterval) {
+  const auto [interval, frame] = GetParam();
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = interval, .changeThreshold = 0});
+  lookAtAll(discovery, frame, nullptr);
+  std::mt19937 random(1);
+  std::vector<int> since(static_cast<std::size_t>(frame.width) * frame.height, 0);
+  for (int i = 0; i < 6 * interval + 20; ++i) {
+    std::vector<Rp> rps;
+    if (random() % 2 && frame.width > 60)
+      rps.push_back(rpAt({10, 10, 10 + static_cast<float>(random() % 200), 50}));
+    for (int& frames : since) ++frames;
+    const auto see = [&](const Rect& rect) {
+      for (int y = rect.y; y < rect.bottom(); ++y)
+        std::fill_n(since.begin() + y * frame.width + rect.x, rect.width, 0);
+    };
+    for (const Rect& place : next(discovery, frame, rps, nullptr)) {
+      ASSERT_TRUE(contains(wholeFrame(frame), place));
+      ASSERT_FALSE(place.empty());
+      see(place);
+    }
+    for (const Rp& rp : rps) see(roundOutwards(rp.box, frame));
+    ASSERT_LE(*std::ranges::max_element(since), interval) << "frame " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, EveryPixel,
+                         ::testing::Combine(::testing::Values(1, 2, 3, 5, 8, 16, 20, 33),
+                                            ::testing::Values(kFrame, Size{1920, 1080},
+                                                              Size{301, 97}, Size{97, 301},
+                                                              Size{17, 9}, Size{1, 1})));
+
+TEST(Discovery, AnObjectOnTheEdgeOfTilesIsInsideOneInAnotherRound) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 12, .leastTile = 1, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  std::vector<Rect> places;
+  for (int i = 0; i < 4 * 12; ++i)
+    for (const Rect& place : next(discovery, kFrame, {}, nullptr)) places.push_back(place);
+  for (int x = 0; x + 60 <= kFrame.width; x += 5)
+    for (int y = 0; y + 60 <= kFrame.height; y += 5)
+      ASSERT_TRUE(covers(places, {x, y, 60, 60})) << x << "," << y;
+}
+
+TEST(Discovery, TilesAreAsLargeAsAskedFor) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 100, .leastTile = 200, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  int tiles = 0;
+  for (int i = 0; i < 100; ++i)
+    for (const Rect& place : next(discovery, kFrame, {}, nullptr)) {
+      EXPECT_GE(std::min(place.width, place.height), 200 - 16);
+      ++tiles;
+    }
+  EXPECT_LE(tiles, 7);
+}
+
+TEST(Discovery, WhereNothingHasChangedNothingIsLookedAt) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey picture(kFrame);
+  lookAtAll(discovery, kFrame, picture.view());
+  std::mt19937 random(1);
+  for (int i = 0; i < 5; ++i) {
+    Grey noisy(kFrame);
+    noisy.addNoise(random);
+    EXPECT_TRUE(next(discovery, kFrame, {}, noisy.view()).empty());
+  }
+}
+
+TEST(Discovery, WhatAppearsIsLookedAtInTheSameFrame) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey picture(kFrame);
+  lookAtAll(discovery, kFrame, picture.view());
+  const Rect object{300, 200, 40, 60};
+  picture.paint(object, 200);
+  const std::vector<Rect> places = next(discovery, kFrame, {}, picture.view());
+  ASSERT_EQ(places.size(), 1U);
+  EXPECT_TRUE(contains(places[0], object));
+  EXPECT_LT(places[0].area(), 4 * object.area());
+}
+
+TEST(Discovery, APieceThatChangedIsLookedAtWithRoomForAnObject) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey picture(kFrame);
+  lookAtAll(discovery, kFrame, picture.view());
+  picture.paint({500, 400, 32, 32}, 200);
+  const Rp usual = rpAt({100, 100, 140, 220});
+  const std::vector<Rect> places = next(discovery, kFrame, {{usual}}, picture.view());
+  ASSERT_EQ(places.size(), 1U);
+  EXPECT_GE(places[0].height, 119);
+  EXPECT_GE(places[0].width, 39);
+}
+
+TEST(Discovery, WhatAnRpCoversIsItsOwnBusiness) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey picture(kFrame);
+  lookAtAll(discovery, kFrame, picture.view());
+  picture.paint({300, 200, 40, 60}, 200);
+  EXPECT_TRUE(next(discovery, kFrame, {{rpAt({260, 160, 380, 300})}}, picture.view()).empty());
+}
+
+TEST(Discovery, ASlowChangeAddsUp) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  int found = 0;
+  for (int step = 1; step <= 8; ++step) {
+    Grey picture(kFrame);
+    picture.paint({300, 200, 64, 64}, static_cast<std::uint8_t>(100 + 2 * step));
+    found += static_cast<int>(next(discovery, kFrame, {}, picture.view()).size());
+  }
+  EXPECT_EQ(found, 1);
+}
+
+TEST(Discovery, ThatTheLightChangesIsNoChange) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey picture(kFrame);
+  lookAtAll(discovery, kFrame, picture.view());
+  picture.brighten(40);
+  EXPECT_TRUE(next(discovery, kFrame, {}, picture.view()).empty());
+  picture.paint({300, 200, 40, 60}, 250);
+  EXPECT_EQ(next(discovery, kFrame, {}, picture.view()).size(), 1U);
+}
+
+TEST(Discovery, ThatTheCameraMovesIsNoChangeEither) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey picture(kFrame);
+  lookAtAll(discovery, kFrame, picture.view());
+  std::mt19937 random(1);
+  for (int x = 0; x < kFrame.width; x += 32)
+    for (int y = 0; y < kFrame.height; y += 32)
+      picture.paint({x, y, 32, 32}, static_cast<std::uint8_t>(random()));
+  EXPECT_TRUE(next(discovery, kFrame, {}, picture.view()).empty());
+  // It has come to rest, and something moves in the new picture.
+  EXPECT_TRUE(next(discovery, kFrame, {}, picture.view()).empty());
+  picture.paint({300, 200, 40, 60}, 255);
+  picture.paint({300, 230, 40, 30}, 0);
+  EXPECT_FALSE(next(discovery, kFrame, {}, picture.view()).empty());
+}
+
+TEST(Discovery, WhereNothingIsFoundItLooksLessAndLess) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey still(kFrame);
+  lookAtAll(discovery, kFrame, still.view());
+  Grey blinking = still;
+  blinking.paint({300, 200, 64, 64}, 200);
+  int looks = 0;
+  for (int i = 0; i < 64; ++i)
+    looks += !next(discovery, kFrame, {}, i % 2 ? still.view() : blinking.view()).empty();
+  EXPECT_GE(looks, 4);
+  EXPECT_LE(looks, 10);
+}
+
+TEST(Discovery, TheSurroundingsOfALostObjectAreLookedAtOnce) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  const Box box{200, 200, 240, 300};
+  EXPECT_TRUE(next(discovery, kFrame, {{rpAt(box, 7)}}, nullptr).empty());
+  EXPECT_TRUE(next(discovery, kFrame, {{rpAt(box, 7)}}, nullptr).empty());
+  EXPECT_TRUE(covers(next(discovery, kFrame, {}, nullptr), {195, 180, 50, 140}));
+  EXPECT_TRUE(next(discovery, kFrame, {}, nullptr).empty());
+}
+
+TEST(Discovery, WhatGotNoAnswerIsLookedAtNext) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  const Rect part{64, 64, 128, 128};
+  discovery.missed({{part}});
+  EXPECT_TRUE(covers(next(discovery, kFrame, {}, nullptr), part));
+  EXPECT_TRUE(next(discovery, kFrame, {}, nullptr).empty());
+}
+
+TEST(Discovery, APartThatIsScaledDownDoesNotCountAsLookedAt) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  const Rect part{64, 64, 128, 128};
+  discovery.missed({{part}});
+  discovery.placesFor(kFrame, {}, nullptr);
+  discovery.looksAt(kFrame, {{{.rect = part, .scale = 0.5}}}, nullptr);
+  EXPECT_TRUE(covers(next(discovery, kFrame, {}, nullptr), part));
+}
+
+TEST(Discovery, AnotherSizeBeginsAnew) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey picture(kFrame);
+  lookAtAll(discovery, kFrame, picture.view());
+  Grey other({320, 240}, 10);
+  lookAtAll(discovery, {320, 240}, other.view());
+  EXPECT_TRUE(next(discovery, {320, 240}, {}, other.view()).empty());
+}
+
+TEST(Thumbnail, IsTheMeanBrightnessInEachFormat) {
+  const Size size{64, 32};
+  for (const PixelFormat format : {PixelFormat::I420, PixelFormat::NV12, PixelFormat::GRAY8,
+                                   PixelFormat::RGB, PixelFormat::BGR, PixelFormat::RGBx,
+                                   PixelFormat::BGRx, PixelFormat::xRGB, PixelFormat::xBGR}) {
+    const bool luma =
+        format == PixelFormat::I420 || format == PixelFormat::NV12 || format == PixelFormat::GRAY8;
+    const int channels = luma                                                       ? 1
+                         : format == PixelFormat::RGB || format == PixelFormat::BGR ? 3
+                                                                                    : 4;
+    // Rows are further apart than they are long.
+    const int stride = size.width * channels + 12;
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(stride) * size.height, 255);
+    for (int y = 0; y < size.height; ++y)
+      std::fill_n(pixels.begin() + y * stride, size.width * channels, y < 16 ? 40 : 80);
+    const ImageView view{format, size, {pixels.data(), pixels.data()}, {stride, stride}};
+    std::vector<std::uint8_t> grey;
+    makeThumbnail(view, {4, 2}, grey);
+    EXPECT_EQ(grey, (std::vector<std::uint8_t>{40, 40, 40, 40, 80, 80, 80, 80}));
+  }
+}
+
+class Planner : public ::testing::Test {
+ protected:
+  explicit Planner(FramePlanner::Settings settings = {}) {
+    capacity_.servers.resize(2);
+    capacity_.servers[0].url = "http://a";
+    capacity_.servers[1].url = "http://b";
+    planner_.setSettings(settings);
+  }
+  Plan plan(std::optional<std::vector<Rp>> rps, const ImageView* picture = nullptr) {
+    return planner_.plan(kFrame, rps, capacity_, picture);
+  }
+
+  Capacity capacity_;
+  FramePlanner planner_{Partitioner::create("elf")};
+};
+
+TEST_F(Planner, WhereTheRpsAreUnknownItPlansTheWholeFrame) {
+  const Plan plan = this->plan(std::nullopt);
+  ASSERT_EQ(plan.parts.size(), 2U);
+  EXPECT_EQ(plan.parts[0].kind, PartKind::Full);
+}
+
+TEST_F(Planner, PartsWithAnRpAreOfThatKindAndListNoPlace) {
+  planner_.setSettings({.discovery = {.scanInterval = 4}});
+  plan(std::nullopt);
+  bool scanned = false;
+  for (int i = 0; i < 8; ++i) {
+    const Plan plan = this->plan(std::vector{rpAt({10, 10, 50, 90})});
+    std::vector<int> listed;
+    for (const Part& part : plan.parts) {
+      EXPECT_EQ(part.kind, part.rps.empty() ? PartKind::Scan : PartKind::Rp);
+      scanned = scanned || part.kind == PartKind::Scan;
+      listed.insert(listed.end(), part.rps.begin(), part.rps.end());
+    }
+    EXPECT_EQ(listed, std::vector<int>{0});
+  }
+  EXPECT_TRUE(scanned);
+}
+
+TEST_F(Planner, WithoutDiscoveryAFrameWithoutRpsHasAnEmptyPlan) {
+  planner_.setSettings({.discovery = {.scanInterval = 0, .changeThreshold = 0}});
+  plan(std::nullopt);
+  for (int i = 0; i < 30; ++i) EXPECT_TRUE(plan(std::vector<Rp>{}).parts.empty());
+}
+
+TEST_F(Planner, EveryLrcIntervalTheWholeFrameIsLookedAtAtLowResolution) {
+  planner_.setSettings({.discovery = {.scanInterval = 0}, .lrcInterval = 3, .lrcRatio = 0.25});
+  plan(std::nullopt);
+  for (int i = 1; i <= 9; ++i) {
+    const Plan plan = this->plan(std::vector<Rp>{});
+    ASSERT_EQ(plan.parts.size(), i % 3 == 0 ? 1U : 0U) << i;
+    if (plan.parts.empty()) continue;
+    EXPECT_EQ(plan.parts[0].kind, PartKind::Lrc);
+    EXPECT_EQ(plan.parts[0].sentSize(), (Size{160, 120}));
+  }
+}
+
+TEST_F(Planner, TheLrcGoesToTheServerWithTheMostSlackInThisPlan) {
+  planner_.setSettings({.discovery = {.scanInterval = 0}, .lrcInterval = 1});
+  plan(std::nullopt);
+  const Plan plan = this->plan(std::vector{rpAt({10, 10, 300, 300})});
+  ASSERT_EQ(plan.parts.size(), 2U);
+  EXPECT_NE(plan.parts[0].server, plan.parts[1].server);
+}
+
+TEST_F(Planner, OrToTheOneThatIsNamed) {
+  planner_.setSettings(
+      {.discovery = {.scanInterval = 0}, .lrcInterval = 1, .lrcServer = "http://b"});
+  plan(std::nullopt);
+  for (float x : {0.0F, 100.0F, 300.0F})
+    EXPECT_EQ(plan(std::vector{rpAt({x, 10, x + 300, 300})}).parts.back().server, 1);
+}
+
+TEST_F(Planner, AfterForgettingNoChangeIsSeenBeforeTheWholeFrameWas) {
+  Grey picture(kFrame);
+  plan(std::nullopt, picture.view());
+  planner_.forget();
+  picture.paint({300, 200, 40, 60}, 200);
+  plan(std::nullopt, picture.view());
+  planner_.setSettings({.discovery = {.scanInterval = 0}});
+  EXPECT_TRUE(plan(std::vector<Rp>{}, picture.view()).parts.empty());
+}
+
+}  // namespace
+}  // namespace elf
