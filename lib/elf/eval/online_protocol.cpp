@@ -9,50 +9,12 @@
 #include <utility>
 
 #include "elf/base/error.h"
-#include "elf/base/random.h"
+#include "elf/eval/flawed_detector.h"
 #include "elf/predict/identifier.h"
 
 namespace elf::eval {
 
 namespace {
-
-/** What a detector makes of the truth. */
-class Detector {
- public:
-  explicit Detector(const OnlineOptions& options)
-      : miss_(options.miss), jitter_(options.jitter), random_(options.seed) {}
-
-  std::vector<Detection> look(const TraceFrame& frame) {
-    std::vector<Detection> detections;
-    for (const TraceObject& object : frame.objects) {
-      if (object.ignored) continue;
-      const bool missed = random_.chance(miss_);
-      const auto [left, top] = random_.normals();
-      const auto [right, bottom] = random_.normals();
-      if (missed) continue;
-      const Box& box = object.box;
-      const Box shaken{shake(box.x0, left), shake(box.y0, top), shake(box.x1, right),
-                       shake(box.y1, bottom)};
-      Detection detection;
-      detection.box = clip({std::min(shaken.x0, shaken.x1), std::min(shaken.y0, shaken.y1),
-                            std::max(shaken.x0, shaken.x1), std::max(shaken.y0, shaken.y1)},
-                           frame.size);
-      if (detection.box.empty()) continue;
-      detection.score = 1;
-      detection.labelId = object.labelId;
-      detection.label = object.label;
-      detections.push_back(std::move(detection));
-    }
-    return detections;
-  }
-
- private:
-  float shake(float side, double by) const { return static_cast<float>(side + jitter_ * by); }
-
-  double miss_;
-  double jitter_;
-  Random random_;
-};
 
 /** What was said of a frame beforehand. */
 struct Forecast {
@@ -85,7 +47,7 @@ class Pipeline {
       for (std::size_t i = 0; i < made.size() && options_.coverage; ++i)
         calibrator_.observe(made[i].predictions, {}, detections, static_cast<int>(i) + 1, size_);
     }
-    history_.add({id, 0, size_, looked, std::move(detections)});
+    history_.add({.id = id, .size = size_, .looked = looked, .detections = std::move(detections)});
     forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));
     for (int horizon = 1; horizon <= options_.horizons; ++horizon) {
       Forecast forecast;
@@ -199,7 +161,7 @@ Scene sceneOf(const Trace& trace, const TraceFrame& frame, const std::vector<Tar
 
 OnlineFigures evaluateOnline(std::span<const Trace> traces, const RpPredictor& predictor,
                              const OnlineOptions& options, const Watcher& watch) {
-  Detector detector(options);
+  FlawedDetector detector(options.miss, options.jitter, options.seed);
   OnlineFigures figures;
   std::vector<Sums> sums(static_cast<std::size_t>(options.horizons));
   for (const Trace& trace : traces) {
@@ -219,7 +181,10 @@ OnlineFigures evaluateOnline(std::span<const Trace> traces, const RpPredictor& p
       ++figures.frames;
       figures.objects += targets.size();
       before = identitiesOf(frame);
-      pipeline.answer(frame.number, true, detector.look(frame));
+      std::vector<Detection> found;
+      for (std::optional<Detection>& one : detector.look(frame))
+        if (one) found.push_back(std::move(*one));
+      pipeline.answer(frame.number, true, std::move(found));
       next = frame.number + 1;
     }
   }

@@ -72,13 +72,8 @@ struct OnlineFigures {
  * frame in flight. True identities reach none of them: what is detected has a box, a class and
  * score 1, and the identity that an Identifier gives it, which knows the RPs of its frame.
  *
- * Detections are the true boxes but for a share of `miss`, each side shaken. A box whose sides
- * cross thereby is turned; then it is clipped, and if nothing is left, it is not detected. Regions
- * to be ignored are neither detected nor counted. Random numbers are those of one
- * std::mt19937_64 over all traces in their order. A number from 0 to 1 is its upper 53 bits over
- * 2^53. For each object in turn one decides on whether it is missed, two pairs u, v on the errors
- * of its left and top and of its right and bottom side: sqrt(-2 ln(1-u)) times cos and sin of
- * 2 pi v. They are drawn even if they are not needed.
+ * Detections are what a FlawedDetector makes of the true boxes; its random numbers go on from one
+ * trace to the next. Regions to be ignored are neither detected nor counted.
  *
  * The figures of horizon h are over all frames that come h or more frames after the first of their
  * trace, empty ones too: each is predicted from the history that ends h frames earlier. For
