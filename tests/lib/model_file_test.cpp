@@ -138,6 +138,25 @@ TEST(ModelFile, HogIsThereWithoutAnyFile) {
   EXPECT_THROW(loadModelFile("nowhere"), Error);
 }
 
+TEST(ModelRules, InputIsWhatTheServerMakesOfAPicture) {
+  ModelRules any;
+  EXPECT_EQ(any.inputScale({1000, 500}), 1);
+  EXPECT_EQ(any.inputSize({1000, 500}), (Size{1000, 500}));
+  any.multipleOf = 32;
+  any.minSize = {64, 128};
+  EXPECT_EQ(any.inputSize({33, 100}), (Size{64, 128}));
+  any.maxSize = {640, 640};
+  EXPECT_EQ(any.inputScale({1280, 320}), 0.5);
+  EXPECT_EQ(any.inputSize({1280, 320}), (Size{640, 160}));
+  EXPECT_EQ(any.inputScale({320, 320}), 1);
+
+  ModelRules fixed;
+  fixed.fixedSize = {416, 416};
+  EXPECT_EQ(fixed.inputScale({208, 104}), 2);
+  EXPECT_EQ(fixed.inputScale({832, 104}), 0.5);
+  EXPECT_EQ(fixed.inputSize({208, 104}), (Size{416, 416}));
+}
+
 TEST(Metadata, ComesBackAsItWas) {
   const wire::ModelMetadata sent{.name = "hog",
                                  .versions = {"1"},

@@ -7,6 +7,11 @@
 
 namespace elf {
 
+/** The smallest multiple of `multiple` (> 0) that is not below `value` (>= 0). */
+inline int roundUp(int value, int multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
 /** A size in whole pixels. */
 struct Size {
   int width = 0;
@@ -15,6 +20,11 @@ struct Size {
   bool operator==(const Size&) const = default;
   bool empty() const { return width <= 0 || height <= 0; }
   double area() const { return empty() ? 0.0 : static_cast<double>(width) * height; }
+  /** Both sides times `by`, rounded, at least 1x1. */
+  Size scaled(double by) const {
+    const auto side = [by](int length) { return std::max(1, static_cast<int>(length * by + 0.5)); };
+    return {side(width), side(height)};
+  }
 };
 
 /** A box with fractional corners, half open: x0 <= x < x1, y0 <= y < y1. */

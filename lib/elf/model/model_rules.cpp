@@ -29,6 +29,21 @@ bool possible(const std::vector<std::string>& labels) {
 
 }  // namespace
 
+double ModelRules::inputScale(Size picture) const {
+  const Size bound = fixedSize.empty() ? maxSize : fixedSize;
+  if (bound.empty()) return 1;
+  const double fits = std::min(static_cast<double>(bound.width) / picture.width,
+                               static_cast<double>(bound.height) / picture.height);
+  return fixedSize.empty() ? std::min(fits, 1.0) : fits;
+}
+
+Size ModelRules::inputSize(Size picture) const {
+  if (!fixedSize.empty()) return fixedSize;
+  const Size scaled = picture.scaled(inputScale(picture));
+  return {roundUp(std::max(scaled.width, minSize.width), multipleOf),
+          roundUp(std::max(scaled.height, minSize.height), multipleOf)};
+}
+
 std::string_view badKey(const ModelRules& rules) {
   constexpr int kMaxGrid = 4096;
   if (!possible(rules.labels)) return "labels";

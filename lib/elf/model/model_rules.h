@@ -48,6 +48,14 @@ struct ModelRules {
 
   bool operator==(const ModelRules&) const = default;
 
+  /**
+   * What the server scales a picture by before inference: into `fixedSize`, or down to `maxSize`.
+   * Only a fixed size ever makes it larger than 1. The picture is not empty.
+   */
+  double inputScale(Size picture) const;
+  /** The size that the model then computes, padding included; that is what its time depends on. */
+  Size inputSize(Size picture) const;
+
   /** The name of a class, or its number as text where it has no name. */
   std::string label(std::int64_t labelId) const {
     if (labelId >= 0 && static_cast<std::size_t>(labelId) < labels.size())

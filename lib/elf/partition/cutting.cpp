@@ -13,10 +13,6 @@ struct Span {
   int to;
 };
 
-int roundUp(int value, int multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 // One axis of cutFor().
 Span cutAxis(int from, int to, int frame, int minimum, const ModelRules& rules) {
   from = std::clamp(from - rules.context, 0, frame - 1);

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/partition/plan.h"
 
-#include <algorithm>
-#include <cmath>
-
 namespace elf {
 
 std::string_view toString(PartKind kind) {
@@ -20,13 +17,6 @@ std::string_view toString(PartKind kind) {
       return "full";
   }
   return "";
-}
-
-Size Part::sentSize() const {
-  const auto scaled = [this](int side) {
-    return std::max(1, static_cast<int>(std::lround(side * scale)));
-  };
-  return {scaled(rect.width), scaled(rect.height)};
 }
 
 }  // namespace elf

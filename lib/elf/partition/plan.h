@@ -46,7 +46,7 @@ struct Part {
 
   bool operator==(const Part&) const = default;
   /** The size that is sent: rect times scale, rounded, at least 1x1. */
-  Size sentSize() const;
+  Size sentSize() const { return rect.size().scaled(scale); }
 };
 
 /** An empty plan is a plan: nothing is sent, and the frame passes with no detection. */

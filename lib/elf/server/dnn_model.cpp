@@ -18,10 +18,6 @@ namespace {
 constexpr int kPadding = 114;
 constexpr std::size_t kMaxCandidates = 10000;
 
-int roundUp(int value, int multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 /** What the network saw: the picture scaled by `scale`, in the upper left corner of `size`. */
 struct Canvas {
   cv::Mat pixels;
@@ -101,27 +97,18 @@ class DnnModel : public InferenceModel {
   }
 
   Canvas toCanvas(const cv::Mat& picture) const {
-    const ModelRules& r = rules();
+    const Size size{picture.cols, picture.rows};
     Canvas canvas;
-    const Size bound = r.fixedSize.empty() ? r.maxSize : r.fixedSize;
-    if (!bound.empty())
-      canvas.scale = std::min(static_cast<double>(bound.width) / picture.cols,
-                              static_cast<double>(bound.height) / picture.rows);
-    if (r.fixedSize.empty()) canvas.scale = std::min(canvas.scale, 1.0);
+    canvas.scale = rules().inputScale(size);
     cv::Mat scaled = picture;
-    if (canvas.scale != 1.0)
-      cv::resize(picture, scaled,
-                 {std::max(1, cvRound(picture.cols * canvas.scale)),
-                  std::max(1, cvRound(picture.rows * canvas.scale))},
-                 0, 0, canvas.scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
-    const int width = r.fixedSize.empty()
-                          ? roundUp(std::max(scaled.cols, r.minSize.width), r.multipleOf)
-                          : r.fixedSize.width;
-    const int height = r.fixedSize.empty()
-                           ? roundUp(std::max(scaled.rows, r.minSize.height), r.multipleOf)
-                           : r.fixedSize.height;
-    cv::copyMakeBorder(scaled, canvas.pixels, 0, height - scaled.rows, 0, width - scaled.cols,
-                       cv::BORDER_CONSTANT, cv::Scalar::all(kPadding));
+    if (canvas.scale != 1.0) {
+      const Size to = size.scaled(canvas.scale);
+      cv::resize(picture, scaled, {to.width, to.height}, 0, 0,
+                 canvas.scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+    }
+    const Size input = rules().inputSize(size);
+    cv::copyMakeBorder(scaled, canvas.pixels, 0, input.height - scaled.rows, 0,
+                       input.width - scaled.cols, cv::BORDER_CONSTANT, cv::Scalar::all(kPadding));
     return canvas;
   }
 
