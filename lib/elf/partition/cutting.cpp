@@ -13,37 +13,58 @@ struct Span {
   int to;
 };
 
-// One axis of cutFor().
-Span cutAxis(int from, int to, int frame, int minimum, const ModelRules& rules) {
-  from = std::clamp(from - rules.context, 0, frame - 1);
-  to = std::clamp(to + rules.context, from + 1, frame);
-  const int align = std::max(1, rules.align);
-  const int missing = std::min(minimum, frame) - (to - from);
-  if (missing > 0) {
+// One axis of cutFor(), where `minimum` is in pixels of the model.
+Span cutAxis(int from, int to, double scale, int minimum, const ModelRules& rules, int frame) {
+  // Rounds up, but not what is above a whole number by an error of arithmetic.
+  const auto wholeUp = [](double value) { return static_cast<int>(value + (1 - 1e-6)); };
+  const auto inFrame = [&](int pixels) { return wholeUp(std::min<double>(pixels / scale, frame)); };
+  const int context = inFrame(rules.context);
+  from = std::clamp(from - context, 0, frame - 1);
+  to = std::clamp(to + context, from + 1, frame);
+  const int least = inFrame(minimum);
+  if (const int missing = least - (to - from); missing > 0) {
     from = std::max(0, from - missing / 2);
-    to = std::min(frame, from + std::min(minimum, frame));
-    from = std::min(from, to - std::min(minimum, frame));
+    to = std::min(frame, from + least);
+    from = std::min(from, to - least);
   }
-  from = from / align * align;
-  const int length = roundUp(to - from, std::max(1, rules.multipleOf));
+  from = from / rules.align * rules.align;
+  const int multiples = wholeUp((to - from) * scale / rules.multipleOf);
+  // Nearest, so that this length times the scale rounds to the multiple again.
+  const auto length = static_cast<int>(multiples * rules.multipleOf / scale + 0.5);
   // Real pixels are worth more than the server's padding; at the frame's edge there are none.
   to = std::min(frame, std::max(to, from + length));
   return {from, to};
 }
 
-/** How long each server has work already. */
-std::vector<double> busyNow(const Capacity& capacity) {
-  std::vector<double> busy;
-  for (const ServerState& server : capacity.servers) busy.push_back(server.busy);
-  return busy;
+/** When each server has done its parts of the plan, after what it has to do already. */
+std::vector<double> doneAt(const Plan& plan, const Capacity& capacity) {
+  std::vector<double> done;
+  for (const ServerState& server : capacity.servers) done.push_back(server.busy);
+  for (const Part& part : plan.parts) {
+    const auto s = static_cast<std::size_t>(part.server);
+    done[s] += secondsFor(part, capacity.servers[s], capacity);
+  }
+  return done;
 }
 
 }  // namespace
 
-Rect cutFor(const Rect& wanted, const ModelRules& rules, Size frame) {
-  const Span x = cutAxis(wanted.x, wanted.right(), frame.width, rules.minSize.width, rules);
-  const Span y = cutAxis(wanted.y, wanted.bottom(), frame.height, rules.minSize.height, rules);
+Rect cutFor(const Rect& wanted, double scale, const ModelRules& rules, Size frame) {
+  const Span x = cutAxis(wanted.x, wanted.right(), scale, rules.minSize.width, rules, frame.width);
+  const Span y =
+      cutAxis(wanted.y, wanted.bottom(), scale, rules.minSize.height, rules, frame.height);
   return {x.from, y.from, x.to - x.from, y.to - y.from};
+}
+
+double leastScale(const Rp& rp, const ModelRules& rules) {
+  const double height = rp.expected.height();
+  if (rules.objectSize == 0 || !(height > 0)) return 1;
+  return std::min(1.0, kObjectMargin * rules.objectSize / height);
+}
+
+double secondsFor(const Part& part, const ServerState& server, const Capacity& capacity) {
+  const Size sent = part.sentSize();
+  return secondsFor(sent.area(), capacity.rules.inputSize(sent).area(), server, capacity);
 }
 
 std::vector<int> usableServers(const Capacity& capacity) {
@@ -57,35 +78,10 @@ std::vector<int> usableServers(const Capacity& capacity) {
   return usable;
 }
 
-void assignServers(Plan& plan, const Capacity& capacity) {
-  const std::vector<int> servers = usableServers(capacity);
-  std::vector<std::size_t> order(plan.parts.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return plan.parts[a].sentSize().area() > plan.parts[b].sentSize().area();
-  });
-  std::vector<double> busy = busyNow(capacity);
-  plan.makespan = 0;
-  for (const std::size_t i : order) {
-    Part& part = plan.parts[i];
-    const auto done = [&](int server) {
-      const auto s = static_cast<std::size_t>(server);
-      return busy[s] + capacity.seconds(capacity.servers[s], part.sentSize().area());
-    };
-    part.server = *std::min_element(servers.begin(), servers.end(),
-                                    [&](int a, int b) { return done(a) < done(b); });
-    busy[static_cast<std::size_t>(part.server)] = done(part.server);
-    plan.makespan = std::max(plan.makespan, busy[static_cast<std::size_t>(part.server)]);
-  }
-}
-
 int idlestServer(const Plan& plan, const Part& part, const Capacity& capacity) {
-  std::vector<double> done = busyNow(capacity);
-  for (const Part& each : plan.parts)
-    done[static_cast<std::size_t>(each.server)] += capacity.seconds(
-        capacity.servers[static_cast<std::size_t>(each.server)], each.sentSize().area());
+  std::vector<double> done = doneAt(plan, capacity);
   for (std::size_t i = 0; i < done.size(); ++i)
-    done[i] += capacity.seconds(capacity.servers[i], part.sentSize().area());
+    done[i] += secondsFor(part, capacity.servers[i], capacity);
   const std::vector<int> servers = usableServers(capacity);
   return *std::min_element(servers.begin(), servers.end(), [&](int a, int b) {
     return done[static_cast<std::size_t>(a)] < done[static_cast<std::size_t>(b)];
@@ -93,13 +89,10 @@ int idlestServer(const Plan& plan, const Part& part, const Capacity& capacity) {
 }
 
 void setMakespan(Plan& plan, const Capacity& capacity) {
-  std::vector<double> busy = busyNow(capacity);
+  const std::vector<double> done = doneAt(plan, capacity);
   plan.makespan = 0;
-  for (const Part& part : plan.parts) {
-    const auto s = static_cast<std::size_t>(part.server);
-    busy[s] += capacity.seconds(capacity.servers[s], part.sentSize().area());
-    plan.makespan = std::max(plan.makespan, busy[s]);
-  }
+  for (const Part& part : plan.parts)
+    plan.makespan = std::max(plan.makespan, done[static_cast<std::size_t>(part.server)]);
 }
 
 void listRps(Plan& plan, std::span<const Rp> rps, Size frame) {

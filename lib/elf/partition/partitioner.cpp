@@ -41,9 +41,9 @@ class GridPartitioner final : public Partitioner {
       const double cell = static_cast<double>(side) / count;
       return std::clamp(static_cast<int>(std::lround(cell * (index + widenBy))), 0, side);
     };
-    const int x0 = edge(column, columns, frame.width, -kOverlap / 2);
+    const int x0 = std::min(edge(column, columns, frame.width, -kOverlap / 2), frame.width - 1);
     const int x1 = edge(column + 1, columns, frame.width, kOverlap / 2);
-    const int y0 = edge(row, rows, frame.height, -kOverlap / 2);
+    const int y0 = std::min(edge(row, rows, frame.height, -kOverlap / 2), frame.height - 1);
     const int y1 = edge(row + 1, rows, frame.height, kOverlap / 2);
     return {x0, y0, std::max(1, x1 - x0), std::max(1, y1 - y0)};
   }
@@ -162,7 +162,7 @@ Plan splitWholeFrame(const PartitionInput& input, PartKind kind) {
     ModelRules shape = rules;
     shape.context = 0;
     plan.parts.push_back(
-        {.rect = cutFor(strips[i], shape, frame), .kind = kind, .server = servers[i]});
+        {.rect = cutFor(strips[i], 1, shape, frame), .kind = kind, .server = servers[i]});
   }
   listRps(plan, input.rps, frame);
   setMakespan(plan, input.capacity);

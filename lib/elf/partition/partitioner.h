@@ -19,6 +19,11 @@ struct PartitionInput {
   std::span<const Rp> rps;
   /** At least one server; those that are not healthy get no part unless none is. */
   const Capacity& capacity;
+  /**
+   * Parts whose objects are all large may be sent scaled down, as far as the model's `objectSize`
+   * allows. What the server would shrink in any case is sent shrunk in any case.
+   */
+  bool scale = true;
 };
 
 /**
@@ -27,7 +32,8 @@ struct PartitionInput {
  *
  * Every plan holds: each part is inside the frame and not empty, each part's server is an index
  * into the capacity, each RP is wholly inside the part that lists it, and makespan is the largest
- * sum of what one server has to do already and of the costs of its parts, over those with parts.
+ * sum of what one server has to do already and of the costs of its parts, over those with parts. A
+ * part's cost is that of the pixels that are sent and that the model makes of them.
  */
 class Partitioner {
  public:

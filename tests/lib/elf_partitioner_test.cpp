@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+#include <utility>
+
+#include "elf/partition/cutting.h"
+#include "elf/partition/partitioner.h"
+#include "tests/support/scenes.h"
+
+namespace elf {
+namespace {
+
+using testing::expectSound;
+using testing::listedRps;
+using testing::rpAt;
+using testing::Scene;
+using testing::Scenes;
+using testing::servers;
+
+Plan planOf(const PartitionInput& input) {
+  return Partitioner::create("elf")->plan(input);
+}
+
+double pixelsOf(const Plan& plan) {
+  return std::accumulate(plan.parts.begin(), plan.parts.end(), 0.0,
+                         [](double sum, const Part& part) { return sum + part.sentSize().area(); });
+}
+
+/**
+ * The smallest makespan of all ways to put RPs into parts, each on any server: every RP in turn
+ * goes into each part there is, and into a new one on each server. Only what is no better than the
+ * best so far is not followed up. For models without a bound on the size of their input.
+ */
+class Oracle {
+ public:
+  explicit Oracle(const Scene& scene) : scene_(scene), rps_(scene.rps) {
+    std::sort(rps_.begin(), rps_.end(),
+              [](const Rp& a, const Rp& b) { return a.box.area() > b.box.area(); });
+    for (const ServerState& server : scene.capacity.servers) done_.push_back(server.busy);
+  }
+
+  /** `known` is the makespan of some plan. */
+  double makespan(double known) {
+    best_ = known;
+    place(0, 0);
+    return best_;
+  }
+
+ private:
+  struct Open {
+    Rect wanted;
+    double scale = 0;
+    std::size_t server = 0;
+    double seconds = 0;
+  };
+
+  /** Places the RPs from `next` on; `slowest` is the makespan so far. */
+  void place(std::size_t next, double slowest) {
+    if (next == rps_.size()) {
+      best_ = slowest;
+      return;
+    }
+    const Rect wanted = roundOutwards(rps_[next].box, scene_.frame);
+    const double scale = leastScale(rps_[next], scene_.capacity.rules);
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const Open& open = parts_[i];
+      follow(i, {unite(open.wanted, wanted), std::max(open.scale, scale), open.server}, next,
+             slowest);
+    }
+    for (std::size_t s = 0; s < done_.size(); ++s) {
+      parts_.push_back({wanted, scale, s});
+      follow(parts_.size() - 1, parts_.back(), next, slowest);
+      parts_.pop_back();
+    }
+  }
+
+  void follow(std::size_t index, Open open, std::size_t next, double slowest) {
+    Part part;
+    part.scale = scene_.scale ? open.scale : 1;
+    part.rect = cutFor(open.wanted, part.scale, scene_.capacity.rules, scene_.frame);
+    open.seconds = secondsFor(part, scene_.capacity.servers[open.server], scene_.capacity);
+    const Open before = std::exchange(parts_[index], open);
+    const double was = done_[open.server];
+    done_[open.server] += open.seconds - before.seconds;
+    slowest = std::max(slowest, done_[open.server]);
+    if (slowest < best_) place(next + 1, slowest);
+    done_[open.server] = was;
+    parts_[index] = before;
+  }
+
+  const Scene& scene_;
+  std::vector<Rp> rps_;
+  std::vector<Open> parts_;
+  /** By server. */
+  std::vector<double> done_;
+  double best_ = 0;
+};
+
+/** By how much makespans are above the oracle's. */
+struct Gap {
+  double mean = 0;
+  double most = 0;
+  /** Of the means of both makespans. */
+  double ofMeans = 0;
+};
+
+template <typename Draw>
+Gap gapOver(int count, Draw draw) {
+  Gap gap;
+  double planned = 0, least = 0;
+  for (int i = 0; i < count; ++i) {
+    const Scene scene = draw();
+    const Plan plan = planOf(scene.input());
+    expectSound(plan, scene);
+    const double best = Oracle(scene).makespan(plan.makespan);
+    gap.mean += (plan.makespan / best - 1) / count;
+    gap.most = std::max(gap.most, plan.makespan / best - 1);
+    planned += plan.makespan;
+    least += best;
+  }
+  gap.ofMeans = planned / least - 1;
+  std::printf("  above the oracle: mean %.3f %%, at most %.2f %%, of means %.3f %%\n",
+              100 * gap.mean, 100 * gap.most, 100 * gap.ofMeans);
+  return gap;
+}
+
+TEST(ElfPartitioner, IsExactForSmallCases) {
+  Scenes scenes(1);
+  const Gap gap = gapOver(3000, [&] { return scenes.usual(1, 8, scenes.speeds(4)); });
+  EXPECT_LT(gap.most, 1e-9);
+}
+
+TEST(ElfPartitioner, IsExactForSmallCasesWhateverTheModelAsks) {
+  Scenes scenes(2);
+  const Gap gap = gapOver(1000, [&] {
+    Scene scene;
+    while (scene.rps.empty()) scene = scenes.any(6, 4);
+    scene.capacity.rules.fixedSize = scene.capacity.rules.maxSize = {};
+    for (ServerState& server : scene.capacity.servers) server.healthy = true;
+    return scene;
+  });
+  EXPECT_LT(gap.most, 1e-9);
+}
+
+TEST(ElfPartitioner, IsNearlyExactForMore) {
+  Scenes scenes(3);
+  const Gap gap = gapOver(200, [&] { return scenes.usual(9, 12, scenes.speeds(4)); });
+  EXPECT_LT(gap.mean, 0.02);
+}
+
+TEST(ElfPartitioner, OfTwoServersOneHalfAsFastTheWaitIsTheOracles) {
+  Scenes scenes(4);
+  const Gap gap = gapOver(500, [&] { return scenes.usual(1, 10, {1, 0.5}); });
+  EXPECT_LT(gap.ofMeans, 0.05);
+}
+
+TEST(ElfPartitioner, PlansAreSoundForManyRpsAndServersAndSuitTheModel) {
+  Scenes scenes(5);
+  for (int i = 0; i < 200; ++i) {
+    SCOPED_TRACE(i);
+    const Scene scene = scenes.any(300, 16);
+    const ModelRules& rules = scene.capacity.rules;
+    const Plan plan = planOf(scene.input());
+    expectSound(plan, scene);
+    EXPECT_EQ(plan, planOf(scene.input())) << "the same input gave another plan";
+    EXPECT_EQ(listedRps(plan), scene.rps.size());
+    const Size bound = rules.fixedSize.empty() ? rules.maxSize : rules.fixedSize;
+    for (const Part& part : plan.parts) {
+      const Rect& rect = part.rect;
+      const Size sent = part.sentSize();
+      EXPECT_EQ(rect.x % rules.align, 0);
+      EXPECT_EQ(rect.y % rules.align, 0);
+      if (!bound.empty()) {
+        EXPECT_LE(sent.width, bound.width);
+        EXPECT_LE(sent.height, bound.height);
+      }
+      double wanted = 0;
+      for (const int index : part.rps)
+        wanted = std::max(wanted, leastScale(scene.rps[static_cast<std::size_t>(index)], rules));
+      if (part.scale < wanted) {
+        EXPECT_LT(rules.inputScale(rect.size()), wanted) << "it need not have been shrunk";
+        continue;
+      }
+      // A model of one size scales what it gets, and what else it asks is moot.
+      if (!rules.fixedSize.empty()) continue;
+      if (rect.right() < scene.frame.width) {
+        EXPECT_EQ(sent.width % rules.multipleOf, 0);
+      }
+      if (rect.bottom() < scene.frame.height) {
+        EXPECT_EQ(sent.height % rules.multipleOf, 0);
+      }
+      if (rect.width < scene.frame.width) {
+        EXPECT_GE(sent.width, rules.minSize.width);
+      }
+      if (rect.height < scene.frame.height) {
+        EXPECT_GE(sent.height, rules.minSize.height);
+      }
+      const auto context = static_cast<float>(std::floor(rules.context / part.scale));
+      for (const int index : part.rps) {
+        const Rp& rp = scene.rps[static_cast<std::size_t>(index)];
+        EXPECT_TRUE(contains(
+            rect, roundOutwards(grow(rp.box, {context, context, context, context}), scene.frame)));
+      }
+    }
+  }
+}
+
+TEST(ElfPartitioner, NoRpsMeanNoParts) {
+  const Capacity capacity = servers(2);
+  EXPECT_TRUE(planOf({{640, 480}, {}, capacity}).parts.empty());
+}
+
+TEST(ElfPartitioner, ACrowdIsPlannedAsSoundlyWithBoundedWork) {
+  Scene scene{{1920, 1080}, {}, servers(3)};
+  Scenes scenes(3);
+  for (int i = 0; i < 5000; ++i) {
+    const auto x = static_cast<float>(scenes.upTo(1900));
+    const auto y = static_cast<float>(scenes.upTo(1000));
+    scene.rps.push_back(rpAt({x, y, x + 20, y + 40}));
+  }
+  const Plan plan = planOf(scene.input());
+  expectSound(plan, scene);
+  EXPECT_EQ(listedRps(plan), scene.rps.size());
+}
+
+TEST(ElfPartitioner, AnRpWithoutAreaStillGetsAPart) {
+  const Scene scene{{640, 480}, {rpAt({640, 480, 640, 480}), rpAt({0, 9, 5, 9})}, servers(1)};
+  const Plan plan = planOf(scene.input());
+  EXPECT_EQ(listedRps(plan), 2U);
+  expectSound(plan, scene);
+}
+
+TEST(ElfPartitioner, FarObjectsGoToDifferentServers) {
+  const Capacity capacity = servers(2);
+  const std::vector<Rp> rps{rpAt({0, 0, 200, 200}), rpAt({1000, 500, 1200, 700})};
+  const Plan plan = planOf({{1280, 720}, rps, capacity});
+  ASSERT_EQ(plan.parts.size(), 2U);
+  EXPECT_NE(plan.parts[0].server, plan.parts[1].server);
+}
+
+TEST(ElfPartitioner, NearObjectsShareAPartWhereARequestCostsMoreThanThePixelsBetween) {
+  const Capacity capacity = servers(1);
+  const std::vector<Rp> rps{rpAt({0, 0, 50, 50}), rpAt({55, 0, 105, 50})};
+  const Plan plan = planOf({{1280, 720}, rps, capacity});
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_EQ(plan.parts[0].rps.size(), 2U);
+}
+
+TEST(ElfPartitioner, AFasterServerGetsTheLargerPart) {
+  Capacity capacity = servers(2);
+  capacity.servers[1].cost.b /= 4;
+  const std::vector<Rp> rps{rpAt({0, 0, 400, 400}), rpAt({1000, 500, 1100, 600})};
+  const Plan plan = planOf({{1280, 720}, rps, capacity});
+  ASSERT_EQ(plan.parts.size(), 2U);
+  EXPECT_EQ(plan.parts[0].server, 1);
+}
+
+TEST(ElfPartitioner, AServerThatIsBusyOrCostsTooMuchForARequestGetsNothing) {
+  Capacity capacity = servers(3);
+  capacity.servers[0].busy = 1;
+  capacity.servers[1].cost.a = 1;
+  const std::vector<Rp> rps{rpAt({0, 0, 200, 200}), rpAt({1000, 500, 1200, 700})};
+  for (const Part& part : planOf({{1280, 720}, rps, capacity}).parts) EXPECT_EQ(part.server, 2);
+}
+
+TEST(ElfPartitioner, WhatDoesNotDecideTheWaitStillSavesPixels) {
+  // The large object decides; the others are done sooner one by one, but overlap.
+  const Capacity capacity = servers(4);
+  const std::vector<Rp> rps{rpAt({500, 0, 1100, 600}), rpAt({0, 0, 100, 100}),
+                            rpAt({50, 0, 150, 100}), rpAt({100, 0, 200, 100})};
+  const Plan plan = planOf({{1280, 720}, rps, capacity});
+  EXPECT_DOUBLE_EQ(pixelsOf(plan), 600 * 600 + 200 * 100);
+}
+
+TEST(ElfPartitioner, PartsSuitTheModel) {
+  ModelRules rules;
+  rules.align = 8;
+  rules.context = 10;
+  rules.minSize = {64, 128};
+  const Capacity capacity = servers(1, rules);
+  const std::vector<Rp> rps{rpAt({101, 103, 121, 123})};
+  const Plan plan = planOf({{640, 480}, rps, capacity});
+  ASSERT_EQ(plan.parts.size(), 1U);
+  const Rect& rect = plan.parts[0].rect;
+  EXPECT_EQ(rect.x % 8, 0);
+  EXPECT_EQ(rect.y % 8, 0);
+  EXPECT_GE(rect.width, 64);
+  EXPECT_GE(rect.height, 128);
+  EXPECT_TRUE(contains(rect, {91, 93, 40, 40}));
+}
+
+// --- Scaled down ---
+
+ModelRules rulesFor(int objectSize) {
+  ModelRules rules;
+  rules.objectSize = objectSize;
+  return rules;
+}
+
+TEST(ElfPartitioner, ALargeObjectIsSentAsSmallAsTheModelStillSeesItWithAMargin) {
+  const Capacity capacity = servers(1, rulesFor(40));
+  Rp rp = rpAt({100, 100, 300, 500});
+  rp.box = {80, 80, 320, 520};
+  const Plan plan = planOf({{1920, 1080}, {&rp, 1}, capacity});
+  ASSERT_EQ(plan.parts.size(), 1U);
+  const double scale = 40 * kObjectMargin / 400;
+  EXPECT_DOUBLE_EQ(plan.parts[0].scale, scale);
+  EXPECT_EQ(plan.parts[0].sentSize(), (Size{240, 440}.scaled(scale)));
+  EXPECT_NEAR(plan.makespan, CostModel().seconds(240 * scale * 440 * scale), 1e-5);
+}
+
+TEST(ElfPartitioner, NothingIsScaledWhereTheModelSaysNothingOrItIsSwitchedOff) {
+  const std::vector<Rp> rps{rpAt({100, 100, 300, 500})};
+  const Capacity silent = servers(1);
+  EXPECT_EQ(planOf({{1920, 1080}, rps, silent}).parts[0].scale, 1);
+  const Capacity capacity = servers(1, rulesFor(40));
+  EXPECT_EQ(planOf({{1920, 1080}, rps, capacity, false}).parts[0].scale, 1);
+}
+
+TEST(ElfPartitioner, TheSmallestObjectOfAPartDecidesItsScale) {
+  // The small one stands before the large one, so that one part shows both.
+  const Capacity capacity = servers(1, rulesFor(40));
+  const std::vector<Rp> rps{rpAt({100, 100, 300, 500}), rpAt({150, 300, 200, 400})};
+  for (const Part& part : planOf({{1920, 1080}, rps, capacity}).parts)
+    for (const int rp : part.rps)
+      EXPECT_GE(part.scale, leastScale(rps[static_cast<std::size_t>(rp)], capacity.rules));
+  const std::vector<Rp> tiny{rpAt({150, 300, 160, 330})};
+  EXPECT_EQ(planOf({{1920, 1080}, tiny, capacity}).parts[0].scale, 1);
+}
+
+TEST(ElfPartitioner, ALargeObjectBesideASmallOneGetsAPartOfItsOwnWhereThatIsCheaper) {
+  const Capacity capacity = servers(1, rulesFor(40));
+  const std::vector<Rp> rps{rpAt({0, 0, 800, 800}), rpAt({810, 0, 830, 45})};
+  const Plan plan = planOf({{1920, 1080}, rps, capacity});
+  ASSERT_EQ(plan.parts.size(), 2U);
+  EXPECT_LT(plan.parts[0].scale, 0.1);
+  EXPECT_EQ(plan.parts[1].scale, 1);
+}
+
+TEST(ElfPartitioner, WhatIsSentScaledDownSuitsTheModel) {
+  ModelRules rules = rulesFor(32);
+  rules.multipleOf = 32;
+  rules.minSize = {96, 128};
+  rules.context = 16;
+  const Capacity capacity = servers(1, rules);
+  const std::vector<Rp> rps{rpAt({1000, 500, 1200, 900})};
+  const Plan plan = planOf({{2560, 1920}, rps, capacity});
+  ASSERT_EQ(plan.parts.size(), 1U);
+  const Part& part = plan.parts[0];
+  EXPECT_DOUBLE_EQ(part.scale, 0.1);
+  EXPECT_EQ(part.sentSize(), (Size{96, 128}));
+  EXPECT_TRUE(contains(part.rect, {840, 340, 520, 720})) << "160 pixels around are the model's 16";
+}
+
+// --- Models that shrink what is too large for them ---
+
+TEST(ElfPartitioner, PartsAreNotMergedIntoOneThatTheModelWouldHaveToShrink) {
+  for (const bool fixed : {false, true}) {
+    ModelRules rules;
+    (fixed ? rules.fixedSize : rules.maxSize) = {416, 416};
+    const Capacity capacity = servers(1, rules);
+    const std::vector<Rp> near{rpAt({0, 0, 150, 150}), rpAt({200, 100, 400, 300})};
+    const Plan one = planOf({{1920, 1080}, near, capacity});
+    ASSERT_EQ(one.parts.size(), fixed ? 1U : 2U) << "a part costs a fixed model the same";
+    EXPECT_EQ(one.parts[0].scale, 1);
+    const std::vector<Rp> far{rpAt({0, 0, 150, 150}), rpAt({300, 100, 500, 300})};
+    for (const Part& part : planOf({{1920, 1080}, far, capacity}).parts)
+      EXPECT_EQ(part.scale, 1) << "an object was shrunk";
+  }
+}
+
+TEST(ElfPartitioner, AFixedModelGetsLargerPartsWhereObjectsMayBeShrunk) {
+  ModelRules rules = rulesFor(60);
+  rules.fixedSize = {416, 416};
+  const Capacity capacity = servers(1, rules);
+  const std::vector<Rp> rps{rpAt({0, 0, 150, 150}), rpAt({450, 350, 600, 500})};
+  const Plan plan = planOf({{1920, 1080}, rps, capacity});
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_DOUBLE_EQ(plan.parts[0].scale, 416.0 / 600);
+  EXPECT_NEAR(plan.makespan, CostModel().seconds(416 * 416), 1e-9);
+}
+
+TEST(ElfPartitioner, AnObjectLargerThanTheModelTakesIsSentShrunk) {
+  ModelRules rules;
+  rules.maxSize = {640, 640};
+  const Capacity capacity = servers(1, rules);
+  const std::vector<Rp> rps{rpAt({0, 0, 1280, 320}), rpAt({600, 100, 700, 200})};
+  const Plan plan = planOf({{1920, 1080}, rps, capacity, false});
+  ASSERT_EQ(plan.parts.size(), 2U) << "the small object would be shrunk, too";
+  EXPECT_DOUBLE_EQ(plan.parts[0].scale, 0.5);
+  EXPECT_EQ(plan.parts[1].scale, 1);
+}
+
+}  // namespace
+}  // namespace elf
