@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -21,6 +20,7 @@
 #include "elf/data/traces.h"
 #include "elf/render/svg.h"
 #include "elf/train/trainer.h"
+#include "programs/options.h"
 
 namespace {
 
@@ -126,12 +126,11 @@ std::string parse(int argc, char** argv, Options& options) {
   if (!options.traces.format.empty() &&
       !elf::isOneOf(options.traces.format, elf::traceFormatChoices()))
     return "--format: there is none called '" + options.traces.format + "'";
-  char rest = 0;
-  elf::Size& frame = options.traces.frameSize;
-  if (!size.empty() &&
-      (std::sscanf(size.c_str(), "%dx%d%c", &frame.width, &frame.height, &rest) != 2 ||
-       frame.empty()))
-    return "--frame-size: is not WxH";
+  if (!size.empty()) {
+    const auto frameSizeGiven = elf::program::parseSize(size);
+    if (!frameSizeGiven) return "--frame-size: is not WxH";
+    options.traces.frameSize = *frameSizeGiven;
+  }
   if (epochs < 0 || epochs > 100000) return "--epochs: is not between 1 and 100000";
   if (patience < 0) return "--patience: is below 0";
   if (!(validation > 0 && validation < 1)) return "--validation: is not between 0 and 1";

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One predicted frame beside what it really held, as the protocols of evaluation show it.
+// One frame as the protocols of evaluation show it: predicted beside what it held, or planned.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,15 @@
 #include "elf/partition/plan.h"
 
 namespace elf::eval {
+
+/** How a frame was cut, and for whom. */
+struct PlannedScene {
+  Plan plan;
+  /** What each part takes on its server, in the unit of the plan's makespan. */
+  std::vector<double> partTimes;
+  /** Servers that there are, those without parts too. */
+  std::size_t servers = 0;
+};
 
 struct Scene {
   /** Name of the trace, and number of the frame in it, from 0. */
@@ -20,9 +31,11 @@ struct Scene {
   std::vector<Box> truth;
   /** `box` is padded; the same as `expected` where a protocol does not pad. */
   std::vector<Rp> rps;
+  /** Set where the plan is what is shown, and not how good the RPs are. */
+  std::optional<PlannedScene> planned;
 };
 
-/** Is called with each frame that a protocol predicted, in order. May be empty. */
+/** Is called with each frame that a protocol predicted or planned, in order. May be empty. */
 using Watcher = std::function<void(const Scene&)>;
 
 }  // namespace elf::eval

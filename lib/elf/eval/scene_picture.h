@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Pictures of predictions against truth.
+// Pictures of predictions against truth, and of plans.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,11 @@ struct SceneWriterOptions {
   std::size_t every = 1;
 };
 
-/** Draws scenes: the truth, predictions and padded predictions, and below them which is which. */
+/**
+ * Draws scenes: the truth, predictions and padded predictions, and below them which is which; or,
+ * where there is a plan, RPs and parts in the colours of their servers, RPs in no part white, and
+ * below them a bar for each server, in pieces for its parts, with its time.
+ */
 class SceneWriter {
  public:
   /** Throws elf::Error naming a folder that can't be made or read. */

@@ -52,10 +52,11 @@ class GridPartitioner final : public Partitioner {
 };
 
 /**
- * The released Elf: the rectangle around all RPs in vertical strips of equal width, one for each
- * server; an RP belongs to the strip that it overlaps most; each strip shrinks to its RPs and is
- * then widened on each side by max(6 % of itself, 10 % of the frame). Unlike the released code, a
- * strip without RPs is not sent.
+ * The released Elf: the rectangle around all RPs in vertical strips of equal width, in whole
+ * pixels, one for each server; an RP belongs to the strip that it overlaps most; each strip shrinks
+ * to its RPs and is then widened on each side by max(6 % of itself, 10 % of the frame), rounded
+ * down. Unlike the released code, which sends a corner of the frame instead, a strip without RPs is
+ * not sent.
  */
 class StripsPartitioner final : public Partitioner {
  public:
@@ -66,7 +67,7 @@ class StripsPartitioner final : public Partitioner {
     for (const Rp& rp : input.rps) around = unite(around, rp.box);
 
     const std::vector<int> servers = usableServers(input.capacity);
-    const float width = around.width() / static_cast<float>(servers.size());
+    const float width = std::floor(around.width() / static_cast<float>(servers.size()));
     std::vector<std::vector<int>> members(servers.size());
     for (std::size_t i = 0; i < input.rps.size(); ++i)
       members[mostOverlapped(input.rps[i].box, around.x0, width, servers.size())].push_back(
@@ -79,16 +80,26 @@ class StripsPartitioner final : public Partitioner {
       const float dx = std::max(0.06F * box.width(), 0.1F * static_cast<float>(input.frame.width));
       const float dy =
           std::max(0.06F * box.height(), 0.1F * static_cast<float>(input.frame.height));
-      plan.parts.push_back({.rect = roundOutwards(grow(box, {dx, dy, dx, dy}), input.frame),
-                            .kind = PartKind::Rp,
-                            .server = servers[s],
-                            .rps = members[s]});
+      // In a tiny frame a tenth is less than a pixel.
+      const Rect least = roundOutwards(box, input.frame);
+      plan.parts.push_back(
+          {.rect = unite(roundDown(grow(box, {dx, dy, dx, dy}), input.frame), least),
+           .kind = PartKind::Rp,
+           .server = servers[s],
+           .rps = members[s]});
     }
     setMakespan(plan, input.capacity);
     return plan;
   }
 
  private:
+  static Rect roundDown(const Box& box, Size frame) {
+    const Box c = clip(box, frame);
+    const int x = static_cast<int>(c.x0);
+    const int y = static_cast<int>(c.y0);
+    return {x, y, static_cast<int>(c.x1) - x, static_cast<int>(c.y1) - y};
+  }
+
   static std::size_t mostOverlapped(const Box& box, float origin, float width, std::size_t strips) {
     std::size_t best = 0;
     float most = -1;

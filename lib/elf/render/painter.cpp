@@ -7,36 +7,18 @@
 #include <opencv2/imgproc.hpp>
 #include <string>
 
+#include "elf/render/colour.h"
+
 namespace elf {
 
 namespace {
-
-/** Red, green and blue, 0..1. */
-struct Colour {
-  double r = 0;
-  double g = 0;
-  double b = 0;
-};
 
 constexpr Colour kGrey{0.63, 0.63, 0.63};
 constexpr Colour kLabelBackground{0.08, 0.08, 0.08};
 constexpr Colour kLabelText{1, 1, 1};
 constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
 
-Colour hue(double turn) {
-  const auto channel = [turn](double shift) {
-    const double t = std::fmod(turn + shift, 1.0) * 6;
-    return 0.15 + 0.8 * std::clamp(std::abs(t - 3) - 1, 0.0, 1.0);
-  };
-  return {channel(0), channel(2.0 / 3), channel(1.0 / 3)};
-}
-
-// Successive numbers get hues far apart: multiples of the golden ratio never come close again.
-Colour colourOf(std::int64_t number) {
-  return hue(static_cast<double>(static_cast<std::uint64_t>(number) % 4096) * 0.61803398875);
-}
-
-Colour colourOf(const Detection& d) {
+Colour colourFor(const Detection& d) {
   if (d.coasted) return kGrey;
   return colourOf(d.id != kNoIdentity ? d.id : d.labelId);
 }
@@ -274,7 +256,7 @@ void paint(const FrameRecord& record, const PaintOptions& options,
   for (const Detection& d : record.detections) {
     if (!visible(d.box, frame)) continue;
     const cv::Rect r = outerRect(d.box, frame, scale.line);
-    if (options.boxes) outline(canvas, r, scale.line, colourOf(d));
+    if (options.boxes) outline(canvas, r, scale.line, colourFor(d));
     if (options.labels) label(canvas, words(d), r, LabelPlace::Above, scale);
   }
 }
