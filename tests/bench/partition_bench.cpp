@@ -24,6 +24,7 @@ std::vector<Rp> makeFrame(int objects, std::mt19937& random) {
     const float x = place(random) * (kFrame.width - width);
     const float y = place(random) * (kFrame.height - height);
     Rp rp;
+    rp.id = i + 1;
     rp.box = rp.expected = {x, y, x + width, y + height};
     rps.push_back(rp);
   }

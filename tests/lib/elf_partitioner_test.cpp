@@ -80,7 +80,7 @@ class Oracle {
 
   void follow(std::size_t index, Open open, std::size_t next, double slowest) {
     Part part;
-    part.scale = scene_.scale ? open.scale : 1;
+    part.scale = scene_.scale ? sentScale(open.scale) : 1;
     part.rect = cutFor(open.wanted, part.scale, scene_.capacity.rules, scene_.frame);
     open.seconds = secondsFor(part, scene_.capacity.servers[open.server], scene_.capacity);
     const Open before = std::exchange(parts_[index], open);
@@ -183,10 +183,9 @@ TEST(ElfPartitioner, PlansAreSoundForManyRpsAndServersAndSuitTheModel) {
         wanted = std::max(wanted, leastScale(scene.rps[static_cast<std::size_t>(index)], rules));
       if (part.scale < wanted) {
         EXPECT_LT(rules.inputScale(rect.size()), wanted) << "it need not have been shrunk";
-        continue;
       }
-      // A model of one size scales what it gets, and what else it asks is moot.
-      if (!rules.fixedSize.empty()) continue;
+      // What is shrunk fits, and that is all; a model of one size asks for nothing else.
+      if (part.scale < (scene.scale ? sentScale(wanted) : 1) || !rules.fixedSize.empty()) continue;
       if (rect.right() < scene.frame.width) {
         EXPECT_EQ(sent.width % rules.multipleOf, 0);
       }
@@ -301,24 +300,31 @@ ModelRules rulesFor(int objectSize) {
   return rules;
 }
 
-TEST(ElfPartitioner, ALargeObjectIsSentAsSmallAsTheModelStillSeesItWithAMargin) {
+TEST(ElfPartitioner, ALargeObjectIsHalvedAsOftenAsTheModelStillFindsItWithAMargin) {
   const Capacity capacity = servers(1, rulesFor(40));
   Rp rp = rpAt({100, 100, 300, 500});
   rp.box = {80, 80, 320, 520};
   const Plan plan = planOf({{1920, 1080}, {&rp, 1}, capacity});
   ASSERT_EQ(plan.parts.size(), 1U);
-  const double scale = 40 * kObjectMargin / 400;
-  EXPECT_DOUBLE_EQ(plan.parts[0].scale, scale);
-  EXPECT_EQ(plan.parts[0].sentSize(), (Size{240, 440}.scaled(scale)));
-  EXPECT_NEAR(plan.makespan, CostModel().seconds(240 * scale * 440 * scale), 1e-5);
+  EXPECT_EQ(plan.parts[0].scale, 0.125) << "400 pixels become the 50 that are needed";
+  EXPECT_EQ(plan.parts[0].sentSize(), (Size{30, 55}));
+  EXPECT_DOUBLE_EQ(plan.makespan, CostModel().seconds(30 * 55));
+  rp.expected.y1 = 499;
+  EXPECT_EQ(planOf({{1920, 1080}, {&rp, 1}, capacity}).parts[0].scale, 0.25);
+  rp.expected.y1 = 199;
+  EXPECT_EQ(planOf({{1920, 1080}, {&rp, 1}, capacity}).parts[0].scale, 1);
 }
 
-TEST(ElfPartitioner, NothingIsScaledWhereTheModelSaysNothingOrItIsSwitchedOff) {
+TEST(ElfPartitioner, NothingIsScaledWhereSizesAreNotKnownOrItIsSwitchedOff) {
   const std::vector<Rp> rps{rpAt({100, 100, 300, 500})};
   const Capacity silent = servers(1);
   EXPECT_EQ(planOf({{1920, 1080}, rps, silent}).parts[0].scale, 1);
   const Capacity capacity = servers(1, rulesFor(40));
   EXPECT_EQ(planOf({{1920, 1080}, rps, capacity, false}).parts[0].scale, 1);
+  Rp region = rps[0];
+  region.id = kNoIdentity;
+  EXPECT_EQ(planOf({{1920, 1080}, {&region, 1}, capacity}).parts[0].scale, 1)
+      << "how large the object in somebody else's region is is not known";
 }
 
 TEST(ElfPartitioner, TheSmallestObjectOfAPartDecidesItsScale) {
@@ -328,8 +334,6 @@ TEST(ElfPartitioner, TheSmallestObjectOfAPartDecidesItsScale) {
   for (const Part& part : planOf({{1920, 1080}, rps, capacity}).parts)
     for (const int rp : part.rps)
       EXPECT_GE(part.scale, leastScale(rps[static_cast<std::size_t>(rp)], capacity.rules));
-  const std::vector<Rp> tiny{rpAt({150, 300, 160, 330})};
-  EXPECT_EQ(planOf({{1920, 1080}, tiny, capacity}).parts[0].scale, 1);
 }
 
 TEST(ElfPartitioner, ALargeObjectBesideASmallOneGetsAPartOfItsOwnWhereThatIsCheaper) {
@@ -337,7 +341,7 @@ TEST(ElfPartitioner, ALargeObjectBesideASmallOneGetsAPartOfItsOwnWhereThatIsChea
   const std::vector<Rp> rps{rpAt({0, 0, 800, 800}), rpAt({810, 0, 830, 45})};
   const Plan plan = planOf({{1920, 1080}, rps, capacity});
   ASSERT_EQ(plan.parts.size(), 2U);
-  EXPECT_LT(plan.parts[0].scale, 0.1);
+  EXPECT_EQ(plan.parts[0].scale, 0.0625);
   EXPECT_EQ(plan.parts[1].scale, 1);
 }
 
@@ -351,9 +355,9 @@ TEST(ElfPartitioner, WhatIsSentScaledDownSuitsTheModel) {
   const Plan plan = planOf({{2560, 1920}, rps, capacity});
   ASSERT_EQ(plan.parts.size(), 1U);
   const Part& part = plan.parts[0];
-  EXPECT_DOUBLE_EQ(part.scale, 0.1);
+  EXPECT_EQ(part.scale, 0.125);
   EXPECT_EQ(part.sentSize(), (Size{96, 128}));
-  EXPECT_TRUE(contains(part.rect, {840, 340, 520, 720})) << "160 pixels around are the model's 16";
+  EXPECT_TRUE(contains(part.rect, {872, 372, 456, 656})) << "128 pixels around are the model's 16";
 }
 
 // --- Models that shrink what is too large for them ---

@@ -23,6 +23,7 @@ inline Capacity servers(std::size_t count, ModelRules rules = {}) {
 
 inline Rp rpAt(Box box) {
   Rp rp;
+  rp.id = 1;
   rp.box = rp.expected = box;
   return rp;
 }

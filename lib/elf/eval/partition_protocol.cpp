@@ -18,6 +18,7 @@ std::vector<Rp> rpsOf(const TraceFrame& frame, const Padding& padding) {
   for (const TraceObject& object : frame.objects) {
     if (object.ignored) continue;
     Rp rp;
+    rp.id = static_cast<Identity>(rps.size()) + 1;
     rp.expected = clip(object.box, frame.size);
     rp.box = clip(padded({.box = object.box}, padding), frame.size);
     if (!rp.expected.empty()) rps.push_back(std::move(rp));
@@ -74,7 +75,7 @@ double lowerBound(const std::vector<Rp>& rps, Size frame, const Capacity& capaci
   std::vector<Needed> needed;
   double largest = 0;
   for (const Rp& rp : rps) {
-    const double scale = leastScale(rp, capacity.rules);
+    const double scale = sentScale(leastScale(rp, capacity.rules));
     needed.push_back({roundOutwards(rp.box, frame), scale * scale});
     largest = std::max(largest, needed.back().rect.area() * scale * scale);
   }

@@ -58,7 +58,7 @@ Rect cutFor(const Rect& wanted, double scale, const ModelRules& rules, Size fram
 
 double leastScale(const Rp& rp, const ModelRules& rules) {
   const double height = rp.expected.height();
-  if (rules.objectSize == 0 || !(height > 0)) return 1;
+  if (rules.objectSize == 0 || rp.id == kNoIdentity || !(height > 0)) return 1;
   return std::min(1.0, kObjectMargin * rules.objectSize / height);
 }
 

@@ -19,19 +19,31 @@ namespace elf {
 Rect cutFor(const Rect& wanted, double scale, const ModelRules& rules, Size frame);
 
 /**
- * So many times as high as the smallest object that the model finds an object is kept when its part
- * is scaled down. HOG, whose `object-size` is 96, found 50, 91, 97, 98, 97 and 96 of 100 people
- * that it is sure of in vtest.avi when they were scaled to 80, 96, 104, 112, 120 and 128 pixels:
- * near the limit one in ten is lost, from a sixth above it on none more than at any height. The
- * rest is for heights that are predicted a little wrong.
+ * So many times as high as the smallest object that the model finds an object stays at least when
+ * its part is scaled down. HOG, whose `object-size` is 96, found 50, 91, 97, 98, 97 and 96 of 100
+ * people that it is sure of in vtest.avi when they were scaled to 80, 96, 104, 112, 120 and 128
+ * pixels: near the limit one in ten is lost, from a sixth above it on no more than at any height.
+ * The rest is for heights that are predicted a little wrong.
  */
 inline constexpr double kObjectMargin = 1.25;
 
 /**
  * The smallest scale (0 < scale <= 1) at which the model still finds the object of `rp`, which then
- * is kObjectMargin * `objectSize` pixels high. 1 where `objectSize` is not known.
+ * is kObjectMargin * `objectSize` pixels high. 1 where `objectSize` or how large the object itself
+ * is is not known, which is so where the RP has no identity.
  */
 double leastScale(const Rp& rp, const ModelRules& rules);
+
+/**
+ * The scale at which a part is sent whose objects ask for `leastScale`: 1, 1/2, 1/4, ... In between
+ * there is none, so that an object is not seen at another scale in each frame, and its box moved by
+ * that, for the sake of a few pixels.
+ */
+inline double sentScale(double leastScale) {
+  double scale = 1;
+  while (scale / 2 >= leastScale) scale /= 2;
+  return scale;
+}
 
 /**
  * Expected seconds on `server` of a part of `sent` pixels out of which the model's input makes

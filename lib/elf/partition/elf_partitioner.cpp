@@ -170,7 +170,7 @@ class Planner {
     --tries_;
     Group group{members, wanted, leastScale};
     // What is smaller than the model's one size is only scaled up again.
-    group.scale = input_.scale && rules_.fixedSize.empty() ? leastScale : 1;
+    group.scale = input_.scale && rules_.fixedSize.empty() ? sentScale(leastScale) : 1;
     group.rect = cutFor(wanted, group.scale, rules_, input_.frame);
     if (const double fits = rules_.inputScale(group.rect.size()); fits < group.scale) {
       group.rect = cutFor(wanted, fits, rules_, input_.frame);
@@ -215,7 +215,7 @@ class Planner {
   /** A bound of merged(a, b).computed that takes less time. */
   double computedAtLeast(const Group& a, const Group& b) const {
     if (!rules_.fixedSize.empty()) return rules_.fixedSize.area();
-    const double scale = input_.scale ? std::max(a.leastScale, b.leastScale) : 1;
+    const double scale = input_.scale ? sentScale(std::max(a.leastScale, b.leastScale)) : 1;
     return unite(a.wanted, b.wanted).area() * scale * scale;
   }
 

@@ -10,10 +10,9 @@ namespace elf {
  * Looks for the smallest makespan on servers of different speed, and among equal ones for the
  * fewest pixels sent: which RPs share a part, and which server gets it. Each RP is in one part.
  *
- * A part is the rectangle around its RPs, shaped by cutFor(). It is sent at the smallest scale at
- * which all its objects are found (leastScale()), and shrunk further only where it would not fit
- * the model's `fixedSize` or `maxSize`: then the RPs must do with less, which is allowed to none
- * that could have a part of its own.
+ * A part is the rectangle around its RPs, shaped by cutFor(), and sent at sentScale(). Where it is
+ * larger than the model's `fixedSize` or `maxSize` it is shrunk until it fits; if that is below the
+ * leastScale() of one of its RPs, they may not share a part.
  *
  * RPs inside others go along with them; of more than 128, those in one cell of a grid stay
  * together. Then, all deterministic:

@@ -15,7 +15,10 @@ namespace elf {
 struct Rp {
   /** The region to look at: `expected` widened by padding, clipped to the frame. */
   Box box;
-  /** The tight box that the predictor expects, without padding. */
+  /**
+   * The tight box that the predictor expects, without padding. The same as `box`, and so perhaps
+   * larger than the object, where somebody else made the RP.
+   */
   Box expected;
   /** Whose box it is; kNoIdentity where somebody else made the RP (a ROI meta from upstream). */
   Identity id = kNoIdentity;
