@@ -36,7 +36,6 @@ void run(int argc, char** argv) {
   std::string names;
   for (const auto& task : kTasks) {
     if (first == task.name) {
-      // What its --help calls it.
       g_set_prgname(("elf-eval " + std::string(task.name)).c_str());
       argv[1] = argv[0];
       task.run(argc - 1, argv + 1);
@@ -58,10 +57,12 @@ void run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   cv::setNumThreads(1);
+  // What --help calls it, and what is pointed to where it was not used rightly.
+  g_set_prgname("elf-eval");
   try {
     run(argc, argv);
   } catch (const elf::program::WrongUse& error) {
-    std::cerr << "elf-eval: " << error.what() << "; see elf-eval --help\n";
+    std::cerr << "elf-eval: " << error.what() << "; see " << g_get_prgname() << " --help\n";
     return kWrongUse;
   } catch (const std::exception& error) {
     std::cerr << "elf-eval: " << error.what() << '\n';

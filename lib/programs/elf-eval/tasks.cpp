@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "elf/base/error.h"
-#include "elf/base/printable.h"
 #include "programs/options.h"
 
 namespace elf::program {
@@ -80,14 +80,10 @@ void requireChoice(const char* option, const std::string& value, std::span<const
 }
 
 void requireWithin(const char* option, double value, double least, double most) {
-  const auto text = [](double bound) {
-    std::string number = formatNumber(bound, 3);
-    number.erase(number.find_last_not_of('0') + 1);
-    if (number.back() == '.') number.pop_back();
-    return number;
-  };
-  if (!std::isfinite(value) || value < least || value > most)
-    throw WrongUse(std::string(option) + ": is not between " + text(least) + " and " + text(most));
+  if (std::isfinite(value) && value >= least && value <= most) return;
+  std::ostringstream why;
+  why << option << ": is not between " << least << " and " << most;
+  throw WrongUse(why.str());
 }
 
 Pictures::Pictures(const CommonOptions& options, std::span<const Trace> traces) {
