@@ -3,7 +3,6 @@
 #include <benchmark/benchmark.h>
 
 #include <random>
-#include <string>
 #include <vector>
 
 #include "elf/partition/partitioner.h"
@@ -56,24 +55,16 @@ void plan(benchmark::State& state, const char* name) {
     benchmark::DoNotOptimize(partitioner->plan({kFrame, frames[next++ % kFrames], capacity}));
 }
 
-void registerAll() {
-  for (const Choice& choice : partitionerChoices())
-    benchmark::RegisterBenchmark(("plan/" + std::string(choice.name)).c_str(), plan, choice.name)
-        ->Args({8, 4})
-        ->Args({32, 4})
-        ->Args({128, 4})
-        ->Args({300, 16})
-        ->Unit(benchmark::kMicrosecond);
+void sizes(benchmark::internal::Benchmark* bench) {
+  bench->Args({8, 4})->Args({32, 4})->Args({128, 4})->Args({300, 16});
+  bench->Unit(benchmark::kMicrosecond);
 }
+
+BENCHMARK_CAPTURE(plan, elf, "elf")->Apply(sizes);
+BENCHMARK_CAPTURE(plan, strips, "strips")->Apply(sizes);
+BENCHMARK_CAPTURE(plan, grid, "grid")->Apply(sizes);
 
 }  // namespace
 }  // namespace elf
 
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  elf::registerAll();
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
-}
+BENCHMARK_MAIN();

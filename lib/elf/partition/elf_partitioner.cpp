@@ -22,7 +22,7 @@ constexpr std::size_t kMostAtoms = 128;
 /** So many groups are tried in every combination; each more would take three times as long. */
 constexpr std::size_t kMostExact = 8;
 /** Parts that are tried for each atom, and savings that are made, to bound the time. */
-constexpr int kTriesForEachAtom = 12;
+constexpr int kTriesForEachAtom = 10;
 constexpr int kMostSavings = 16;
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
@@ -251,9 +251,11 @@ class Planner {
   /** The largest first, each to where it is done first. */
   Layout spread(const std::vector<Group>& groups, const std::vector<std::size_t>& servers) const {
     std::vector<const Group*> order;
+    order.reserve(groups.size());
     for (const Group& group : groups) order.push_back(&group);
-    std::stable_sort(order.begin(), order.end(),
-                     [](const Group* a, const Group* b) { return a->computed > b->computed; });
+    std::sort(order.begin(), order.end(), [](const Group* a, const Group* b) {
+      return a->computed != b->computed ? a->computed > b->computed : a < b;
+    });
     std::vector<double> done;
     for (const std::size_t s : servers) done.push_back(capacity_.servers[s].busy);
     std::vector<Placed> parts;
@@ -360,7 +362,8 @@ class Planner {
     // Of each set, on the servers so far; in one part, and on one server alone.
     std::vector<double> makespan(sets, kNever), one(sets), alone(sets);
     makespan[0] = 0;
-    for (const std::size_t s : servers) {
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      const std::size_t s = servers[i];
       Choices& chosen = choices.emplace_back(
           Choices{std::vector<std::size_t>(sets), std::vector<std::size_t>(sets)});
       for (std::size_t set = 1; set < sets; ++set) {
@@ -376,9 +379,11 @@ class Planner {
           if (with == 0) break;
         }
       }
-      // From the largest set on, so that smaller ones are still without this server.
-      for (std::size_t set = sets - 1; set > 0; --set) {
-        for (std::size_t share = set; share > 0; share = (share - 1) & set) {
+      // From the largest set on, so that smaller ones are still without this server. The first
+      // server does all of each set, and of the last one only the whole matters.
+      const std::size_t smallest = i + 1 == servers.size() ? sets - 1 : 1;
+      for (std::size_t set = sets - 1; set >= smallest; --set) {
+        for (std::size_t share = set; share > 0; share = i == 0 ? 0 : (share - 1) & set) {
           const double done =
               std::max(makespan[set ^ share], capacity_.servers[s].busy + alone[share]);
           if (done < makespan[set]) {
