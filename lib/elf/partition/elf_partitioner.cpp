@@ -292,10 +292,10 @@ class Planner {
   Layout merge(std::vector<Group> groups, const std::vector<std::size_t>& servers) {
     if (groups.size() <= kMostExact) return tryAll(groups, servers);
     Layout best = spread(groups, servers);
-    /** The best partner of a group among those behind it. */
+    // The best partner of a group among those behind it.
     struct Partner {
       std::size_t index = 0;
-      /** Pixels that are computed more than for both apart, and of equal ones, those sent. */
+      // Pixels that are computed more than for both apart, and of equal ones, those sent.
       std::pair<double, double> costs{kNever, kNever};
     };
     std::vector<Partner> partners(groups.size());
@@ -353,8 +353,8 @@ class Planner {
       const std::size_t others = set & (set - 1);
       parts[set] = others == 0 ? last : merged(parts[others], last);
     }
-    /** How one server does each set: which part of it holds its first group, and which share of it
-     * the server does while those before it do the rest. */
+    // How one server does each set: which part of it holds its first group, and which share of it
+    // the server does while those before it do the rest.
     struct Choices {
       std::vector<std::size_t> part, share;
     };
