@@ -71,7 +71,7 @@ class RulesReader {
     if (!json->is_number()) fail(field(key), "is no number");
     value = json->get<float>();
   }
-  void read(const char* key, std::vector<std::string>& value) {
+  void read(const char* key, Labels& value) {
     if (const Json* json = find(key)) value = stringsOf(*json, field(key));
   }
   int known() const { return known_; }
@@ -120,7 +120,7 @@ Json toJson(const std::vector<TensorSpec>& tensors) {
 }
 
 Json toJson(const ModelRules& rules) {
-  Json json = {{"labels", rules.labels},
+  Json json = {{"labels", rules.labels.names()},
                {"multiple-of", rules.multipleOf},
                {"align", rules.align},
                {"context", rules.context},
