@@ -5,9 +5,9 @@
  * SECTION:element-elfpartition
  *
  * Writes the plan of each frame into the record that travels with it: the parts to infer, and a
- * server for each. It never looks at pixels. What the servers are, how fast they are and what
- * their model asks for it learns from elfoffload downstream, by the query and the event
- * `elf-capacity`; without one it plans for a single server of middling speed.
+ * server for each. It never looks at pixels. What the servers are, how fast and how busy they are
+ * and what their model asks for it learns from elfoffload downstream, by the query `elf-capacity`
+ * for each frame; without one it plans for a single server of middling speed.
  *
  * RPs come from elfrppredict. Without it, each GstVideoRegionOfInterestMeta on a buffer is an RP;
  * once one was seen, a frame without any has no RPs, and before that its RPs are unknown.
@@ -82,19 +82,12 @@ class Partition {
   void forget() {
     records_.newGeneration();
     sinceWhole_ = 0;
-    takeIn(nullptr);
   }
 
   void setSize(elf::Size size) {
     if (size == size_) return;
     size_ = size;
     forget();
-  }
-
-  /** Any thread. */
-  void takeIn(elf::CapacityPtr capacity) {
-    const std::lock_guard lock(mutex_);
-    capacity_ = std::move(capacity);
   }
 
   void plan(GstBuffer* buffer) {
@@ -144,21 +137,14 @@ class Partition {
     return rps;
   }
 
-  // Never null, and holds at least one server.
+  // Never null, and holds at least one server. Asked for each frame, as other streams keep the
+  // servers busy too.
   elf::CapacityPtr currentCapacity() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (capacity_) return capacity_;
-    }
     elf::CapacityPtr asked = elf::gst::queryCapacity(GST_BASE_TRANSFORM_SRC_PAD(element_));
-    if (!asked || asked->servers.empty()) {
-      elf::Capacity alone;
-      alone.servers.emplace_back();
-      asked = std::make_shared<const elf::Capacity>(std::move(alone));
-    }
-    const std::lock_guard lock(mutex_);
-    if (!capacity_) capacity_ = std::move(asked);
-    return capacity_;
+    if (asked && !asked->servers.empty()) return asked;
+    elf::Capacity alone;
+    alone.servers.emplace_back();
+    return std::make_shared<const elf::Capacity>(std::move(alone));
   }
 
   GstBaseTransform* element_;
@@ -173,7 +159,6 @@ class Partition {
   // Guards what follows. Never held while pushing, querying or posting.
   std::mutex mutex_;
   Settings settings_;
-  elf::CapacityPtr capacity_;
 };
 
 }  // namespace
@@ -254,15 +239,6 @@ static gboolean gst_elf_partition_sink_event(GstBaseTransform* trans, GstEvent* 
   return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(trans, event);
 }
 
-static gboolean gst_elf_partition_src_event(GstBaseTransform* trans, GstEvent* event) {
-  if (elf::CapacityPtr capacity = elf::gst::parseCapacityEvent(event)) {
-    GST_ELF_PARTITION(trans)->partition->takeIn(std::move(capacity));
-    gst_event_unref(event);
-    return TRUE;
-  }
-  return GST_BASE_TRANSFORM_CLASS(parent_class)->src_event(trans, event);
-}
-
 static gboolean gst_elf_partition_propose_allocation(GstBaseTransform* trans, GstQuery*,
                                                      GstQuery* query) {
   return elf::gst::forwardAllocation(GST_BASE_TRANSFORM_SRC_PAD(trans), query);
@@ -317,7 +293,6 @@ static void gst_elf_partition_class_init(GstElfPartitionClass* klass) {
   transform_class->start = GST_DEBUG_FUNCPTR(gst_elf_partition_start);
   transform_class->set_caps = GST_DEBUG_FUNCPTR(gst_elf_partition_set_caps);
   transform_class->sink_event = GST_DEBUG_FUNCPTR(gst_elf_partition_sink_event);
-  transform_class->src_event = GST_DEBUG_FUNCPTR(gst_elf_partition_src_event);
   transform_class->propose_allocation = GST_DEBUG_FUNCPTR(gst_elf_partition_propose_allocation);
   transform_class->transform_ip = GST_DEBUG_FUNCPTR(gst_elf_partition_transform_ip);
 
