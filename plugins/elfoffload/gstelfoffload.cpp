@@ -287,7 +287,7 @@ struct Offload::Session : elf::Offloader::Listener {
                      lesson.probe ? "probe" : "part", lesson.sent.width, lesson.sent.height,
                      lesson.bytes, milliseconds(lesson.roundTrip), accountOf(lesson).c_str());
     if (lesson.changed)
-      GST_INFO_OBJECT(owner.element_, "%s: %.1f ms, %.1f ms/megapixel, %.1f ms/megabyte", url,
+      GST_INFO_OBJECT(owner.element_, "%s costs %.1f ms, %.1f ms/megapixel, %.1f ms/megabyte", url,
                       lesson.cost.a * kMilliseconds, lesson.cost.b * kMilliseconds * kMega,
                       lesson.cost.c * kMilliseconds * kMega);
   }

@@ -83,7 +83,8 @@ Terms scaled(Terms believed, std::span<const Point> points) {
   const auto both = medianExcess(points, Of::Both, believed);
   const auto work = medianExcess(points, Of::Work, believed);
   const auto link = medianExcess(points, Of::Link, believed);
-  for (std::size_t j = 0; j < kTerms; ++j) believed[j] *= (j < 2 ? work : link).value_or(*both);
+  for (std::size_t j = 0; j < kTerms; ++j)
+    believed[j] *= (j < 2 ? work : link).value_or(both.value_or(1));
   return believed;
 }
 
