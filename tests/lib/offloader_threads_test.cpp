@@ -44,7 +44,10 @@ std::optional<HttpReply> serve(const HttpRequest& request, int& count) {
 }
 
 struct CountingListener : Offloader::Listener {
-  void onReady() override { ++ready; }
+  void onReady() override {
+    ++ready;
+    ready.notify_all();
+  }
   void onLearned(const Offloader::Lesson& lesson) override { EXPECT_FALSE(lesson.url.empty()); }
   void onProbeFailed(const std::string& why) override { EXPECT_FALSE(why.empty()); }
   void onServerLost(const std::string&, const std::string& why) override {
@@ -63,11 +66,13 @@ class OffloaderInThreads : public ::testing::Test {
  protected:
   OffloaderInThreads()
       : transport_([this](const HttpRequest& request) { return serve(request, served_); }),
-        offloader_({{"http://a", "http://b", "http://a"}, "hog", {}}, pool_, transport_, listener_),
+        offloader_(settings(), pool_, transport_, listener_),
         frames_(kThreads * kFrames) {
     offloader_.start();
   }
   ~OffloaderInThreads() override { transport_.stop(); }
+
+  static OffloadSettings settings() { return {{"http://a", "http://b", "http://a"}, "hog", {}}; }
 
   void sendFrames(int thread) {
     std::vector<Part> parts(kParts);
@@ -125,6 +130,7 @@ TEST_F(OffloaderInThreads, EveryFrameIsCalledBackOnce) {
     offloader_.stats();
   });
   for (int now = answered_; now < kThreads * kFrames; now = answered_) answered_.wait(now);
+  listener_.ready.wait(0);
   transport_.stop();
   for (const Frame& frame : frames_) EXPECT_EQ(frame.calls, 1);
   EXPECT_EQ(listener_.ready, 1);
@@ -136,6 +142,29 @@ TEST_F(OffloaderInThreads, AbandonedFramesAreCalledBackOnceAtMost) {
   offloader_.abandonAll();
   transport_.stop();
   for (const Frame& frame : frames_) EXPECT_LE(frame.calls, 1);
+}
+
+TEST_F(OffloaderInThreads, OtherStreamsComeAndGoOnTheSameServers) {
+  run([this] {
+    int served = 0;
+    CountingListener listener;
+    ThreadedTransport transport(
+        [&served](const HttpRequest& request) { return serve(request, served); });
+    Offloader other(settings(), pool_, transport, listener);
+    other.start();
+    Part part;
+    part.rect = {0, 0, 100, 100};
+    part.server = other.bestServer(part.rect.area());
+    const std::vector<std::uint8_t> picture(100, 7);
+    const auto ticket =
+        other.begin(0, 1, {&part, 1}, transport.now() + 5ms, [](const std::vector<PartAnswer>&) {});
+    other.send(ticket, 0, picture);
+    EXPECT_EQ(other.capacity().servers.size(), 3U);
+    transport.stop();
+  });
+  for (int now = answered_; now < kThreads * kFrames; now = answered_) answered_.wait(now);
+  transport_.stop();
+  for (const ServerState& server : offloader_.capacity().servers) EXPECT_EQ(server.busy, 0);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ struct ServerState {
   /** False while the server is left out after errors. */
   bool healthy = true;
   CostModel cost;
-  /** Seconds of work that it has not answered yet, of all streams of this process. */
+  /** Expected seconds of the parts that it has not answered yet, of all streams that share it. */
   double busy = 0;
   /** From how many answers `cost` was learned, probes among them; 0: it is a guess. */
   std::uint64_t answers = 0;
