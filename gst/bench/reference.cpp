@@ -43,7 +43,7 @@ class Worker {
     gst_video_frame_unmap(&target);
     gst_video_frame_unmap(&source);
     const auto bgr = gst::MappedFrame::map(to_, buffer_.get(), GST_MAP_READ);
-    auto detections = model_->run(bgr->view());
+    auto detections = model_->run(bgr->view(), {.frame = bgr->view().size});
     if (!detections) throw Error("model " + model_->name(), detections.error());
     return std::move(detections).value();
   }

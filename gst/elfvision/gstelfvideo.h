@@ -35,6 +35,7 @@ class MappedFrame {
 
   /** Valid as long as this object. */
   ImageView view() const;
+  const GstVideoFrame& frame() const { return frame_; }
   /** Only for a frame that was mapped with GST_MAP_WRITE. */
   MutableImageView mutableView();
 

@@ -4,8 +4,8 @@
 /**
  * SECTION:element-elfoffload
  *
- * Encodes the parts that a frame's plan names as JPEG, sends all of them at once to their servers
- * by the Open Inference Protocol v2, waits for the answers, writes them into the record that
+ * Sends the parts that a frame's plan names, as JPEG or raw pixels, all at once to their servers by
+ * the Open Inference Protocol v2, waits for the answers, writes them into the record that
  * travels with the frame, and passes the frame on. Pixels are never changed.
  *
  * - A frame without a plan goes out whole, to the server that would be done with it first.
@@ -53,12 +53,16 @@
 #include "elf/client/soup_transport.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_file.h"
+#include "elf/offload/encoding.h"
 #include "elf/offload/offloader.h"
+#include "elf/wire/infer.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
+#include "gst/elfvision/gstelfchoice.h"
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfrecords.h"
+#include "gst/elfvision/gstelfrgb.h"
 #include "gst/elfvision/gstelfservers.h"
 #include "gst/elfvision/gstelfvideo.h"
 
@@ -75,6 +79,7 @@ constexpr int kDefaultDeadline = 2000;
 constexpr int kNoDeadline = -1;
 constexpr int kDefaultMaxInFlight = 1;
 constexpr int kMostInFlight = 64;
+constexpr elf::Encoding kDefaultEncoding = elf::Encoding::Auto;
 constexpr int kDefaultJpegQuality = 90;
 constexpr bool kDefaultQos = true;
 /** How long the servers' metadata and probes are waited for where there is no deadline. */
@@ -85,6 +90,7 @@ struct Settings {
   std::string model = kDefaultModel;
   int deadline = kDefaultDeadline;
   int maxInFlight = kDefaultMaxInFlight;
+  elf::Encoding encoding = kDefaultEncoding;
   int jpegQuality = kDefaultJpegQuality;
   bool qos = kDefaultQos;
 
@@ -218,6 +224,8 @@ class Offload {
   bool isLate(GstBuffer* buffer);
   elf::FrameRecord recordOf(GstBuffer* buffer, const Session& session);
   bool sendParts(const ItemPtr& item, Session& session, const Settings& settings);
+  elf::Result<elf::wire::Tensor> encode(const elf::gst::MappedFrame& frame, const elf::Part& part,
+                                        bool raw, int jpegQuality);
   void waitUntilReady(Lock& lock);
   elf::CapacityPtr capacity() const;
   GstFlowReturn enqueue(const ItemPtr& item);
@@ -242,6 +250,7 @@ class Offload {
   GstVideoInfo info_;
   GstSegment segment_;
   std::unique_ptr<elf::JpegEncoder> encoder_;
+  elf::gst::RgbCutter cutter_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -344,9 +353,12 @@ void Offload::start() {
   forgetStream();
   gst_video_info_init(&info_);
   GST_INFO_OBJECT(element_,
-                  "servers %s, model %s, deadline %d ms, %d in flight, JPEG quality %d, qos %d",
+                  "servers %s, model %s, deadline %d ms, %d in flight, encoding %s, JPEG quality "
+                  "%d, qos %d",
                   settings.servers.c_str(), settings.model.c_str(), settings.deadline,
-                  settings.maxInFlight, settings.jpegQuality, settings.qos);
+                  settings.maxInFlight,
+                  elf::encodingChoices()[static_cast<std::size_t>(settings.encoding)].name,
+                  settings.jpegQuality, settings.qos);
   const elf::ServerPoolPtr pool = elf::gst::findServers(element_);
   const auto session = std::make_shared<Session>(*this, std::move(offload), *pool);
   {
@@ -546,12 +558,13 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
                       ("gst_video_frame_map() failed"));
     return false;
   }
-  const elf::ImageView view = mapped->view();
+  const elf::Size size = mapped->view().size;
+  const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
   const std::vector<elf::Part>& parts = item->record.plan->parts;
   std::optional<Clock::time_point> deadline;
   if (const auto limit = settings.timeLimit()) deadline = item->entered + *limit;
   const auto ticket = session.offloader.begin(
-      item->record.id, item->record.generation, parts, deadline,
+      item->record.id, item->record.generation, size, parts, deadline,
       [this, weak = std::weak_ptr(item)](std::vector<elf::PartAnswer> answers) {
         const ItemPtr answered = weak.lock();
         if (!answered) return;
@@ -563,21 +576,36 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
       });
   Clock::duration encoding{};
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].rect.empty() || !contains(elf::wholeFrame(view.size), parts[i].rect)) {
+    if (parts[i].rect.empty() || !contains(elf::wholeFrame(size), parts[i].rect)) {
       session.offloader.fail(ticket, i, "the part is not inside the frame");
       continue;
     }
     const auto begun = Clock::now();
-    const auto file =
-        encoder_->encode(view, parts[i].rect, parts[i].sentSize(), settings.jpegQuality);
+    const auto server = static_cast<std::size_t>(parts[i].server);
+    const bool raw = server < servers.size() && elf::sendsRaw(settings.encoding, servers[server]);
+    auto image = encode(*mapped, parts[i], raw, settings.jpegQuality);
     encoding += Clock::now() - begun;
-    if (file)
-      session.offloader.send(ticket, i, file.value());
+    if (image)
+      session.offloader.send(ticket, i, std::move(image).value());
     else
-      session.offloader.fail(ticket, i, file.error());
+      session.offloader.fail(ticket, i, image.error());
   }
   item->record.timings.encode = std::chrono::duration_cast<elf::Microseconds>(encoding);
   return true;
+}
+
+elf::Result<elf::wire::Tensor> Offload::encode(const elf::gst::MappedFrame& frame,
+                                               const elf::Part& part, bool raw, int jpegQuality) {
+  using Image = elf::Result<elf::wire::Tensor>;
+  const elf::Size sent = part.sentSize();
+  if (raw) {
+    const auto rgb = cutter_.cut(frame, part.rect, sent);
+    if (rgb.empty()) return Image::failure("GStreamer can't convert the frame to RGB");
+    return elf::wire::rawImage(rgb, sent);
+  }
+  const auto file = encoder_->encode(frame.view(), part.rect, sent, jpegQuality);
+  if (!file) return Image::failure(file.error());
+  return elf::wire::encodedImage(file.value());
 }
 
 // Queues an event or a query, also where downstream is at EOS: a new segment may follow.
@@ -814,6 +842,7 @@ enum {
   PROP_MODEL,
   PROP_DEADLINE,
   PROP_MAX_IN_FLIGHT,
+  PROP_ENCODING,
   PROP_JPEG_QUALITY,
   PROP_QOS,
   PROP_STATS
@@ -824,6 +853,15 @@ G_DEFINE_TYPE_WITH_CODE(GstElfOffload, gst_elf_offload, GST_TYPE_ELEMENT,
                         GST_DEBUG_CATEGORY_INIT(elfoffload_debug, "elfoffload", 0,
                                                 "Elf: offloading of parts"))
 GST_ELEMENT_REGISTER_DEFINE(elfoffload, "elfoffload", GST_RANK_NONE, GST_TYPE_ELF_OFFLOAD)
+
+static GType gst_elf_encoding_get_type(void) {
+  static GType type = 0;
+  if (g_once_init_enter(&type)) {
+    const GType made = elf::gst::registerChoice("GstElfEncoding", elf::encodingChoices());
+    g_once_init_leave(&type, made);
+  }
+  return type;
+}
 
 static std::string text_of(const GValue* value) {
   const gchar* text = g_value_get_string(value);
@@ -852,6 +890,11 @@ static void gst_elf_offload_set_property(GObject* object, guint id, const GValue
     case PROP_MAX_IN_FLIGHT:
       offload->change([&](Settings& settings) { settings.maxInFlight = g_value_get_int(value); });
       break;
+    case PROP_ENCODING:
+      offload->change([&](Settings& settings) {
+        settings.encoding = static_cast<elf::Encoding>(g_value_get_enum(value));
+      });
+      break;
     case PROP_JPEG_QUALITY:
       offload->change([&](Settings& settings) { settings.jpegQuality = g_value_get_int(value); });
       break;
@@ -879,6 +922,9 @@ static void gst_elf_offload_get_property(GObject* object, guint id, GValue* valu
       break;
     case PROP_MAX_IN_FLIGHT:
       g_value_set_int(value, settings.maxInFlight);
+      break;
+    case PROP_ENCODING:
+      g_value_set_enum(value, static_cast<int>(settings.encoding));
       break;
     case PROP_JPEG_QUALITY:
       g_value_set_int(value, settings.jpegQuality);
@@ -1029,9 +1075,13 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
                        "Frames that are sent before the first of them is answered", 1,
                        kMostInFlight, kDefaultMaxInFlight, flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
+      object_class, PROP_ENCODING,
+      g_param_spec_enum("encoding", "Encoding", "How pixels are sent", gst_elf_encoding_get_type(),
+                        static_cast<int>(kDefaultEncoding), flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
       object_class, PROP_JPEG_QUALITY,
       g_param_spec_int("jpeg-quality", "JPEG quality",
-                       "Quality of the pictures that are sent: lower is smaller", 1, 100,
+                       "Quality of JPEGs that are sent, in percent: lower is smaller", 1, 100,
                        kDefaultJpegQuality, flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
       object_class, PROP_QOS,
@@ -1056,4 +1106,5 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
       "Has the parts of each frame inferred by remote servers, all in parallel",
       "The Elf for GStreamer authors");
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_elf_offload_change_state);
+  gst_type_mark_as_plugin_api(gst_elf_encoding_get_type(), static_cast<GstPluginAPIFlags>(0));
 }

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "elf/offload/encoding.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
@@ -16,7 +17,8 @@ using namespace std::chrono_literals;
 using testing::FakeTransport;
 
 const std::string kA = "http://a:1", kB = "http://b:2";
-const std::vector<std::uint8_t> kPicture(100, 7);
+constexpr Size kFrame{400, 300};
+const wire::Tensor kPicture = wire::encodedImage(std::vector<std::uint8_t>(100, 7));
 
 HttpReply text(int status, const std::string& body) {
   return {.status = status, .body = {body.begin(), body.end()}};
@@ -62,10 +64,11 @@ class OffloaderTest : public ::testing::Test, public Offloader::Listener {
     const auto made = parts(servers);
     std::optional<Transport::Clock::time_point> at;
     if (deadline) at = transport_.now() + *deadline;
-    const auto ticket = offloader_->begin(5, 2, made, at, [this](std::vector<PartAnswer> answers) {
-      answers_ = std::move(answers);
-      ++calls_;
-    });
+    const auto ticket =
+        offloader_->begin(5, 2, kFrame, made, at, [this](std::vector<PartAnswer> answers) {
+          answers_ = std::move(answers);
+          ++calls_;
+        });
     for (std::size_t i = 0; i < made.size(); ++i) offloader_->send(ticket, i, kPicture);
     return ticket;
   }
@@ -135,7 +138,46 @@ TEST_F(OffloaderTest, AnswersComeInTheOrderOfThePartsWhateverTheOrderOfTheReplie
   EXPECT_EQ(answers_[1].detections.at(0).label, "person");
   EXPECT_EQ(answers_[0].state, AnswerState::Answered);
   EXPECT_EQ(answers_[0].infer, 1234us);
-  EXPECT_EQ(answers_[0].bytesSent, kPicture.size());
+  EXPECT_EQ(answers_[0].bytesSent, kPicture.data.size());
+}
+
+TEST_F(OffloaderTest, TellsWhereAPartLiesIfTheModelWantsToKnow) {
+  open({kA});
+  wire::ModelMetadata placed;
+  placed.rules.emplace().placed = true;
+  transport_.reply(transport_.to("/v2/models/hog").at(0), text(200, wire::encodeMetadata(placed)));
+  sendFrame({0});
+  const auto asked = transport_.to("/infer");
+  EXPECT_EQ(wire::placementOf(requestOf(asked.at(0)).parameters, {100, 100}).value(),
+            (Placement{0, 0, kFrame}));
+}
+
+TEST_F(OffloaderTest, TellsNobodyElse) {
+  openReady();
+  sendFrame({0});
+  EXPECT_FALSE(requestOf(transport_.to("/infer").at(0)).parameters.contains("frame_width"));
+}
+
+TEST_F(OffloaderTest, LearnsWhichServersTakeRawPixels) {
+  open();
+  wire::ModelMetadata raw;
+  raw.takesRaw = true;
+  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0),
+                   text(200, wire::encodeMetadata(raw)));
+  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), metadata());
+  EXPECT_TRUE(offloader_->capacity().servers[0].takesRaw);
+  EXPECT_FALSE(offloader_->capacity().servers[1].takesRaw);
+}
+
+TEST(Encoding, AutoIsRawOverAFastLinkToAServerThatTakesIt) {
+  ServerState server{.takesRaw = true};
+  EXPECT_TRUE(sendsRaw(Encoding::Auto, server));
+  server.cost.c = 8e-9;  // 1 Gbit/s
+  EXPECT_FALSE(sendsRaw(Encoding::Auto, server));
+  EXPECT_TRUE(sendsRaw(Encoding::Raw, server));
+  server = {};
+  EXPECT_FALSE(sendsRaw(Encoding::Auto, server));
+  EXPECT_FALSE(sendsRaw(Encoding::Jpeg, {.takesRaw = true}));
 }
 
 TEST_F(OffloaderTest, EachRequestTellsTheTimeThatIsLeft) {
@@ -172,7 +214,7 @@ TEST_F(OffloaderTest, AFailedPartIsSentOnceMoreToAnotherServer) {
   EXPECT_EQ(answers_[0].state, AnswerState::Answered);
   EXPECT_EQ(answers_[0].attempts, 2);
   EXPECT_EQ(answers_[0].server, 1);
-  EXPECT_EQ(answers_[0].bytesSent, 2 * kPicture.size());
+  EXPECT_EQ(answers_[0].bytesSent, 2 * kPicture.data.size());
   EXPECT_EQ(offloader_->stats().partsRetried, 1U);
 }
 
@@ -339,7 +381,7 @@ TEST_F(OffloaderTest, TellsWhatItLearnsFromEachAnswer) {
   EXPECT_EQ(lesson_->url, kB);
   EXPECT_FALSE(lesson_->probe);
   EXPECT_EQ(lesson_->sent, (Size{100, 100}));
-  EXPECT_EQ(lesson_->bytes, kPicture.size());
+  EXPECT_EQ(lesson_->bytes, kPicture.data.size());
   EXPECT_EQ(lesson_->roundTrip, 200ms);
   EXPECT_FALSE(lesson_->queue);
   EXPECT_EQ(lesson_->infer, 1234us);

@@ -80,17 +80,17 @@ class OffloaderInThreads : public ::testing::Test {
       parts[i].rect = {0, 0, 100, 100};
       parts[i].server = static_cast<int>(i);
     }
-    const std::vector<std::uint8_t> picture(100, 7);
+    const wire::Tensor picture = wire::encodedImage(std::vector<std::uint8_t>(100, 7));
     for (int i = 0; i < kFrames; ++i) {
       Frame& frame = frames_[static_cast<std::size_t>(thread * kFrames + i)];
-      const auto ticket =
-          offloader_.begin(static_cast<std::uint64_t>(i), 1, parts, transport_.now() + 5ms,
-                           [this, &frame](const std::vector<PartAnswer>& answers) {
-                             EXPECT_EQ(answers.size(), kParts);
-                             ++frame.calls;
-                             ++answered_;
-                             answered_.notify_all();
-                           });
+      const auto ticket = offloader_.begin(static_cast<std::uint64_t>(i), 1, {100, 100}, parts,
+                                           transport_.now() + 5ms,
+                                           [this, &frame](const std::vector<PartAnswer>& answers) {
+                                             EXPECT_EQ(answers.size(), kParts);
+                                             ++frame.calls;
+                                             ++answered_;
+                                             answered_.notify_all();
+                                           });
       for (std::size_t part = 0; part + 1 < kParts; ++part) offloader_.send(ticket, part, picture);
       if (i % 2 == 0)
         offloader_.send(ticket, kParts - 1, picture);
@@ -155,10 +155,9 @@ TEST_F(OffloaderInThreads, OtherStreamsComeAndGoOnTheSameServers) {
     Part part;
     part.rect = {0, 0, 100, 100};
     part.server = other.bestServer(part.rect.area());
-    const std::vector<std::uint8_t> picture(100, 7);
-    const auto ticket =
-        other.begin(0, 1, {&part, 1}, transport.now() + 5ms, [](const std::vector<PartAnswer>&) {});
-    other.send(ticket, 0, picture);
+    const auto ticket = other.begin(0, 1, {100, 100}, {&part, 1}, transport.now() + 5ms,
+                                    [](const std::vector<PartAnswer>&) {});
+    other.send(ticket, 0, wire::encodedImage(std::vector<std::uint8_t>(100, 7)));
     EXPECT_EQ(other.capacity().servers.size(), 3U);
     transport.stop();
   });

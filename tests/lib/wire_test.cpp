@@ -400,6 +400,57 @@ TEST(Wire, TextThatIsNoUtf8IsStillWrittenAsJson) {
   EXPECT_TRUE(parseResponse(message.body, message.jsonLength));
 }
 
+TEST(Wire, ARawPictureIsARowMajorTensorOfItsSize) {
+  const std::vector<std::uint8_t> rgb(2 * 3 * 3, 5);
+  const Tensor image = rawImage(rgb, {3, 2});
+  EXPECT_EQ(image.type, DataType::Uint8);
+  EXPECT_EQ(image.shape, (std::vector<std::int64_t>{1, 2, 3, 3}));
+  EXPECT_EQ(image.data, rgb);
+}
+
+TEST(Wire, APlacementComesBackAsItWas) {
+  const Placement placement{12, 34, {640, 480}};
+  InferRequest request;
+  request.inputs.push_back({.name = "x", .shape = {0}, .binary = false});
+  setPlacement(request.parameters, placement);
+  const auto read = parseRequest(encode(request).body, std::nullopt);
+  ASSERT_TRUE(read) << read.error();
+  const auto got = placementOf(read.value().parameters, {100, 50});
+  ASSERT_TRUE(got) << got.error();
+  EXPECT_EQ(got.value(), placement);
+}
+
+TEST(Wire, APictureOfWhichNothingIsSaidLiesInAFrameOfItsOwnSize) {
+  EXPECT_EQ(placementOf({{"timeout", std::int64_t{5}}}, {100, 50}).value(),
+            (Placement{0, 0, {100, 50}}));
+}
+
+TEST(Wire, APlacementThatCannotBeIsRefusedByName) {
+  const Parameters good{{"part_x", std::int64_t{0}},
+                        {"part_y", std::int64_t{0}},
+                        {"frame_width", std::int64_t{100}},
+                        {"frame_height", std::int64_t{50}}};
+  ASSERT_TRUE(placementOf(good, {100, 50}));
+  const struct {
+    const char* name;
+    Parameter value;
+  } wrongs[] = {{"part_x", std::int64_t{-1}},      {"part_x", std::int64_t{1}},
+                {"part_x", std::int64_t{1} << 40}, {"part_y", 0.5},
+                {"frame_width", std::int64_t{0}},  {"frame_height", std::string("50")}};
+  for (const auto& wrong : wrongs) {
+    Parameters parameters = good;
+    parameters[wrong.name] = wrong.value;
+    const auto got = placementOf(parameters, {100, 50});
+    ASSERT_FALSE(got) << wrong.name;
+    EXPECT_THAT(got.error(), HasSubstr(wrong.name));
+  }
+  for (const auto& [name, value] : good) {
+    Parameters parameters = good;
+    parameters.erase(name);
+    EXPECT_FALSE(placementOf(parameters, {100, 50})) << name;
+  }
+}
+
 TEST(Wire, NoBytesHoweverBrokenMakeItCrash) {
   std::mt19937 random(1);
   InferRequest request;

@@ -20,7 +20,7 @@ using elf::testing::Pipeline;
 
 constexpr int kCameras = 4;
 /** A server's answers to one probe that were learned from. */
-constexpr guint64 kProbes = 3;
+constexpr guint64 kProbes = 4;
 
 struct Cameras : ElfPipeline {
   /** One stream, its elfoffload called "o0", its appsink "s0" for number 0. */

@@ -110,6 +110,32 @@ TEST(Offload, OddAndTinySizesAreSent) {
   }
 }
 
+TEST(Offload, PixelsGoAsJpegOrAsTheyAre) {
+  wire::Tensor image;
+  StubServer server([&image](const wire::InferRequest& request) {
+    image = request.inputs.at(0);
+    return StubServer::good(request);
+  });
+  const struct {
+    const char* encoding;
+    wire::DataType type;
+  } cases[] = {{"raw", wire::DataType::Uint8},
+               {"jpeg", wire::DataType::Bytes},
+               // It does not say that it takes anything but the JPEG of the protocol's table.
+               {"auto", wire::DataType::Bytes}};
+  for (const auto& [encoding, type] : cases) {
+    Harness harness(element(server.url(), std::string("encoding=") + encoding));
+    harness.setVideo(64, 48);
+    ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+    const FrameRecordPtr record = take(harness);
+    EXPECT_EQ(image.type, type) << encoding;
+    EXPECT_EQ(record->answers.at(0).bytesSent, image.data.size());
+    if (type == wire::DataType::Uint8) {
+      EXPECT_EQ(image.shape, (std::vector<std::int64_t>{1, 48, 64, 3}));
+    }
+  }
+}
+
 TEST(Offload, AnEmptyPlanPassesWithoutARequest) {
   StubServer server;
   Harness harness(element(server.url()));
@@ -500,7 +526,7 @@ TEST(Offload, ServersAreProbedBeforeTheFirstFrame) {
   StubServer server;
   Harness harness(element(server.url()));
   const CapacityPtr capacity = queryCapacity(harness.get()->srcpad);
-  EXPECT_EQ(capacity->servers.at(0).answers, 3U);
+  EXPECT_EQ(capacity->servers.at(0).answers, 4U);
   EXPECT_NE(capacity->servers.at(0).cost, CostModel());
   const OffloadStatsOf stats(harness.element());
   EXPECT_EQ(stats.count("parts-sent"), 0U);
@@ -533,7 +559,7 @@ TEST(Offload, ShowsItsServers) {
     EXPECT_EQ(stats.url(1), kNobody);
     EXPECT_TRUE(stats.healthy(0));
     EXPECT_FALSE(stats.healthy(1));
-    EXPECT_EQ(stats.answers(0), 3U);
+    EXPECT_EQ(stats.answers(0), 4U);
     EXPECT_EQ(stats.answers(1), 0U);
     EXPECT_GT(stats.cost(0, "outstanding-ms"), 0);
     EXPECT_EQ(stats.cost(1, "outstanding-ms"), 0);
@@ -545,7 +571,7 @@ TEST(Offload, ShowsItsServers) {
   server.release();
   EXPECT_NE(take(harness), nullptr);
   const OffloadStatsOf stats(harness.element());
-  EXPECT_EQ(stats.answers(0), 4U);
+  EXPECT_EQ(stats.answers(0), 5U);
   EXPECT_EQ(stats.cost(0, "outstanding-ms"), 0);
 }
 
@@ -554,7 +580,7 @@ TEST(Offload, ShowsTheServersOfTheLastRunToo) {
   Harness harness(element(server.url()));
   queryCapacity(harness.get()->srcpad);
   gst_element_set_state(harness.element(), GST_STATE_NULL);
-  EXPECT_EQ(OffloadStatsOf(harness.element()).answers(0), 3U);
+  EXPECT_EQ(OffloadStatsOf(harness.element()).answers(0), 4U);
 }
 
 /** A pipeline of elfoffloads alone, for what happens at the start. */
@@ -640,7 +666,7 @@ TEST(Offload, LearnsForThePoolThatItIsGiven) {
   const ServerPoolPtr pool = parseServersContext(context);
   gst_context_unref(context);
   queryCapacity(harness.get()->srcpad);
-  EXPECT_EQ(pool->server(server.url(), "hog", 0)->standing().answers, 3U);
+  EXPECT_EQ(pool->server(server.url(), "hog", 0)->standing().answers, 4U);
 }
 
 TEST(Offload, AStreamTakesTheServerThatAnotherLeavesFree) {

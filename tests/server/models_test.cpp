@@ -23,6 +23,10 @@ ImageView viewOf(const cv::Mat& bgr) {
   return view;
 }
 
+Result<std::vector<Detection>> run(InferenceModel& model, const cv::Mat& bgr) {
+  return model.run(viewOf(bgr), {.frame = {bgr.cols, bgr.rows}});
+}
+
 /** Frame `number` of a video, through GStreamer's command; empty where it cannot be had. */
 cv::Mat frameOf(const std::string& video, int number) {
   if (!fs::exists(video)) return {};
@@ -48,7 +52,7 @@ std::string sharedFile(const std::string& name) {
 TEST(HogModel, EqualsOpencvsDetectorWithoutTheWindowsMargins) {
   const cv::Mat frame = frameOf(kPedestrians, 3);
   if (frame.empty()) GTEST_SKIP() << "no vtest.avi: install opencv-doc";
-  const auto found = InferenceModel::create(loadModelFile("hog"))->run(viewOf(frame));
+  const auto found = run(*InferenceModel::create(loadModelFile("hog")), frame);
   ASSERT_TRUE(found) << found.error();
 
   cv::HOGDescriptor hog;
@@ -72,9 +76,43 @@ TEST(HogModel, EqualsOpencvsDetectorWithoutTheWindowsMargins) {
 TEST(HogModel, TakesAPictureThatIsSmallerThanItsWindow) {
   const auto model = InferenceModel::create(loadModelFile("hog"));
   for (const cv::Size size : {cv::Size(1, 1), cv::Size(64, 20), cv::Size(20, 200)}) {
-    const auto found = model->run(viewOf(cv::Mat::zeros(size, CV_8UC3)));
+    const auto found = run(*model, cv::Mat::zeros(size, CV_8UC3));
     EXPECT_TRUE(found) << found.error();
   }
+}
+
+TEST(HogModel, FindsInAPartWhatItFindsThereInTheWholeFrame) {
+  const cv::Mat frame = frameOf(kPedestrians, 3);
+  if (frame.empty()) GTEST_SKIP() << "no vtest.avi: install opencv-doc";
+  const auto model = InferenceModel::create(loadModelFile("hog"));
+  const auto whole = run(*model, frame);
+  ASSERT_TRUE(whole) << whole.error();
+  ASSERT_GE(whole.value().size(), 2U);
+  for (const Detection& expected : whole.value()) {
+    // Room for the window of which the person is the middle, and for all that are grouped with it.
+    const float room = expected.box.height();
+    const Rect rect =
+        roundOutwards(grow(expected.box, {room, room, room, room}), {frame.cols, frame.rows});
+    const cv::Mat part = frame(cv::Rect(rect.x, rect.y, rect.width, rect.height));
+    const auto found = model->run(viewOf(part), {rect.x, rect.y, {frame.cols, frame.rows}});
+    ASSERT_TRUE(found) << found.error();
+    const auto inFrame = [&](const Detection& d) {
+      return shift(d.box, static_cast<float>(rect.x), static_cast<float>(rect.y));
+    };
+    EXPECT_TRUE(std::any_of(found.value().begin(), found.value().end(),
+                            [&](const Detection& d) {
+                              return inFrame(d) == expected.box && d.score == expected.score;
+                            }))
+        << expected.box.x0 << "," << expected.box.y0;
+  }
+}
+
+TEST(HogModel, APartWithoutRoomForAWindowHoldsNobody) {
+  const auto model = InferenceModel::create(loadModelFile("hog"));
+  const auto found =
+      model->run(viewOf(cv::Mat::zeros(40, 30, CV_8UC3)), {.x = 10, .y = 20, .frame = {640, 480}});
+  ASSERT_TRUE(found) << found.error();
+  EXPECT_TRUE(found.value().empty());
 }
 
 class Networks : public testing::TestWithParam<const char*> {};
@@ -85,7 +123,7 @@ TEST_P(Networks, FindPeopleInAStreet) {
   const cv::Mat frame = frameOf(sharedFile("clips/people_walking_720p.mp4"), 0);
   if (frame.empty()) GTEST_SKIP() << "no shared clip, or no decoder for it";
   const auto model = InferenceModel::create(loadModelFile(GetParam()));
-  const auto found = model->run(viewOf(frame));
+  const auto found = run(*model, frame);
   ASSERT_TRUE(found) << found.error();
   int people = 0;
   for (const Detection& detection : found.value()) {
@@ -94,7 +132,7 @@ TEST_P(Networks, FindPeopleInAStreet) {
   }
   EXPECT_GE(people, 10);
   // Sizes that are no multiple of 32 are padded.
-  const auto odd = model->run(viewOf(frame(cv::Rect(100, 100, 333, 217))));
+  const auto odd = run(*model, frame(cv::Rect(100, 100, 333, 217)));
   EXPECT_TRUE(odd) << odd.error();
 }
 

@@ -34,10 +34,13 @@ ModelFile fakeFile() {
 /** Finds one thing: the whole picture. */
 class FakeModel : public InferenceModel {
  public:
-  explicit FakeModel(Gate& gate) : InferenceModel(fakeFile()), gate_(gate) {}
+  /** `placement` is told where each picture lies, while no other is being run. */
+  FakeModel(Gate& gate, Placement& placement)
+      : InferenceModel(fakeFile()), gate_(gate), placement_(placement) {}
   std::string platform() const override { return "fake"; }
-  Result<std::vector<Detection>> run(const ImageView& bgr) override {
+  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override {
     gate_.pass();
+    placement_ = placement;
     if (bgr.size.width == 13) return Result<std::vector<Detection>>::failure("fake: unlucky");
     Detection detection;
     detection.box = toBox(wholeFrame(bgr.size));
@@ -49,6 +52,7 @@ class FakeModel : public InferenceModel {
 
  private:
   Gate& gate_;
+  Placement& placement_;
 };
 
 struct Answer {
@@ -120,8 +124,8 @@ Body encodedPicture(int width, int height, const char* type) {
 class ServerTest : public ::testing::Test {
  protected:
   void start(ServerOptions options = {}) {
-    server_ =
-        std::make_unique<Server>([this] { return std::make_unique<FakeModel>(gate_); }, options);
+    server_ = std::make_unique<Server>(
+        [this] { return std::make_unique<FakeModel>(gate_, placement_); }, options);
   }
   ~ServerTest() override { gate_.open(); }
 
@@ -177,6 +181,7 @@ class ServerTest : public ::testing::Test {
   }
 
   Gate gate_;
+  Placement placement_;
   std::unique_ptr<Server> server_;
 };
 
@@ -193,6 +198,7 @@ TEST_F(ServerTest, SaysWhatItIsAndWhatItServes) {
     EXPECT_EQ(metadata.value().name, "fake");
     EXPECT_EQ(metadata.value().rules, fakeFile().rules);
     EXPECT_EQ(metadata.value().outputs.size(), 3U);
+    EXPECT_TRUE(metadata.value().takesRaw);
   }
 }
 
@@ -225,6 +231,20 @@ TEST_F(ServerTest, AnswersWithDetectionsAndTimes) {
   EXPECT_EQ(detections.value()[0].box, (Box{0, 0, 40, 30}));
   // Red of the RGB tensor is the third channel of what the model sees.
   EXPECT_EQ(detections.value()[0].labelId, 9);
+}
+
+TEST_F(ServerTest, TellsTheModelWhereAPartLies) {
+  start();
+  wire::InferRequest what = requestOf(rgbImage(40, 30));
+  wire::setPlacement(what.parameters, {.x = 100, .y = 50, .frame = {200, 80}});
+  EXPECT_EQ(infer(what).status, 200U);
+  EXPECT_EQ(placement_, (Placement{100, 50, {200, 80}}));
+  EXPECT_EQ(infer(rgbImage(40, 30)).status, 200U);
+  EXPECT_EQ(placement_, (Placement{0, 0, {40, 30}}));
+  what.parameters["part_y"] = std::int64_t{51};
+  const Answer answer = infer(what);
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_THAT(answer.text(), HasSubstr("reaches out of its frame"));
 }
 
 TEST_F(ServerTest, TakesJpegAndPng) {
@@ -453,9 +473,9 @@ TEST_F(ServerTest, NamesTheAddressThatItCannotListenOn) {
   start();
   const auto port =
       static_cast<std::uint16_t>(std::stoi(server_->url().substr(server_->url().rfind(':') + 1)));
-  EXPECT_THROW(
-      Server([this] { return std::make_unique<FakeModel>(gate_); }, ServerOptions{.port = port}),
-      Error);
+  EXPECT_THROW(Server([this] { return std::make_unique<FakeModel>(gate_, placement_); },
+                      ServerOptions{.port = port}),
+               Error);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ ModelFile blobFile() {
 
 BlobModel::BlobModel(Gate* gate) : InferenceModel(blobFile()), gate_(gate) {}
 
-Result<std::vector<Detection>> BlobModel::run(const ImageView& bgr) {
+Result<std::vector<Detection>> BlobModel::run(const ImageView& bgr, const Placement&) {
   if (gate_) gate_->pass();
   const cv::Mat picture(bgr.size.height, bgr.size.width, CV_8UC3,
                         const_cast<std::uint8_t*>(bgr.planes[0]),

@@ -19,7 +19,7 @@ class BlobModel final : public InferenceModel {
   /** Every picture passes `gate` first; null: there is none. It outlives the model. */
   explicit BlobModel(Gate* gate = nullptr);
   std::string platform() const override { return "blob"; }
-  Result<std::vector<Detection>> run(const ImageView& bgr) override;
+  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override;
 
  private:
   Gate* gate_;

@@ -72,7 +72,7 @@ class SimulatedNetwork : public FakeTransport {
     const wire::Tensor& image = request.value().inputs.at(0);
     const double pixels = decoder_.decode(image).value().size.area();
     server.linkFree = std::max(server.linkFree, now()) +
-                      seconds(server.perByte * static_cast<double>(image.data.size() - 4));
+                      seconds(server.perByte * static_cast<double>(image.data.size()));
     const Clock::time_point arrival = server.linkFree + seconds(server.latency);
     const Clock::time_point begun = std::max(server.free, arrival);
     when = server.free = begun + seconds(server.perRequest + server.perPixel * pixels);

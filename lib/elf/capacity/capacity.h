@@ -20,6 +20,8 @@ struct ServerState {
   std::string url;
   /** False while the server is left out after errors. */
   bool healthy = true;
+  /** It takes pixels as they are, not only as a JPEG. */
+  bool takesRaw = false;
   CostModel cost;
   /** Expected seconds of the parts that it has not answered yet, of all streams that share it. */
   double busy = 0;

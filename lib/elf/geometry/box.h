@@ -52,6 +52,15 @@ struct Rect {
   double area() const { return size().area(); }
 };
 
+/** Where a picture lies, pixel for pixel, in the frame that it was cut from. */
+struct Placement {
+  int x = 0;
+  int y = 0;
+  Size frame;
+
+  bool operator==(const Placement&) const = default;
+};
+
 /** A distance for each side of a box, in pixels, outwards. */
 struct Sides {
   float left = 0;

@@ -48,7 +48,7 @@ const std::vector<Group>& knownGroups() {
       {"model", {"backend", "labels", "task"}, {"file", "sha256"}},
       {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}},
       {"output", {"min-score", "sure-score"}, {"decoder", "nms"}},
-      {"parts", {"align", "context", "object-size"}, {}}};
+      {"parts", {"align", "placed", "context", "object-size"}, {}}};
   return *groups;
 }
 
@@ -247,6 +247,8 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   reader.read("output", "min-score", rules.minScore);
   reader.read("output", "sure-score", rules.sureScore);
   reader.read("parts", "align", rules.align);
+  if (reader.has("parts", "placed"))
+    rules.placed = reader.choice<bool>("parts", "placed", {{"true", true}, {"false", false}});
   reader.read("parts", "context", rules.context);
   reader.read("parts", "object-size", rules.objectSize);
   if (const std::string_view key = badKey(rules); !key.empty())

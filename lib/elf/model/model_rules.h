@@ -61,6 +61,8 @@ struct ModelRules {
   // [parts]
   /** Part origins are multiples of this, in pixels, so that a crop sees the model's own grid. */
   int align = 1;
+  /** Requests say where in the frame their part lies: the model finds the same as in the frame. */
+  bool placed = false;
   /** Pixels that the model needs to see around an object to find it. */
   int context = 0;
   /** Smallest object height in pixels that the model still finds; 0: unknown. */

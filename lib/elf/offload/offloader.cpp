@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "elf/base/printable.h"
-#include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
@@ -37,6 +36,10 @@ std::string reason(const HttpReply& reply) {
   const std::string body =
       printable({reinterpret_cast<const char*>(reply.body.data()), reply.body.size()});
   return body.empty() ? text : text + ", " + body;
+}
+
+void setTimeout(wire::InferRequest& request, Microseconds timeout) {
+  request.parameters["timeout"] = std::int64_t{timeout.count()};
 }
 
 std::string probeId(std::size_t number) {
@@ -139,6 +142,7 @@ Capacity Offloader::capacity() const {
     const SharedServer::Standing standing = server.shared->standing();
     capacity.servers.push_back({.url = endpoint.url,
                                 .healthy = endpoint.healthy,
+                                .takesRaw = endpoint.takesRaw,
                                 .cost = standing.cost,
                                 .busy = standing.outstanding,
                                 .answers = standing.answers});
@@ -186,7 +190,7 @@ int Offloader::pick(double pixels, double bytes, int except) const {
   return best;
 }
 
-Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation,
+Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation, Size size,
                                    std::span<const Part> parts,
                                    std::optional<Clock::time_point> deadline, Done done) {
   const std::lock_guard lock(mutex_);
@@ -199,6 +203,8 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
   for (const Part& part : parts) {
     PartState state;
     state.sent = part.sentSize();
+    if (rules().placed && state.sent == part.rect.size())
+      state.placement = {part.rect.x, part.rect.y, size};
     state.answer.server = std::clamp(part.server, 0, static_cast<int>(servers_.size()) - 1);
     frame.parts.push_back(std::move(state));
   }
@@ -206,20 +212,21 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
   return ticket;
 }
 
-void Offloader::send(Ticket ticket, std::size_t part, std::span<const std::uint8_t> picture) {
+void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
   Calls calls;
   {
     const std::lock_guard lock(mutex_);
     const auto frame = frames_.find(ticket);
     if (frame == frames_.end()) return;
     PartState& state = frame->second.parts[part];
-    state.picture.assign(picture.begin(), picture.end());
+    state.image = std::move(image);
+    const double bytes = state.bytes();
     constexpr double kForget = 0.97;
-    recentBytes_ = recentBytes_ * kForget + static_cast<double>(picture.size());
+    recentBytes_ = recentBytes_ * kForget + bytes;
     recentPixels_ = recentPixels_ * kForget + state.sent.area();
     int server = state.answer.server;
     if (!endpoints_[servers_[static_cast<std::size_t>(server)].endpoint].healthy)
-      server = pick(state.sent.area(), static_cast<double>(picture.size()), -1);
+      server = pick(state.sent.area(), bytes, -1);
     if (server < 0) {
       state.answer.error = url(state.answer.server) + ": is left out, and no other server is up";
       ++stats_.partsFailed;
@@ -255,33 +262,28 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   }
   const int attempt = ++part.answer.attempts;
   part.answer.server = server;
-  part.answer.bytesSent += part.picture.size();
+  part.answer.bytesSent += part.image.data.size();
   part.sentAt = now;
 
-  const std::string id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
-  std::optional<Microseconds> timeout;
-  if (frame.deadline) timeout = duration_cast<Microseconds>(*frame.deadline - now);
-  part.expected = servers_[static_cast<std::size_t>(server)].shared->begin(
-      part.sent.area(), static_cast<double>(part.picture.size()));
+  wire::InferRequest request;
+  request.id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
+  if (frame.deadline) setTimeout(request, duration_cast<Microseconds>(*frame.deadline - now));
+  if (part.placement) wire::setPlacement(request.parameters, *part.placement);
+  request.inputs.push_back(part.image);
+  part.expected =
+      servers_[static_cast<std::size_t>(server)].shared->begin(part.sent.area(), part.bytes());
   ++stats_.partsSent;
-  stats_.bytesSent += part.picture.size();
+  stats_.bytesSent += part.image.data.size();
   stats_.pixelsSent += part.sent.area();
   part.request = transport_.send(
-      inferRequest(url(server), id, part.picture, timeout),
-      [this, ticket, index, attempt, id, sent = part.sent, from = url(server)](
+      post(url(server), request),
+      [this, ticket, index, attempt, id = request.id, sent = part.sent, from = url(server)](
           const HttpReply& reply) { onReply(ticket, index, attempt, id, sent, from, reply); });
 }
 
-HttpRequest Offloader::inferRequest(const std::string& url, const std::string& id,
-                                    std::span<const std::uint8_t> picture,
-                                    std::optional<Microseconds> timeout) const {
-  wire::InferRequest request;
-  request.id = id;
-  if (timeout) request.parameters["timeout"] = std::int64_t{timeout->count()};
-  request.inputs.push_back(wire::encodedImage(picture));
+HttpRequest Offloader::post(const std::string& url, wire::InferRequest& request) const {
   request.binaryOutputs = true;
   wire::Message message = wire::encode(request);
-
   HttpRequest post;
   post.method = "POST";
   post.url = url + "/v2/models/" + settings_.model + "/infer";
@@ -378,7 +380,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
       answer.queue = reading.queue.value_or(Microseconds{0});
       answer.decode = reading.decode.value_or(Microseconds{0});
       answer.infer = reading.infer.value_or(Microseconds{0});
-      learn(static_cast<std::size_t>(number), {.sent = sent, .bytes = part.picture.size()},
+      learn(static_cast<std::size_t>(number), {.sent = sent, .bytes = part.image.data.size()},
             part.sentAt, reading, calls);
       Endpoint& endpoint = endpoints_[at];
       endpoint.errors = 0;
@@ -387,7 +389,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
     } else {
       answer.error = from + ": " + reading.error;
       countError(at, answer.error, calls);
-      const double pixels = part.sent.area(), bytes = static_cast<double>(part.picture.size());
+      const double pixels = part.sent.area(), bytes = part.bytes();
       const int other = attempt == 1 ? pick(pixels, bytes, number) : -1;
       bool inTime = other >= 0;
       if (inTime && frame.deadline) {
@@ -524,6 +526,7 @@ void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
     auto metadata = wire::parseMetadata(reply.body);
     if (metadata) {
       endpoint.rules = std::move(metadata.value().rules);
+      endpoint.takesRaw = metadata.value().takesRaw;
       endpoint.known = true;
       endpoint.healthy = true;
       endpoint.errors = 0;
@@ -554,7 +557,7 @@ void Offloader::onHealth(std::size_t index, const HttpReply& reply, Calls& calls
 // Begins to probe an endpoint, unless it has been; while another offloader does, waits for that.
 void Offloader::probe(std::size_t index, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
-  if (probes_.empty()) probes_ = probePictures(rules(), encoder_);
+  if (probes_.empty()) probes_ = makeProbes(rules(), encoder_);
   if (probes_.empty()) return markAsked(index, calls);
   switch (sharedOf(index).takeProbe()) {
     case SharedServer::ProbeTurn::Yours:
@@ -570,17 +573,18 @@ void Offloader::probe(std::size_t index, Calls& calls) {
 
 void Offloader::sendProbe(std::size_t index) {
   Endpoint& endpoint = endpoints_[index];
+  wire::InferRequest request;
+  request.id = probeId(endpoint.probe);
+  setTimeout(request, kQuestionTimeout);
+  request.inputs.push_back(probes_[endpoint.probe].image);
   endpoint.probeSent = transport_.now();
-  ask(index,
-      inferRequest(endpoint.url, probeId(endpoint.probe), probes_[endpoint.probe].file,
-                   kQuestionTimeout),
-      &Offloader::onProbe);
+  ask(index, post(endpoint.url, request), &Offloader::onProbe);
 }
 
 void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
-  const ProbePicture& picture = probes_[endpoint.probe];
-  const Reading reading(reply, probeId(endpoint.probe), rules(), picture.size);
+  const Probe& probe = probes_[endpoint.probe];
+  const Reading reading(reply, probeId(endpoint.probe), rules(), probe.size);
   if (!reading.error.empty()) {
     const std::string why = endpoint.url + ": " + reading.error;
     calls.emplace_back([this, why] { listener_.onProbeFailed(why); });
@@ -594,9 +598,12 @@ void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls)
   if (endpoint.probe >= kWarmUpProbes)
     for (std::size_t i = 0; i < servers_.size(); ++i)
       if (servers_[i].endpoint == index)
-        learn(i, {.probe = true, .sent = picture.size, .bytes = picture.file.size()},
+        learn(i, {.probe = true, .sent = probe.size, .bytes = probe.image.data.size()},
               endpoint.probeSent, reading, calls);
-  if (++endpoint.probe < probes_.size()) return sendProbe(index);
+  const double perByte = sharedOf(index).standing().cost.c;
+  if (++endpoint.probe < probes_.size() &&
+      perByte * static_cast<double>(probes_[endpoint.probe].image.data.size()) < kLongestUpload)
+    return sendProbe(index);
   endProbe(index, true);
   markAsked(index, calls);
 }

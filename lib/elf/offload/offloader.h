@@ -22,6 +22,7 @@
 #include "elf/offload/probe.h"
 #include "elf/partition/plan.h"
 #include "elf/record/frame_record.h"
+#include "elf/wire/infer.h"
 
 namespace elf {
 
@@ -128,13 +129,13 @@ class Offloader {
   int bestServer(double pixels) const;
 
   /**
-   * Opens a frame; `parts` is not empty. Each part must then be given to send() or fail(). The
-   * frame id and generation only serve to name requests.
+   * Opens a frame of size `size`; `parts` is not empty. Each part must then be given to send() or
+   * fail(). The frame id and generation only serve to name requests.
    */
-  Ticket begin(std::uint64_t frame, std::uint32_t generation, std::span<const Part> parts,
-               std::optional<Clock::time_point> deadline, Done done);
-  /** `picture` is the encoded part, copied. A ticket that is settled already is ignored. */
-  void send(Ticket ticket, std::size_t part, std::span<const std::uint8_t> picture);
+  Ticket begin(std::uint64_t frame, std::uint32_t generation, Size size,
+               std::span<const Part> parts, std::optional<Clock::time_point> deadline, Done done);
+  /** `image` is the part as an input tensor. A ticket that is settled already is ignored. */
+  void send(Ticket ticket, std::size_t part, wire::Tensor image);
   /** The part could not be encoded. */
   void fail(Ticket ticket, std::size_t part, const std::string& why);
   /** Cancels all requests of all frames; their `done` is not called any more. */
@@ -151,6 +152,7 @@ class Offloader {
     bool healthy = true;
     bool asked = false;  ///< the first metadata and probe have come, or failed
     std::optional<ModelRules> rules;
+    bool takesRaw = false;
     bool known = false;  ///< metadata has come
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
@@ -160,7 +162,7 @@ class Offloader {
     std::uint64_t questions = 0;
     /** Until the question has taken too long, or until the next one. */
     Transport::Handle timer = 0;
-    /** It is this offloader's turn to probe; the picture that is under way, and since when. */
+    /** It is this offloader's turn to probe; which one is under way, and since when. */
     bool probing = false;
     std::size_t probe = 0;
     Clock::time_point probeSent{};
@@ -173,13 +175,17 @@ class Offloader {
 
   struct PartState {
     Size sent;
-    std::vector<std::uint8_t> picture;
+    /** Where the model wants to know it, and the part is not scaled. */
+    std::optional<Placement> placement;
+    wire::Tensor image;
     PartAnswer answer;
     bool settled = false;
     /** Of the request under way; 0: none. */
     Transport::Handle request = 0;
     Clock::time_point sentAt{};
     double expected = 0;
+
+    double bytes() const { return static_cast<double>(image.data.size()); }
   };
 
   struct Frame {
@@ -215,9 +221,7 @@ class Offloader {
   void endProbe(std::size_t endpoint, bool complete);
   SharedServer& sharedOf(std::size_t endpoint) const;
   void markAsked(std::size_t endpoint, Calls& calls);
-  HttpRequest inferRequest(const std::string& url, const std::string& id,
-                           std::span<const std::uint8_t> picture,
-                           std::optional<Microseconds> timeout) const;
+  HttpRequest post(const std::string& url, wire::InferRequest& request) const;
   void learn(std::size_t server, Lesson lesson, Clock::time_point sent, const Reading& reading,
              Calls& calls);
 
@@ -244,7 +248,7 @@ class Offloader {
   double recentBytes_ = 0, recentPixels_ = 0;
   JpegEncoder encoder_;
   /** Made when the first endpoint is probed. */
-  std::vector<ProbePicture> probes_;
+  std::vector<Probe> probes_;
 };
 
 }  // namespace elf

@@ -2,6 +2,8 @@
 #include "elf/offload/probe.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
 
 #include "elf/base/random.h"
 
@@ -9,11 +11,13 @@ namespace elf {
 
 namespace {
 
+using File = std::vector<std::uint8_t>;
+
 constexpr int kSmallSide = 64;
 constexpr int kLargeSide = 192;
 constexpr double kMostPixels = 250000;
-constexpr int kQuality = 90;
-constexpr std::uint8_t kGrey = 128;
+constexpr std::size_t kSomeBytes = std::size_t{32} << 10;
+constexpr std::size_t kManyBytes = std::size_t{512} << 10;
 
 /** About `side`, but no smaller or larger than the model wants it. */
 int suited(int side, int least, int most, int multipleOf) {
@@ -27,35 +31,55 @@ Size suited(int side, const ModelRules& rules) {
           suited(side, rules.minSize.height, most.height, rules.multipleOf)};
 }
 
-/** Appends a picture, all grey or with noise in its luma. */
-void add(std::vector<ProbePicture>& pictures, Size size, bool noisy, JpegEncoder& encoder) {
-  const auto width = static_cast<std::size_t>(size.width);
-  const auto height = static_cast<std::size_t>(size.height);
-  std::vector<std::uint8_t> luma(width * height, kGrey),
-      chroma((width + 1) / 2 * ((height + 1) / 2), kGrey);
-  Random random(1);
-  if (noisy)
-    for (std::uint8_t& pixel : luma) pixel = static_cast<std::uint8_t>(random.bits());
+/** Grey all over; empty where there is no such JPEG. */
+File flatPicture(Size size, JpegEncoder& encoder) {
+  constexpr int kQuality = 90;
+  constexpr std::uint8_t kGrey = 128;
+  const File plane(static_cast<std::size_t>(size.area()), kGrey);
   const int half = (size.width + 1) / 2;
   const ImageView view{.format = PixelFormat::I420,
                        .size = size,
-                       .planes = {luma.data(), chroma.data(), chroma.data()},
+                       .planes = {plane.data(), plane.data(), plane.data()},
                        .strides = {size.width, half, half}};
   const auto file = encoder.encode(view, wholeFrame(size), size, kQuality);
-  if (file) pictures.push_back({size, {file.value().begin(), file.value().end()}});
+  return file ? File(file.value().begin(), file.value().end()) : File();
+}
+
+/** The picture with so many more bytes in comments, of which no link can make less. */
+File padded(const File& picture, std::size_t bytes) {
+  constexpr std::size_t kMarker = 2;     // one begins the file, and one each segment
+  constexpr std::size_t kLength = 2;     // of a segment, without its marker
+  constexpr std::size_t kMost = 0xFFFF;  // that it may say
+  File file(picture.begin(), picture.begin() + kMarker);
+  Random random(1);
+  while (bytes >= kMarker + kLength) {
+    const std::size_t length = std::min(bytes - kMarker, kMost);
+    file.insert(file.end(), {0xFF, 0xFE, static_cast<std::uint8_t>(length >> 8),
+                             static_cast<std::uint8_t>(length)});
+    for (std::size_t i = kLength; i < length; ++i)
+      file.push_back(static_cast<std::uint8_t>(random.bits()));
+    bytes -= kMarker + length;
+  }
+  file.insert(file.end(), picture.begin() + kMarker, picture.end());
+  return file;
 }
 
 }  // namespace
 
-std::vector<ProbePicture> probePictures(const ModelRules& rules, JpegEncoder& encoder) {
+std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
   const Size small = suited(kSmallSide, rules), large = suited(kLargeSide, rules);
-  std::vector<ProbePicture> pictures;
-  if (large.area() > kMostPixels) return pictures;
-  for (std::size_t i = 0; i < kWarmUpProbes; ++i) add(pictures, small, false, encoder);
-  if (small != large) add(pictures, small, false, encoder);
-  add(pictures, large, false, encoder);
-  add(pictures, large, true, encoder);
-  return pictures;
+  std::vector<Probe> probes;
+  if (large.area() > kMostPixels) return probes;
+  const auto add = [&probes](Size size, const File& file) {
+    probes.push_back({size, wire::encodedImage(file)});
+  };
+  const File picture = flatPicture(small, encoder);
+  if (picture.empty()) return probes;
+  for (std::size_t i = 0; i < kWarmUpProbes + 1; ++i) add(small, picture);
+  if (large != small) add(large, flatPicture(large, encoder));
+  add(small, padded(picture, kSomeBytes));
+  add(small, padded(picture, kManyBytes));
+  return probes;
 }
 
 }  // namespace elf

@@ -3,34 +3,39 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
 #include "elf/geometry/box.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_rules.h"
+#include "elf/wire/infer.h"
 
 namespace elf {
 
-/** A JPEG file that holds nothing to be found. */
-struct ProbePicture {
+/** A picture that shows nothing. */
+struct Probe {
   Size size;
-  std::vector<std::uint8_t> file;
+  /** A JPEG file as the input tensor. */
+  wire::Tensor image;
 };
 
 /** So many answers at the beginning are no measure: connections are made, models loaded. */
 inline constexpr std::size_t kWarmUpProbes = 1;
 
+/** Seconds on the way above which a probe is not sent. */
+inline constexpr double kLongestUpload = 0.1;
+
 /**
- * The pictures to send one after the other: kWarmUpProbes to warm up, a small flat one, a larger
- * flat one, a noisy one of the same size. The second and third differ in pixels and hardly in
- * bytes, the third and fourth in bytes only, so that their answers tell all of a CostModel. Where
- * the model has no wish, they are 64x64 and 192x192: 82 ms in all for a server that takes 1 s for a
- * megapixel, and 34 ms on a link of 8 Mbit/s.
+ * The probes to send one after the other: kWarmUpProbes to warm up, a small picture, a larger one,
+ * the small one with 32 kB in comments of the file, and once more with 512 kB. The second and third
+ * differ in pixels and hardly in bytes, the others from the second in bytes alone, so that their
+ * answers tell all of a CostModel. The last one is for links so fast that 32 kB don't show.
  *
- * Their sizes suit `rules`. Where the model's smallest part is as large as the larger picture, the
- * small one is left out; where it is so large that a probe would take seconds, there are none.
+ * Where the model has no wish, the sizes are 64x64 and 192x192: all but the last take 50 ms of a
+ * server of 1 s for a megapixel, and 40 ms of a link of 8 Mbit/s. They suit `rules`. Where the
+ * model's smallest part is as large as the larger picture, that one is left out; where it is so
+ * large that probing would take seconds, there are none.
  */
-std::vector<ProbePicture> probePictures(const ModelRules& rules, JpegEncoder& encoder);
+std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder);
 
 }  // namespace elf

@@ -51,7 +51,7 @@ class DnnModel : public InferenceModel {
 
   std::string platform() const override { return platform_; }
 
-  Result<std::vector<Detection>> run(const ImageView& bgr) override try {
+  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override try {
     const Canvas canvas = toCanvas(matOf(bgr));
     const ModelFile& model = file();
     const bool rgb = model.colour == ChannelOrder::Rgb;
@@ -96,7 +96,7 @@ class DnnModel : public InferenceModel {
     view.size = size;
     view.planes[0] = grey.data;
     view.strides[0] = static_cast<int>(grey.step);
-    const auto result = run(view);
+    const auto result = run(view, {.frame = view.size});
     if (!result) throw Error(path, result.error());
   }
 

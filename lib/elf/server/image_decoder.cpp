@@ -7,6 +7,7 @@
 #include <array>
 #include <new>
 #include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
 #include <string>
 
 namespace elf {
@@ -114,11 +115,10 @@ Result<ImageView> ImageDecoder::swapChannels(const wire::Tensor& rgb) {
   if (rgb.data.size() != static_cast<std::size_t>(width * height * 3))
     return failure("has more or less data than its shape says");
   pixels_.resize(rgb.data.size());
-  for (std::size_t i = 0; i < pixels_.size(); i += 3) {
-    pixels_[i] = rgb.data[i + 2];
-    pixels_[i + 1] = rgb.data[i + 1];
-    pixels_[i + 2] = rgb.data[i];
-  }
+  const cv::Size size(static_cast<int>(width), static_cast<int>(height));
+  const cv::Mat from(size, CV_8UC3, const_cast<std::uint8_t*>(rgb.data.data()));
+  cv::Mat to(size, CV_8UC3, pixels_.data());
+  cv::cvtColor(from, to, cv::COLOR_RGB2BGR);
   return viewOf(pixels_, static_cast<int>(width), static_cast<int>(height));
 }
 

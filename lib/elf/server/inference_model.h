@@ -36,8 +36,12 @@ class InferenceModel {
   /**
    * The objects in a picture of format BGR, not empty; boxes in its pixels, tight, clipped to it.
    * None is weaker than rules().minScore. Fails with one sentence where the network does.
+   *
+   * `placement` tells where the picture, which is inside `placement.frame`, was cut from. A model
+   * whose rules are `placed` finds in a part what it finds there in the whole frame; others do not
+   * look at it. A picture that is no part is placed in a frame of its own size.
    */
-  virtual Result<std::vector<Detection>> run(const ImageView& bgr) = 0;
+  virtual Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) = 0;
 
  private:
   ModelFile file_;

@@ -157,6 +157,7 @@ class Server::Impl {
                  .outputs = {{"boxes", wire::DataType::Fp32, {-1, 4}},
                              {"scores", wire::DataType::Fp32, {-1}},
                              {"labels", wire::DataType::Int64, {-1}}},
+                 .takesRaw = true,
                  .rules = model.rules()};
     std::promise<std::string> listening;
     std::future<std::string> url = listening.get_future();
@@ -563,8 +564,10 @@ class Server::Impl {
 
     const auto picture = decoder.decode(image);
     if (!picture) return errorReply(SOUP_STATUS_BAD_REQUEST, picture.error());
+    const auto placement = wire::placementOf(request.parameters, picture.value().size);
+    if (!placement) return errorReply(SOUP_STATUS_BAD_REQUEST, placement.error());
     const Clock::time_point decoded = Clock::now();
-    const auto detections = model.run(picture.value());
+    const auto detections = model.run(picture.value(), placement.value());
     if (!detections) return errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, detections.error());
     const Clock::time_point done = Clock::now();
 

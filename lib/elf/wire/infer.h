@@ -101,6 +101,17 @@ Result<InferResponse> parseResponse(std::span<const std::uint8_t> body,
 
 /** The input tensor `image`: BYTES [1] that holds one encoded picture. */
 Tensor encodedImage(std::span<const std::uint8_t> file);
+/** The same as UINT8 [1,H,W,3]: `rgb` are the pixels of a picture of that size, without gaps. */
+Tensor rawImage(std::span<const std::uint8_t> rgb, Size size);
+
+/** Tells by `part_x`, `part_y`, `frame_width` and `frame_height` where a part lies in its frame. */
+void setPlacement(Parameters& parameters, const Placement& placement);
+/**
+ * Where the picture of a request lies: in a frame of its own size, where its parameters say
+ * nothing of it. Fails, naming the parameter, where it can't lie there, or some of them are
+ * missing.
+ */
+Result<Placement> placementOf(const Parameters& parameters, Size picture);
 
 /** `boxes`, `scores` and `labels` (docs/wire.md) for `detections`, in their order. */
 std::vector<Tensor> encodeDetections(std::span<const Detection> detections);

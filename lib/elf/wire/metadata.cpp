@@ -71,6 +71,12 @@ class RulesReader {
     if (!json->is_number()) fail(field(key), "is no number");
     value = json->get<float>();
   }
+  void read(const char* key, bool& value) {
+    const Json* json = find(key);
+    if (!json) return;
+    if (!json->is_boolean()) fail(field(key), "is neither true nor false");
+    value = json->get<bool>();
+  }
   void read(const char* key, Labels& value) {
     if (const Json* json = find(key)) value = stringsOf(*json, field(key));
   }
@@ -100,6 +106,7 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   reader.read("min-size", rules.minSize);
   reader.read("max-size", rules.maxSize);
   reader.read("align", rules.align);
+  reader.read("placed", rules.placed);
   reader.read("context", rules.context);
   reader.read("object-size", rules.objectSize);
   reader.read("min-score", rules.minScore);
@@ -111,6 +118,13 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   return rules;
 }
 
+bool takesRaw(const Json& metadata) {
+  const auto parameters = metadata.find("parameters");
+  if (parameters == metadata.end() || !parameters->is_object()) return false;
+  const auto raw = parameters->find("raw");
+  return raw != parameters->end() && raw->is_boolean() && raw->get<bool>();
+}
+
 Json toJson(const std::vector<TensorSpec>& tensors) {
   Json list = Json::array();
   for (const TensorSpec& tensor : tensors)
@@ -120,13 +134,10 @@ Json toJson(const std::vector<TensorSpec>& tensors) {
 }
 
 Json toJson(const ModelRules& rules) {
-  Json json = {{"labels", rules.labels.names()},
-               {"multiple-of", rules.multipleOf},
-               {"align", rules.align},
-               {"context", rules.context},
-               {"object-size", rules.objectSize},
-               {"min-score", rules.minScore},
-               {"sure-score", rules.sureScore}};
+  Json json = {{"labels", rules.labels.names()}, {"multiple-of", rules.multipleOf},
+               {"align", rules.align},           {"placed", rules.placed},
+               {"context", rules.context},       {"object-size", rules.objectSize},
+               {"min-score", rules.minScore},    {"sure-score", rules.sureScore}};
   const auto add = [&json](const char* key, Size size) {
     if (!size.empty()) json[key] = {size.width, size.height};
   };
@@ -145,6 +156,7 @@ std::string encodeMetadata(const ModelMetadata& metadata) {
                {"outputs", toJson(metadata.outputs)}};
   if (!metadata.versions.empty()) json["versions"] = metadata.versions;
   if (metadata.rules) json["parameters"] = toJson(*metadata.rules);
+  if (metadata.takesRaw) json["parameters"]["raw"] = true;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -157,6 +169,7 @@ Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body) try {
     metadata.versions = stringsOf(*versions, "versions");
   metadata.inputs = tensorsOf(json, "inputs");
   metadata.outputs = tensorsOf(json, "outputs");
+  metadata.takesRaw = takesRaw(json);
   metadata.rules = rulesOf(json);
   return metadata;
 } catch (const Malformed& malformed) {

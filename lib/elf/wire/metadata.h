@@ -29,6 +29,8 @@ struct ModelMetadata {
   std::string platform;
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
+  /** `image` may also be UINT8 [1,H,W,3], besides the datatype that `inputs` names. */
+  bool takesRaw = false;
   /** Unset where the server says nothing about them: then a local .model file has to. */
   std::optional<ModelRules> rules;
 

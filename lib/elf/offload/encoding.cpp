@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/offload/encoding.h"
+
+namespace elf {
+
+std::span<const Choice> encodingChoices() {
+  static constexpr Choice kChoices[] = {
+      {"auto",
+       "Raw where the link is fast, as on this machine, and the server takes it, else JPEG"},
+      {"jpeg", "JPEG"},
+      {"raw", "RGB pixels as they are: exact, and three bytes each"},
+  };
+  return kChoices;
+}
+
+}  // namespace elf
