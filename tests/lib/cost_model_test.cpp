@@ -48,9 +48,9 @@ class CostEstimatorTest : public ::testing::TestWithParam<bool> {
 
   /** What elf/offload/probe.h sends. */
   void probe() {
-    estimator_.add(server_.answer(4096, 700));
+    estimator_.add(server_.answer(4096, 1200));
     estimator_.add(server_.answer(36864, 1200));
-    estimator_.add(server_.answer(36864, 31000));
+    estimator_.add(server_.answer(36864, 32768));
   }
   void answer(int count) {
     for (int i = 0; i < count; ++i) estimator_.add(server_.answer());

@@ -13,14 +13,10 @@ std::vector<Probe> probes(const ModelRules& rules) {
   return makeProbes(rules, encoder);
 }
 
-/** Without the warm-up and the last two, which are small. */
+/** The small and the large one. */
 std::vector<Size> sizes(const ModelRules& rules) {
-  std::vector<Size> sizes;
-  for (const Probe& probe : probes(rules)) sizes.push_back(probe.size);
-  EXPECT_GE(sizes.size(), 4U);
-  for (const std::size_t small : {std::size_t{0}, sizes.size() - 2, sizes.size() - 1})
-    EXPECT_EQ(sizes.at(small), sizes.at(kWarmUpProbes));
-  return {sizes.begin() + kWarmUpProbes, sizes.end() - 2};
+  const auto all = probes(rules);
+  return {all.at(kWarmUpProbes).size, all.at(kWarmUpProbes + 1).size};
 }
 
 TEST(Probes, DifferInPixelsAloneAndInBytesAlone) {
@@ -29,9 +25,11 @@ TEST(Probes, DifferInPixelsAloneAndInBytesAlone) {
   const Probe *small = &all[kWarmUpProbes], *large = small + 1, *some = small + 2,
               *many = small + 3;
   EXPECT_GT(large->size.area(), 5 * small->size.area());
-  EXPECT_LT(large->image.data.size(), small->image.data.size() + 1000);
-  EXPECT_EQ(some->image.data.size(), small->image.data.size() + (32U << 10));
-  EXPECT_EQ(many->image.data.size(), small->image.data.size() + (512U << 10));
+  EXPECT_EQ(large->image.data.size(), small->image.data.size());
+  EXPECT_EQ(some->size, large->size);
+  EXPECT_GT(some->image.data.size(), 20 * large->image.data.size());
+  EXPECT_EQ(many->size, small->size);
+  EXPECT_GT(many->image.data.size(), 15 * some->image.data.size());
 }
 
 TEST(Probes, AreSmallEnoughForSlowServersAndLinks) {
@@ -42,7 +40,7 @@ TEST(Probes, AreSmallEnoughForSlowServersAndLinks) {
     pixels += probe.size.area();
     bytes += static_cast<double>(probe.image.data.size());
   }
-  EXPECT_LT(pixels, 0.05e6);
+  EXPECT_LT(pixels, 0.1e6);
   EXPECT_LT(bytes, 40e3);
 }
 
@@ -60,8 +58,8 @@ TEST(Probes, SuitTheModel) {
   EXPECT_EQ(sizes({.minSize = {64, 128}}), (Sizes{{64, 128}, {192, 192}}));
   EXPECT_EQ(sizes({.multipleOf = 50}), (Sizes{{100, 100}, {200, 200}}));
   EXPECT_EQ(sizes({.fixedSize = {100, 80}}), (Sizes{{64, 64}, {100, 80}}));
-  EXPECT_EQ(sizes({.maxSize = {32, 32}}), (Sizes{{32, 32}}));
-  EXPECT_EQ(sizes({.minSize = {400, 400}}), (Sizes{{400, 400}}));
+  EXPECT_EQ(sizes({.maxSize = {32, 32}}), (Sizes{{32, 32}, {32, 32}}));
+  EXPECT_EQ(sizes({.minSize = {400, 400}}), (Sizes{{400, 400}, {400, 400}}));
 }
 
 TEST(Probes, AreNoneWhereTheModelTakesOnlyHugeParts) {

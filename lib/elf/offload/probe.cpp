@@ -45,20 +45,20 @@ File flatPicture(Size size, JpegEncoder& encoder) {
   return file ? File(file.value().begin(), file.value().end()) : File();
 }
 
-/** The picture with so many more bytes in comments, of which no link can make less. */
-File padded(const File& picture, std::size_t bytes) {
+/** The picture with comments that no link can make less of, in a file of so many bytes. */
+File padded(const File& picture, std::size_t size) {
   constexpr std::size_t kMarker = 2;     // one begins the file, and one each segment
   constexpr std::size_t kLength = 2;     // of a segment, without its marker
   constexpr std::size_t kMost = 0xFFFF;  // that it may say
   File file(picture.begin(), picture.begin() + kMarker);
   Random random(1);
-  while (bytes >= kMarker + kLength) {
-    const std::size_t length = std::min(bytes - kMarker, kMost);
+  for (std::size_t missing = size - std::min(size, picture.size()); missing >= kMarker + kLength;) {
+    const std::size_t length = std::min(missing - kMarker, kMost);
     file.insert(file.end(), {0xFF, 0xFE, static_cast<std::uint8_t>(length >> 8),
                              static_cast<std::uint8_t>(length)});
     for (std::size_t i = kLength; i < length; ++i)
       file.push_back(static_cast<std::uint8_t>(random.bits()));
-    bytes -= kMarker + length;
+    missing -= kMarker + length;
   }
   file.insert(file.end(), picture.begin() + kMarker, picture.end());
   return file;
@@ -70,15 +70,16 @@ std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
   const Size small = suited(kSmallSide, rules), large = suited(kLargeSide, rules);
   std::vector<Probe> probes;
   if (large.area() > kMostPixels) return probes;
-  const auto add = [&probes](Size size, const File& file) {
-    probes.push_back({size, wire::encodedImage(file)});
+  const File smallFile = flatPicture(small, encoder), largeFile = flatPicture(large, encoder);
+  if (smallFile.empty() || largeFile.empty()) return probes;
+  const auto add = [&](Size size, std::size_t bytes) {
+    const File& file = size == large ? largeFile : smallFile;
+    probes.push_back({size, wire::encodedImage(padded(file, bytes))});
   };
-  const File picture = flatPicture(small, encoder);
-  if (picture.empty()) return probes;
-  for (std::size_t i = 0; i < kWarmUpProbes + 1; ++i) add(small, picture);
-  if (large != small) add(large, flatPicture(large, encoder));
-  add(small, padded(picture, kSomeBytes));
-  add(small, padded(picture, kManyBytes));
+  for (std::size_t i = 0; i < kWarmUpProbes + 1; ++i) add(small, largeFile.size());
+  add(large, largeFile.size());
+  add(large, kSomeBytes);
+  add(small, kManyBytes);
   return probes;
 }
 
