@@ -169,12 +169,16 @@ TEST_F(OffloaderTest, LearnsWhichServersTakeRawPixels) {
   EXPECT_FALSE(offloader_->capacity().servers[1].takesRaw);
 }
 
-TEST(Encoding, AutoIsRawOverAFastLinkToAServerThatTakesIt) {
+TEST(Encoding, AutoIsRawWhereThatIsHardlySlowerAndTheServerTakesIt) {
   ServerState server{.takesRaw = true};
   EXPECT_TRUE(sendsRaw(Encoding::Auto, server));
   server.cost.c = 8e-9;  // 1 Gbit/s
-  EXPECT_FALSE(sendsRaw(Encoding::Auto, server));
+  EXPECT_TRUE(sendsRaw(Encoding::Auto, server));
+  server.cost.b = 2e-8;
+  EXPECT_FALSE(sendsRaw(Encoding::Auto, server)) << "its own time is too short for that";
   EXPECT_TRUE(sendsRaw(Encoding::Raw, server));
+  server.cost = {.b = 1e-5, .c = 8e-8};
+  EXPECT_FALSE(sendsRaw(Encoding::Auto, server)) << "the link is to be spared";
   server = {};
   EXPECT_FALSE(sendsRaw(Encoding::Auto, server));
   EXPECT_FALSE(sendsRaw(Encoding::Jpeg, {.takesRaw = true}));

@@ -105,7 +105,7 @@ TEST(SharedServer, TellsOnceThatItsCostsHaveChanged) {
   EXPECT_TRUE(server.learn(request(0ms, 200ms)));
   for (int i = 1; i < 50; ++i) EXPECT_FALSE(server.learn(request(i * 1s, i * 1s + 200ms)));
   int changes = 0;
-  for (int i = 50; i < 100; ++i) changes += server.learn(request(i * 1s, i * 1s + 260ms));
+  for (int i = 50; i < 100; ++i) changes += server.learn(request(i * 1s, i * 1s + 300ms));
   EXPECT_EQ(changes, 1);
 }
 

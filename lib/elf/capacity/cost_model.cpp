@@ -149,7 +149,7 @@ bool differNoticeably(const CostModel& a, const CostModel& b) {
   return std::ranges::any_of(std::array{5e4, 5e5}, [&](double pixels) {
     const double ours = a.seconds(pixels, kBytesPerPixel * pixels);
     const double theirs = b.seconds(pixels, kBytesPerPixel * pixels);
-    return std::abs(ours - theirs) > 0.2 * theirs;
+    return std::abs(ours - theirs) > theirs / 3;
   });
 }
 

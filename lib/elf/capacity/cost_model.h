@@ -22,7 +22,7 @@ struct CostModel {
   double seconds(double pixels, double bytes = 0) const { return a + b * pixels + c * bytes; }
 };
 
-/** True where the two are more than a fifth apart for a small or a large part. */
+/** True where the two are more than a third apart for a small or a large part. */
 bool differNoticeably(const CostModel& a, const CostModel& b);
 
 /** What one answer took, without what its part waited behind other work. */
