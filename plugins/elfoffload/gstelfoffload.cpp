@@ -227,7 +227,7 @@ class Offload {
   elf::Result<elf::wire::Tensor> encode(const elf::gst::MappedFrame& frame, const elf::Part& part,
                                         bool raw, int jpegQuality);
   void waitUntilReady(Lock& lock);
-  elf::CapacityPtr capacity() const;
+  elf::CapacityPtr capacityNow() const;
   GstFlowReturn enqueue(const ItemPtr& item);
   bool willBeginAnew() const;
   template <typename Which>
@@ -397,16 +397,17 @@ GstStructure* Offload::stats() {
       guint64{stats.partsLate}, "parts-retried", G_TYPE_UINT64, guint64{stats.partsRetried},
       "bytes-sent", G_TYPE_UINT64, guint64{stats.bytesSent}, "pixels-sent", G_TYPE_UINT64,
       static_cast<guint64>(stats.pixelsSent), nullptr);
-  GValue servers = G_VALUE_INIT;
-  g_value_init(&servers, GST_TYPE_ARRAY);
-  for (const elf::ServerState& each :
-       session_ ? session_->offloader.capacity().servers : lastServers_) {
-    GValue server = G_VALUE_INIT;
-    g_value_init(&server, GST_TYPE_STRUCTURE);
-    g_value_take_boxed(&server, structureOf(each));
-    gst_value_array_append_and_take_value(&servers, &server);
+  const std::vector<elf::ServerState> servers =
+      session_ ? session_->offloader.capacity().servers : lastServers_;
+  GValue array = G_VALUE_INIT;
+  g_value_init(&array, GST_TYPE_ARRAY);
+  for (const elf::ServerState& server : servers) {
+    GValue element = G_VALUE_INIT;
+    g_value_init(&element, GST_TYPE_STRUCTURE);
+    g_value_take_boxed(&element, structureOf(server));
+    gst_value_array_append_and_take_value(&array, &element);
   }
-  gst_structure_take_value(structure, "servers", &servers);
+  gst_structure_take_value(structure, "servers", &array);
   return structure;
 }
 
@@ -465,13 +466,13 @@ void Offload::answerCapacity(GstQuery* query) {
   {
     Lock lock(mutex_);
     waitUntilReady(lock);
-    capacity = this->capacity();
+    capacity = capacityNow();
   }
   if (capacity) elf::gst::answerCapacityQuery(query, capacity);
 }
 
 // With mutex_ held. Null while the element is stopped.
-elf::CapacityPtr Offload::capacity() const {
+elf::CapacityPtr Offload::capacityNow() const {
   if (!session_) return nullptr;
   elf::Capacity capacity = session_->offloader.capacity();
   capacity.maxInFlight = settings_.maxInFlight;
@@ -734,7 +735,7 @@ GstFlowReturn Offload::pushFrame(Item& item) {
     const std::lock_guard lock(mutex_);
     if (flow_ != GST_FLOW_OK) return flow_;
     record.answers = std::move(item.answers);
-    record.capacity = capacity();
+    record.capacity = capacityNow();
   }
   if (!record.answers.empty())
     record.timings.offload =

@@ -51,10 +51,10 @@ struct AnswerCost {
  * Robust Statistics, 1981; found by iterating, P. W. Holland and R. E. Welsch, 1977): an error
  * counts in full up to a quarter of what was expected and no more beyond, so that one answer out of
  * line hardly moves the model. A weak pull (ridge regression, A. E. Hoerl and R. W. Kennard, 1970)
- * towards the mean of the models so far, scaled by the median of the window's answers over that: it
- * decides what the answers leave open, and follows a server that becomes slower as a whole when
- * half of the window has come in. No coefficient below 0 (Gauss-Seidel steps cut off at 0,
- * C. W. Cryer, 1971).
+ * towards the mean of the models so far, the weaker the fewer answers that rests on, and scaled by
+ * the median of the window's answers over it: it decides what the answers leave open, and follows a
+ * server that becomes slower as a whole when half of the window has come in. No coefficient below 0
+ * (Gauss-Seidel steps cut off at 0, C. W. Cryer, 1971).
  *
  * Defined from the first answer on, and CostModel's default before. Allocates nothing. Not
  * thread-safe.

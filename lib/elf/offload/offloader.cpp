@@ -276,12 +276,12 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   stats_.bytesSent += part.image.data.size();
   stats_.pixelsSent += part.sent.area();
   part.request = transport_.send(
-      post(url(server), request),
+      toHttp(url(server), request),
       [this, ticket, index, attempt, id = request.id, sent = part.sent, from = url(server)](
           const HttpReply& reply) { onReply(ticket, index, attempt, id, sent, from, reply); });
 }
 
-HttpRequest Offloader::post(const std::string& url, wire::InferRequest& request) const {
+HttpRequest Offloader::toHttp(const std::string& url, wire::InferRequest& request) const {
   request.binaryOutputs = true;
   wire::Message message = wire::encode(request);
   HttpRequest post;
@@ -478,11 +478,13 @@ void Offloader::lose(std::size_t index, const std::string& why, Calls& calls) {
 void Offloader::wait(std::size_t index, Clock::duration time,
                      void (Offloader::*then)(std::size_t, Calls&)) {
   Endpoint& endpoint = endpoints_[index];
+  const std::uint64_t number = ++endpoint.questions;
   transport_.cancel(endpoint.timer);
-  endpoint.timer = transport_.at(transport_.now() + time, [this, index, then] {
+  endpoint.timer = transport_.at(transport_.now() + time, [this, index, then, number] {
     Calls calls;
     {
       const std::lock_guard lock(mutex_);
+      if (endpoints_[index].questions != number) return;
       (this->*then)(index, calls);
     }
     for (const auto& call : calls) call();
@@ -578,7 +580,7 @@ void Offloader::sendProbe(std::size_t index) {
   setTimeout(request, kQuestionTimeout);
   request.inputs.push_back(probes_[endpoint.probe].image);
   endpoint.probeSent = transport_.now();
-  ask(index, post(endpoint.url, request), &Offloader::onProbe);
+  ask(index, toHttp(endpoint.url, request), &Offloader::onProbe);
 }
 
 void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {

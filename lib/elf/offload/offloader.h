@@ -100,6 +100,7 @@ class Offloader {
     virtual ~Listener() = default;
     /** Each endpoint has told about its model and was probed, or failed to. Once. */
     virtual void onReady() = 0;
+    /** For each good answer to a part, and to a probe. */
     virtual void onLearned(const Lesson& lesson) = 0;
     /** `why` is one sentence that begins with the endpoint's URL. */
     virtual void onProbeFailed(const std::string& why) = 0;
@@ -158,7 +159,7 @@ class Offloader {
     std::chrono::milliseconds pause = kFirstPause;
     /** Of the question under way; 0: none. There is one at most. */
     Transport::Handle question = 0;
-    /** Asked so far. */
+    /** Questions and waits so far: what belongs to an older one comes too late. */
     std::uint64_t questions = 0;
     /** Until the question has taken too long, or until the next one. */
     Transport::Handle timer = 0;
@@ -221,7 +222,7 @@ class Offloader {
   void endProbe(std::size_t endpoint, bool complete);
   SharedServer& sharedOf(std::size_t endpoint) const;
   void markAsked(std::size_t endpoint, Calls& calls);
-  HttpRequest post(const std::string& url, wire::InferRequest& request) const;
+  HttpRequest toHttp(const std::string& url, wire::InferRequest& request) const;
   void learn(std::size_t server, Lesson lesson, Clock::time_point sent, const Reading& reading,
              Calls& calls);
 
