@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the elements tell each other: the event `elf-detections` (upstream), the query and the
-// event `elf-capacity`. Payloads are immutable snapshots, so any thread may read them.
+// What the elements tell each other: the event `elf-detections` (upstream) and the query
+// `elf-capacity`. Payloads are immutable snapshots, so any thread may read them.
 #pragma once
 
 #include <gst/gst.h>
@@ -15,11 +15,11 @@ GstEvent* newDetectionsEvent(FeedbackPtr feedback);
 /** Its payload, or null where `event` is another event. */
 FeedbackPtr parseDetectionsEvent(GstEvent* event);
 
-/** The upstream event that tells that servers, health or cost models changed. */
-GstEvent* newCapacityEvent(CapacityPtr capacity);
-CapacityPtr parseCapacityEvent(GstEvent* event);
-
-/** Asks the elements downstream of `srcpad` for their capacity; null where nobody answers. */
+/**
+ * Asks the elements downstream of `srcpad` for their capacity, as it is now; null where nobody
+ * answers. Cheap enough for each frame; the first time after a start it waits until the servers
+ * have told about themselves.
+ */
 CapacityPtr queryCapacity(GstPad* srcpad);
 /** True where `query` is the one that queryCapacity() sends. */
 bool isCapacityQuery(GstQuery* query);

@@ -19,6 +19,9 @@
  * - A server that cannot be reached, or fails three times in a row, is left out with one warning,
  *   and asked with a growing pause whether it is back.
  * - Live: `deadline` is added to the latency of the pipeline, and must not be -1.
+ * - At the start each server is probed with a few small pictures. What it costs is learned from its
+ *   answers, and shared by all elfoffload of a pipeline, or of several that share the GstContext
+ *   `elf.servers`.
  *
  * |[
  * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfoffload
@@ -46,6 +49,7 @@
 #include <utility>
 #include <vector>
 
+#include "elf/base/printable.h"
 #include "elf/client/soup_transport.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_file.h"
@@ -59,6 +63,7 @@
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfrecords.h"
 #include "gst/elfvision/gstelfrgb.h"
+#include "gst/elfvision/gstelfservers.h"
 #include "gst/elfvision/gstelfvideo.h"
 
 GST_DEBUG_CATEGORY_STATIC(elfoffload_debug);
@@ -77,8 +82,8 @@ constexpr int kMostInFlight = 64;
 constexpr elf::Encoding kDefaultEncoding = elf::Encoding::Auto;
 constexpr int kDefaultJpegQuality = 90;
 constexpr bool kDefaultQos = true;
-/** How long the servers' metadata are waited for where there is no deadline. */
-constexpr std::chrono::milliseconds kMetadataWait{2000};
+/** How long the servers' metadata and probes are waited for where there is no deadline. */
+constexpr std::chrono::milliseconds kReadyWait{2000};
 
 struct Settings {
   std::string servers;
@@ -122,6 +127,25 @@ struct Item {
   }
 };
 using ItemPtr = std::shared_ptr<Item>;
+
+constexpr double kMilliseconds = 1e3;
+constexpr double kMega = 1e6;
+
+double milliseconds(elf::Microseconds time) {
+  return static_cast<double>(time.count()) * 1e-3;
+}
+
+/** What the server says of its time, for the log; empty where it says nothing. */
+std::string accountOf(const elf::Offloader::Lesson& lesson) {
+  std::string account;
+  const auto add = [&](const char* what, const std::optional<elf::Microseconds>& time) {
+    if (time) account += std::string(", ") + what + " " + elf::formatNumber(milliseconds(*time), 1);
+  };
+  add("queue", lesson.queue);
+  add("decode", lesson.decode);
+  add("infer", lesson.infer);
+  return account;
+}
 
 bool hasFlag(const GstEvent* event, GstEventTypeFlags flag) {
   return gst_event_type_get_flags(GST_EVENT_TYPE(event)) & flag;
@@ -183,12 +207,6 @@ class Offload {
   gboolean srcEvent(GstEvent* event);
   gboolean latency(GstQuery* query);
 
-  /**
-   * What the offloader knows of the servers, and what this element's settings allow. The same
-   * object until one of them changes, since elfrppredict asks for it with every frame.
-   */
-  elf::CapacityPtr withLimits(const elf::CapacityPtr& servers);
-
  private:
   struct Session;
   using Key = std::pair<std::uint32_t, std::uint64_t>;
@@ -208,7 +226,8 @@ class Offload {
   bool sendParts(const ItemPtr& item, Session& session, const Settings& settings);
   elf::Result<elf::wire::Tensor> encode(const elf::gst::MappedFrame& frame, const elf::Part& part,
                                         bool raw, int jpegQuality);
-  void waitForMetadata(Lock& lock);
+  void waitUntilReady(Lock& lock);
+  elf::CapacityPtr capacityNow() const;
   GstFlowReturn enqueue(const ItemPtr& item);
   bool willBeginAnew() const;
   template <typename Which>
@@ -242,37 +261,48 @@ class Offload {
    */
   GstFlowReturn flow_ = GST_FLOW_FLUSHING;
   std::vector<Slot> slots_;
-  bool metadataKnown_ = false;
-  /** Whoever needs the metadata waits for them no longer than this. */
-  Clock::time_point metadataBy_;
+  /** The servers have told about themselves, or failed to. */
+  bool ready_ = false;
+  /** Whoever needs that waits for it no longer than this. */
+  Clock::time_point readyBy_;
   bool latencyRefused_ = false;
-  /** withLimits()'s last result, and what it was made from. */
-  elf::CapacityPtr limited_, servers_;
   /** Frames up to this running time are late for the sink. */
   GstClockTime earliest_ = GST_CLOCK_TIME_NONE;
   std::uint64_t frames_ = 0;
   std::uint64_t skipped_ = 0;
   /** Of the last run, once it is over. */
   elf::OffloadStats lastStats_;
+  std::vector<elf::ServerState> lastServers_;
 };
 
 /** What lives from READY->PAUSED until PAUSED->READY. The listener runs in the transport's thread.
  */
 struct Offload::Session : elf::Offloader::Listener {
-  Session(Offload& user, elf::OffloadSettings settings)
+  Session(Offload& user, elf::OffloadSettings settings, elf::ServerPool& pool)
       : owner(user),
         model(settings.model),
         transport("elfoffload-io"),
-        offloader(std::move(settings), transport, *this) {}
+        offloader(std::move(settings), pool, transport, *this) {}
 
   void onReady() override {
     const std::lock_guard lock(owner.mutex_);
-    owner.metadataKnown_ = true;
+    owner.ready_ = true;
     owner.changed_.notify_all();
   }
 
-  void onCapacityChanged(elf::CapacityPtr capacity) override {
-    gst_pad_push_event(owner.sinkpad_, elf::gst::newCapacityEvent(owner.withLimits(capacity)));
+  void onLearned(const elf::Offloader::Lesson& lesson) override {
+    const char* const url = lesson.url.c_str();
+    GST_DEBUG_OBJECT(owner.element_, "%s: %s of %dx%d, %" G_GSIZE_FORMAT " bytes: %.1f ms%s", url,
+                     lesson.probe ? "probe" : "part", lesson.sent.width, lesson.sent.height,
+                     lesson.bytes, milliseconds(lesson.roundTrip), accountOf(lesson).c_str());
+    if (lesson.changed)
+      GST_INFO_OBJECT(owner.element_, "%s costs %.1f ms, %.1f ms/megapixel, %.1f ms/megabyte", url,
+                      lesson.cost.a * kMilliseconds, lesson.cost.b * kMilliseconds * kMega,
+                      lesson.cost.c * kMilliseconds * kMega);
+  }
+
+  void onProbeFailed(const std::string& why) override {
+    GST_WARNING_OBJECT(owner.element_, "probe failed: %s", why.c_str());
   }
 
   void onServerLost(const std::string&, const std::string& why) override {
@@ -291,6 +321,16 @@ struct Offload::Session : elf::Offloader::Listener {
   elf::SoupTransport transport;
   elf::Offloader offloader;
 };
+
+GstStructure* structureOf(const elf::ServerState& server) {
+  return gst_structure_new("elf-offload-server", "url", G_TYPE_STRING, server.url.c_str(),
+                           "healthy", G_TYPE_BOOLEAN, server.healthy, "answers", G_TYPE_UINT64,
+                           guint64{server.answers}, "fixed-ms", G_TYPE_DOUBLE,
+                           server.cost.a * kMilliseconds, "ms-per-megapixel", G_TYPE_DOUBLE,
+                           server.cost.b * kMilliseconds * kMega, "ms-per-megabyte", G_TYPE_DOUBLE,
+                           server.cost.c * kMilliseconds * kMega, "outstanding-ms", G_TYPE_DOUBLE,
+                           server.busy * kMilliseconds, nullptr);
+}
 
 elf::ModelRules localRules(const std::string& model) {
   try {
@@ -319,12 +359,13 @@ void Offload::start() {
                   settings.maxInFlight,
                   elf::encodingChoices()[static_cast<std::size_t>(settings.encoding)].name,
                   settings.jpegQuality, settings.qos);
-  const auto session = std::make_shared<Session>(*this, std::move(offload));
+  const elf::ServerPoolPtr pool = elf::gst::findServers(element_);
+  const auto session = std::make_shared<Session>(*this, std::move(offload), *pool);
   {
     const std::lock_guard lock(mutex_);
     session_ = session;
-    metadataKnown_ = false;
-    metadataBy_ = Clock::now() + settings.timeLimit().value_or(kMetadataWait);
+    ready_ = false;
+    readyBy_ = Clock::now() + settings.timeLimit().value_or(kReadyWait);
     latencyRefused_ = false;
     frames_ = skipped_ = 0;
   }
@@ -343,18 +384,31 @@ void Offload::stop() {
   encoder_.reset();
   const std::lock_guard lock(mutex_);
   lastStats_ = session->offloader.stats();
+  lastServers_ = session->offloader.capacity().servers;
 }
 
 GstStructure* Offload::stats() {
   const std::lock_guard lock(mutex_);
   const elf::OffloadStats stats = session_ ? session_->offloader.stats() : lastStats_;
-  return gst_structure_new(
+  GstStructure* structure = gst_structure_new(
       "elf-offload-stats", "frames", G_TYPE_UINT64, guint64{frames_}, "skipped", G_TYPE_UINT64,
       guint64{skipped_}, "parts-sent", G_TYPE_UINT64, guint64{stats.partsSent}, "parts-failed",
       G_TYPE_UINT64, guint64{stats.partsFailed}, "parts-late", G_TYPE_UINT64,
       guint64{stats.partsLate}, "parts-retried", G_TYPE_UINT64, guint64{stats.partsRetried},
       "bytes-sent", G_TYPE_UINT64, guint64{stats.bytesSent}, "pixels-sent", G_TYPE_UINT64,
       static_cast<guint64>(stats.pixelsSent), nullptr);
+  const std::vector<elf::ServerState> servers =
+      session_ ? session_->offloader.capacity().servers : lastServers_;
+  GValue array = G_VALUE_INIT;
+  g_value_init(&array, GST_TYPE_ARRAY);
+  for (const elf::ServerState& server : servers) {
+    GValue element = G_VALUE_INIT;
+    g_value_init(&element, GST_TYPE_STRUCTURE);
+    g_value_take_boxed(&element, structureOf(server));
+    gst_value_array_append_and_take_value(&array, &element);
+  }
+  gst_structure_take_value(structure, "servers", &array);
+  return structure;
 }
 
 void Offload::forgetStream() {
@@ -403,32 +457,27 @@ void Offload::startTask() {
       this, nullptr);
 }
 
-void Offload::waitForMetadata(Lock& lock) {
-  changed_.wait_until(lock, metadataBy_,
-                      [this] { return metadataKnown_ || flow_ == GST_FLOW_FLUSHING; });
+void Offload::waitUntilReady(Lock& lock) {
+  changed_.wait_until(lock, readyBy_, [this] { return ready_ || flow_ == GST_FLOW_FLUSHING; });
 }
 
 void Offload::answerCapacity(GstQuery* query) {
   elf::CapacityPtr capacity;
   {
     Lock lock(mutex_);
-    waitForMetadata(lock);
-    if (session_) capacity = session_->offloader.capacity();
+    waitUntilReady(lock);
+    capacity = capacityNow();
   }
-  if (capacity) elf::gst::answerCapacityQuery(query, withLimits(capacity));
+  if (capacity) elf::gst::answerCapacityQuery(query, capacity);
 }
 
-elf::CapacityPtr Offload::withLimits(const elf::CapacityPtr& servers) {
-  const std::lock_guard lock(mutex_);
-  if (servers != servers_ || limited_->maxInFlight != settings_.maxInFlight ||
-      limited_->deadline != settings_.timeLimit()) {
-    elf::Capacity capacity = *servers;
-    capacity.maxInFlight = settings_.maxInFlight;
-    capacity.deadline = settings_.timeLimit();
-    servers_ = servers;
-    limited_ = std::make_shared<const elf::Capacity>(std::move(capacity));
-  }
-  return limited_;
+// With mutex_ held. Null while the element is stopped.
+elf::CapacityPtr Offload::capacityNow() const {
+  if (!session_) return nullptr;
+  elf::Capacity capacity = session_->offloader.capacity();
+  capacity.maxInFlight = settings_.maxInFlight;
+  capacity.deadline = settings_.timeLimit();
+  return std::make_shared<const elf::Capacity>(std::move(capacity));
 }
 
 void Offload::setCaps(GstCaps* caps) {
@@ -453,7 +502,7 @@ elf::FrameRecord Offload::recordOf(GstBuffer* buffer, const Session& session) {
   if (!record.plan) {
     elf::Part whole;
     whole.rect = elf::wholeFrame(record.size);
-    whole.server = session.offloader.bestServer(whole.rect.area());
+    whole.server = session.offloader.bestServer(whole.rect.size());
     record.plan.emplace().parts.push_back(std::move(whole));
   }
   return record;
@@ -468,7 +517,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   Settings settings;
   {
     Lock lock(mutex_);
-    waitForMetadata(lock);
+    waitUntilReady(lock);
     // Downstream's EOS is over as soon as the task has come to the new segment.
     changed_.wait(lock, [this] { return flow_ != GST_FLOW_EOS || !willBeginAnew(); });
     if (flow_ != GST_FLOW_OK) return flow_;
@@ -511,7 +560,7 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
     return false;
   }
   const elf::Size size = mapped->view().size;
-  const elf::CapacityPtr capacity = session.offloader.capacity();
+  const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
   const std::vector<elf::Part>& parts = item->record.plan->parts;
   std::optional<Clock::time_point> deadline;
   if (const auto limit = settings.timeLimit()) deadline = item->entered + *limit;
@@ -534,8 +583,7 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
     }
     const auto begun = Clock::now();
     const auto server = static_cast<std::size_t>(parts[i].server);
-    const bool raw = server < capacity->servers.size() &&
-                     elf::sendsRaw(settings.encoding, capacity->servers[server]);
+    const bool raw = server < servers.size() && elf::sendsRaw(settings.encoding, servers[server]);
     auto image = encode(*mapped, parts[i], raw, settings.jpegQuality);
     encoding += Clock::now() - begun;
     if (image)
@@ -687,7 +735,7 @@ GstFlowReturn Offload::pushFrame(Item& item) {
     const std::lock_guard lock(mutex_);
     if (flow_ != GST_FLOW_OK) return flow_;
     record.answers = std::move(item.answers);
-    if (session_) record.capacity = session_->offloader.capacity();
+    record.capacity = capacityNow();
   }
   if (!record.answers.empty())
     record.timings.offload =
@@ -695,8 +743,7 @@ GstFlowReturn Offload::pushFrame(Item& item) {
   GST_LOG_OBJECT(element_,
                  "frame %" G_GUINT64_FORMAT ": %d parts, %" G_GSIZE_FORMAT " bytes, %.1f ms%s",
                  record.id, static_cast<int>(record.answers.size()), record.bytesSent(),
-                 static_cast<double>(record.timings.offload.count()) * 1e-3,
-                 record.skipped ? ", skipped" : "");
+                 milliseconds(record.timings.offload), record.skipped ? ", skipped" : "");
   for (const elf::PartAnswer& answer : record.answers)
     if (answer.state != elf::AnswerState::Answered)
       GST_INFO_OBJECT(element_, "frame %" G_GUINT64_FORMAT ": %s", record.id, answer.error.c_str());
@@ -911,6 +958,7 @@ static gboolean gst_elf_offload_sink_query(GstPad* pad, GstObject* parent, GstQu
       offload->answerCapacity(query);
       return TRUE;
     }
+    if (elf::gst::answerServersQuery(GST_ELEMENT(parent), query)) return TRUE;
     if (gst_query_type_get_flags(GST_QUERY_TYPE(query)) & GST_QUERY_TYPE_SERIALIZED)
       return offload->serializedQuery(query);
     return gst_pad_query_default(pad, parent, query);
@@ -926,6 +974,7 @@ static gboolean gst_elf_offload_src_query(GstPad* pad, GstObject* parent, GstQue
   return elf::gst::guarded(GST_ELEMENT(parent), FALSE, [&]() -> gboolean {
     if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
       return GST_ELF_OFFLOAD(parent)->offload->latency(query);
+    if (elf::gst::answerServersQuery(GST_ELEMENT(parent), query)) return TRUE;
     return gst_pad_query_default(pad, parent, query);
   });
 }
@@ -1045,7 +1094,9 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",
                          "Counts since the start: frames, skipped, parts-sent, parts-failed, "
-                         "parts-late, parts-retried, bytes-sent, pixels-sent",
+                         "parts-late, parts-retried, bytes-sent, pixels-sent; and servers: for "
+                         "each its url, healthy, answers, fixed-ms, ms-per-megapixel, "
+                         "ms-per-megabyte, outstanding-ms",
                          GST_TYPE_STRUCTURE,
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 

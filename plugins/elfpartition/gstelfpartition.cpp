@@ -5,9 +5,9 @@
  * SECTION:element-elfpartition
  *
  * Writes the plan of each frame into the record that travels with it: the parts to infer, and a
- * server for each. It never changes pixels. What the servers are, how fast they are and what
- * their model asks for it learns from elfoffload downstream, by the query and the event
- * `elf-capacity`; without one it plans for a single server of middling speed.
+ * server for each. It never changes pixels. What the servers are, how fast and how busy they are
+ * and what their model asks for it learns from elfoffload downstream, by the query `elf-capacity`
+ * for each frame; without one it plans for a single server of middling speed.
  *
  * RPs come from elfrppredict. Without it, each GstVideoRegionOfInterestMeta on a buffer is an RP;
  * once one was seen, a frame without any has no RPs, and before that its RPs are unknown.
@@ -99,7 +99,6 @@ class Partition {
     planner_->forget();
     records_.newGeneration();
     const std::lock_guard lock(mutex_);
-    capacity_.reset();
     unseen_.clear();
   }
 
@@ -107,12 +106,6 @@ class Partition {
     const bool same = info.width == info_.width && info.height == info_.height;
     info_ = info;
     if (!same) forget();
-  }
-
-  /** Any thread. */
-  void takeIn(elf::CapacityPtr capacity) {
-    const std::lock_guard lock(mutex_);
-    capacity_ = std::move(capacity);
   }
 
   /** Any thread. */
@@ -181,21 +174,14 @@ class Partition {
     return rps;
   }
 
-  // Never null, and holds at least one server.
+  // Never null, and holds at least one server. Asked for each frame, as other streams keep the
+  // servers busy too.
   elf::CapacityPtr currentCapacity() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (capacity_) return capacity_;
-    }
     elf::CapacityPtr asked = elf::gst::queryCapacity(GST_BASE_TRANSFORM_SRC_PAD(element_));
-    if (!asked || asked->servers.empty()) {
-      elf::Capacity alone;
-      alone.servers.emplace_back();
-      asked = std::make_shared<const elf::Capacity>(std::move(alone));
-    }
-    const std::lock_guard lock(mutex_);
-    if (!capacity_) capacity_ = std::move(asked);
-    return capacity_;
+    if (asked && !asked->servers.empty()) return asked;
+    elf::Capacity alone;
+    alone.servers.emplace_back();
+    return std::make_shared<const elf::Capacity>(std::move(alone));
   }
 
   GstBaseTransform* element_;
@@ -209,7 +195,6 @@ class Partition {
   // Guards what follows. Never held while pushing, querying or posting.
   std::mutex mutex_;
   Settings settings_;
-  elf::CapacityPtr capacity_;
   /** Of the last frame. */
   std::uint32_t generation_ = 0;
   /** Where servers did not answer in frames of that generation, since the last one. */
@@ -226,6 +211,7 @@ struct _GstElfPartition {
 enum {
   PROP_0,
   PROP_PARTITIONER,
+  PROP_SCALE_LARGE,
   PROP_SCAN_INTERVAL,
   PROP_CHANGE_THRESHOLD,
   PROP_LRC_INTERVAL,
@@ -255,6 +241,9 @@ static void gst_elf_partition_set_property(GObject* object, guint id, const GVal
   switch (id) {
     case PROP_PARTITIONER:
       partition->change([&](Settings& s) { s.partitioner = g_value_get_enum(value); });
+      break;
+    case PROP_SCALE_LARGE:
+      partition->change([&](Settings& s) { s.planner.scale = g_value_get_boolean(value); });
       break;
     case PROP_SCAN_INTERVAL:
       partition->change(
@@ -286,6 +275,9 @@ static void gst_elf_partition_get_property(GObject* object, guint id, GValue* va
   switch (id) {
     case PROP_PARTITIONER:
       g_value_set_enum(value, settings.partitioner);
+      break;
+    case PROP_SCALE_LARGE:
+      g_value_set_boolean(value, settings.planner.scale);
       break;
     case PROP_SCAN_INTERVAL:
       g_value_set_int(value, settings.planner.discovery.scanInterval);
@@ -333,11 +325,6 @@ static gboolean gst_elf_partition_sink_event(GstBaseTransform* trans, GstEvent* 
 }
 
 static gboolean gst_elf_partition_src_event(GstBaseTransform* trans, GstEvent* event) {
-  if (elf::CapacityPtr capacity = elf::gst::parseCapacityEvent(event)) {
-    GST_ELF_PARTITION(trans)->partition->takeIn(std::move(capacity));
-    gst_event_unref(event);
-    return TRUE;
-  }
   if (const elf::FeedbackPtr feedback = elf::gst::parseDetectionsEvent(event))
     elf::gst::guarded(GST_ELEMENT(trans),
                       [&] { GST_ELF_PARTITION(trans)->partition->takeIn(*feedback); });
@@ -381,6 +368,12 @@ static void gst_elf_partition_class_init(GstElfPartitionClass* klass) {
       g_param_spec_enum("partitioner", "Partitioner", "How the frame is cut into parts",
                         gst_elf_partitioner_get_type(), kDefaultPartitioner,
                         flags(GST_PARAM_MUTABLE_READY)));
+  g_object_class_install_property(
+      object_class, PROP_SCALE_LARGE,
+      g_param_spec_boolean("scale-large", "Scale large objects",
+                           "Send parts scaled down in which all objects are large, as far as the "
+                           "model's object-size says that it still finds them",
+                           defaults.scale, flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
       object_class, PROP_SCAN_INTERVAL,
       g_param_spec_int("scan-interval", "Scan interval",

@@ -199,7 +199,7 @@ class RpPredict {
       if (flushing_) return false;
       if (!history_.lastAnswered()) return true;
     }
-    // Each time, since both may change in PLAYING, and elfpartition keeps the news to itself.
+    // Each time, since both may change in PLAYING.
     const elf::CapacityPtr capacity = elf::gst::queryCapacity(GST_BASE_TRANSFORM_SRC_PAD(element_));
     const auto inFlight = static_cast<std::uint64_t>(capacity ? capacity->maxInFlight : 1);
     const milliseconds patience = capacity && capacity->deadline ? *capacity->deadline : kPatience;

@@ -29,8 +29,10 @@ class OffloaderTest : public ::testing::Test, public Offloader::Listener {
   void open(std::vector<std::string> servers = {kA, kB}) {
     ModelRules local;
     local.labels = {"local"};
+    // Probes have a test of their own (offloader_costs_test.cpp).
+    for (const std::string& url : servers) pool_.server(url, "hog", 0)->endProbe(true);
     offloader_ = std::make_unique<Offloader>(OffloadSettings{std::move(servers), "hog", local},
-                                             transport_, *this);
+                                             pool_, transport_, *this);
     offloader_->start();
   }
   void openReady() {
@@ -91,29 +93,31 @@ class OffloaderTest : public ::testing::Test, public Offloader::Listener {
   }
 
   void onReady() override { ++ready_; }
-  void onCapacityChanged(CapacityPtr capacity) override { capacity_ = capacity; }
+  void onLearned(const Offloader::Lesson& lesson) override { lesson_ = lesson; }
+  void onProbeFailed(const std::string& why) override { ADD_FAILURE() << why; }
   void onServerLost(const std::string&, const std::string& why) override { lost_.push_back(why); }
   void onModelMissing(const std::string& url, const std::string&) override {
     missing_.push_back(url);
   }
 
   FakeTransport transport_;
+  ServerPool pool_;
   std::unique_ptr<Offloader> offloader_;
   std::vector<PartAnswer> answers_;
   int calls_ = 0, ready_ = 0;
-  CapacityPtr capacity_;
+  std::optional<Offloader::Lesson> lesson_;
   std::vector<std::string> lost_, missing_;
 };
 
 TEST_F(OffloaderTest, LearnsTheRulesFromTheServers) {
   openReady();
   EXPECT_EQ(ready_, 1);
-  EXPECT_EQ(offloader_->capacity()->rules.label(0), "person");
+  EXPECT_EQ(offloader_->capacity().rules.label(0), "person");
 }
 
 TEST_F(OffloaderTest, HasTheLocalRulesWhereNoServerTellsAny) {
   open({kA});
-  EXPECT_EQ(offloader_->capacity()->rules.label(0), "local");
+  EXPECT_EQ(offloader_->capacity().rules.label(0), "local");
 }
 
 TEST_F(OffloaderTest, AnswersComeInTheOrderOfThePartsWhateverTheOrderOfTheReplies) {
@@ -161,16 +165,20 @@ TEST_F(OffloaderTest, LearnsWhichServersTakeRawPixels) {
   transport_.reply(transport_.to(kA + "/v2/models/hog").at(0),
                    text(200, wire::encodeMetadata(raw)));
   transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), metadata());
-  EXPECT_TRUE(offloader_->capacity()->servers[0].takesRaw);
-  EXPECT_FALSE(offloader_->capacity()->servers[1].takesRaw);
+  EXPECT_TRUE(offloader_->capacity().servers[0].takesRaw);
+  EXPECT_FALSE(offloader_->capacity().servers[1].takesRaw);
 }
 
-TEST(Encoding, AutoIsRawOverAFastLinkToAServerThatTakesIt) {
+TEST(Encoding, AutoIsRawWhereThatIsHardlySlowerAndTheServerTakesIt) {
   ServerState server{.takesRaw = true};
   EXPECT_TRUE(sendsRaw(Encoding::Auto, server));
   server.cost.c = 8e-9;  // 1 Gbit/s
-  EXPECT_FALSE(sendsRaw(Encoding::Auto, server));
+  EXPECT_TRUE(sendsRaw(Encoding::Auto, server));
+  server.cost.b = 2e-8;
+  EXPECT_FALSE(sendsRaw(Encoding::Auto, server)) << "its own time is too short for that";
   EXPECT_TRUE(sendsRaw(Encoding::Raw, server));
+  server.cost = {.b = 1e-5, .c = 8e-8};
+  EXPECT_FALSE(sendsRaw(Encoding::Auto, server)) << "the link is to be spared";
   server = {};
   EXPECT_FALSE(sendsRaw(Encoding::Auto, server));
   EXPECT_FALSE(sendsRaw(Encoding::Jpeg, {.takesRaw = true}));
@@ -269,8 +277,7 @@ TEST_F(OffloaderTest, ThreeErrorsInARowLeaveAServerOutUntilItIsReady) {
   }
   ASSERT_EQ(lost_.size(), 1U);
   EXPECT_TRUE(lost_[0].starts_with(kA));
-  EXPECT_FALSE(offloader_->capacity()->servers[0].healthy);
-  EXPECT_EQ(capacity_, offloader_->capacity());
+  EXPECT_FALSE(offloader_->capacity().servers[0].healthy);
 
   // Its parts go to the other one.
   sendFrame({0}, std::nullopt);
@@ -283,7 +290,7 @@ TEST_F(OffloaderTest, ThreeErrorsInARowLeaveAServerOutUntilItIsReady) {
   EXPECT_TRUE(transport_.to("/v2/health/ready").empty());
   transport_.advance(Offloader::kFirstPause);
   transport_.reply(transport_.to("/v2/health/ready").at(0), text(200, ""));
-  EXPECT_TRUE(offloader_->capacity()->servers[0].healthy);
+  EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
   EXPECT_EQ(lost_.size(), 1U);
 }
 
@@ -306,8 +313,8 @@ TEST_F(OffloaderTest, AServerThatComesUpLaterIsUsed) {
   transport_.advance(Offloader::kFirstPause);
   transport_.reply(transport_.to("/v2/health/ready").at(0), text(200, ""));
   transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
-  EXPECT_TRUE(offloader_->capacity()->servers[0].healthy);
-  EXPECT_EQ(offloader_->capacity()->rules.label(0), "person");
+  EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
+  EXPECT_EQ(offloader_->capacity().rules.label(0), "person");
 }
 
 TEST_F(OffloaderTest, AMissingModelIsTold) {
@@ -336,7 +343,7 @@ TEST_F(OffloaderTest, AServerIsAskedOneQuestionAtATime) {
   EXPECT_TRUE(transport_.to("/v2/health/ready").empty());
   transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
   EXPECT_EQ(ready_, 1);
-  EXPECT_TRUE(offloader_->capacity()->servers[0].healthy);
+  EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
 }
 
 TEST_F(OffloaderTest, AbandonedFramesAreNeverCalledBack) {
@@ -351,9 +358,9 @@ TEST_F(OffloaderTest, AbandonedFramesAreNeverCalledBack) {
 
 TEST_F(OffloaderTest, WholeFramesGoRoundTheServersThatAreFree) {
   openReady();
-  const int first = offloader_->bestServer(10000);
+  const int first = offloader_->bestServer({100, 100});
   sendFrame({first});
-  EXPECT_NE(offloader_->bestServer(10000), first);
+  EXPECT_NE(offloader_->bestServer({100, 100}), first);
 }
 
 TEST_F(OffloaderTest, LearnsWhatAServerCosts) {
@@ -364,8 +371,26 @@ TEST_F(OffloaderTest, LearnsWhatAServerCosts) {
     transport_.advance(200ms);
     transport_.reply(a, good(a));
   }
-  EXPECT_NEAR(offloader_->capacity()->servers[0].cost.seconds(10000), 0.2, 0.03);
-  EXPECT_EQ(offloader_->bestServer(10000), 1);
+  EXPECT_NEAR(offloader_->capacity().servers[0].cost.seconds(10000), 0.2, 0.03);
+  EXPECT_EQ(offloader_->bestServer({100, 100}), 1);
+}
+
+TEST_F(OffloaderTest, TellsWhatItLearnsFromEachAnswer) {
+  openReady();
+  sendFrame({1});
+  const auto b = transport_.to("/infer").at(0);
+  transport_.advance(200ms);
+  transport_.reply(b, good(b));
+  ASSERT_TRUE(lesson_);
+  EXPECT_EQ(lesson_->url, kB);
+  EXPECT_FALSE(lesson_->probe);
+  EXPECT_EQ(lesson_->sent, (Size{100, 100}));
+  EXPECT_EQ(lesson_->bytes, kPicture.data.size());
+  EXPECT_EQ(lesson_->roundTrip, 200ms);
+  EXPECT_FALSE(lesson_->queue);
+  EXPECT_EQ(lesson_->infer, 1234us);
+  EXPECT_TRUE(lesson_->changed);
+  EXPECT_EQ(lesson_->cost, offloader_->capacity().servers[1].cost);
 }
 
 TEST(ParseServers, TakesTheListAsItIs) {

@@ -10,8 +10,10 @@
 
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfservers.h"
 #include "tests/support/bus.h"
 #include "tests/support/harness.h"
+#include "tests/support/stats.h"
 #include "tests/support/stub_server.h"
 
 namespace elf::gst {
@@ -19,6 +21,7 @@ namespace {
 
 using elf::testing::BusOf;
 using elf::testing::Harness;
+using elf::testing::OffloadStatsOf;
 using elf::testing::StubServer;
 
 /** A port of this machine where nobody listens. */
@@ -34,6 +37,17 @@ FrameRecordPtr take(Harness& harness) {
 
 std::string element(const std::string& servers, const std::string& more = {}) {
   return "elfoffload servers=" + servers + " " + more;
+}
+
+/** A frame of 64x48 that is planned to go whole to one server. */
+GstBuffer* frameFor(Harness& harness, int number, int server) {
+  FrameRecord record;
+  record.id = static_cast<std::uint64_t>(number);
+  record.size = {64, 48};
+  record.plan.emplace().parts.push_back({.rect = wholeFrame(record.size), .server = server});
+  GstBuffer* buffer = harness.frame(number);
+  setRecord(buffer, std::make_shared<const FrameRecord>(record));
+  return buffer;
 }
 
 /** The harness has started the element already, without this bus. */
@@ -116,8 +130,9 @@ TEST(Offload, PixelsGoAsJpegOrAsTheyAre) {
     const FrameRecordPtr record = take(harness);
     EXPECT_EQ(image.type, type) << encoding;
     EXPECT_EQ(record->answers.at(0).bytesSent, image.data.size());
-    if (type == wire::DataType::Uint8)
+    if (type == wire::DataType::Uint8) {
       EXPECT_EQ(image.shape, (std::vector<std::int64_t>{1, 48, 64, 3}));
+    }
   }
 }
 
@@ -141,8 +156,8 @@ TEST(Offload, FramesKeepTheirOrderAndTheirOwnAnswers) {
   Harness harness(element(slow.url() + "," + quick.url(), "max-in-flight=3"));
   harness.setVideo(64, 48);
   // Frame 0 is held by the first server; frame 1 is answered before it by the other.
-  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
-  ASSERT_EQ(harness.push(harness.frame(1)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(frameFor(harness, 1, 1)), GST_FLOW_OK);
   slow.awaitRequests(1);
   quick.awaitRequests(1);
   EXPECT_EQ(gst_harness_buffers_received(harness.get()), 0U);
@@ -247,7 +262,8 @@ TEST(Offload, EosGetsPastFramesThatDownstreamNoLongerWants) {
   answerWith(harness, GST_FLOW_EOS);
   // One frame is answered, and refused by downstream; others may still wait for answers.
   GstFlowReturn flow = GST_FLOW_OK;
-  for (int i = 0; i < 4 && flow == GST_FLOW_OK; ++i) flow = harness.push(harness.frame(i));
+  for (int i = 0; i < 4 && flow == GST_FLOW_OK; ++i)
+    flow = harness.push(frameFor(harness, i, i == 0 ? 0 : 1));
   EXPECT_EQ(flow, GST_FLOW_EOS);
   gst_harness_push_event(harness.get(), gst_event_new_eos());
   awaitEvent(harness, GST_EVENT_EOS);
@@ -503,12 +519,189 @@ TEST(Offload, FramesThatAreLateForTheSinkPassUnsent) {
   ASSERT_EQ(harness.push(harness.frame(100)), GST_FLOW_OK);
   EXPECT_FALSE(take(harness)->skipped);
   EXPECT_EQ(server.requests(), 1);
-  GstStructure* stats = nullptr;
-  g_object_get(harness.element(), "stats", &stats, nullptr);
-  guint64 skipped = 0;
-  EXPECT_TRUE(gst_structure_get_uint64(stats, "skipped", &skipped));
-  EXPECT_EQ(skipped, 1U);
-  gst_structure_free(stats);
+  EXPECT_EQ(OffloadStatsOf(harness.element()).count("skipped"), 1U);
+}
+
+TEST(Offload, ServersAreProbedBeforeTheFirstFrame) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  const CapacityPtr capacity = queryCapacity(harness.get()->srcpad);
+  EXPECT_EQ(capacity->servers.at(0).answers, 4U);
+  EXPECT_NE(capacity->servers.at(0).cost, CostModel());
+  const OffloadStatsOf stats(harness.element());
+  EXPECT_EQ(stats.count("parts-sent"), 0U);
+  EXPECT_EQ(stats.count("bytes-sent"), 0U);
+}
+
+TEST(Offload, AServerThatFailsItsProbeGetsItsParts) {
+  StubServer server([](const wire::InferRequest& request) {
+    if (StubServer::isProbe(request)) return StubServer::Reply{500, {}, ""};
+    return StubServer::good(request);
+  });
+  Harness harness(element(server.url()));
+  harness.setVideo(64, 48);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+  EXPECT_EQ(OffloadStatsOf(harness.element()).answers(0), 1U);
+}
+
+TEST(Offload, ShowsItsServers) {
+  StubServer server;
+  Harness harness(element(server.url() + "," + kNobody, "max-in-flight=2"));
+  harness.setVideo(64, 48);
+  server.hold();
+  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  server.awaitRequests(1);
+  {
+    const OffloadStatsOf stats(harness.element());
+    ASSERT_EQ(stats.servers(), 2U);
+    EXPECT_EQ(stats.url(0), server.url());
+    EXPECT_EQ(stats.url(1), kNobody);
+    EXPECT_TRUE(stats.healthy(0));
+    EXPECT_FALSE(stats.healthy(1));
+    EXPECT_EQ(stats.answers(0), 4U);
+    EXPECT_EQ(stats.answers(1), 0U);
+    EXPECT_GT(stats.cost(0, "outstanding-ms"), 0);
+    EXPECT_EQ(stats.cost(1, "outstanding-ms"), 0);
+    // A guess, of which the docs tell.
+    EXPECT_DOUBLE_EQ(stats.cost(1, "fixed-ms"), 5);
+    EXPECT_DOUBLE_EQ(stats.cost(1, "ms-per-megapixel"), 200);
+    EXPECT_DOUBLE_EQ(stats.cost(1, "ms-per-megabyte"), 0);
+  }
+  server.release();
+  EXPECT_NE(take(harness), nullptr);
+  const OffloadStatsOf stats(harness.element());
+  EXPECT_EQ(stats.answers(0), 5U);
+  EXPECT_EQ(stats.cost(0, "outstanding-ms"), 0);
+}
+
+TEST(Offload, ShowsTheServersOfTheLastRunToo) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  queryCapacity(harness.get()->srcpad);
+  gst_element_set_state(harness.element(), GST_STATE_NULL);
+  EXPECT_EQ(OffloadStatsOf(harness.element()).answers(0), 4U);
+}
+
+/** A pipeline of elfoffloads alone, for what happens at the start. */
+class OffloadContext : public ::testing::Test {
+ public:
+  void give(GstElement* element) {
+    GstContext* context = newServersContext(given_);
+    gst_element_set_context(element, context);
+    gst_context_unref(context);
+  }
+
+ protected:
+  void make(const std::string& launch) { pipeline_ = gst_parse_launch(launch.c_str(), nullptr); }
+  ~OffloadContext() override {
+    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    gst_object_unref(pipeline_);
+  }
+
+  GstElement* named(const char* name) const {
+    GstElement* element = gst_bin_get_by_name(GST_BIN(pipeline_), name);
+    gst_object_unref(element);  // the pipeline holds it
+    return element;
+  }
+  void start() { gst_element_set_state(pipeline_, GST_STATE_PAUSED); }
+  static ServerPoolPtr poolOf(GstElement* element) {
+    GstContext* context = gst_element_get_context(element, kServersContext);
+    if (!context) return nullptr;
+    ServerPoolPtr pool = parseServersContext(context);
+    EXPECT_TRUE(gst_context_is_persistent(context));
+    gst_context_unref(context);
+    return pool;
+  }
+
+  const ServerPoolPtr given_ = std::make_shared<ServerPool>();
+  const std::string launch_ = element(kNobody);
+  GstElement* pipeline_ = nullptr;
+};
+
+TEST_F(OffloadContext, APoolThatAnElementMakesIsThePipelinesAndSoThatOfTheOthers) {
+  make(launch_ + " name=one " + launch_ + " name=other");
+  start();
+  EXPECT_NE(poolOf(pipeline_), nullptr);
+  EXPECT_EQ(poolOf(named("one")), poolOf(pipeline_));
+  EXPECT_EQ(poolOf(named("other")), poolOf(pipeline_));
+}
+
+TEST_F(OffloadContext, APoolThatThePipelineIsGivenIsUsed) {
+  make(launch_ + " name=one identity");
+  give(pipeline_);
+  start();
+  EXPECT_EQ(poolOf(named("one")), given_);
+}
+
+TEST_F(OffloadContext, APoolOfAnElementUpstreamOrDownstreamIsFound) {
+  make(launch_ + " name=upper ! " + launch_ + " name=middle ! " + launch_ + " name=lower");
+  give(named("middle"));
+  start();
+  EXPECT_EQ(poolOf(named("upper")), given_);
+  EXPECT_EQ(poolOf(named("lower")), given_);
+}
+
+TEST_F(OffloadContext, TheApplicationIsAskedForAPool) {
+  make(launch_ + " name=one identity");
+  GstBus* bus = gst_element_get_bus(pipeline_);
+  gst_bus_set_sync_handler(
+      bus,
+      [](GstBus*, GstMessage* message, gpointer self) {
+        if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_NEED_CONTEXT)
+          static_cast<OffloadContext*>(self)->give(GST_ELEMENT(GST_MESSAGE_SRC(message)));
+        return GST_BUS_PASS;
+      },
+      this, nullptr);
+  start();
+  EXPECT_EQ(poolOf(named("one")), given_);
+  gst_bus_set_sync_handler(bus, nullptr, nullptr, nullptr);
+  gst_object_unref(bus);
+}
+
+TEST(Offload, LearnsForThePoolThatItIsGiven) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  GstContext* context = gst_element_get_context(harness.element(), kServersContext);
+  const ServerPoolPtr pool = parseServersContext(context);
+  gst_context_unref(context);
+  queryCapacity(harness.get()->srcpad);
+  EXPECT_EQ(pool->server(server.url(), "hog", 0)->standing().answers, 4U);
+}
+
+TEST(Offload, AStreamTakesTheServerThatAnotherLeavesFree) {
+  StubServer a, b;
+  const std::string launch = element(a.url() + "," + b.url(), "max-in-flight=2");
+  Harness one(launch), other(launch);
+  gst_element_set_state(other.element(), GST_STATE_NULL);
+  GstContext* context = gst_element_get_context(one.element(), kServersContext);
+  gst_element_set_context(other.element(), context);
+  gst_context_unref(context);
+  gst_element_set_state(other.element(), GST_STATE_PLAYING);
+  for (Harness* harness : {&one, &other}) harness->setVideo(64, 48);
+  queryCapacity(one.get()->srcpad);
+  for (const int busy : {0, 1}) {
+    StubServer& taken = busy == 0 ? a : b;
+    StubServer& free = busy == 0 ? b : a;
+    taken.hold();
+    const int before = taken.requests();
+    // So many that the other server is free sooner, whatever the two were found to cost.
+    FrameRecord record;
+    record.size = {64, 48};
+    record.plan.emplace().parts.assign(8, {.rect = wholeFrame(record.size), .server = busy});
+    GstBuffer* buffer = one.frame(busy);
+    setRecord(buffer, std::make_shared<const FrameRecord>(record));
+    ASSERT_EQ(one.push(buffer), GST_FLOW_OK);
+    taken.awaitRequests(before + 1);
+    const CapacityPtr capacity = queryCapacity(other.get()->srcpad);
+    EXPECT_GT(capacity->servers.at(static_cast<std::size_t>(busy)).busy, 0);
+    const int served = free.requests();
+    ASSERT_EQ(other.push(other.frame(busy)), GST_FLOW_OK);
+    EXPECT_EQ(take(other)->answers.at(0).state, AnswerState::Answered);
+    EXPECT_EQ(free.requests(), served + 1);
+    taken.release();
+    take(one);
+  }
 }
 
 }  // namespace

@@ -23,15 +23,16 @@ inline const std::string kBall =
     "videotestsrc pattern=ball num-buffers=" + std::to_string(kFrames) +
     " ! video/x-raw,format=I420,width=320,height=240,framerate=30/1";
 
-/** A pipeline that ends in an appsink called `out`. */
+/** A pipeline that ends in an appsink, or in several. */
 class Pipeline {
  public:
-  explicit Pipeline(const std::string& launch) {
+  /** `sink` is the name of the appsink that next() and all() read. */
+  explicit Pipeline(const std::string& launch, const char* sink = "out") {
     GError* error = nullptr;
     pipeline_ = gst_parse_launch(launch.c_str(), &error);
     if (error) ADD_FAILURE() << error->message;
     g_clear_error(&error);
-    sink_ = gst_bin_get_by_name(GST_BIN(pipeline_), "out");
+    sink_ = gst_bin_get_by_name(GST_BIN(pipeline_), sink);
   }
   ~Pipeline() {
     gst_element_set_state(pipeline_, GST_STATE_NULL);
@@ -43,23 +44,13 @@ class Pipeline {
   void stop() { gst_element_set_state(pipeline_, GST_STATE_NULL); }
 
   /** The next frame's record; unset at the end, and on an error, which fails the test. */
-  std::optional<FrameRecord> next() {
-    GstSample* sample = gst_app_sink_try_pull_sample(GST_APP_SINK(sink_), 20 * GST_SECOND);
-    if (!sample) {
-      EXPECT_TRUE(gst_app_sink_is_eos(GST_APP_SINK(sink_))) << "no frame came";
-      return std::nullopt;
-    }
-    pts_ = GST_BUFFER_PTS(gst_sample_get_buffer(sample));
-    GstVideoInfo info;
-    if (gst_video_info_from_caps(&info, gst_sample_get_caps(sample)))
-      size_ = {info.width, info.height};
-    const FrameRecordPtr record = elf::gst::getRecord(gst_sample_get_buffer(sample));
-    gst_sample_unref(sample);
-    return record ? *record : FrameRecord{};
-  }
-  std::vector<FrameRecord> all() {
-    std::vector<FrameRecord> records;
-    while (auto record = next()) records.push_back(std::move(*record));
+  std::optional<FrameRecord> next() { return next(sink_); }
+  std::vector<FrameRecord> all() { return all(sink_); }
+  /** Those of another appsink, of that name. */
+  std::vector<FrameRecord> allOf(const char* name) {
+    GstElement* sink = element(name);
+    std::vector<FrameRecord> records = all(sink);
+    gst_object_unref(sink);
     return records;
   }
   /** Of the last frame. */
@@ -81,6 +72,26 @@ class Pipeline {
   }
 
  private:
+  std::optional<FrameRecord> next(GstElement* sink) {
+    GstSample* sample = gst_app_sink_try_pull_sample(GST_APP_SINK(sink), 20 * GST_SECOND);
+    if (!sample) {
+      EXPECT_TRUE(gst_app_sink_is_eos(GST_APP_SINK(sink))) << "no frame came";
+      return std::nullopt;
+    }
+    pts_ = GST_BUFFER_PTS(gst_sample_get_buffer(sample));
+    GstVideoInfo info;
+    if (gst_video_info_from_caps(&info, gst_sample_get_caps(sample)))
+      size_ = {info.width, info.height};
+    const FrameRecordPtr record = elf::gst::getRecord(gst_sample_get_buffer(sample));
+    gst_sample_unref(sample);
+    return record ? *record : FrameRecord{};
+  }
+  std::vector<FrameRecord> all(GstElement* sink) {
+    std::vector<FrameRecord> records;
+    while (auto record = next(sink)) records.push_back(std::move(*record));
+    return records;
+  }
+
   GstElement* pipeline_ = nullptr;
   GstElement* sink_ = nullptr;
   GstClockTime pts_ = GST_CLOCK_TIME_NONE;

@@ -26,7 +26,7 @@ class StubServer {
   };
   using Infer = std::function<Reply(const wire::InferRequest&)>;
 
-  /** `infer` runs in the server's thread. */
+  /** `infer` runs in the server's thread, for probes too. */
   explicit StubServer(Infer infer = good) : infer_(std::move(infer)) {
     context_ = g_main_context_new();
     loop_ = g_main_loop_new(context_, FALSE);
@@ -65,7 +65,7 @@ class StubServer {
   /** Port and all; valid from the constructor on. */
   std::string url() const { return url_; }
 
-  /** From now on inference requests wait until release(). */
+  /** From now on inference requests wait until release(), probes excepted. */
   void hold() {
     const std::lock_guard lock(mutex_);
     holding_ = true;
@@ -84,7 +84,7 @@ class StubServer {
       }
     });
   }
-  /** Waits until so many inference requests have come since the start. */
+  /** Waits until so many inference requests have come since the start, probes left out. */
   void awaitRequests(int count) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return requests_ >= count; });
@@ -93,6 +93,8 @@ class StubServer {
     const std::lock_guard lock(mutex_);
     return requests_;
   }
+
+  static bool isProbe(const wire::InferRequest& request) { return request.id.starts_with("probe"); }
 
   /** One detection whose score is the number in the middle of the id: that of the frame. */
   static Reply good(const wire::InferRequest& request) {
@@ -129,6 +131,7 @@ class StubServer {
                      gpointer data) {
     auto* self = static_cast<StubServer*>(data);
     if (!g_str_has_suffix(path, "/infer")) return self->describe(message, path);
+    if (isProbe(requestIn(message))) return self->answer(message);
     const std::lock_guard lock(self->mutex_);
     ++self->requests_;
     self->changed_.notify_all();
@@ -150,7 +153,7 @@ class StubServer {
                                        body.size());
   }
 
-  void answer(SoupServerMessage* message) const {
+  static wire::InferRequest requestIn(SoupServerMessage* message) {
     GBytes* bytes = soup_message_body_flatten(soup_server_message_get_request_body(message));
     gsize size = 0;
     const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(bytes, &size));
@@ -158,8 +161,12 @@ class StubServer {
         soup_server_message_get_request_headers(message), "Inference-Header-Content-Length");
     const auto request = wire::parseRequest(
         {data, size}, length ? std::optional<std::size_t>(std::stoull(length)) : std::nullopt);
-    const Reply reply = infer_(request.value());
     g_bytes_unref(bytes);
+    return request.value();
+  }
+
+  void answer(SoupServerMessage* message) const {
+    const Reply reply = infer_(requestIn(message));
     soup_server_message_set_status(message, reply.status, nullptr);
     if (!reply.jsonLength.empty())
       soup_message_headers_append(soup_server_message_get_response_headers(message),

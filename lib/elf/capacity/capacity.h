@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,16 +23,19 @@ struct ServerState {
   /** It takes pixels as they are, not only as a JPEG. */
   bool takesRaw = false;
   CostModel cost;
-  /** Seconds of work that it has not answered yet, of all streams of this process. */
+  /** Expected seconds of the parts that it has not answered yet, of all streams that share it. */
   double busy = 0;
+  /** From how many answers `cost` was learned, probes among them; 0: it is a guess. */
+  std::uint64_t answers = 0;
 
   bool operator==(const ServerState&) const = default;
 };
 
 /**
- * An immutable snapshot, shared between elements as std::shared_ptr<const Capacity>. The list and
- * order of the servers stay the same from READY->PAUSED until PAUSED->READY, so that an index into
- * it keeps its meaning while frames are in flight.
+ * How things stand at one moment; shared between elements as std::shared_ptr<const Capacity>. The
+ * list and order of the servers stay the same from READY->PAUSED until PAUSED->READY, so that an
+ * index into it keeps its meaning while frames are in flight. Made for each frame, and cheap to
+ * copy.
  */
 struct Capacity {
   std::vector<ServerState> servers;
@@ -40,10 +44,11 @@ struct Capacity {
   int maxInFlight = 1;
   /** What a frame may take from its entry into elfoffload; unset: as long as it needs. */
   std::optional<std::chrono::milliseconds> deadline;
-  /** What a sent pixel has taken on the wire lately; the default is a JPEG's. */
+  /** Bytes that a sent pixel has taken lately; the default is a JPEG's. */
   double bytesPerPixel = 0.25;
 
-  /** Expected seconds of a part of so many sent pixels on one of the servers. */
+  /** Expected seconds, on one of the servers, of a part of so many sent pixels, all of which the
+   * model computes. */
   double seconds(const ServerState& server, double pixels) const {
     return server.cost.seconds(pixels, pixels * bytesPerPixel);
   }

@@ -43,7 +43,7 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
   std::vector<Rp> wanted = rps;
   for (const Rect& place : discovery_.placesFor(frame, rps, picture))
     wanted.push_back({.box = toBox(place), .expected = toBox(place)});
-  Plan plan = partitioner_->plan({frame, wanted, capacity});
+  Plan plan = partitioner_->plan({frame, wanted, capacity, settings_.scale});
   for (Part& part : plan.parts) {
     std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(rps.size()); });
     if (part.rps.empty()) part.kind = PartKind::Scan;

@@ -31,6 +31,8 @@ class FramePlanner {
  public:
   struct Settings {
     Discovery::Settings discovery;
+    /** As PartitionInput::scale. */
+    bool scale = true;
     /** Frames; 0: never. */
     int lrcInterval = 0;
     /** Along one side, 0 < lrcRatio <= 1. */

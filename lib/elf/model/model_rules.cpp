@@ -18,7 +18,7 @@ bool exceeds(Size a, Size b) {
 }
 
 /** Every detection carries its label, which is drawn and becomes a quark that is never freed. */
-bool possible(const std::vector<std::string>& labels) {
+bool possible(std::span<const std::string> labels) {
   constexpr std::size_t kMaxLabels = 100000;
   constexpr std::size_t kMaxLabelBytes = 128;
   return labels.size() <= kMaxLabels && std::ranges::all_of(labels, [](const std::string& label) {
@@ -46,7 +46,7 @@ Size ModelRules::inputSize(Size picture) const {
 
 std::string_view badKey(const ModelRules& rules) {
   constexpr int kMaxGrid = 4096;
-  if (!possible(rules.labels)) return "labels";
+  if (!possible(rules.labels.names())) return "labels";
   // A network takes hundreds of bytes for each pixel of its input.
   constexpr double kMaxInput = 4096.0 * 4096;
   if (!possible(rules.fixedSize) || rules.fixedSize.area() > kMaxInput) return "size";

@@ -2,14 +2,42 @@
 // The part of a .model file that a client needs: how to cut parts for this model, how to read it.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "elf/geometry/box.h"
 
 namespace elf {
+
+/** Names of classes, by label id. Copies share them: a model's rules are copied for each frame. */
+class Labels {
+ public:
+  Labels() = default;
+  Labels(std::initializer_list<std::string> names) : Labels(std::vector(names)) {}
+  Labels(std::vector<std::string> names)
+      : names_(std::make_shared<const std::vector<std::string>>(std::move(names))) {}
+
+  std::span<const std::string> names() const {
+    if (!names_) return {};
+    return *names_;
+  }
+  std::size_t size() const { return names().size(); }
+  const std::string& operator[](std::size_t id) const { return names()[id]; }
+  bool operator==(const Labels& other) const {
+    return names_ == other.names_ || std::ranges::equal(names(), other.names());
+  }
+
+ private:
+  std::shared_ptr<const std::vector<std::string>> names_;
+};
 
 /**
  * The client-side keys of a `.model` file (docs/model-files.md). A server sends them as the
@@ -17,8 +45,8 @@ namespace elf {
  * local `.model` file of that name. The defaults suit a model that takes any picture.
  */
 struct ModelRules {
-  /** Names of the classes, by label id; empty where the model has none. */
-  std::vector<std::string> labels;
+  /** Empty where the model has no names for its classes. */
+  Labels labels;
 
   // [input]
   /** The one size that the model runs at; empty: it runs at any size. */

@@ -6,7 +6,7 @@ namespace elf {
 std::span<const Choice> encodingChoices() {
   static constexpr Choice kChoices[] = {
       {"auto",
-       "Raw where the link is fast, as on this machine, and the server takes it, else JPEG"},
+       "Raw where that is hardly slower, as on this machine, and the server takes it, else JPEG"},
       {"jpeg", "JPEG"},
       {"raw", "RGB pixels as they are: exact, and three bytes each"},
   };

@@ -10,7 +10,7 @@
 namespace elf {
 
 enum class Encoding {
-  Auto,  ///< raw over a fast link to a server that takes it, else JPEG
+  Auto,  ///< raw where it is hardly slower and the server takes it, else JPEG
   Jpeg,
   Raw  ///< RGB as it is: exact, and three bytes for each pixel
 };
@@ -18,18 +18,21 @@ enum class Encoding {
 /** In the order of Encoding. */
 std::span<const Choice> encodingChoices();
 
-/**
- * The most seconds for a byte (330 MB/s) of a link that raw pixels are sent over. Making and
- * reading a JPEG of a quarter of a byte for each pixel takes 6 ns a pixel on one core, cutting out
- * its 3 bytes 2 ns (docs/elfoffload.md): at half of this the two are there at the same time, and
- * from there on a few more nanoseconds buy pixels that are exact.
+/** Bytes that a raw pixel has more than one of a JPEG. */
+inline constexpr double kMoreBytes = 2.75;
+/** Seconds that it saves: making and reading a JPEG takes 6 ns for a pixel, cutting it out 2 ns. */
+inline constexpr double kSavedSeconds = 4e-9;
+/** By how much slower, as a share of the server's own time, pixels may be because they are exact.
  */
-inline constexpr double kFastLink = 3e-9;
+inline constexpr double kExactIsWorth = 0.2;
+/** Seconds for a byte (50 MB/s) of a link that is spared twelve times the bytes. */
+inline constexpr double kSparedLink = 2e-8;
 
 /** Whether a part for `server` is sent raw. */
 inline bool sendsRaw(Encoding encoding, const ServerState& server) {
-  if (encoding == Encoding::Auto) return server.takesRaw && server.cost.c <= kFastLink;
-  return encoding == Encoding::Raw;
+  if (encoding != Encoding::Auto) return encoding == Encoding::Raw;
+  const double slower = kMoreBytes * server.cost.c - kSavedSeconds;
+  return server.takesRaw && slower <= kExactIsWorth * server.cost.b && server.cost.c < kSparedLink;
 }
 
 }  // namespace elf

@@ -2,8 +2,6 @@
 #include "elf/offload/offloader.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <utility>
 
 #include "elf/base/printable.h"
@@ -19,16 +17,9 @@ double secondsOf(Transport::Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-/** True where the two models differ by more than a tenth for a small or for a large part. */
-bool differs(const CostModel& a, const CostModel& b) {
-  return std::ranges::any_of(std::array{5e4, 5e5}, [&](double pixels) {
-    return std::abs(a.seconds(pixels) - b.seconds(pixels)) > 0.1 * b.seconds(pixels);
-  });
-}
-
-Microseconds microseconds(const wire::Parameters& parameters, const char* name) {
+std::optional<Microseconds> microseconds(const wire::Parameters& parameters, const char* name) {
   const auto found = parameters.find(name);
-  if (found == parameters.end()) return Microseconds{0};
+  if (found == parameters.end()) return std::nullopt;
   double value = 0;
   if (const auto* whole = std::get_if<std::int64_t>(&found->second))
     value = static_cast<double>(*whole);
@@ -45,6 +36,14 @@ std::string reason(const HttpReply& reply) {
   const std::string body =
       printable({reinterpret_cast<const char*>(reply.body.data()), reply.body.size()});
   return body.empty() ? text : text + ", " + body;
+}
+
+void setTimeout(wire::InferRequest& request, Microseconds timeout) {
+  request.parameters["timeout"] = std::int64_t{timeout.count()};
+}
+
+std::string probeId(std::size_t number) {
+  return "probe." + std::to_string(number);
 }
 
 std::string trimmed(std::string_view text) {
@@ -95,27 +94,33 @@ struct Offloader::Reading {
   /** Empty where the reply is good. */
   std::string error;
   std::vector<Detection> detections;
-  Microseconds queue{0}, decode{0}, infer{0};
+  /** The server's own account; unset where it gave none. */
+  std::optional<Microseconds> queue, decode, infer;
+
+  Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules, Size sent);
 };
 
-Offloader::Offloader(OffloadSettings settings, Transport& transport, Listener& listener)
+Offloader::Offloader(OffloadSettings settings, ServerPool& pool, Transport& transport,
+                     Listener& listener)
     : settings_(std::move(settings)), transport_(transport), listener_(listener) {
+  std::map<std::string, int> mentions;
   for (const std::string& url : settings_.servers) {
     auto found = std::ranges::find(endpoints_, url, &Endpoint::url);
     if (found == endpoints_.end()) {
       endpoints_.push_back({.url = url});
       found = endpoints_.end() - 1;
     }
-    servers_.push_back({.endpoint = static_cast<std::size_t>(found - endpoints_.begin())});
+    servers_.push_back({.endpoint = static_cast<std::size_t>(found - endpoints_.begin()),
+                        .shared = pool.server(url, settings_.model, mentions[url]++)});
   }
-  capacity_ = std::make_shared<const Capacity>(snapshot());
 }
 
 Offloader::~Offloader() {
   abandonAll();
-  for (const Endpoint& endpoint : endpoints_) {
-    transport_.cancel(endpoint.question);
-    transport_.cancel(endpoint.timer);
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    transport_.cancel(endpoints_[i].question);
+    transport_.cancel(endpoints_[i].timer);
+    if (endpoints_[i].probing) endProbe(i, false);
   }
 }
 
@@ -129,9 +134,22 @@ bool Offloader::ready() const {
   return ready_;
 }
 
-CapacityPtr Offloader::capacity() const {
+Capacity Offloader::capacity() const {
   const std::lock_guard lock(mutex_);
-  return capacity_;
+  Capacity capacity;
+  for (const Server& server : servers_) {
+    const Endpoint& endpoint = endpoints_[server.endpoint];
+    const SharedServer::Standing standing = server.shared->standing();
+    capacity.servers.push_back({.url = endpoint.url,
+                                .healthy = endpoint.healthy,
+                                .takesRaw = endpoint.takesRaw,
+                                .cost = standing.cost,
+                                .busy = standing.outstanding,
+                                .answers = standing.answers});
+  }
+  capacity.rules = rules();
+  capacity.bytesPerPixel = bytesPerPixel();
+  return capacity;
 }
 
 OffloadStats Offloader::stats() const {
@@ -139,18 +157,22 @@ OffloadStats Offloader::stats() const {
   return stats_;
 }
 
-int Offloader::bestServer(double pixels) const {
+int Offloader::bestServer(Size sent) const {
   const std::lock_guard lock(mutex_);
-  return std::max(0, pick(pixels, -1));
+  return std::max(0, pick(computed(sent), sent.area() * bytesPerPixel(), -1));
 }
 
 const std::string& Offloader::url(int server) const {
   return settings_.servers[static_cast<std::size_t>(server)];
 }
 
+double Offloader::bytesPerPixel() const {
+  return recentPixels_ > 0 ? recentBytes_ / recentPixels_ : Capacity().bytesPerPixel;
+}
+
 // Of the healthy servers except `except` the one that will have finished first; another endpoint
 // than that of `except` goes before one that is first. -1 where there is none.
-int Offloader::pick(double pixels, int except) const {
+int Offloader::pick(double pixels, double bytes, int except) const {
   int best = -1;
   std::pair<bool, double> bestFinish{};
   for (int i = 0; i < static_cast<int>(servers_.size()); ++i) {
@@ -158,7 +180,8 @@ int Offloader::pick(double pixels, int except) const {
     if (i == except || !endpoints_[server.endpoint].healthy) continue;
     const bool same =
         except >= 0 && servers_[static_cast<std::size_t>(except)].endpoint == server.endpoint;
-    const std::pair finish{same, server.outstanding + server.cost.model().seconds(pixels)};
+    const SharedServer::Standing standing = server.shared->standing();
+    const std::pair finish{same, standing.outstanding + standing.cost.seconds(pixels, bytes)};
     if (best < 0 || finish < bestFinish) {
       best = i;
       bestFinish = finish;
@@ -197,9 +220,13 @@ void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
     if (frame == frames_.end()) return;
     PartState& state = frame->second.parts[part];
     state.image = std::move(image);
+    const double bytes = state.bytes();
+    constexpr double kForget = 0.97;
+    recentBytes_ = recentBytes_ * kForget + bytes;
+    recentPixels_ = recentPixels_ * kForget + state.sent.area();
     int server = state.answer.server;
     if (!endpoints_[servers_[static_cast<std::size_t>(server)].endpoint].healthy)
-      server = pick(state.sent.area(), -1);
+      server = pick(computed(state.sent), bytes, -1);
     if (server < 0) {
       state.answer.error = url(state.answer.server) + ": is left out, and no other server is up";
       ++stats_.partsFailed;
@@ -240,38 +267,37 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
 
   wire::InferRequest request;
   request.id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
-  if (frame.deadline)
-    request.parameters["timeout"] =
-        std::int64_t{duration_cast<Microseconds>(*frame.deadline - now).count()};
+  if (frame.deadline) setTimeout(request, duration_cast<Microseconds>(*frame.deadline - now));
   if (part.placement) wire::setPlacement(request.parameters, *part.placement);
   request.inputs.push_back(part.image);
-  request.binaryOutputs = true;
-  wire::Message message = wire::encode(request);
-
-  HttpRequest post;
-  post.method = "POST";
-  post.url = url(server) + "/v2/models/" + settings_.model + "/infer";
-  post.body = std::move(message.body);
-  if (message.jsonLength)
-    post.headers.emplace_back("Inference-Header-Content-Length",
-                              std::to_string(*message.jsonLength));
-  Server& target = servers_[static_cast<std::size_t>(server)];
-  part.expected = target.cost.model().seconds(part.sent.area());
-  target.outstanding += part.expected;
+  part.expected =
+      servers_[static_cast<std::size_t>(server)].shared->begin(computed(part.sent), part.bytes());
   ++stats_.partsSent;
   stats_.bytesSent += part.image.data.size();
   stats_.pixelsSent += part.sent.area();
   part.request = transport_.send(
-      std::move(post),
+      toHttp(url(server), request),
       [this, ticket, index, attempt, id = request.id, sent = part.sent, from = url(server)](
           const HttpReply& reply) { onReply(ticket, index, attempt, id, sent, from, reply); });
+}
+
+HttpRequest Offloader::toHttp(const std::string& url, wire::InferRequest& request) const {
+  request.binaryOutputs = true;
+  wire::Message message = wire::encode(request);
+  HttpRequest post;
+  post.method = "POST";
+  post.url = url + "/v2/models/" + settings_.model + "/infer";
+  post.body = std::move(message.body);
+  if (message.jsonLength)
+    post.headers.emplace_back("Inference-Header-Content-Length",
+                              std::to_string(*message.jsonLength));
+  return post;
 }
 
 void Offloader::endRequest(PartState& part) {
   if (part.request == 0) return;
   part.request = 0;
-  Server& server = servers_[static_cast<std::size_t>(part.answer.server)];
-  server.outstanding = std::max(0.0, server.outstanding - part.expected);
+  servers_[static_cast<std::size_t>(part.answer.server)].shared->end(part.expected);
 }
 
 void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
@@ -287,48 +313,51 @@ void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index, Calls& ca
   frames_.erase(ticket);
 }
 
-Offloader::Reading Offloader::read(const HttpReply& reply, const std::string& id, Size sent) const {
-  Reading reading;
+Offloader::Reading::Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules,
+                            Size sent) {
   if (reply.status != 200) {
-    reading.error = reason(reply);
-    return reading;
+    error = reason(reply);
+    return;
   }
   std::optional<std::size_t> jsonLength;
   if (!reply.jsonLength.empty()) {
     const bool digits =
         std::ranges::all_of(reply.jsonLength, [](char c) { return c >= '0' && c <= '9'; });
     if (!digits || reply.jsonLength.size() > 12) {
-      reading.error = "Inference-Header-Content-Length is no number";
-      return reading;
+      error = "Inference-Header-Content-Length is no number";
+      return;
     }
     jsonLength = std::stoull(reply.jsonLength);
   }
   const auto response = wire::parseResponse(reply.body, jsonLength);
   if (!response) {
-    reading.error = response.error();
-    return reading;
+    error = response.error();
+    return;
   }
   if (response.value().id != id) {
-    reading.error =
+    error =
         "answers request '" + printable(response.value().id, 64) + "' where '" + id + "' was asked";
-    return reading;
+    return;
   }
-  auto detections = wire::decodeDetections(response.value(), capacity()->rules, sent);
-  if (!detections) {
-    reading.error = detections.error();
-    return reading;
+  auto decoded = wire::decodeDetections(response.value(), rules, sent);
+  if (!decoded) {
+    error = decoded.error();
+    return;
   }
-  reading.detections = std::move(detections.value());
+  detections = std::move(decoded.value());
   const wire::Parameters& parameters = response.value().parameters;
-  reading.queue = microseconds(parameters, "queue_us");
-  reading.decode = microseconds(parameters, "decode_us");
-  reading.infer = microseconds(parameters, "infer_us");
-  return reading;
+  queue = microseconds(parameters, "queue_us");
+  decode = microseconds(parameters, "decode_us");
+  infer = microseconds(parameters, "infer_us");
 }
 
 void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id,
                         Size sent, const std::string& from, const HttpReply& reply) {
-  Reading reading = read(reply, id, sent);
+  const ModelRules rules = [this] {
+    const std::lock_guard lock(mutex_);
+    return this->rules();
+  }();
+  Reading reading(reply, id, rules, sent);
   Calls calls;
   {
     const std::lock_guard lock(mutex_);
@@ -341,36 +370,32 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
     PartAnswer& answer = part.answer;
     const Clock::time_point now = transport_.now();
     const int number = answer.server;
-    Server& server = servers_[static_cast<std::size_t>(number)];
+    const std::size_t at = servers_[static_cast<std::size_t>(number)].endpoint;
     answer.roundTrip = duration_cast<Microseconds>(now - part.sentAt);
     if (reading.error.empty()) {
       answer.state = AnswerState::Answered;
       answer.error.clear();
       answer.detections = std::move(reading.detections);
       for (Detection& detection : answer.detections) detection.server = number;
-      answer.queue = reading.queue;
-      answer.decode = reading.decode;
-      answer.infer = reading.infer;
-      // What the part itself cost: not the time that it waited behind others of ours. A server that
-      // doesn't tell how long it queued is taken to work off its parts one by one.
-      const Clock::duration own = reading.queue.count() > 0
-                                      ? now - part.sentAt - reading.queue
-                                      : now - std::max(part.sentAt, server.lastAnswer);
-      server.cost.add(part.sent.area(), secondsOf(own));
-      server.lastAnswer = now;
-      Endpoint& endpoint = endpoints_[server.endpoint];
+      answer.queue = reading.queue.value_or(Microseconds{0});
+      answer.decode = reading.decode.value_or(Microseconds{0});
+      answer.infer = reading.infer.value_or(Microseconds{0});
+      learn(static_cast<std::size_t>(number), {.sent = sent, .bytes = part.image.data.size()},
+            part.sentAt, reading, calls);
+      Endpoint& endpoint = endpoints_[at];
       endpoint.errors = 0;
       endpoint.pause = kFirstPause;
       settle(ticket, frame, index, calls);
     } else {
       answer.error = from + ": " + reading.error;
-      countError(server.endpoint, answer.error, calls);
-      const int other = attempt == 1 ? pick(part.sent.area(), number) : -1;
+      countError(at, answer.error, calls);
+      const double pixels = computed(part.sent), bytes = part.bytes();
+      const int other = attempt == 1 ? pick(pixels, bytes, number) : -1;
       bool inTime = other >= 0;
       if (inTime && frame.deadline) {
-        const Server& next = servers_[static_cast<std::size_t>(other)];
-        inTime = next.outstanding + next.cost.model().seconds(part.sent.area()) <
-                 secondsOf(*frame.deadline - now);
+        const auto next = servers_[static_cast<std::size_t>(other)].shared->standing();
+        inTime =
+            next.outstanding + next.cost.seconds(pixels, bytes) < secondsOf(*frame.deadline - now);
       }
       if (inTime) {
         ++stats_.partsRetried;
@@ -380,7 +405,6 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
         settle(ticket, frame, index, calls);
       }
     }
-    publish(calls);
   }
   for (const auto& call : calls) call();
 }
@@ -416,7 +440,6 @@ void Offloader::onDeadline(Ticket ticket) {
     const std::size_t parts = frame.parts.size();
     for (std::size_t i = 0; i < parts && frames_.contains(ticket); ++i)
       settle(ticket, frame, i, calls);
-    publish(calls);
   }
   for (const auto& call : calls) call();
 }
@@ -446,14 +469,29 @@ void Offloader::lose(std::size_t index, const std::string& why, Calls& calls) {
   if (std::exchange(endpoint.healthy, false))
     calls.emplace_back([this, url = endpoint.url, why] { listener_.onServerLost(url, why); });
   if (endpoint.question != 0) return;
-  endpoint.timer = transport_.at(transport_.now() + endpoint.pause, [this, index] {
-    const std::lock_guard lock(mutex_);
-    ask(index, "/v2/health/ready", &Offloader::onHealth);
-  });
+  wait(index, endpoint.pause, &Offloader::askHealth);
   endpoint.pause = std::min(2 * endpoint.pause, kLongestPause);
+  markAsked(index, calls);
 }
 
-void Offloader::ask(std::size_t index, const std::string& path,
+// In the place of whatever the endpoint's timer was for.
+void Offloader::wait(std::size_t index, Clock::duration time,
+                     void (Offloader::*then)(std::size_t, Calls&)) {
+  Endpoint& endpoint = endpoints_[index];
+  const std::uint64_t number = ++endpoint.questions;
+  transport_.cancel(endpoint.timer);
+  endpoint.timer = transport_.at(transport_.now() + time, [this, index, then, number] {
+    Calls calls;
+    {
+      const std::lock_guard lock(mutex_);
+      if (endpoints_[index].questions != number) return;
+      (this->*then)(index, calls);
+    }
+    for (const auto& call : calls) call();
+  });
+}
+
+void Offloader::ask(std::size_t index, HttpRequest question,
                     void (Offloader::*then)(std::size_t, const HttpReply&, Calls&)) {
   Endpoint& endpoint = endpoints_[index];
   const std::uint64_t number = ++endpoint.questions;
@@ -466,17 +504,21 @@ void Offloader::ask(std::size_t index, const std::string& path,
       transport_.cancel(std::exchange(asked.question, 0));
       transport_.cancel(std::exchange(asked.timer, 0));
       (this->*then)(index, reply, calls);
-      publish(calls);
     }
     for (const auto& call : calls) call();
   };
-  endpoint.question = transport_.send({.url = endpoint.url + path}, settled);
+  endpoint.question = transport_.send(std::move(question), settled);
   endpoint.timer = transport_.at(transport_.now() + kQuestionTimeout,
                                  [settled] { settled({.error = "does not answer"}); });
 }
 
 void Offloader::askMetadata(std::size_t index) {
-  ask(index, "/v2/models/" + settings_.model, &Offloader::onMetadata);
+  ask(index, {.url = endpoints_[index].url + "/v2/models/" + settings_.model},
+      &Offloader::onMetadata);
+}
+
+void Offloader::askHealth(std::size_t index, Calls&) {
+  ask(index, {.url = endpoints_[index].url + "/v2/health/ready"}, &Offloader::onHealth);
 }
 
 void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& calls) {
@@ -496,21 +538,13 @@ void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
   } else {
     why = reason(reply);
   }
-  if (reply.status == 404) {
-    endpoint.healthy = false;
-    calls.emplace_back([this, url = endpoint.url, text = endpoint.url + ": " + why] {
-      listener_.onModelMissing(url, text);
-    });
-  } else if (!endpoint.known) {
-    lose(index, endpoint.url + ": " + why, calls);
-  }
-  endpoint.asked = true;
-  if (!ready_ && std::ranges::all_of(endpoints_, &Endpoint::asked)) {
-    ready_ = true;
-    // The listener finds the rules in place.
-    publish(calls);
-    calls.emplace_back([this] { listener_.onReady(); });
-  }
+  if (endpoint.known) return probe(index, calls);
+  if (reply.status != 404) return lose(index, endpoint.url + ": " + why, calls);
+  endpoint.healthy = false;
+  calls.emplace_back([this, url = endpoint.url, text = endpoint.url + ": " + why] {
+    listener_.onModelMissing(url, text);
+  });
+  markAsked(index, calls);
 }
 
 void Offloader::onHealth(std::size_t index, const HttpReply& reply, Calls& calls) {
@@ -519,37 +553,110 @@ void Offloader::onHealth(std::size_t index, const HttpReply& reply, Calls& calls
   if (!endpoint.known) return askMetadata(index);
   endpoint.healthy = true;
   endpoint.errors = 0;
+  probe(index, calls);
 }
 
-Capacity Offloader::snapshot() const {
-  Capacity capacity;
-  for (const Server& server : servers_) {
-    const Endpoint& endpoint = endpoints_[server.endpoint];
-    capacity.servers.push_back({.url = endpoint.url,
-                                .healthy = endpoint.healthy,
-                                .takesRaw = endpoint.takesRaw,
-                                .cost = server.cost.model()});
+// Begins to probe an endpoint, unless it has been; while another offloader does, waits for that.
+void Offloader::probe(std::size_t index, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  if (probes_.empty()) probes_ = makeProbes(rules(), encoder_);
+  if (probes_.empty()) return markAsked(index, calls);
+  switch (sharedOf(index).takeProbe()) {
+    case SharedServer::ProbeTurn::Yours:
+      endpoint.probing = true;
+      endpoint.probe = 0;
+      return sendProbe(index);
+    case SharedServer::ProbeTurn::Another:
+      return wait(index, kProbePoll, &Offloader::probe);
+    case SharedServer::ProbeTurn::Done:
+      return markAsked(index, calls);
   }
-  capacity.rules = rules();
-  return capacity;
+}
+
+void Offloader::sendProbe(std::size_t index) {
+  Endpoint& endpoint = endpoints_[index];
+  wire::InferRequest request;
+  request.id = probeId(endpoint.probe);
+  setTimeout(request, kQuestionTimeout);
+  request.inputs.push_back(probes_[endpoint.probe].image);
+  endpoint.probeSent = transport_.now();
+  ask(index, toHttp(endpoint.url, request), &Offloader::onProbe);
+}
+
+void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  const Probe& probe = probes_[endpoint.probe];
+  const Reading reading(reply, probeId(endpoint.probe), rules(), probe.size);
+  if (!reading.error.empty()) {
+    const std::string why = endpoint.url + ": " + reading.error;
+    calls.emplace_back([this, why] { listener_.onProbeFailed(why); });
+    endProbe(index, false);
+    // It may have been left out meanwhile: then nobody asks for its health yet.
+    endpoint.healthy ? countError(index, why, calls) : lose(index, why, calls);
+    return markAsked(index, calls);
+  }
+  endpoint.healthy = true;
+  endpoint.errors = 0;
+  if (endpoint.probe >= kWarmUpProbes)
+    for (std::size_t i = 0; i < servers_.size(); ++i)
+      if (servers_[i].endpoint == index)
+        learn(i, {.probe = true, .sent = probe.size, .bytes = probe.image.data.size()},
+              endpoint.probeSent, reading, calls);
+  const double perByte = sharedOf(index).standing().cost.c;
+  if (++endpoint.probe < probes_.size() &&
+      perByte * static_cast<double>(probes_[endpoint.probe].image.data.size()) < kLongestUpload)
+    return sendProbe(index);
+  endProbe(index, true);
+  markAsked(index, calls);
+}
+
+void Offloader::endProbe(std::size_t index, bool complete) {
+  endpoints_[index].probing = false;
+  sharedOf(index).endProbe(complete);
+}
+
+// What stands for the endpoint in the pool: its first mention.
+SharedServer& Offloader::sharedOf(std::size_t index) const {
+  return *std::ranges::find(servers_, index, &Server::endpoint)->shared;
+}
+
+void Offloader::learn(std::size_t index, Lesson lesson, Clock::time_point sent,
+                      const Reading& reading, Calls& calls) {
+  const Server& server = servers_[index];
+  const Clock::time_point now = transport_.now();
+  lesson.url = endpoints_[server.endpoint].url;
+  lesson.roundTrip = duration_cast<Microseconds>(now - sent);
+  lesson.queue = reading.queue;
+  lesson.decode = reading.decode;
+  lesson.infer = reading.infer;
+  RequestTimes times{.pixels = computed(lesson.sent),
+                     .bytes = static_cast<double>(lesson.bytes),
+                     .sent = sent,
+                     .answered = now,
+                     .queue = reading.queue,
+                     .work = reading.infer};
+  if (times.work) *times.work += reading.decode.value_or(Microseconds{0});
+  lesson.changed = server.shared->learn(times);
+  lesson.cost = server.shared->standing().cost;
+  calls.emplace_back([this, lesson = std::move(lesson)] { listener_.onLearned(lesson); });
+}
+
+void Offloader::markAsked(std::size_t index, Calls& calls) {
+  endpoints_[index].asked = true;
+  if (ready_ || !std::ranges::all_of(endpoints_, &Endpoint::asked)) return;
+  ready_ = true;
+  calls.emplace_back([this] { listener_.onReady(); });
+}
+
+// What the model makes of a picture is what its time depends on.
+double Offloader::computed(Size sent) const {
+  return rules().inputSize(sent).area();
 }
 
 const ModelRules& Offloader::rules() const {
   const auto told =
       std::ranges::find_if(endpoints_, [](const Endpoint& e) { return e.rules.has_value(); });
   return told != endpoints_.end() ? *told->rules : settings_.localRules;
-}
-
-void Offloader::publish(Calls& calls) {
-  // For every answer: a snapshot, with all its labels, is made only where there is news.
-  bool changed = rules() != capacity_->rules;
-  for (std::size_t i = 0; i < servers_.size(); ++i)
-    changed = changed ||
-              endpoints_[servers_[i].endpoint].healthy != capacity_->servers[i].healthy ||
-              differs(servers_[i].cost.model(), capacity_->servers[i].cost);
-  if (!changed) return;
-  capacity_ = std::make_shared<const Capacity>(snapshot());
-  calls.emplace_back([this, told = capacity_] { listener_.onCapacityChanged(told); });
 }
 
 }  // namespace elf

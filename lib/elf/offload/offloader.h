@@ -15,8 +15,11 @@
 #include <vector>
 
 #include "elf/capacity/capacity.h"
+#include "elf/capacity/server_pool.h"
 #include "elf/client/transport.h"
+#include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_rules.h"
+#include "elf/offload/probe.h"
 #include "elf/partition/plan.h"
 #include "elf/record/frame_record.h"
 #include "elf/wire/infer.h"
@@ -37,7 +40,7 @@ struct OffloadSettings {
   ModelRules localRules;
 };
 
-/** Counts since the start. */
+/** Counts since the start, probes left out. */
 struct OffloadStats {
   std::uint64_t partsSent = 0;
   std::uint64_t partsFailed = 0;
@@ -54,6 +57,10 @@ struct OffloadStats {
  * kErrorsInARow times in a row is left out and asked for its health with a growing pause until it
  * is back; parts meant for it go to the healthy server that will have finished first.
  *
+ * What servers cost and have to do is shared with the other offloaders of the pool. An endpoint
+ * that has told about its model and was not probed by any of them is probed (elf/offload/probe.h).
+ * A failed probe is an error like that of a part.
+ *
  * All functions may be called from any thread. The listener and the `done` of frames are called
  * with no lock held, from the transport's thread or from inside the function that caused them.
  * Stop the transport before destroying the offloader.
@@ -67,37 +74,60 @@ class Offloader {
   static constexpr int kErrorsInARow = 3;
   static constexpr std::chrono::milliseconds kFirstPause{500};
   static constexpr std::chrono::milliseconds kLongestPause{30000};
-  /** For a question about health or metadata. */
+  /** For a question about health or metadata, and for the answer to a probe. */
   static constexpr std::chrono::milliseconds kQuestionTimeout{2000};
+  /** How often it is looked whether the probe of another offloader is over. */
+  static constexpr std::chrono::milliseconds kProbePoll{10};
+
+  /** What was learned from an answer. */
+  struct Lesson {
+    /** Base URL of the server. */
+    std::string url;
+    bool probe = false;
+    Size sent;
+    std::size_t bytes = 0;
+    Microseconds roundTrip{0};
+    /** The server's own account; unset where it gave none. */
+    std::optional<Microseconds> queue, decode, infer;
+    /** What a part costs by now. */
+    CostModel cost;
+    /** The model is noticeably another one than when this was last true, in any offloader. */
+    bool changed = false;
+  };
 
   class Listener {
    public:
     virtual ~Listener() = default;
-    /** Each endpoint has told about its model, or failed to. Once. */
+    /** Each endpoint has told about its model and was probed, or failed to. Once. */
     virtual void onReady() = 0;
-    /** Health, rules, or a cost model by more than a tenth. */
-    virtual void onCapacityChanged(CapacityPtr capacity) = 0;
+    /** For each good answer to a part, and to a probe. */
+    virtual void onLearned(const Lesson& lesson) = 0;
+    /** `why` is one sentence that begins with the endpoint's URL. */
+    virtual void onProbeFailed(const std::string& why) = 0;
     /** The endpoint is left out from now on. `why` is one sentence that begins with its URL. */
     virtual void onServerLost(const std::string& url, const std::string& why) = 0;
     /** The endpoint runs, but has no such model. */
     virtual void onModelMissing(const std::string& url, const std::string& why) = 0;
   };
 
-  /** The transport and the listener outlive the offloader. */
-  Offloader(OffloadSettings settings, Transport& transport, Listener& listener);
+  /**
+   * The transport and the listener outlive the offloader, and the transport's clock is that of the
+   * pool's other users. Throws elf::Error where JPEG files can't be made.
+   */
+  Offloader(OffloadSettings settings, ServerPool& pool, Transport& transport, Listener& listener);
   Offloader(const Offloader&) = delete;
   Offloader& operator=(const Offloader&) = delete;
   ~Offloader();
 
-  /** Asks each endpoint for its model's metadata. */
+  /** Asks each endpoint for its model's metadata, and then probes it. */
   void start();
   bool ready() const;
-  /** Never null; the same object until something noticeable changes. */
-  CapacityPtr capacity() const;
+  /** As it is now; what is the user's to say (maxInFlight, deadline) is left at its default. */
+  Capacity capacity() const;
   OffloadStats stats() const;
   /** The server that would be first to finish a part of so many pixels, after what it already has;
    * of the healthy ones, if there are any. */
-  int bestServer(double pixels) const;
+  int bestServer(Size sent) const;
 
   /**
    * Opens a frame of size `size`; `parts` is not empty. Each part must then be given to send() or
@@ -121,7 +151,7 @@ class Offloader {
   struct Endpoint {
     std::string url;
     bool healthy = true;
-    bool asked = false;  ///< the first question about metadata is settled
+    bool asked = false;  ///< the first metadata and probe have come, or failed
     std::optional<ModelRules> rules;
     bool takesRaw = false;
     bool known = false;  ///< metadata has come
@@ -129,18 +159,19 @@ class Offloader {
     std::chrono::milliseconds pause = kFirstPause;
     /** Of the question under way; 0: none. There is one at most. */
     Transport::Handle question = 0;
-    /** Asked so far. */
+    /** Questions and waits so far: what belongs to an older one comes too late. */
     std::uint64_t questions = 0;
     /** Until the question has taken too long, or until the next one. */
     Transport::Handle timer = 0;
+    /** It is this offloader's turn to probe; which one is under way, and since when. */
+    bool probing = false;
+    std::size_t probe = 0;
+    Clock::time_point probeSent{};
   };
 
   struct Server {
     std::size_t endpoint = 0;
-    CostEstimator cost;
-    /** Expected seconds of all parts that it has not answered. */
-    double outstanding = 0;
-    Clock::time_point lastAnswer{};
+    std::shared_ptr<SharedServer> shared;
   };
 
   struct PartState {
@@ -154,6 +185,8 @@ class Offloader {
     Transport::Handle request = 0;
     Clock::time_point sentAt{};
     double expected = 0;
+
+    double bytes() const { return static_cast<double>(image.data.size()); }
   };
 
   struct Frame {
@@ -169,40 +202,55 @@ class Offloader {
   void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, Calls& calls);
   void settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void endRequest(PartState& part);
-  int pick(double pixels, int except) const;
+  double bytesPerPixel() const;
+  int pick(double pixels, double bytes, int except) const;
+  double computed(Size sent) const;
   void countError(std::size_t endpoint, const std::string& why, Calls& calls);
   void lose(std::size_t endpoint, const std::string& why, Calls& calls);
-  void publish(Calls& calls);
-  Capacity snapshot() const;
   /** What an endpoint told, or else the local ones. */
   const ModelRules& rules() const;
-  void ask(std::size_t endpoint, const std::string& path,
+  void wait(std::size_t endpoint, Clock::duration time,
+            void (Offloader::*then)(std::size_t, Calls&));
+  void ask(std::size_t endpoint, HttpRequest question,
            void (Offloader::*then)(std::size_t, const HttpReply&, Calls&));
   void askMetadata(std::size_t endpoint);
+  void askHealth(std::size_t endpoint, Calls& calls);
   void onMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   void onHealth(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  void probe(std::size_t endpoint, Calls& calls);
+  void sendProbe(std::size_t endpoint);
+  void onProbe(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  void endProbe(std::size_t endpoint, bool complete);
+  SharedServer& sharedOf(std::size_t endpoint) const;
+  void markAsked(std::size_t endpoint, Calls& calls);
+  HttpRequest toHttp(const std::string& url, wire::InferRequest& request) const;
+  void learn(std::size_t server, Lesson lesson, Clock::time_point sent, const Reading& reading,
+             Calls& calls);
 
   // Callbacks of the transport.
   void onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id, Size sent,
                const std::string& url, const HttpReply& reply);
   void onDeadline(Ticket ticket);
 
-  Reading read(const HttpReply& reply, const std::string& id, Size sent) const;
   const std::string& url(int server) const;
 
   const OffloadSettings settings_;
   Transport& transport_;
   Listener& listener_;
 
-  // The transport's own lock comes after this one.
+  // The locks of the transport and of the shared servers come after this one.
   mutable std::mutex mutex_;
   std::vector<Endpoint> endpoints_;
   std::vector<Server> servers_;
   std::map<Ticket, Frame> frames_;
   Ticket nextTicket_ = 1;
   bool ready_ = false;
-  CapacityPtr capacity_;
   OffloadStats stats_;
+  /** Of the parts sent so far, an old one counting less. */
+  double recentBytes_ = 0, recentPixels_ = 0;
+  JpegEncoder encoder_;
+  /** Made when the first endpoint is probed. */
+  std::vector<Probe> probes_;
 };
 
 }  // namespace elf

@@ -148,6 +148,7 @@ class Server::Impl {
         context_(g_main_context_new()),
         loop_(g_main_loop_new(context_.get(), FALSE)) {
     for (int i = 0; i < std::max(1, options_.threads); ++i) models_.push_back(factory());
+    idle_ = models_.size();
     const InferenceModel& model = *models_.front();
     metadata_ = {.name = model.name(),
                  .versions = {kVersion},
@@ -513,10 +514,9 @@ class Server::Impl {
     ImageDecoder decoder(options_.maxPixels);
     std::unique_lock lock(mutex_);
     for (;;) {
-      ++idle_;
       wakeWorkers_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      --idle_;
       if (stopping_) return;
+      --idle_;
       Job job = std::move(queue_.front());
       queue_.pop_front();
       lock.unlock();
@@ -529,6 +529,7 @@ class Server::Impl {
       job.body.reset();
       answer(std::move(job.message), std::move(reply));
       lock.lock();
+      ++idle_;
     }
   }
 
@@ -610,6 +611,7 @@ class Server::Impl {
   std::condition_variable wakeWorkers_;
   std::condition_variable allAnswered_;
   std::deque<Job> queue_;
+  /** Workers without a job, from the first moment on. */
   std::size_t idle_ = 0;
   /** Paused messages whose answer is not written yet. */
   std::size_t unanswered_ = 0;

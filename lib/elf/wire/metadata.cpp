@@ -77,7 +77,7 @@ class RulesReader {
     if (!json->is_boolean()) fail(field(key), "is neither true nor false");
     value = json->get<bool>();
   }
-  void read(const char* key, std::vector<std::string>& value) {
+  void read(const char* key, Labels& value) {
     if (const Json* json = find(key)) value = stringsOf(*json, field(key));
   }
   int known() const { return known_; }
@@ -134,10 +134,10 @@ Json toJson(const std::vector<TensorSpec>& tensors) {
 }
 
 Json toJson(const ModelRules& rules) {
-  Json json = {{"labels", rules.labels},      {"multiple-of", rules.multipleOf},
-               {"align", rules.align},        {"placed", rules.placed},
-               {"context", rules.context},    {"object-size", rules.objectSize},
-               {"min-score", rules.minScore}, {"sure-score", rules.sureScore}};
+  Json json = {{"labels", rules.labels.names()}, {"multiple-of", rules.multipleOf},
+               {"align", rules.align},           {"placed", rules.placed},
+               {"context", rules.context},       {"object-size", rules.objectSize},
+               {"min-score", rules.minScore},    {"sure-score", rules.sureScore}};
   const auto add = [&json](const char* key, Size size) {
     if (!size.empty()) json[key] = {size.width, size.height};
   };

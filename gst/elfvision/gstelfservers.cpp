@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/elfvision/gstelfservers.h"
+
+#include <memory>
+
+#include "gst/elfvision/gstelfboxed.h"
+
+namespace elf::gst {
+
+namespace {
+
+constexpr const char* kPool = "pool";
+
+GType poolType() {
+  return boxedType<ServerPoolPtr>("GstElfServers");
+}
+
+/** That of the element's own context; null where it has none. */
+ServerPoolPtr poolOf(GstElement* element) {
+  GstContext* context = gst_element_get_context(element, kServersContext);
+  if (!context) return nullptr;
+  ServerPoolPtr pool = parseServersContext(context);
+  gst_context_unref(context);
+  return pool;
+}
+
+gboolean askPeer(GstElement*, GstPad* pad, gpointer query) {
+  return !gst_pad_peer_query(pad, static_cast<GstQuery*>(query));
+}
+
+/** Takes over the context of an element around this one, if there is one that has it. */
+void askNeighbours(GstElement* element) {
+  GstQuery* query = gst_query_new_context(kServersContext);
+  // Both return false where a peer has answered.
+  if (!gst_element_foreach_src_pad(element, askPeer, query) ||
+      !gst_element_foreach_sink_pad(element, askPeer, query)) {
+    GstContext* context = nullptr;
+    gst_query_parse_context(query, &context);
+    if (context) gst_element_set_context(element, context);
+  }
+  gst_query_unref(query);
+}
+
+}  // namespace
+
+GstContext* newServersContext(ServerPoolPtr pool) {
+  GstContext* context = gst_context_new(kServersContext, TRUE);
+  setBoxed(gst_context_writable_structure(context), kPool, poolType(), pool);
+  return context;
+}
+
+ServerPoolPtr parseServersContext(const GstContext* context) {
+  if (!gst_context_has_context_type(context, kServersContext)) return nullptr;
+  return getBoxed<ServerPoolPtr>(gst_context_get_structure(context), kPool, poolType());
+}
+
+ServerPoolPtr findServers(GstElement* element) {
+  if (ServerPoolPtr pool = poolOf(element)) return pool;
+  askNeighbours(element);
+  if (ServerPoolPtr pool = poolOf(element)) return pool;
+  gst_element_post_message(element,
+                           gst_message_new_need_context(GST_OBJECT(element), kServersContext));
+  if (ServerPoolPtr pool = poolOf(element)) return pool;
+  auto pool = std::make_shared<ServerPool>();
+  GstContext* context = newServersContext(pool);
+  gst_element_set_context(element, context);
+  gst_element_post_message(element, gst_message_new_have_context(GST_OBJECT(element), context));
+  return pool;
+}
+
+bool answerServersQuery(GstElement* element, GstQuery* query) {
+  const gchar* type = nullptr;
+  if (GST_QUERY_TYPE(query) != GST_QUERY_CONTEXT || !gst_query_parse_context_type(query, &type) ||
+      g_strcmp0(type, kServersContext) != 0)
+    return false;
+  GstContext* context = gst_element_get_context(element, kServersContext);
+  if (!context) return false;
+  gst_query_set_context(query, context);
+  gst_context_unref(context);
+  return true;
+}
+
+}  // namespace elf::gst

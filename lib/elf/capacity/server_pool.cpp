@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/capacity/server_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace elf {
+
+namespace {
+
+double secondsOf(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+SharedServer::Standing SharedServer::standing() const {
+  const std::lock_guard lock(mutex_);
+  return {.cost = cost_.model(), .answers = cost_.answers(), .outstanding = outstanding_};
+}
+
+double SharedServer::begin(double pixels, double bytes) {
+  const std::lock_guard lock(mutex_);
+  const double seconds = cost_.model().seconds(pixels, bytes);
+  outstanding_ += seconds;
+  ++requests_;
+  return seconds;
+}
+
+void SharedServer::end(double seconds) {
+  const std::lock_guard lock(mutex_);
+  // What rounding leaves over would add up.
+  outstanding_ = --requests_ == 0 ? 0 : std::max(0.0, outstanding_ - seconds);
+}
+
+bool SharedServer::learn(const RequestTimes& times) {
+  const std::lock_guard lock(mutex_);
+  auto queue = times.queue, work = times.work;
+  const auto none = std::chrono::microseconds{0};
+  if (queue.value_or(none) + work.value_or(none) > times.answered - times.sent)
+    queue = work = std::nullopt;
+
+  // When the part before it was out of its way.
+  const Clock::time_point arrival = times.answered - queue.value_or(none) - work.value_or(none);
+  Clock::time_point before = times.sent;
+  if (!queue) {
+    before = std::max(before, lastAnswer_);
+  } else if (work) {
+    // Several workers do not answer in the order of arrival.
+    if (lastArrival_ <= arrival) before = std::max(before, lastArrival_);
+    lastArrival_ = std::max(lastArrival_, arrival);
+  }
+  lastAnswer_ = std::max(lastAnswer_, times.answered);
+
+  AnswerCost cost{.pixels = times.pixels, .bytes = times.bytes};
+  if (work) cost.work = secondsOf(*work);
+  // Several workers may have been faster than one by one.
+  cost.seconds =
+      std::max(secondsOf(times.answered - queue.value_or(none) - before), cost.work.value_or(0));
+  cost_.add(cost);
+  if (!differNoticeably(cost_.model(), reported_)) return false;
+  reported_ = cost_.model();
+  return true;
+}
+
+SharedServer::ProbeTurn SharedServer::takeProbe() {
+  const std::lock_guard lock(mutex_);
+  return probe_ == ProbeTurn::Yours ? std::exchange(probe_, ProbeTurn::Another) : probe_;
+}
+
+void SharedServer::endProbe(bool complete) {
+  const std::lock_guard lock(mutex_);
+  probe_ = complete ? ProbeTurn::Done : ProbeTurn::Yours;
+}
+
+std::shared_ptr<SharedServer> ServerPool::server(const std::string& url, const std::string& model,
+                                                 int mention) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<SharedServer>& server = servers_[{url, model, mention}];
+  if (!server) server = std::make_shared<SharedServer>();
+  return server;
+}
+
+}  // namespace elf

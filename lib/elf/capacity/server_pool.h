@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What all streams of a process know together of the servers that they share.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "elf/capacity/cost_model.h"
+
+namespace elf {
+
+/** One answered request: when it was under way, and what the server says of it. */
+struct RequestTimes {
+  /** That the model computed. */
+  double pixels = 0;
+  double bytes = 0;
+  std::chrono::steady_clock::time_point sent;
+  std::chrono::steady_clock::time_point answered;
+  /** The server's own account of waiting, and of decoding and inference; unset where it has none.
+   */
+  std::optional<std::chrono::microseconds> queue;
+  std::optional<std::chrono::microseconds> work;
+};
+
+/**
+ * One server: what it costs, and what it still has to do. All functions may be called from any
+ * thread; its lock is held for moments, and no other is taken while it is.
+ */
+class SharedServer {
+ public:
+  /** What is known of it now. */
+  struct Standing {
+    CostModel cost;
+    /** Learned from so many answers. */
+    std::uint64_t answers = 0;
+    /** Expected seconds of all parts that it has not answered. */
+    double outstanding = 0;
+  };
+  Standing standing() const;
+
+  /** A part has been sent. Returns its expected seconds, which are outstanding until end(). */
+  double begin(double pixels, double bytes);
+  /** The part that was expected to take so many seconds is answered, or given up. */
+  void end(double seconds);
+
+  /**
+   * Learns from an answer what a part costs by itself. What it waited behind other parts of ours
+   * does not count: its `queue`, and on the way to the server the time until the part before it had
+   * arrived. A server that doesn't tell how long it queued is taken to work off its parts one by
+   * one. An account of more than the whole time is none. True where the cost model differs
+   * noticeably from what it was when this was last true.
+   */
+  bool learn(const RequestTimes& times);
+
+  /** Whether the caller is to probe the server. */
+  enum class ProbeTurn {
+    Yours,    ///< it is; endProbe() must follow
+    Another,  ///< somebody else does at the moment
+    Done      ///< it has been probed
+  };
+  ProbeTurn takeProbe();
+  /** A probe that is not complete is anybody's again. */
+  void endProbe(bool complete);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  mutable std::mutex mutex_;
+  CostEstimator cost_;
+  /** As learn() last reported it. */
+  CostModel reported_;
+  double outstanding_ = 0;
+  int requests_ = 0;
+  /** Of the last part: at the server, and of its answer here. */
+  Clock::time_point lastArrival_{};
+  Clock::time_point lastAnswer_{};
+  ProbeTurn probe_ = ProbeTurn::Yours;
+};
+
+/** The servers of a process, from their first mention on. Any thread. */
+class ServerPool {
+ public:
+  /**
+   * The server of that model at a URL; a list of servers that mentions a URL several times has
+   * several servers there, `mention` 0, 1, ... Never null.
+   */
+  std::shared_ptr<SharedServer> server(const std::string& url, const std::string& model,
+                                       int mention);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::tuple<std::string, std::string, int>, std::shared_ptr<SharedServer>> servers_;
+};
+
+using ServerPoolPtr = std::shared_ptr<ServerPool>;
+
+}  // namespace elf

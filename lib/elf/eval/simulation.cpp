@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/eval/simulation.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "elf/base/error.h"
+#include "elf/eval/agreement.h"
+#include "elf/eval/flawed_detector.h"
+#include "elf/merge/merge.h"
+#include "elf/predict/identifier.h"
+
+namespace elf::eval {
+
+namespace {
+
+/** So much of an object has to be in a part to be seen as a whole, or as a piece. */
+constexpr double kWhole = 0.95;
+constexpr double kPiece = 0.3;
+constexpr double kFoundIou = 0.5;
+constexpr double kMilliseconds = 1e3;
+
+using Found = std::vector<std::optional<Detection>>;
+
+Capacity capacityOf(const SimulationOptions& options, Size frame) {
+  if (options.speeds.empty()) throw Error("speeds", "there is no server");
+  Capacity capacity;
+  capacity.rules = options.rules;
+  capacity.bytesPerPixel = options.bytesPerPixel;
+  for (std::size_t i = 0; i < options.speeds.size(); ++i) {
+    ServerState server;
+    server.url = "server " + std::to_string(i);
+    server.cost = {options.requestSeconds, options.frameSeconds / frame.area() / options.speeds[i],
+                   8 / options.bitsPerSecond};
+    capacity.servers.push_back(std::move(server));
+  }
+  return capacity;
+}
+
+/** What the detector finds in one part, in the pixels of the sent part. */
+std::vector<Detection> inPart(const Part& part, const Found& found, const ModelRules& rules) {
+  const Size sent = part.sentSize();
+  const float sx = static_cast<float>(sent.width) / static_cast<float>(part.rect.width);
+  const float sy = static_cast<float>(sent.height) / static_cast<float>(part.rect.height);
+  std::vector<Detection> detections;
+  for (const std::optional<Detection>& one : found) {
+    if (!one || one->box.height() * sy < static_cast<float>(rules.objectSize)) continue;
+    const Box seen = intersect(one->box, toBox(part.rect));
+    const double share = seen.area() / one->box.area();
+    if (share < kPiece) continue;
+    Detection detection = *one;
+    const Box in = shift(share >= kWhole ? intersect(one->box, toBox(part.rect)) : seen,
+                         static_cast<float>(-part.rect.x), static_cast<float>(-part.rect.y));
+    detection.box = {in.x0 * sx, in.y0 * sy, in.x1 * sx, in.y1 * sy};
+    detections.push_back(std::move(detection));
+  }
+  return detections;
+}
+
+/** How many of the truth's boxes have a partner of their own among the detections. */
+std::size_t countFound(const std::vector<Detection>& truth, const std::vector<Detection>& found) {
+  return matchDetections(truth, found, kFoundIou).size();
+}
+
+/** Which objects are in view, and since when nobody has reported them. */
+class Appearances {
+ public:
+  /** `partners`: those of the objects that were reported. In the first frame nobody appears. */
+  void add(std::int64_t frame, const std::set<std::int64_t>& inView,
+           const std::set<std::int64_t>& reported) {
+    for (const std::int64_t id : inView)
+      if (seen_.insert(id).second && !first_) {
+        ++appeared_;
+        waiting_[id] = frame;
+      }
+    first_ = false;
+    std::erase_if(waiting_, [&](const auto& entry) {
+      const auto& [id, since] = entry;
+      if (reported.contains(id)) delays_.push_back(static_cast<double>(frame - since));
+      return reported.contains(id);
+    });
+  }
+
+  std::size_t appeared() const { return appeared_; }
+  std::size_t neverFound() const { return waiting_.size(); }
+  const std::vector<double>& delays() const { return delays_; }
+
+ private:
+  bool first_ = true;
+  std::set<std::int64_t> seen_;
+  std::map<std::int64_t, std::int64_t> waiting_;
+  std::vector<double> delays_;
+  std::size_t appeared_ = 0;
+};
+
+/** One stream. */
+class Stream {
+ public:
+  Stream(const RpPredictor& predictor, const SimulationOptions& options, Size frame)
+      : predictor_(predictor),
+        options_(options),
+        capacity_(std::make_shared<const Capacity>(capacityOf(options, frame))),
+        planner_(Partitioner::create(options.partitioner)),
+        history_(options.history),
+        calibrator_(options.coverage) {
+    planner_.setSettings(options.planner);
+  }
+
+  const Capacity& capacity() const { return *capacity_; }
+
+  void skip(std::int64_t number, Size size) {
+    history_.add({.id = static_cast<std::uint64_t>(number), .size = size});
+  }
+
+  /** `found` is what the detector would find in all of the frame. */
+  FrameRecord run(const TraceFrame& frame, const Found& found, const ImageView* picture) {
+    FrameRecord record;
+    record.id = static_cast<std::uint64_t>(frame.number);
+    record.size = frame.size;
+    record.capacity = capacity_;
+    std::vector<Prediction> predictions;
+    if (history_.known()) {
+      record.horizon = static_cast<int>(record.id - *history_.lastAnswered());
+      predictions = predictor_.predict(history_, record.id);
+      record.rps =
+          makeRps(predictions, history_, frame.size, calibrator_.padding(record.horizon));
+    }
+    record.plan = planner_.plan(frame.size, record.rps, *capacity_, picture);
+    for (const Part& part : record.plan->parts) {
+      PartAnswer answer{.state = AnswerState::Answered,
+                        .detections = inPart(part, found, options_.rules),
+                        .server = part.server,
+                        .attempts = 1};
+      answer.bytesSent =
+          static_cast<std::size_t>(part.sentSize().area() * options_.bytesPerPixel);
+      record.answers.push_back(std::move(answer));
+    }
+    mergeAnswers(record);
+    identifier_.identify(record.id, frame.size,
+                         record.rps ? std::span<const Rp>(*record.rps) : std::span<const Rp>(),
+                         record.detections);
+    const Feedback feedback = feedbackOf(record);
+    if (record.rps)
+      calibrator_.observe(predictions, *record.rps, record.detections, record.horizon, frame.size);
+    history_.add(feedback);
+    planner_.missed(feedback.unseen);
+    return record;
+  }
+
+ private:
+  const RpPredictor& predictor_;
+  const SimulationOptions& options_;
+  const CapacityPtr capacity_;
+  FramePlanner planner_;
+  History history_;
+  Identifier identifier_;
+  PaddingCalibrator calibrator_;
+};
+
+/** Sums over all frames. */
+class Sums {
+ public:
+  void add(const TraceFrame& frame, const Found& found, const FrameRecord& record,
+           const Capacity& capacity, Appearances& appearances) {
+    ++frames_;
+    latencies_.push_back(record.plan->makespan * kMilliseconds);
+    double whole = 0;
+    for (const ServerState& server : capacity.servers) {
+      const double seconds = capacity.seconds(server, frame.size.area());
+      whole = whole > 0 ? std::min(whole, seconds) : seconds;
+    }
+    whole_ += whole * kMilliseconds;
+    bytes_ += static_cast<double>(record.bytesSent());
+    wholeBytes_ += frame.size.area() * capacity.bytesPerPixel;
+    pixels_ += record.pixelsSent() / frame.size.area();
+    for (const Part& part : record.plan->parts)
+      if (part.kind == PartKind::Scan || part.kind == PartKind::Lrc)
+        discovery_ += part.sentSize().area() / frame.size.area();
+
+    std::vector<Detection> truth, detectable;
+    std::vector<std::int64_t> ids;
+    for (std::size_t i = 0; i < frame.objects.size(); ++i) {
+      const TraceObject& object = frame.objects[i];
+      const Box box = clip(object.box, frame.size);
+      if (object.ignored || box.empty()) continue;
+      truth.push_back({.box = box, .labelId = object.labelId});
+      ids.push_back(object.id);
+      if (found[i] && found[i]->box.height() >= static_cast<float>(capacity.rules.objectSize))
+        detectable.push_back(*found[i]);
+    }
+    objects_ += truth.size();
+    wholeFound_ += countFound(truth, detectable);
+    reported_ += record.detections.size();
+    std::set<std::int64_t> reported;
+    for (const Pair& pair : matchDetections(truth, record.detections, kFoundIou))
+      reported.insert(ids[pair.a]);
+    found_ += reported.size();
+    appearances.add(frame.number, {ids.begin(), ids.end()}, reported);
+  }
+
+  void take(const Appearances& appearances) {
+    appeared_ += appearances.appeared();
+    neverFound_ += appearances.neverFound();
+    delays_.insert(delays_.end(), appearances.delays().begin(), appearances.delays().end());
+  }
+
+  SimulationFigures figures() const {
+    SimulationFigures figures;
+    figures.frames = frames_;
+    if (frames_ == 0) return figures;
+    const auto count = static_cast<double>(frames_);
+    figures.latencyMs = summarise(latencies_);
+    figures.wholeLatencyMs = whole_ / count;
+    if (figures.latencyMs.mean > 0)
+      figures.speedup = figures.wholeLatencyMs / figures.latencyMs.mean;
+    figures.bytes = bytes_ / count;
+    figures.wholeBytes = wholeBytes_ / count;
+    figures.pixels = pixels_ / count;
+    figures.discoveryPixels = discovery_ / count;
+    figures.objects = objects_;
+    const auto share = [](std::size_t part, std::size_t all) {
+      return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 1.0;
+    };
+    figures.recall = share(found_, objects_);
+    figures.wholeRecall = share(wholeFound_, objects_);
+    figures.precision = share(found_, reported_);
+    figures.appeared = appeared_;
+    figures.delay = summarise(delays_);
+    figures.neverFound = neverFound_;
+    return figures;
+  }
+
+ private:
+  std::size_t frames_ = 0, objects_ = 0, found_ = 0, wholeFound_ = 0, reported_ = 0;
+  std::size_t appeared_ = 0, neverFound_ = 0;
+  std::vector<double> latencies_, delays_;
+  double whole_ = 0, bytes_ = 0, wholeBytes_ = 0, pixels_ = 0, discovery_ = 0;
+};
+
+void checkIdentities(const Trace& trace) {
+  for (const TraceFrame& frame : trace.frames)
+    for (const TraceObject& object : frame.objects)
+      if (!object.ignored && object.id == TraceObject::kUnknownId)
+        throw Error(trace.name, "has objects without identity in frame " +
+                                    std::to_string(frame.number) + ", a simulation needs them");
+}
+
+}  // namespace
+
+SimulationFigures simulate(std::span<const Trace> traces, const RpPredictor& predictor,
+                           const SimulationOptions& options, const SimulationWatcher& watch) {
+  FlawedDetector detector(options.miss, options.jitter, options.seed);
+  Sums sums;
+  for (const Trace& trace : traces) {
+    if (trace.frames.empty()) continue;
+    checkIdentities(trace);
+    Stream stream(predictor, options, trace.frames.front().size);
+    Appearances appearances;
+    std::int64_t next = trace.frames.front().number;
+    for (const TraceFrame& frame : trace.frames) {
+      // Of a long gap only that there was one matters.
+      if (frame.number > next) stream.skip(frame.number - 1, frame.size);
+      next = frame.number + 1;
+      const Found found = detector.look(frame);
+      const ImageView* picture = options.picture ? options.picture(trace, frame) : nullptr;
+      const FrameRecord record = stream.run(frame, found, picture);
+      sums.add(frame, found, record, stream.capacity(), appearances);
+      if (watch) watch(trace, frame, record);
+    }
+    sums.take(appearances);
+  }
+  return sums.figures();
+}
+
+}  // namespace elf::eval

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Whole streams without a network: prediction, partition, discovery and merge against servers that
+// only exist as cost models.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "elf/data/traces.h"
+#include "elf/discovery/frame_planner.h"
+#include "elf/eval/statistics.h"
+#include "elf/image/image_view.h"
+#include "elf/model/model_rules.h"
+#include "elf/predict/history.h"
+#include "elf/predict/padding.h"
+#include "elf/predict/predictor.h"
+#include "elf/record/frame_record.h"
+
+namespace elf::eval {
+
+struct SimulationOptions {
+  /** One for each server: how fast it is compared with a server that needs `frameSeconds`; > 0. */
+  std::vector<double> speeds{1, 1};
+  /** What a server of speed 1 takes to infer a whole frame. */
+  double frameSeconds = 0.3;
+  /** What each request takes besides, on the way and in the server. */
+  double requestSeconds = 0.005;
+  /** Of the link of each server. */
+  double bitsPerSecond = 80e6;
+  /** Of an encoded part. */
+  double bytesPerPixel = 0.25;
+
+  /** Name of the partitioner. */
+  std::string partitioner = "elf";
+  FramePlanner::Settings planner;
+  /** `objectSize` is the height in sent pixels of the smallest object that the detector finds. */
+  ModelRules rules;
+  History::Limits history;
+  /** As PaddingCalibrator::setCoverage(). */
+  double coverage = PaddingCalibrator::kDefaultCoverage;
+
+  /** Of the FlawedDetector. */
+  double miss = 0;
+  double jitter = 0;
+  std::uint64_t seed = 1;
+
+  /** The pixels of a frame of a trace, or null; valid until the next call. Empty: there are none, and
+   * no change is seen. */
+  std::function<const ImageView*(const Trace&, const TraceFrame&)> picture;
+};
+
+struct SimulationFigures {
+  std::size_t frames = 0;
+  /** How long a frame waits for its slowest server, and what the fastest server would take for all of
+   * it. */
+  Summary latencyMs;
+  double wholeLatencyMs = 0;
+  /** Mean of `whole` over mean. */
+  double speedup = 0;
+  /** Of a frame: what was sent, and what a whole frame would be. */
+  double bytes = 0;
+  double wholeBytes = 0;
+  /** Of a frame, in frames: all that was sent, and of these what was sent for discovery alone. */
+  double pixels = 0;
+  double discoveryPixels = 0;
+
+  /** Objects of the truth in all frames, and what the detector finds of them in whole frames. */
+  std::size_t objects = 0;
+  /** Shares of them that are found, with an intersection over union of 0.5 with the truth. */
+  double recall = 0;
+  double wholeRecall = 0;
+  /** Share of what is reported that is found so; 1 where nothing is. */
+  double precision = 1;
+
+  /** Objects that come into view after the first frame of their trace. */
+  std::size_t appeared = 0;
+  /** Frames from coming into view until being reported, of those that are. */
+  Summary delay;
+  /** Those that left without being reported. */
+  std::size_t neverFound = 0;
+};
+
+/** Called with each frame: what was planned, answered and merged. */
+using SimulationWatcher =
+    std::function<void(const Trace&, const TraceFrame&, const FrameRecord&)>;
+
+/**
+ * Runs each trace, frame after frame with one frame in flight, through the very classes of the
+ * pipeline: history and predictor, calibrated padding, FramePlanner, mergeAnswers(), Identifier. In the
+ * place of servers stand their cost models, which the planner knows: parts of one server are answered
+ * one after the other. In the place of a network stands a FlawedDetector: a part shows an object as a
+ * whole if 95 % of its box are in it, as a piece (the box, clipped) from 30 % on, and not at all
+ * otherwise, or where it is smaller than the detector can see at the part's scale.
+ *
+ * A frame that the data leave out is one that nobody looked at. Throws elf::Error naming a trace whose
+ * objects have no identities, a partitioner that there is not, or `speeds` if there are none.
+ */
+SimulationFigures simulate(std::span<const Trace> traces, const RpPredictor& predictor,
+                           const SimulationOptions& options, const SimulationWatcher& watch = {});
+
+}  // namespace elf::eval

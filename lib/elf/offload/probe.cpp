@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/offload/probe.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+#include "elf/base/random.h"
+
+namespace elf {
+
+namespace {
+
+using File = std::vector<std::uint8_t>;
+
+constexpr int kSmallSide = 64;
+constexpr int kLargeSide = 192;
+constexpr double kMostPixels = 250000;
+constexpr std::size_t kSomeBytes = std::size_t{32} << 10;
+constexpr std::size_t kManyBytes = std::size_t{512} << 10;
+
+/** About `side`, but no smaller or larger than the model wants it. */
+int suited(int side, int least, int most, int multipleOf) {
+  const int wanted = (std::max(side, least) + multipleOf - 1) / multipleOf * multipleOf;
+  return most > 0 ? std::min(wanted, most) : wanted;
+}
+
+Size suited(int side, const ModelRules& rules) {
+  const Size most = rules.fixedSize.empty() ? rules.maxSize : rules.fixedSize;
+  return {suited(side, rules.minSize.width, most.width, rules.multipleOf),
+          suited(side, rules.minSize.height, most.height, rules.multipleOf)};
+}
+
+/** Grey all over; empty where there is no such JPEG. */
+File flatPicture(Size size, JpegEncoder& encoder) {
+  constexpr int kQuality = 90;
+  constexpr std::uint8_t kGrey = 128;
+  const File plane(static_cast<std::size_t>(size.area()), kGrey);
+  const int half = (size.width + 1) / 2;
+  const ImageView view{.format = PixelFormat::I420,
+                       .size = size,
+                       .planes = {plane.data(), plane.data(), plane.data()},
+                       .strides = {size.width, half, half}};
+  const auto file = encoder.encode(view, wholeFrame(size), size, kQuality);
+  return file ? File(file.value().begin(), file.value().end()) : File();
+}
+
+/** The picture with comments that no link can make less of, in a file of so many bytes. */
+File padded(const File& picture, std::size_t size) {
+  constexpr std::size_t kMarker = 2;     // one begins the file, and one each segment
+  constexpr std::size_t kLength = 2;     // of a segment, without its marker
+  constexpr std::size_t kMost = 0xFFFF;  // that it may say
+  File file(picture.begin(), picture.begin() + kMarker);
+  Random random(1);
+  for (std::size_t missing = size - std::min(size, picture.size()); missing >= kMarker + kLength;) {
+    const std::size_t length = std::min(missing - kMarker, kMost);
+    file.insert(file.end(), {0xFF, 0xFE, static_cast<std::uint8_t>(length >> 8),
+                             static_cast<std::uint8_t>(length)});
+    for (std::size_t i = kLength; i < length; ++i)
+      file.push_back(static_cast<std::uint8_t>(random.bits()));
+    missing -= kMarker + length;
+  }
+  file.insert(file.end(), picture.begin() + kMarker, picture.end());
+  return file;
+}
+
+}  // namespace
+
+std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
+  const Size small = suited(kSmallSide, rules), large = suited(kLargeSide, rules);
+  std::vector<Probe> probes;
+  if (large.area() > kMostPixels) return probes;
+  const File smallFile = flatPicture(small, encoder), largeFile = flatPicture(large, encoder);
+  if (smallFile.empty() || largeFile.empty()) return probes;
+  const auto add = [&](Size size, std::size_t bytes) {
+    const File& file = size == large ? largeFile : smallFile;
+    probes.push_back({size, wire::encodedImage(padded(file, bytes))});
+  };
+  for (std::size_t i = 0; i < kWarmUpProbes + 1; ++i) add(small, largeFile.size());
+  add(large, largeFile.size());
+  add(large, kSomeBytes);
+  add(small, kManyBytes);
+  return probes;
+}
+
+}  // namespace elf
