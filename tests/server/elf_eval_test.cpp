@@ -44,22 +44,32 @@ class ElfEval : public ::testing::Test {
                         std::move(arguments));
   }
 
-  /** With `rp --data DATA` before and `--json -` behind; fails where it did not end well. */
-  Json json(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"rp", "--data", folder_.file("data")});
+  /** Runs `TASK --data DATA ... --json -`; fails where it did not end well. */
+  Json runTask(const std::string& task, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {task, "--data", folder_.file("data")});
     arguments.insert(arguments.end(), {"--json", "-"});
     const Outcome outcome = run(std::move(arguments));
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return Json::parse(outcome.out, nullptr, false);
   }
-
-  /** The same with `partition` before. */
+  Json json(std::vector<std::string> arguments) { return runTask("rp", std::move(arguments)); }
   Json partition(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"partition", "--data", folder_.file("data")});
-    arguments.insert(arguments.end(), {"--json", "-"});
-    const Outcome outcome = run(std::move(arguments));
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return Json::parse(outcome.out, nullptr, false);
+    return runTask("partition", std::move(arguments));
+  }
+  Json simulate(std::vector<std::string> arguments) {
+    return runTask("simulate", std::move(arguments));
+  }
+
+  /** Each is refused in one line that names an option. */
+  void expectWrongUse(const std::string& task,
+                      const std::vector<std::pair<std::vector<std::string>, std::string>>& wrong) {
+    for (auto [arguments, named] : wrong) {
+      arguments.insert(arguments.begin(), task);
+      const Outcome outcome = run(arguments);
+      EXPECT_EQ(outcome.code, 2) << named;
+      EXPECT_THAT(outcome.err, HasSubstr(named));
+      EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    }
   }
 
   testing::Folder folder_;
@@ -254,26 +264,19 @@ TEST_F(ElfEval, WrongUseOfPartitionIsOneLineThatNamesTheOption) {
   EXPECT_EQ(run({"partition", "--help"}).code, 0);
   EXPECT_THAT(run({"partition", "--version"}).out, HasSubstr("elf-eval "));
   const std::string data = "--data=" + folder_.file("data");
-  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
-      {{}, "--data"},
-      {{data, "--partitioner=pizza"}, "--partitioner"},
-      {{data, "--predictor=last"}, "--predictor"},
-      {{data, "--servers=0"}, "--servers"},
-      {{data, "--servers=2", "--speeds=1"}, "--speeds: names 1 of 2 servers"},
-      {{data, "--servers=2", "--speeds=1,"}, "--speeds"},
-      {{data, "--servers=2", "--speeds=1,nan"}, "--speeds"},
-      {{data, "--speeds=0"}, "--speeds"},
-      {{data, "--fixed-cost=-1"}, "--fixed-cost"},
-      {{data, "--pad=-0.1"}, "--pad"},
-      {{data, "--min-pad=inf"}, "--min-pad"},
-      {{data, "--object-size=-1"}, "--object-size"}};
-  for (auto [arguments, named] : wrong) {
-    arguments.insert(arguments.begin(), "partition");
-    const Outcome outcome = run(arguments);
-    EXPECT_EQ(outcome.code, 2) << named;
-    EXPECT_THAT(outcome.err, HasSubstr(named));
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  }
+  expectWrongUse("partition",
+                 {{{}, "--data"},
+                  {{data, "--partitioner=pizza"}, "--partitioner"},
+                  {{data, "--predictor=last"}, "--predictor"},
+                  {{data, "--servers=0"}, "--servers"},
+                  {{data, "--servers=2", "--speeds=1"}, "--speeds: names 1 of 2 servers"},
+                  {{data, "--servers=2", "--speeds=1,"}, "--speeds"},
+                  {{data, "--servers=2", "--speeds=1,nan"}, "--speeds"},
+                  {{data, "--speeds=0"}, "--speeds"},
+                  {{data, "--fixed-cost=-1"}, "--fixed-cost"},
+                  {{data, "--pad=-0.1"}, "--pad"},
+                  {{data, "--min-pad=inf"}, "--min-pad"},
+                  {{data, "--object-size=-1"}, "--object-size"}});
 }
 
 TEST_F(ElfEval, PlansTheReleasedTracesFasterThanTheReleasedElf) {
@@ -297,6 +300,85 @@ TEST_F(ElfEval, PlansTheReleasedTracesFasterThanTheReleasedElf) {
     EXPECT_LE(elf["pixels"].get<double>(), 0.15);
     const Json scaled = partition({count, "--object-size=40"});
     EXPECT_LT(scaled["makespan"]["mean"], elf["makespan"]["mean"]);
+  }
+}
+
+// --- simulate ---
+
+TEST_F(ElfEval, SimulatedStreamsAreReported) {
+  const Json figures = simulate({"--miss=0", "--jitter=0", "--servers=1", "--frame-ms=100",
+                                 "--request-ms=10", "--mbit=8", "--bytes-per-pixel=0.1"});
+  EXPECT_EQ(figures["partitioner"], "elf");
+  EXPECT_EQ(figures["traces"], 1);
+  EXPECT_EQ(figures["frames"], 8);
+  EXPECT_EQ(figures["objects"], 16);
+  EXPECT_NEAR(figures["latency_ms"]["whole"].get<double>(), 100 + 10 + 30.72, 1e-6);
+  EXPECT_NEAR(figures["bytes"]["whole"].get<double>(), 30720, 1e-6);
+  EXPECT_GT(figures["speedup"].get<double>(), 1);
+  EXPECT_EQ(figures["accuracy"]["f1"], 1);
+  EXPECT_EQ(figures["accuracy_whole"]["f1"], 1);
+  EXPECT_EQ(figures["change_threshold"], 0) << "without pictures no change is seen";
+  EXPECT_EQ(figures["appeared"]["objects"], 0);
+  const Json resized = simulate({"--resize=1280x960", "--miss=0", "--jitter=0"});
+  EXPECT_NEAR(resized["bytes"]["whole"].get<double>(), 0.25 * 1280 * 960, 1e-6);
+  EXPECT_LT(simulate({"--object-size=10"})["bytes"]["mean"],
+            simulate({"--object-size=10", "--no-scale"})["bytes"]["mean"]);
+}
+
+TEST_F(ElfEval, SimulatedStreamsArePrintedAndDrawnOnTheirPictures) {
+  const std::string frames = folder_.file("frames");
+  std::filesystem::create_directory(frames);
+  for (int frame = 0; frame < 8; ++frame)
+    cv::imwrite(frames + "/" + std::to_string(frame) + ".png",
+                cv::Mat(480, 640, CV_8UC3, cv::Scalar(0, 0, 200)));
+  const Outcome outcome = run({"simulate", "--data", folder_.file("data"), "--frames", frames,
+                               "--render", folder_.file("pictures"), "--render-count=2"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("elf on 2 servers, 8 frames: "));
+  const cv::Mat picture = cv::imread(folder_.file("pictures/a-000004.png"));
+  ASSERT_EQ(picture.cols, 640);
+  EXPECT_EQ(picture.at<cv::Vec3b>(300, 250), cv::Vec3b(0, 0, 200));
+}
+
+TEST_F(ElfEval, WrongUseOfSimulateIsOneLineThatNamesTheOption) {
+  EXPECT_EQ(run({"simulate", "--help"}).code, 0);
+  const std::string data = "--data=" + folder_.file("data");
+  expectWrongUse("simulate", {{{}, "--data"},
+                              {{data, "--partitioner=pizza"}, "--partitioner"},
+                              {{data, "--predictor=pizza"}, "--predictor"},
+                              {{data, "--servers=0"}, "--servers"},
+                              {{data, "--speeds=1"}, "--speeds: names 1 of 2 servers"},
+                              {{data, "--frame-ms=0"}, "--frame-ms"},
+                              {{data, "--request-ms=-1"}, "--request-ms"},
+                              {{data, "--mbit=0"}, "--mbit"},
+                              {{data, "--bytes-per-pixel=nan"}, "--bytes-per-pixel"},
+                              {{data, "--resize=big"}, "--resize"},
+                              {{data, "--resize=70000x100"}, "--resize"},
+                              {{data, "--coverage=1"}, "--coverage"},
+                              {{data, "--coast-frames=-1"}, "--coast-frames"},
+                              {{data, "--object-size=-1"}, "--object-size"},
+                              {{data, "--scan-interval=-1"}, "--scan-interval"},
+                              {{data, "--change-threshold=256"}, "--change-threshold"},
+                              {{data, "--lrc-interval=-1"}, "--lrc-interval"},
+                              {{data, "--lrc-ratio=0"}, "--lrc-ratio"},
+                              {{data, "--miss=2"}, "--miss"},
+                              {{data, "--jitter=-1"}, "--jitter"}});
+}
+
+TEST_F(ElfEval, AtThePapersSizeItIsFasterAndSendsLessThanThePaperAndLosesUnderOnePercent) {
+  const std::string data = testing::releasedTraces(folder_);
+  if (data.empty()) GTEST_SKIP() << "the released traces are not on this machine";
+  std::filesystem::remove_all(folder_.file("data"));
+  std::filesystem::create_directory_symlink(data + "/eval", folder_.file("data"));
+  for (const char* servers : {"--servers=3", "--servers=4", "--servers=5"}) {
+    const Json figures =
+        simulate({servers, "--resize=2560x1920", "--object-size=25", "--no-scale",
+                  "--lrc-interval=3", "--coverage=0.99", "--miss=0", "--jitter=0"});
+    EXPECT_GT(figures["speedup"].get<double>(), 4.85) << servers;
+    EXPECT_LT(figures["bytes"]["mean"].get<double>(),
+              (1 - 0.526) * figures["bytes"]["whole"].get<double>())
+        << servers;
+    EXPECT_GE(figures["accuracy"]["f1"].get<double>(), 0.99) << servers;
   }
 }
 

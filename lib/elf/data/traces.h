@@ -83,4 +83,7 @@ std::span<const Choice> traceFormatChoices();
  */
 std::vector<Trace> readTraces(const std::string& path, const TraceOptions& options = {});
 
+/** Makes of it what it were had the video been scaled to frames of `size`, which is not empty. */
+void scaleTo(Size size, Trace& trace);
+
 }  // namespace elf

@@ -8,6 +8,29 @@
 
 namespace elf {
 
+namespace {
+
+/** What of a frame is to be looked at, as the partitioner gets it: in halves where it is more than
+ * one server's share of the frame. */
+void addPlace(const Rect& place, double most, std::vector<Rp>& wanted) {
+  if (place.area() <= most) {
+    wanted.push_back({.box = toBox(place), .expected = toBox(place)});
+    return;
+  }
+  Rect first = place, second = place;
+  if (place.width >= place.height) {
+    first.width = place.width / 2;
+    second = {first.right(), place.y, place.width - first.width, place.height};
+  } else {
+    first.height = place.height / 2;
+    second = {place.x, first.bottom(), place.width, place.height - first.height};
+  }
+  addPlace(first, most, wanted);
+  addPlace(second, most, wanted);
+}
+
+}  // namespace
+
 FramePlanner::FramePlanner(std::unique_ptr<const Partitioner> partitioner)
     : partitioner_(std::move(partitioner)) {}
 
@@ -41,8 +64,9 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
       std::max({8 * rules.context, 2 * rules.minSize.height, discovery.leastTile});
   discovery_.setSettings(discovery);
   std::vector<Rp> wanted = rps;
+  const double share = frame.area() / static_cast<double>(capacity.servers.size());
   for (const Rect& place : discovery_.placesFor(frame, rps, picture))
-    wanted.push_back({.box = toBox(place), .expected = toBox(place)});
+    addPlace(place, share, wanted);
   Plan plan = partitioner_->plan({frame, wanted, capacity, settings_.scale});
   for (Part& part : plan.parts) {
     std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(rps.size()); });

@@ -84,16 +84,6 @@ double lowerBound(const std::vector<Rp>& rps, Size frame, const Capacity& capaci
   return options.fixedCost + std::max(largest / fastest, unionOf(needed) / together) / frame.area();
 }
 
-Scene sceneOf(const Trace& trace, const TraceFrame& frame, const std::vector<Rp>& rps,
-              const Plan& plan, const Capacity& capacity) {
-  PlannedScene planned{plan, {}, capacity.servers.size()};
-  for (const Part& part : plan.parts) {
-    const ServerState& server = capacity.servers[static_cast<std::size_t>(part.server)];
-    planned.partTimes.push_back(secondsFor(part, server, capacity));
-  }
-  return {trace.name, frame.number, frame.size, {}, rps, std::move(planned)};
-}
-
 }  // namespace
 
 PartitionFigures evaluatePartition(std::span<const Trace> traces, const Partitioner& partitioner,
@@ -117,7 +107,7 @@ PartitionFigures evaluatePartition(std::span<const Trace> traces, const Partitio
       figures.lowerBound += lowerBound(rps, frame.size, capacity, options);
       for (const Part& part : plan.parts)
         figures.pixels += part.sentSize().area() / frame.size.area();
-      if (watch) watch(sceneOf(trace, frame, rps, plan, capacity));
+      if (watch) watch(plannedScene(trace, frame, rps, plan, capacity));
     }
   }
   const auto frames = static_cast<double>(std::max<std::size_t>(figures.frames, 1));

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "elf/capacity/capacity.h"
+#include "elf/data/traces.h"
 #include "elf/geometry/box.h"
 #include "elf/partition/plan.h"
 
@@ -34,6 +36,10 @@ struct Scene {
   /** Set where the plan is what is shown, and not how good the RPs are. */
   std::optional<PlannedScene> planned;
 };
+
+/** A frame of a trace with its plan for the servers of `capacity`, without truth. */
+Scene plannedScene(const Trace& trace, const TraceFrame& frame, std::vector<Rp> rps,
+                   const Plan& plan, const Capacity& capacity);
 
 /** Is called with each frame that a protocol predicted or planned, in order. May be empty. */
 using Watcher = std::function<void(const Scene&)>;

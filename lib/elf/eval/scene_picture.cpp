@@ -2,12 +2,9 @@
 #include "elf/eval/scene_picture.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <filesystem>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
-#include <string_view>
 #include <utility>
 
 #include "elf/base/error.h"
@@ -118,6 +115,7 @@ void drawPlan(cv::Mat& picture, const Scene& scene) {
     const cv::Mat colour(pane.size(), CV_8UC3, serverColour(static_cast<std::size_t>(part.server)));
     cv::addWeighted(pane, 1 - kTint, colour, kTint, 0, pane);
   }
+  for (const Box& box : scene.truth) outline(picture, box, kTruth);
   std::vector<cv::Scalar> colours(scene.rps.size(), cv::Scalar::all(255));
   for (const Part& part : parts)
     for (const int rp : part.rps)
@@ -170,51 +168,24 @@ cv::Mat addBars(const cv::Mat& picture, const Scene& scene, const std::string& t
   return whole;
 }
 
-bool isPicture(const fs::path& file) {
-  std::string extension = file.extension();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array<std::string_view, 5> kExtensions = {".png", ".jpg", ".jpeg", ".ppm", ".bmp"};
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
-
 }  // namespace
 
 SceneWriter::SceneWriter(SceneWriterOptions options) : options_(std::move(options)) {
   std::error_code error;
   fs::create_directories(options_.folder, error);
   if (error) throw Error(options_.folder, "can't be made: " + error.message());
-  if (!options_.frames.empty() && !fs::is_directory(options_.frames))
-    throw Error(options_.frames, "is no folder");
-}
-
-const std::vector<std::string>& SceneWriter::picturesOf(const std::string& trace) {
-  const auto [known, added] = pictures_.try_emplace(trace);
-  std::vector<std::string>& pictures = known->second;
-  if (!added) return pictures;
-  fs::path folder = fs::path(options_.frames) / trace;
-  if (fs::is_directory(folder / "img1")) folder /= "img1";
-  if (!fs::is_directory(folder)) folder = options_.frames;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (isPicture(it->path())) pictures.push_back(it->path());
-  if (error) throw Error(folder, "can't be read: " + error.message());
-  std::sort(pictures.begin(), pictures.end());
-  return pictures;
+  if (!options_.frames.empty()) frames_.emplace(options_.frames);
 }
 
 void SceneWriter::write(const Scene& scene) {
   if (seen_++ % options_.every != 0) return;
   cv::Mat picture(scene.size.height, scene.size.width, CV_8UC3, canvasColour());
-  if (!options_.frames.empty()) {
-    const std::vector<std::string>& pictures = picturesOf(scene.trace);
-    const auto index = static_cast<std::size_t>(scene.frame);
-    if (index >= pictures.size())
-      throw Error(options_.frames,
-                  "has no picture of frame " + std::to_string(scene.frame) + " of " + scene.trace);
-    cv::Mat frame = cv::imread(pictures[index], cv::IMREAD_COLOR);
-    if (frame.empty()) throw Error(pictures[index], "is no picture that can be read");
-    cv::resize(frame, picture, picture.size(), 0, 0, cv::INTER_AREA);
+  if (frames_) {
+    const ImageView frame = frames_->read(scene.trace, scene.frame, scene.size);
+    // Only copied from.
+    auto* const pixels = const_cast<std::uint8_t*>(frame.planes[0]);
+    cv::Mat(picture.size(), CV_8UC3, pixels, static_cast<std::size_t>(frame.strides[0]))
+        .copyTo(picture);
   }
   std::string number = std::to_string(scene.frame);
   number.insert(0, 6 - std::min<std::size_t>(number.size(), 6), '0');

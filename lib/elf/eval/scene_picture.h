@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
+#include <optional>
 #include <string>
-#include <vector>
 
+#include "elf/eval/frame_pictures.h"
 #include "elf/eval/scene.h"
 
 namespace elf::eval {
@@ -14,11 +14,7 @@ namespace elf::eval {
 struct SceneWriterOptions {
   /** Where the pictures go, as TRACE-FRAME.png; made if it is not there. */
   std::string folder;
-  /**
-   * Folder with the pictures of the videos, in TRACE/ or TRACE/img1/ (or in itself, where it has
-   * no such folder). In the order of their names they are frames 0, 1, 2, ... of the trace. Empty:
-   * a blank canvas takes their place.
-   */
+  /** Folder of the FramePictures to draw on; empty: a blank canvas takes their place. */
   std::string frames;
   /** Each n-th scene is drawn, >= 1, beginning with the first. */
   std::size_t every = 1;
@@ -26,8 +22,8 @@ struct SceneWriterOptions {
 
 /**
  * Draws scenes: the truth, predictions and padded predictions, and below them which is which; or,
- * where there is a plan, RPs and parts in the colours of their servers, RPs in no part white, and
- * below them a bar for each server, in pieces for its parts, with its time.
+ * where there is a plan, the truth, RPs and parts in the colours of their servers, RPs in no part
+ * white, and below them a bar for each server, in pieces for its parts, with its time.
  */
 class SceneWriter {
  public:
@@ -35,20 +31,17 @@ class SceneWriter {
   explicit SceneWriter(SceneWriterOptions options);
 
   /**
-   * Throws elf::Error naming a picture that can't be written, or that can't be read or is missing
-   * from the frames. A picture of another size than the scene's is scaled.
+   * Throws elf::Error naming a picture that can't be written, or as FramePictures does.
    */
   void write(const Scene& scene);
 
   std::size_t written() const { return written_; }
 
  private:
-  const std::vector<std::string>& picturesOf(const std::string& trace);
-
   SceneWriterOptions options_;
   std::size_t seen_ = 0;
   std::size_t written_ = 0;
-  std::map<std::string, std::vector<std::string>> pictures_;
+  std::optional<FramePictures> frames_;
 };
 
 }  // namespace elf::eval

@@ -61,11 +61,6 @@ std::vector<Detection> inPart(const Part& part, const Found& found, const ModelR
   return detections;
 }
 
-/** How many of the truth's boxes have a partner of their own among the detections. */
-std::size_t countFound(const std::vector<Detection>& truth, const std::vector<Detection>& found) {
-  return matchDetections(truth, found, kFoundIou).size();
-}
-
 /** Which objects are in view, and since when nobody has reported them. */
 class Appearances {
  public:
@@ -97,6 +92,19 @@ class Appearances {
   std::size_t appeared_ = 0;
 };
 
+double pixelsOf(const Plan& plan) {
+  double pixels = 0;
+  for (const Part& part : plan.parts) pixels += part.sentSize().area();
+  return pixels;
+}
+
+/** What became of a frame. */
+struct Outcome {
+  FrameRecord record;
+  /** Pixels that a plan for the RPs alone would send; none where they are unknown. */
+  std::optional<double> rpPixels;
+};
+
 /** One stream. */
 class Stream {
  public:
@@ -104,6 +112,7 @@ class Stream {
       : predictor_(predictor),
         options_(options),
         capacity_(std::make_shared<const Capacity>(capacityOf(options, frame))),
+        partitioner_(Partitioner::create(options.partitioner)),
         planner_(Partitioner::create(options.partitioner)),
         history_(options.history),
         calibrator_(options.coverage) {
@@ -117,8 +126,9 @@ class Stream {
   }
 
   /** `found` is what the detector would find in all of the frame. */
-  FrameRecord run(const TraceFrame& frame, const Found& found, const ImageView* picture) {
-    FrameRecord record;
+  Outcome run(const TraceFrame& frame, const Found& found, const ImageView* picture) {
+    Outcome outcome;
+    FrameRecord& record = outcome.record;
     record.id = static_cast<std::uint64_t>(frame.number);
     record.size = frame.size;
     record.capacity = capacity_;
@@ -126,8 +136,9 @@ class Stream {
     if (history_.known()) {
       record.horizon = static_cast<int>(record.id - *history_.lastAnswered());
       predictions = predictor_.predict(history_, record.id);
-      record.rps =
-          makeRps(predictions, history_, frame.size, calibrator_.padding(record.horizon));
+      record.rps = makeRps(predictions, history_, frame.size, calibrator_.padding(record.horizon));
+      outcome.rpPixels = pixelsOf(
+          partitioner_->plan({frame.size, *record.rps, *capacity_, options_.planner.scale}));
     }
     record.plan = planner_.plan(frame.size, record.rps, *capacity_, picture);
     for (const Part& part : record.plan->parts) {
@@ -135,8 +146,7 @@ class Stream {
                         .detections = inPart(part, found, options_.rules),
                         .server = part.server,
                         .attempts = 1};
-      answer.bytesSent =
-          static_cast<std::size_t>(part.sentSize().area() * options_.bytesPerPixel);
+      answer.bytesSent = static_cast<std::size_t>(part.sentSize().area() * options_.bytesPerPixel);
       record.answers.push_back(std::move(answer));
     }
     mergeAnswers(record);
@@ -148,13 +158,14 @@ class Stream {
       calibrator_.observe(predictions, *record.rps, record.detections, record.horizon, frame.size);
     history_.add(feedback);
     planner_.missed(feedback.unseen);
-    return record;
+    return outcome;
   }
 
  private:
   const RpPredictor& predictor_;
   const SimulationOptions& options_;
   const CapacityPtr capacity_;
+  const std::unique_ptr<const Partitioner> partitioner_;
   FramePlanner planner_;
   History history_;
   Identifier identifier_;
@@ -164,8 +175,9 @@ class Stream {
 /** Sums over all frames. */
 class Sums {
  public:
-  void add(const TraceFrame& frame, const Found& found, const FrameRecord& record,
+  void add(const TraceFrame& frame, const Found& found, const Outcome& outcome,
            const Capacity& capacity, Appearances& appearances) {
+    const FrameRecord& record = outcome.record;
     ++frames_;
     latencies_.push_back(record.plan->makespan * kMilliseconds);
     double whole = 0;
@@ -177,9 +189,8 @@ class Sums {
     bytes_ += static_cast<double>(record.bytesSent());
     wholeBytes_ += frame.size.area() * capacity.bytesPerPixel;
     pixels_ += record.pixelsSent() / frame.size.area();
-    for (const Part& part : record.plan->parts)
-      if (part.kind == PartKind::Scan || part.kind == PartKind::Lrc)
-        discovery_ += part.sentSize().area() / frame.size.area();
+    if (outcome.rpPixels)
+      discovery_ += (record.pixelsSent() - *outcome.rpPixels) / frame.size.area();
 
     std::vector<Detection> truth, detectable;
     std::vector<std::int64_t> ids;
@@ -192,13 +203,11 @@ class Sums {
       if (found[i] && found[i]->box.height() >= static_cast<float>(capacity.rules.objectSize))
         detectable.push_back(*found[i]);
     }
-    objects_ += truth.size();
-    wholeFound_ += countFound(truth, detectable);
-    reported_ += record.detections.size();
+    const std::vector<Pair> pairs = matchDetections(truth, record.detections, kFoundIou);
+    counts_ += {truth.size(), pairs.size(), record.detections.size(), pairs.size()};
+    wholeCounts_ += comparePlain(truth, detectable, kFoundIou, 0);
     std::set<std::int64_t> reported;
-    for (const Pair& pair : matchDetections(truth, record.detections, kFoundIou))
-      reported.insert(ids[pair.a]);
-    found_ += reported.size();
+    for (const Pair& pair : pairs) reported.insert(ids[pair.a]);
     appearances.add(frame.number, {ids.begin(), ids.end()}, reported);
   }
 
@@ -221,13 +230,9 @@ class Sums {
     figures.wholeBytes = wholeBytes_ / count;
     figures.pixels = pixels_ / count;
     figures.discoveryPixels = discovery_ / count;
-    figures.objects = objects_;
-    const auto share = [](std::size_t part, std::size_t all) {
-      return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 1.0;
-    };
-    figures.recall = share(found_, objects_);
-    figures.wholeRecall = share(wholeFound_, objects_);
-    figures.precision = share(found_, reported_);
+    figures.objects = counts_.reference;
+    figures.accuracy = eval::figures(counts_);
+    figures.wholeAccuracy = eval::figures(wholeCounts_);
     figures.appeared = appeared_;
     figures.delay = summarise(delays_);
     figures.neverFound = neverFound_;
@@ -235,11 +240,19 @@ class Sums {
   }
 
  private:
-  std::size_t frames_ = 0, objects_ = 0, found_ = 0, wholeFound_ = 0, reported_ = 0;
-  std::size_t appeared_ = 0, neverFound_ = 0;
+  std::size_t frames_ = 0, appeared_ = 0, neverFound_ = 0;
+  Counts counts_, wholeCounts_;
   std::vector<double> latencies_, delays_;
   double whole_ = 0, bytes_ = 0, wholeBytes_ = 0, pixels_ = 0, discovery_ = 0;
 };
+
+Scene sceneOf(const Trace& trace, const TraceFrame& frame, const FrameRecord& record) {
+  Scene scene = plannedScene(trace, frame, record.rps.value_or(std::vector<Rp>()), *record.plan,
+                             *record.capacity);
+  for (const TraceObject& object : frame.objects)
+    if (!object.ignored) scene.truth.push_back(object.box);
+  return scene;
+}
 
 void checkIdentities(const Trace& trace) {
   for (const TraceFrame& frame : trace.frames)
@@ -252,7 +265,7 @@ void checkIdentities(const Trace& trace) {
 }  // namespace
 
 SimulationFigures simulate(std::span<const Trace> traces, const RpPredictor& predictor,
-                           const SimulationOptions& options, const SimulationWatcher& watch) {
+                           const SimulationOptions& options, const Watcher& watch) {
   FlawedDetector detector(options.miss, options.jitter, options.seed);
   Sums sums;
   for (const Trace& trace : traces) {
@@ -266,10 +279,11 @@ SimulationFigures simulate(std::span<const Trace> traces, const RpPredictor& pre
       if (frame.number > next) stream.skip(frame.number - 1, frame.size);
       next = frame.number + 1;
       const Found found = detector.look(frame);
-      const ImageView* picture = options.picture ? options.picture(trace, frame) : nullptr;
-      const FrameRecord record = stream.run(frame, found, picture);
-      sums.add(frame, found, record, stream.capacity(), appearances);
-      if (watch) watch(trace, frame, record);
+      std::optional<ImageView> picture;
+      if (options.pictures) picture = options.pictures->read(trace.name, frame.number, frame.size);
+      const Outcome outcome = stream.run(frame, found, picture ? &*picture : nullptr);
+      sums.add(frame, found, outcome, stream.capacity(), appearances);
+      if (watch) watch(sceneOf(trace, frame, outcome.record));
     }
     sums.take(appearances);
   }

@@ -5,20 +5,20 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "elf/data/traces.h"
 #include "elf/discovery/frame_planner.h"
+#include "elf/eval/agreement.h"
+#include "elf/eval/frame_pictures.h"
+#include "elf/eval/scene.h"
 #include "elf/eval/statistics.h"
-#include "elf/image/image_view.h"
 #include "elf/model/model_rules.h"
 #include "elf/predict/history.h"
 #include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
-#include "elf/record/frame_record.h"
 
 namespace elf::eval {
 
@@ -48,15 +48,14 @@ struct SimulationOptions {
   double jitter = 0;
   std::uint64_t seed = 1;
 
-  /** The pixels of a frame of a trace, or null; valid until the next call. Empty: there are none, and
-   * no change is seen. */
-  std::function<const ImageView*(const Trace&, const TraceFrame&)> picture;
+  /** Pictures of the videos; null: there are none, and no change is seen. */
+  FramePictures* pictures = nullptr;
 };
 
 struct SimulationFigures {
   std::size_t frames = 0;
-  /** How long a frame waits for its slowest server, and what the fastest server would take for all of
-   * it. */
+  /** How long a frame waits for its slowest server, and what the fastest server would take for all
+   * of it. */
   Summary latencyMs;
   double wholeLatencyMs = 0;
   /** Mean of `whole` over mean. */
@@ -64,17 +63,17 @@ struct SimulationFigures {
   /** Of a frame: what was sent, and what a whole frame would be. */
   double bytes = 0;
   double wholeBytes = 0;
-  /** Of a frame, in frames: all that was sent, and of these what was sent for discovery alone. */
+  /** Of a frame, in frames: all that was sent, and how much more that is than what the partitioner
+   * sends for the RPs alone. */
   double pixels = 0;
   double discoveryPixels = 0;
 
-  /** Objects of the truth in all frames, and what the detector finds of them in whole frames. */
+  /** Objects of the truth in all frames. */
   std::size_t objects = 0;
-  /** Shares of them that are found, with an intersection over union of 0.5 with the truth. */
-  double recall = 0;
-  double wholeRecall = 0;
-  /** Share of what is reported that is found so; 1 where nothing is. */
-  double precision = 1;
+  /** What is reported against the truth, with an intersection over union of 0.5; and what the
+   * detector finds in whole frames. */
+  Figures accuracy;
+  Figures wholeAccuracy;
 
   /** Objects that come into view after the first frame of their trace. */
   std::size_t appeared = 0;
@@ -84,22 +83,19 @@ struct SimulationFigures {
   std::size_t neverFound = 0;
 };
 
-/** Called with each frame: what was planned, answered and merged. */
-using SimulationWatcher =
-    std::function<void(const Trace&, const TraceFrame&, const FrameRecord&)>;
-
 /**
  * Runs each trace, frame after frame with one frame in flight, through the very classes of the
- * pipeline: history and predictor, calibrated padding, FramePlanner, mergeAnswers(), Identifier. In the
- * place of servers stand their cost models, which the planner knows: parts of one server are answered
- * one after the other. In the place of a network stands a FlawedDetector: a part shows an object as a
- * whole if 95 % of its box are in it, as a piece (the box, clipped) from 30 % on, and not at all
- * otherwise, or where it is smaller than the detector can see at the part's scale.
+ * pipeline: history and predictor, calibrated padding, FramePlanner, mergeAnswers(), Identifier. In
+ * the place of servers stand their cost models, which the planner knows: parts of one server are
+ * answered one after the other. In the place of a network stands a FlawedDetector: a part shows an
+ * object as a whole if 95 % of its box are in it, as a piece (the box, clipped) from 30 % on, and
+ * not at all otherwise, or where it is smaller than the detector can see at the part's scale.
  *
- * A frame that the data leave out is one that nobody looked at. Throws elf::Error naming a trace whose
- * objects have no identities, a partitioner that there is not, or `speeds` if there are none.
+ * A frame that the data leave out is one that nobody looked at. Throws elf::Error naming a trace
+ * whose objects have no identities, `speeds` if there are none, or as Partitioner::create() and
+ * FramePictures do. `watch` gets each frame with its truth, RPs and plan; times are in seconds.
  */
 SimulationFigures simulate(std::span<const Trace> traces, const RpPredictor& predictor,
-                           const SimulationOptions& options, const SimulationWatcher& watch = {});
+                           const SimulationOptions& options, const Watcher& watch = {});
 
 }  // namespace elf::eval

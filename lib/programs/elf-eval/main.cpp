@@ -22,6 +22,8 @@ constexpr struct {
 } kTasks[] = {
     {"rp", "how good RP prediction is", elf::program::runRp},
     {"partition", "how long frames wait as a partitioner plans them", elf::program::runPartition},
+    {"simulate", "how fast and how exact whole streams are, without a network",
+     elf::program::runSimulate},
 };
 
 void printHelp() {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // elf-eval partition: says how long frames wait as a partitioner plans them.
-#include <algorithm>
-#include <charconv>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -18,34 +16,11 @@ namespace elf::program {
 
 namespace {
 
-constexpr int kMostServers = 64;
-
 struct Options {
   CommonOptions common;
   std::string partitioner;
   eval::PartitionOptions protocol;
 };
-
-/** "1,0.5" for so many servers. */
-std::vector<double> parseSpeeds(const std::string& list, std::size_t servers) {
-  std::vector<double> speeds;
-  const char* at = list.data();
-  const char* const end = at + list.size();
-  while (true) {
-    double speed = 0;
-    const auto read = std::from_chars(at, end, speed);
-    if (read.ec != std::errc{} || (read.ptr != end && *read.ptr != ','))
-      throw WrongUse("--speeds: '" + list + "' are no speeds such as 1,0.5");
-    requireWithin("--speeds", speed, 0.001, 1000);
-    speeds.push_back(speed);
-    if (read.ptr == end) break;
-    at = read.ptr + 1;
-  }
-  if (speeds.size() != servers)
-    throw WrongUse("--speeds: names " + std::to_string(speeds.size()) + " of " +
-                   std::to_string(servers) + " servers");
-  return speeds;
-}
 
 Options parse(int argc, char** argv) {
   Options options;
@@ -73,14 +48,11 @@ Options parse(int argc, char** argv) {
       argc, argv, "- say how long frames wait as a partitioner plans them", entries);
   options.partitioner = partitioner.valueOr(partitionerChoices().front().name);
   requireChoice("--partitioner", options.partitioner, partitionerChoices());
-  requireWithin("--servers", servers, 1, kMostServers);
   requireWithin("--fixed-cost", protocol.fixedCost, 0, 1000);
   requireWithin("--pad", protocol.padding.ratio, 0, 100);
   requireWithin("--min-pad", protocol.padding.minimum, 0, 10000);
   requireWithin("--object-size", protocol.objectSize, 0, kMaxPixels);
-  const auto count = static_cast<std::size_t>(servers);
-  const std::string list = speeds.valueOr("");
-  protocol.speeds = list.empty() ? std::vector<double>(count, 1.0) : parseSpeeds(list, count);
+  protocol.speeds = parseSpeeds(speeds.valueOr(""), servers);
   return options;
 }
 

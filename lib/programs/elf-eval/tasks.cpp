@@ -2,6 +2,7 @@
 #include "programs/elf-eval/tasks.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -23,7 +24,7 @@ gboolean printVersion(const gchar*, const gchar*, gpointer, GError**) {
 }  // namespace
 
 CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
-                               std::vector<GOptionEntry> own) {
+                               std::vector<GOptionEntry> own, FramesUse framesUse) {
   CommonOptions common;
   Text data, format, frameSize, json, render, frames;
   const std::string formatHelp =
@@ -39,7 +40,10 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
       {"render-count", 0, 0, G_OPTION_ARG_INT, &common.renderCount,
        "At most so many pictures, evenly spread (default: 20)", "N"},
       {"frames", 0, 0, G_OPTION_ARG_FILENAME, frames.slot(),
-       "Pictures of the videos to draw on (default: a blank canvas)", "DIR"},
+       framesUse == FramesUse::DrawnOn
+           ? "Pictures of the videos to draw on (default: a blank canvas)"
+           : "Pictures of the videos, to see changes in and to draw on (default: none)",
+       "DIR"},
       {"version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK,
        reinterpret_cast<gpointer>(printVersion), "Print the version, and end", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
@@ -69,7 +73,8 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
   if (!common.traces.format.empty())
     requireChoice("--format", common.traces.format, traceFormatChoices());
   if (common.renderCount < 1) throw WrongUse("--render-count: is not above 0");
-  if (common.render.empty() && !common.frames.empty()) throw WrongUse("--frames: needs --render");
+  if (framesUse == FramesUse::DrawnOn && common.render.empty() && !common.frames.empty())
+    throw WrongUse("--frames: needs --render");
   return common;
 }
 
@@ -84,6 +89,30 @@ void requireWithin(const char* option, double value, double least, double most) 
   std::ostringstream why;
   why << option << ": is not between " << least << " and " << most;
   throw WrongUse(why.str());
+}
+
+std::vector<double> parseSpeeds(const std::string& list, int servers) {
+  constexpr int kMostServers = 64;
+  requireWithin("--servers", servers, 1, kMostServers);
+  const auto count = static_cast<std::size_t>(servers);
+  if (list.empty()) return std::vector<double>(count, 1.0);
+  std::vector<double> speeds;
+  const char* at = list.data();
+  const char* const end = at + list.size();
+  while (true) {
+    double speed = 0;
+    const auto read = std::from_chars(at, end, speed);
+    if (read.ec != std::errc{} || (read.ptr != end && *read.ptr != ','))
+      throw WrongUse("--speeds: '" + list + "' are no speeds such as 1,0.5");
+    requireWithin("--speeds", speed, 0.001, 1000);
+    speeds.push_back(speed);
+    if (read.ptr == end) break;
+    at = read.ptr + 1;
+  }
+  if (speeds.size() != count)
+    throw WrongUse("--speeds: names " + std::to_string(speeds.size()) + " of " +
+                   std::to_string(servers) + " servers");
+  return speeds;
 }
 
 Pictures::Pictures(const CommonOptions& options, std::span<const Trace> traces) {

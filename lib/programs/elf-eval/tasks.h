@@ -34,6 +34,7 @@ class WrongUse : public std::runtime_error {
 using Task = void(int argc, char** argv);
 Task runRp;
 Task runPartition;
+Task runSimulate;
 
 /** What each task can be told. */
 struct CommonOptions {
@@ -45,12 +46,22 @@ struct CommonOptions {
   int renderCount = 20;
 };
 
+/** What the pictures of the videos are for. */
+enum class FramesUse { DrawnOn, LookedAt };
+
 /**
  * Reads a command line with a task's own options and the common ones; the variables of `own` are
  * filled. Ends the program for --help and --version. Throws WrongUse.
  */
 CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
-                               std::vector<GOptionEntry> own);
+                               std::vector<GOptionEntry> own,
+                               FramesUse framesUse = FramesUse::DrawnOn);
+
+/**
+ * The speeds of so many servers: `list` is "1,0.5", or empty where all are of speed 1. Throws
+ * WrongUse naming --servers or --speeds.
+ */
+std::vector<double> parseSpeeds(const std::string& list, int servers);
 
 /** Throws WrongUse, naming the option, for a value that is none of the choices. */
 void requireChoice(const char* option, const std::string& value, std::span<const Choice> choices);

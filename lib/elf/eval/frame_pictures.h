@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The pictures of the videos whose boxes a data set holds.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "elf/image/image_view.h"
+
+namespace elf::eval {
+
+/**
+ * Reads them from a folder with the videos' pictures in TRACE/ or TRACE/img1/, or in the folder
+ * itself where it has no such folder: PNG, JPEG, PPM and BMP. In the order of their names they are
+ * frames 0, 1, 2, ... of the trace. Not thread-safe.
+ */
+class FramePictures {
+ public:
+  /** Throws elf::Error naming the folder if it is none. */
+  explicit FramePictures(std::string folder);
+
+  /**
+   * A frame in BGR, scaled to `size` where it has another; its pixels stay until the next call.
+   * Throws elf::Error naming a picture that is missing or can't be read.
+   */
+  ImageView read(const std::string& trace, std::int64_t frame, Size size);
+
+ private:
+  const std::vector<std::string>& filesOf(const std::string& trace);
+
+  std::string folder_;
+  std::map<std::string, std::vector<std::string>> files_;
+  std::vector<std::uint8_t> pixels_;
+};
+
+}  // namespace elf::eval
