@@ -8,6 +8,7 @@
 
 #include "elf/discovery/frame_planner.h"
 #include "elf/discovery/thumbnail.h"
+#include "elf/merge/merge.h"
 
 namespace elf {
 namespace {
@@ -107,6 +108,37 @@ INSTANTIATE_TEST_SUITE_P(Of, EveryPixel,
                                             ::testing::Values(kFrame, Size{1920, 1080},
                                                               Size{301, 97}, Size{97, 301},
                                                               Size{17, 9}, Size{1, 1})));
+
+TEST(Discovery, TheIntervalAndTheSizeOfTilesMayChangeAtAnyTime) {
+  const Size frame{1920, 1080};
+  Discovery discovery;
+  lookAtAll(discovery, frame, nullptr);
+  std::mt19937 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    if (random() % 8 == 0)
+      discovery.setSettings({.scanInterval = static_cast<int>(random() % 40),
+                             .leastTile = static_cast<int>(random() % 1200)});
+    for (const Rect& place : next(discovery, frame, {}, nullptr))
+      ASSERT_TRUE(contains(wholeFrame(frame), place));
+  }
+}
+
+TEST(Discovery, WhatIsShownScaledDownIsScannedAsWell) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 20, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  const Rp large = rpAt({100, 100, 500, 400});
+  const Rect inside{304, 208, 16, 16};
+  int since = 0;
+  for (int i = 0; i < 200; ++i) {
+    const std::vector<Rect> places = discovery.placesFor(kFrame, {{large}}, nullptr);
+    std::vector<Part> parts = partsOf(places);
+    parts.push_back({.rect = roundOutwards(large.box, kFrame), .scale = 0.5});
+    discovery.looksAt(kFrame, parts, nullptr);
+    since = covers(places, inside) ? 0 : since + 1;
+    ASSERT_LT(since, 20) << "frame " << i;
+  }
+}
 
 TEST(Discovery, AnObjectOnTheEdgeOfTilesIsInsideOneInAnotherRound) {
   Discovery discovery;
@@ -268,6 +300,37 @@ TEST(Discovery, APartThatIsScaledDownDoesNotCountAsLookedAt) {
   EXPECT_TRUE(covers(next(discovery, kFrame, {}, nullptr), part));
 }
 
+TEST(Discovery, WhatAWholeOutageMissedIsLookedAtInTheNextFramesLittleByLittle) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  discovery.missed({{wholeFrame(kFrame)}});
+  std::vector<std::uint8_t> seen(static_cast<std::size_t>(kFrame.width) * kFrame.height, 0);
+  int frames = 0;
+  for (std::vector<Rect> places; !(places = next(discovery, kFrame, {}, nullptr)).empty();) {
+    double area = 0;
+    for (const Rect& place : places) {
+      area += place.area();
+      for (int y = place.y; y < place.bottom(); ++y)
+        std::fill_n(seen.begin() + y * kFrame.width + place.x, place.width, 1);
+    }
+    EXPECT_LE(area, 0.13 * kFrame.area());
+    ASSERT_LE(++frames, 20);
+  }
+  EXPECT_EQ(std::ranges::count(seen, 0), 0);
+}
+
+TEST(Discovery, TheSurroundingsOfALostObjectAreLookedAtOnceEvenIfTheyAreScaledDown) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  next(discovery, kFrame, {{rpAt({200, 200, 240, 300}, 7)}}, nullptr);
+  const std::vector<Rect> places = discovery.placesFor(kFrame, {}, nullptr);
+  ASSERT_EQ(places.size(), 1U);
+  discovery.looksAt(kFrame, {{{.rect = places[0], .scale = 0.5}}}, nullptr);
+  EXPECT_TRUE(next(discovery, kFrame, {}, nullptr).empty());
+}
+
 TEST(Discovery, AnotherSizeBeginsAnew) {
   Discovery discovery;
   discovery.setSettings(kChangesAlone);
@@ -337,6 +400,51 @@ TEST_F(Planner, PartsWithAnRpAreOfThatKindAndListNoPlace) {
     EXPECT_EQ(listed, std::vector<int>{0});
   }
   EXPECT_TRUE(scanned);
+}
+
+TEST_F(Planner, AScanOfTheWholeFrameIsSharedByTheServers) {
+  planner_.setSettings({.discovery = {.scanInterval = 1, .changeThreshold = 0}});
+  plan(std::nullopt);
+  const Plan plan = this->plan(std::vector<Rp>{});
+  ASSERT_EQ(plan.parts.size(), 2U);
+  EXPECT_NE(plan.parts[0].server, plan.parts[1].server);
+}
+
+TEST_F(Planner, NoScanIsShrunkByTheModel) {
+  for (ModelRules rules : {ModelRules{.fixedSize = {200, 150}}, ModelRules{.maxSize = {200, 150}},
+                           ModelRules{.fixedSize = {200, 150}, .align = 32, .context = 16}}) {
+    capacity_.rules = rules;
+    planner_.forget();
+    planner_.setSettings({.discovery = {.scanInterval = 4, .changeThreshold = 0}});
+    plan(std::nullopt);
+    for (int i = 0; i < 8; ++i)
+      for (const Part& part : plan(std::vector<Rp>{}).parts) {
+        EXPECT_EQ(part.sentSize(), part.rect.size());
+        EXPECT_GE(rules.inputScale(part.sentSize()), 1);
+      }
+  }
+}
+
+TEST_F(Planner, AfterAnOutageItKeepsUp) {
+  planner_.setSettings({.lrcInterval = 5});
+  plan(std::nullopt);
+  const auto sent = [&](const Plan& plan) {
+    double pixels = 0;
+    for (const Part& part : plan.parts) pixels += part.sentSize().area();
+    return pixels / kFrame.area();
+  };
+  const auto loses = [&] {
+    FrameRecord record;
+    record.size = kFrame;
+    record.plan = plan(std::vector<Rp>{});
+    record.answers.resize(record.plan->parts.size());
+    planner_.missed(feedbackOf(record).unseen);
+    return sent(*record.plan);
+  };
+  for (int i = 0; i < 100; ++i) EXPECT_LT(loses(), 0.5) << i;
+  double all = 0;
+  for (int i = 0; i < 40; ++i) all += sent(plan(std::vector<Rp>{}));
+  EXPECT_LT(all, 40 * 0.2) << "back to what it costs usually";
 }
 
 TEST_F(Planner, WithoutDiscoveryAFrameWithoutRpsHasAnEmptyPlan) {

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
 namespace elf {
 namespace {
 
@@ -119,6 +124,46 @@ TEST(Merge, ThePiecesOfAnObjectOnTheBorderAreNoPieceAnyMore) {
   EXPECT_TRUE(record.cut.empty());
 }
 
+/** A frame of whole parts that lie side by side, each with a piece in its own pixels. */
+FrameRecord whole(Size frame, const std::vector<std::pair<Rect, Detection>>& pieces) {
+  FrameRecord record;
+  record.size = frame;
+  record.plan.emplace();
+  for (const auto& [rect, piece] : pieces) {
+    record.plan->parts.push_back({.rect = rect});
+    record.answers.push_back({.state = AnswerState::Answered, .detections = {piece}});
+  }
+  return record;
+}
+
+TEST(Merge, ThePiecesInThreePartsAreOneObjectHoweverSureTheModelIsOfEach) {
+  for (const auto& [left, middle, right] :
+       {std::tuple{0.9F, 0.6F, 0.8F}, {0.6F, 0.9F, 0.8F}, {0.8F, 0.6F, 0.9F}}) {
+    FrameRecord record =
+        whole({900, 300}, {{{0, 0, 310, 300}, person({100, 50, 310, 250}, left)},
+                           {{290, 0, 320, 300}, person({0, 50, 320, 250}, middle)},
+                           {{590, 0, 310, 300}, person({0, 50, 210, 250}, right)}});
+    const auto merged = merge(record);
+    ASSERT_EQ(merged.size(), 1U);
+    EXPECT_EQ(merged[0].box, (Box{100, 50, 800, 250}));
+    EXPECT_TRUE(record.cut.empty());
+  }
+}
+
+TEST(Merge, ThePiecesInFourPartsAreOneObject) {
+  std::vector<float> scores{0.6F, 0.7F, 0.8F, 0.9F};
+  do {
+    FrameRecord record =
+        whole({1000, 1000}, {{{0, 0, 510, 510}, person({250, 250, 510, 510}, scores[0])},
+                             {{490, 0, 510, 510}, person({0, 250, 260, 510}, scores[1])},
+                             {{0, 490, 510, 510}, person({250, 0, 510, 260}, scores[2])},
+                             {{490, 490, 510, 510}, person({0, 0, 260, 260}, scores[3])}});
+    const auto merged = merge(record);
+    ASSERT_EQ(merged.size(), 1U);
+    EXPECT_EQ(merged[0].box, (Box{250, 250, 750, 750}));
+  } while (std::ranges::next_permutation(scores).found);
+}
+
 TEST(Merge, AtTheEdgeOfTheFrameNothingIsCut) {
   FrameRecord record = twoHalves();
   record.plan->parts[0].kind = PartKind::Rp;
@@ -160,6 +205,13 @@ TEST(Merge, AnLrcSaysNothingOfWhatAPartShowsWhole) {
   FrameRecord record = withLrc();
   record.answers[1].detections = {person({220, 80, 260, 160}, 0.9F)};
   EXPECT_TRUE(merge(record).empty());
+}
+
+TEST(Merge, AnLrcSeesMoreThanAPartThatWasScaledDownFurther) {
+  FrameRecord record = withLrc();
+  record.plan->parts[0].scale = 0.25;
+  record.answers[1].detections = {person({220, 80, 230, 100}, 0.9F)};
+  EXPECT_EQ(merge(record).size(), 1U);
 }
 
 TEST(Merge, WhatAnLrcSeesOfAKnownObjectIsThatObject) {

@@ -5,6 +5,9 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <opencv2/imgproc.hpp>
+#include <tuple>
+#include <utility>
 
 #include "elf/discovery/thumbnail.h"
 
@@ -18,8 +21,8 @@ constexpr int kMostCells = 48;
  * one may be noise. */
 constexpr int kSamples = 4;
 constexpr int kChangedSamples = 2;
-/** Cells with so many others between them belong together: an object need not change all over. */
-constexpr int kGap = 1;
+/** One in so many of the frame's cells is looked at in one frame because it got no answer. */
+constexpr int kDueInOneOf = 8;
 constexpr int kLongestPause = 16;
 /** Where more of the picture changes, the camera moves. */
 constexpr double kMostChanged = 1.0 / 3;
@@ -173,14 +176,6 @@ void Discovery::learn(std::span<const Rp> rps) {
     c.tried = false;
     c.wait = c.pause = std::clamp(2 * c.pause, 1, kLongestPause);
   }
-  for (const Rp& rp : before_) {
-    const bool stays = std::ranges::any_of(rps, [&](const Rp& r) { return r.id == rp.id; });
-    if (stays || rp.id == kNoIdentity) continue;
-    const float dx = kAroundLost * rp.box.width(), dy = kAroundLost * rp.box.height();
-    each(touching(roundOutwards(grow(rp.box, {dx, dy, dx, dy}), frame_)),
-         [](Cell& c) { c.due = true; });
-  }
-  before_.assign(rps.begin(), rps.end());
 }
 
 // What changed is a piece of an object, as a rule: its legs.
@@ -206,6 +201,8 @@ std::vector<Rect> Discovery::placesFor(Size frame, std::span<const Rp> rps,
   learn(rps);
   std::vector<Rect> places;
   addTile(places);
+  addLost(rps, places);
+  before_.assign(rps.begin(), rps.end());
   addDue(places);
   addChanged(places);
   return places;
@@ -227,24 +224,52 @@ void Discovery::addTile(std::vector<Rect>& places) {
   const Tiles tiles = tilesOf(settings_.scanInterval, settings_.leastTile, frame_);
   if (++sinceTile_ < settings_.scanInterval / tiles.count()) return;
   sinceTile_ = 0;
-  const auto offset = kOffsets[static_cast<std::size_t>(round_) % std::size(kOffsets)];
-  const Edges columns(columns_, tiles.columns, offset.x), rows(rows_, tiles.rows, offset.y);
-  Block left;
+  const auto grid = [&] {
+    const auto offset = kOffsets[static_cast<std::size_t>(round_) % std::size(kOffsets)];
+    return std::pair(Edges(columns_, tiles.columns, offset.x), Edges(rows_, tiles.rows, offset.y));
+  };
+  auto [columns, rows] = grid();
+  // The round is over, or was of more tiles than there are now.
+  if (turn_ >= columns.count() * rows.count()) {
+    turn_ = 0;
+    ++round_;
+    std::tie(columns, rows) = grid();
+  }
   const int column = turn_ % columns.count(), row = turn_ / columns.count();
-  for (int y = rows.at(row); y < rows.at(row + 1); ++y)
-    for (int x = columns.at(column); x < columns.at(column + 1); ++x)
-      // Where an RP covers it, its part may be scaled down.
-      if (!cell(x, y).covered || cell(x, y).age >= settings_.scanInterval) left.add(x, y);
-  add(left, places);
-  if (++turn_ < columns.count() * rows.count()) return;
-  turn_ = 0;
-  ++round_;
+  ++turn_;
+  const Block tile{columns.at(column), rows.at(row), columns.at(column + 1), rows.at(row + 1)};
+  add(around(tile, [](const Cell& c) { return !c.covered || c.age > 1; }), places);
+}
+
+void Discovery::addLost(std::span<const Rp> rps, std::vector<Rect>& places) {
+  for (const Rp& rp : before_) {
+    const bool stays = std::ranges::any_of(rps, [&](const Rp& r) { return r.id == rp.id; });
+    if (stays || rp.id == kNoIdentity) continue;
+    const float dx = kAroundLost * rp.box.width(), dy = kAroundLost * rp.box.height();
+    const Rect rect = roundOutwards(grow(rp.box, {dx, dy, dx, dy}), frame_);
+    add(around(touching(rect), [](const Cell& c) { return !c.covered && !c.planned; }), places);
+  }
 }
 
 void Discovery::addDue(std::vector<Rect>& places) {
-  for (const Block& block :
-       clusters([](const Cell& c) { return c.due && !c.covered && !c.planned; }))
+  const auto isOpen = [](const Cell& c) { return c.due && !c.covered && !c.planned; };
+  std::vector<Block> blocks = clusters(isOpen);
+  std::ranges::stable_sort(blocks, {}, &Block::cells);
+  int left = std::max<int>(1, static_cast<int>(cells_.size()) / kDueInOneOf);
+  for (Block block : blocks) {
+    while (block.cells() > left) {
+      Block first = block, second = block;
+      if (block.x1 - block.x0 >= block.y1 - block.y0)
+        first.x1 = second.x0 = (block.x0 + block.x1) / 2;
+      else
+        first.y1 = second.y0 = (block.y0 + block.y1) / 2;
+      block = around(first, isOpen);
+      if (block.empty()) block = around(second, isOpen);
+    }
     add(block, places);
+    left -= block.cells();
+    if (left <= 0) return;
+  }
 }
 
 void Discovery::addChanged(std::vector<Rect>& places) {
@@ -318,30 +343,28 @@ void Discovery::remember(int x, int y) {
 }
 
 template <typename Is>
+Discovery::Block Discovery::around(const Block& block, Is&& is) {
+  Block found;
+  for (int y = block.y0; y < block.y1; ++y)
+    for (int x = block.x0; x < block.x1; ++x)
+      if (is(cell(x, y))) found.add(x, y);
+  return found;
+}
+
+template <typename Is>
 std::vector<Discovery::Block> Discovery::clusters(Is&& is) const {
-  std::vector<Block> found;
-  std::vector<bool> open(cells_.size());
-  std::transform(cells_.begin(), cells_.end(), open.begin(), is);
-  std::vector<int> reached;
-  for (int start = 0; start < static_cast<int>(open.size()); ++start) {
-    if (!open[static_cast<std::size_t>(start)]) continue;
-    Block block;
-    reached = {start};
-    open[static_cast<std::size_t>(start)] = false;
-    while (!reached.empty()) {
-      const int x = reached.back() % columns_, y = reached.back() / columns_;
-      reached.pop_back();
-      block.add(x, y);
-      for (int j = std::max(0, y - 1 - kGap); j <= std::min(rows_ - 1, y + 1 + kGap); ++j)
-        for (int i = std::max(0, x - 1 - kGap); i <= std::min(columns_ - 1, x + 1 + kGap); ++i) {
-          const int next = j * columns_ + i;
-          if (!open[static_cast<std::size_t>(next)]) continue;
-          open[static_cast<std::size_t>(next)] = false;
-          reached.push_back(next);
-        }
-    }
-    found.push_back(block);
-  }
+  cv::Mat_<std::uint8_t> cells(rows_, columns_);
+  std::transform(cells_.begin(), cells_.end(), cells.begin(),
+                 [&](const Cell& c) { return is(c) ? 1 : 0; });
+  // An object need not change all over: cells with one other between them belong together.
+  cv::Mat_<std::uint8_t> wide;
+  cv::dilate(cells, wide, cv::Mat_<std::uint8_t>::ones(2, 2));
+  cv::Mat_<int> labels;
+  std::vector<Block> found(static_cast<std::size_t>(cv::connectedComponents(wide, labels)));
+  for (int y = 0; y < rows_; ++y)
+    for (int x = 0; x < columns_; ++x)
+      if (cells(y, x)) found[static_cast<std::size_t>(labels(y, x))].add(x, y);
+  std::erase_if(found, [](const Block& block) { return block.empty(); });
   return found;
 }
 

@@ -16,13 +16,16 @@ namespace elf {
  * are found:
  *
  * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is looked at, in full
- *   resolution, at least every `scanInterval` frames. What RPs cover of a tile is left out.
+ *   resolution, at least every `scanInterval` frames. What RPs cover of a tile is left out where
+ *   their parts showed it in full resolution in the frame before.
  * - *change*: the frame, as a small grey picture, differs from what it was when that place was last
  *   looked at. A place is as large as the objects of the RPs usually are. A change of the whole
  * picture's brightness counts for nothing. Where something changes and nothing is found, it is
  * looked at after one frame, two, four, up to 16 frames. Where more than a third of the picture
  * changes at a time, it is the camera that moves, and changes tell nothing.
  * - *loss*: an RP whose object is given up. Its surroundings are looked at once more.
+ * - *no answer*: what was missed() is looked at next; of more than an eighth of the frame the rest
+ *   follows in the next frames, so that servers that are back after an outage can keep up.
  *
  * The frame is divided into cells, of 16 pixels at least and about 48 in a row; places are made of
  * whole cells. Not thread-safe.
@@ -58,7 +61,7 @@ class Discovery {
    */
   void looksAt(Size frame, std::span<const Part> parts, const ImageView* picture);
 
-  /** Got no answer after all, in whichever frame: to be looked at next. */
+  /** Got no answer after all, in whichever frame. */
   void missed(std::span<const Rect> rects);
 
  private:
@@ -69,7 +72,7 @@ class Discovery {
     int wait = 0, pause = 0;
     /** It was looked at because it changed, and nobody knows yet what for. */
     bool tried = false;
-    /** To be looked at as soon as can be. */
+    /** It got no answer, and was not looked at since. */
     bool due = false;
     /** `then_` holds it. */
     bool remembered = false;
@@ -83,6 +86,7 @@ class Discovery {
   struct Block {
     int x0 = 0, y0 = 0, x1 = 0, y1 = 0;
     bool empty() const { return x0 >= x1 || y0 >= y1; }
+    int cells() const { return (x1 - x0) * (y1 - y0); }
     void add(int x, int y);
   };
 
@@ -99,6 +103,7 @@ class Discovery {
 
   void learn(std::span<const Rp> rps);
   void addTile(std::vector<Rect>& places);
+  void addLost(std::span<const Rp> rps, std::vector<Rect>& places);
   void addDue(std::vector<Rect>& places);
   void addChanged(std::vector<Rect>& places);
   void add(const Block& block, std::vector<Rect>& places);
@@ -108,6 +113,10 @@ class Discovery {
   int brightness() const;
   bool changed(int x, int y, int brightness) const;
   void remember(int x, int y);
+  /** The block around those of its cells that `is`. */
+  template <typename Is>
+  Block around(const Block& block, Is&& is);
+  /** Blocks around cells that `is` and that belong together. */
   template <typename Is>
   std::vector<Block> clusters(Is&& is) const;
 

@@ -10,15 +10,31 @@ namespace elf {
 
 namespace {
 
-/** What of a frame is to be looked at, as the partitioner gets it: in halves where it is more than
- * one server's share of the frame. */
-void addPlace(const Rect& place, double most, std::vector<Rp>& wanted) {
-  if (place.area() <= most) {
+/** How large a place may be. */
+struct Bounds {
+  double area = 0;
+  /** Of each side; 0: no bound. */
+  Size size;
+};
+
+Bounds boundsOf(Size frame, const Capacity& capacity) {
+  const ModelRules& rules = capacity.rules;
+  const Size most = rules.fixedSize.empty() ? rules.maxSize : rules.fixedSize;
+  const int around = 2 * rules.context + rules.align - 1;
+  return {frame.area() / static_cast<double>(capacity.servers.size()),
+          {std::max(0, most.width - around), std::max(0, most.height - around)}};
+}
+
+/** A place to be looked at, as the partitioner gets it: in halves where it is too large. */
+void addPlace(const Rect& place, const Bounds& most, std::vector<Rp>& wanted) {
+  const bool wide = most.size.width > 0 && place.width > most.size.width;
+  const bool high = most.size.height > 0 && place.height > most.size.height;
+  if (!wide && !high && place.area() <= most.area) {
     wanted.push_back({.box = toBox(place), .expected = toBox(place)});
     return;
   }
   Rect first = place, second = place;
-  if (place.width >= place.height) {
+  if (wide || (!high && place.width >= place.height)) {
     first.width = place.width / 2;
     second = {first.right(), place.y, place.width - first.width, place.height};
   } else {
@@ -64,9 +80,8 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
       std::max({8 * rules.context, 2 * rules.minSize.height, discovery.leastTile});
   discovery_.setSettings(discovery);
   std::vector<Rp> wanted = rps;
-  const double share = frame.area() / static_cast<double>(capacity.servers.size());
-  for (const Rect& place : discovery_.placesFor(frame, rps, picture))
-    addPlace(place, share, wanted);
+  const Bounds most = boundsOf(frame, capacity);
+  for (const Rect& place : discovery_.placesFor(frame, rps, picture)) addPlace(place, most, wanted);
   Plan plan = partitioner_->plan({frame, wanted, capacity, settings_.scale});
   for (Part& part : plan.parts) {
     std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(rps.size()); });

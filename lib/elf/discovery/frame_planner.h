@@ -19,7 +19,8 @@ namespace elf {
  * - RPs unknown (cold start): the whole frame, split over the servers.
  * - RPs known: parts around them and around the places that Discovery wants looked at, by the
  *   partitioner, which weighs both against each other. A place that is more than a server's share
- *   of the frame is divided. A part that holds no RP is of kind Scan.
+ *   of the frame, or that the model would have to shrink, is divided. A part that holds no RP is of
+ *   kind Scan.
  * - Every `lrcInterval` frames the whole frame, too, scaled by `lrcRatio` (the paper's
  * low-resolution compensation): for objects larger than a tile, and for models that see small ones.
  * It goes to `lrcServer`, or else to the server that would be done with it first after its parts of

@@ -47,16 +47,17 @@ Cuts cutsOf(const Box& box, const Rect& part, Size frame) {
           .bottom = part.bottom() < frame.height && edges.y1 - box.y1 < y};
 }
 
-// A part that shows what is there in full resolution, as far as the box reaches.
-bool showsWhole(const Part& part, const Box& box) {
+// A part that shows what is there no coarser than the LRC does, as far as the box reaches.
+bool showsWhole(const Part& part, const Box& box, const Part& lrc) {
   const Box edges = toBox(part.rect);
-  return part.kind != PartKind::Lrc && box.x0 >= edges.x0 && box.y0 >= edges.y0 &&
-         box.x1 <= edges.x1 && box.y1 <= edges.y1;
+  return part.kind != PartKind::Lrc && part.scale >= lrc.scale && box.x0 >= edges.x0 &&
+         box.y0 >= edges.y0 && box.x1 <= edges.x1 && box.y1 <= edges.y1;
 }
 
-bool isSeenBetter(const Box& box, const FrameRecord& record) {
+bool isSeenBetter(const Box& box, const Part& lrc, const FrameRecord& record) {
   for (std::size_t i = 0; i < record.answers.size(); ++i)
-    if (record.answers[i].state == AnswerState::Answered && showsWhole(record.plan->parts[i], box))
+    if (record.answers[i].state == AnswerState::Answered &&
+        showsWhole(record.plan->parts[i], box, lrc))
       return true;
   return false;
 }
@@ -75,7 +76,7 @@ std::vector<Found> inFramePixels(const FrameRecord& record) {
           clip(shift(scaled, static_cast<float>(part.rect.x), static_cast<float>(part.rect.y)),
                record.size);
       if (detection.box.empty()) continue;
-      if (part.kind == PartKind::Lrc && isSeenBetter(detection.box, record)) continue;
+      if (part.kind == PartKind::Lrc && isSeenBetter(detection.box, part, record)) continue;
       detection.server = record.answers[i].server;
       const Cuts cuts = cutsOf(detection.box, part.rect, record.size);
       all.push_back({std::move(detection), i, part.kind, cuts});
@@ -144,22 +145,31 @@ bool joinPieces(Found& one, const Found& other) {
   return true;
 }
 
+// Takes `other` into `one` if both are the same object or pieces of it.
+bool absorb(Found& one, const Found& other, Doubles doubles) {
+  if (!mayBeOne(one, other)) return false;
+  if (joinPieces(one, other)) return true;
+  if (!sameObject(one, other)) return false;
+  if (doubles == Doubles::Unite) one.detection.box = unite(one.detection.box, other.detection.box);
+  return true;
+}
+
 std::vector<Found> withoutDoubles(std::vector<Found> found, Doubles doubles) {
   std::stable_sort(found.begin(), found.end(), goesFirst);
   std::vector<Found> kept;
-  for (Found& candidate : found) {
-    bool isNew = true;
-    for (Found& k : kept) {
-      if (!mayBeOne(k, candidate)) continue;
-      if (!joinPieces(k, candidate)) {
-        if (!sameObject(k, candidate)) continue;
-        if (doubles == Doubles::Unite)
-          k.detection.box = unite(k.detection.box, candidate.detection.box);
-      }
-      isNew = false;
-      break;
+  for (Found& next : found) {
+    Found candidate = std::move(next);
+    // What takes it in may grow by it, and then be one with what it was not one with before.
+    std::size_t at = kept.size();
+    while (true) {
+      const auto taker =
+          std::ranges::find_if(kept, [&](Found& one) { return absorb(one, candidate, doubles); });
+      if (taker == kept.end()) break;
+      at = static_cast<std::size_t>(taker - kept.begin());
+      candidate = std::move(*taker);
+      kept.erase(taker);
     }
-    if (isNew) kept.push_back(std::move(candidate));
+    kept.insert(kept.begin() + static_cast<std::ptrdiff_t>(at), std::move(candidate));
   }
   return kept;
 }
@@ -256,9 +266,13 @@ Feedback feedbackOf(const FrameRecord& record) {
                     .sureScore = record.capacity ? record.capacity->rules.sureScore : 0,
                     .unseen = record.cut};
   if (!record.plan) return feedback;
-  for (std::size_t i = 0; i < record.plan->parts.size(); ++i)
-    if (i >= record.answers.size() || record.answers[i].state != AnswerState::Answered)
-      feedback.unseen.push_back(record.plan->parts[i].rect);
+  for (std::size_t i = 0; i < record.plan->parts.size(); ++i) {
+    const Part& part = record.plan->parts[i];
+    const bool answered =
+        i < record.answers.size() && record.answers[i].state == AnswerState::Answered;
+    // The next LRC makes up for one that was lost; in full resolution it would be too much.
+    if (!answered && part.kind != PartKind::Lrc) feedback.unseen.push_back(part.rect);
+  }
   return feedback;
 }
 
