@@ -58,7 +58,7 @@ using std::chrono::steady_clock;
 
 constexpr int kDefaultPredictor = 0;  // the first of predictorChoices()
 constexpr int kDefaultHistory = elf::History::Limits{}.length;
-constexpr int kDefaultCoastFrames = 10;
+constexpr int kDefaultCoastFrames = elf::History::Limits{}.coastFrames;
 // How long to wait for an answer where elfoffload sets no deadline, or nobody tells one.
 constexpr milliseconds kPatience{10000};
 // Forecasts kept until their frames are answered; where frames are lost downstream, the newest.

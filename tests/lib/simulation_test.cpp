@@ -104,6 +104,7 @@ TEST(Simulation, WithoutDiscoveryWhatAppearsIsNeverFound) {
   const SimulationFigures figures = simulateWith(videoWith(10), optionsWithoutDiscovery());
   EXPECT_EQ(figures.appeared, 1U);
   EXPECT_EQ(figures.neverFound, 1U);
+  EXPECT_EQ(figures.delay.mean, 20) << "as long as it was there";
   EXPECT_NEAR(figures.accuracy.recall, 30.0 / 50, 1e-9);
   EXPECT_EQ(figures.accuracy.precision, 1);
   EXPECT_EQ(figures.wholeAccuracy.recall, 1);

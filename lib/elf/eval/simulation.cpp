@@ -67,27 +67,40 @@ class Appearances {
   /** `partners`: those of the objects that were reported. In the first frame nobody appears. */
   void add(std::int64_t frame, const std::set<std::int64_t>& inView,
            const std::set<std::int64_t>& reported) {
-    for (const std::int64_t id : inView)
+    for (const std::int64_t id : inView) {
       if (seen_.insert(id).second && !first_) {
         ++appeared_;
-        waiting_[id] = frame;
+        waiting_[id].since = frame;
       }
+      if (const auto waits = waiting_.find(id); waits != waiting_.end()) waits->second.last = frame;
+    }
     first_ = false;
     std::erase_if(waiting_, [&](const auto& entry) {
-      const auto& [id, since] = entry;
-      if (reported.contains(id)) delays_.push_back(static_cast<double>(frame - since));
+      const auto& [id, view] = entry;
+      if (reported.contains(id)) delays_.push_back(static_cast<double>(frame - view.since));
       return reported.contains(id);
     });
   }
 
   std::size_t appeared() const { return appeared_; }
   std::size_t neverFound() const { return waiting_.size(); }
-  const std::vector<double>& delays() const { return delays_; }
+  /** One for each that appeared. */
+  std::vector<double> delays() const {
+    std::vector<double> delays = delays_;
+    for (const auto& [id, view] : waiting_)
+      delays.push_back(static_cast<double>(view.last - view.since + 1));
+    return delays;
+  }
 
  private:
+  /** Frames. */
+  struct View {
+    std::int64_t since = 0, last = 0;
+  };
+
   bool first_ = true;
   std::set<std::int64_t> seen_;
-  std::map<std::int64_t, std::int64_t> waiting_;
+  std::map<std::int64_t, View> waiting_;
   std::vector<double> delays_;
   std::size_t appeared_ = 0;
 };
@@ -214,7 +227,8 @@ class Sums {
   void take(const Appearances& appearances) {
     appeared_ += appearances.appeared();
     neverFound_ += appearances.neverFound();
-    delays_.insert(delays_.end(), appearances.delays().begin(), appearances.delays().end());
+    const std::vector<double> delays = appearances.delays();
+    delays_.insert(delays_.end(), delays.begin(), delays.end());
   }
 
   SimulationFigures figures() const {

@@ -77,7 +77,7 @@ struct SimulationFigures {
 
   /** Objects that come into view after the first frame of their trace. */
   std::size_t appeared = 0;
-  /** Frames from coming into view until being reported, of those that are. */
+  /** Frames from coming into view until being reported, or until leaving. */
   Summary delay;
   /** Those that left without being reported. */
   std::size_t neverFound = 0;

@@ -31,7 +31,7 @@ std::span<const Choice> doublesChoices();
  * - A piece that is left is no object but a part of one, and goes, unless it is what an RP expects,
  * or the whole frame was looked at in parts that lie side by side. `cut` says where the rest may
  * be.
- * - What an LRC sees where a part in full resolution looked is what that part saw.
+ * - What an LRC sees where a part looked that was scaled down no further is what that part saw.
  *
  * RPs whose part got no answer, and all RPs of a skipped frame, stand in as coasted detections.
  * Strongest first; identities are not set (see Identifier).

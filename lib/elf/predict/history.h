@@ -46,7 +46,7 @@ class History {
      * sure of when it was seen last is forgotten after one of them: it costs as much to look for,
      * and as a rule it was never there.
      */
-    int coastFrames = 5;
+    int coastFrames = 10;
   };
 
   History() : History(Limits{}) {}

@@ -66,7 +66,7 @@ Options parse(int argc, char** argv) {
       {"coverage", 0, 0, G_OPTION_ARG_DOUBLE, &simulation.coverage,
        "Share of objects wanted whole in their padded box (default: 0.98)", "SHARE"},
       {"coast-frames", 0, 0, G_OPTION_ARG_INT, &simulation.history.coastFrames,
-       "Frames that an object may be missed before it is given up (default: 5)", "N"},
+       "Frames that an object may be missed before it is given up (default: 10)", "N"},
       {"partitioner", 0, 0, G_OPTION_ARG_STRING, partitioner.slot(), partitionerHelp.c_str(),
        "NAME"},
       {"object-size", 0, 0, G_OPTION_ARG_INT, &simulation.rules.objectSize,
@@ -188,7 +188,7 @@ void print(const Json& result) {
             << text(result["accuracy"]["precision"], 3) << ", recall "
             << text(result["accuracy"]["recall"], 3) << ") instead of "
             << text(result["accuracy_whole"]["f1"], 3) << '\n'
-            << appeared["objects"] << " objects appeared, found after "
+            << appeared["objects"] << " objects appeared, found or gone after "
             << text(appeared["delay"]["mean"], 2) << " frames (95 % within "
             << text(appeared["delay"]["p95"], 0) << "), " << appeared["never_found"] << " never\n";
 }
