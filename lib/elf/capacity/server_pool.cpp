@@ -4,15 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "elf/base/seconds.h"
+
 namespace elf {
-
-namespace {
-
-double secondsOf(std::chrono::steady_clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
-}  // namespace
 
 SharedServer::Standing SharedServer::standing() const {
   const std::lock_guard lock(mutex_);

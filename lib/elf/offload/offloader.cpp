@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "elf/base/printable.h"
+#include "elf/base/seconds.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
@@ -12,10 +13,6 @@ namespace elf {
 namespace {
 
 using std::chrono::duration_cast;
-
-double secondsOf(Transport::Clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
 
 std::optional<Microseconds> microseconds(const wire::Parameters& parameters, const char* name) {
   const auto found = parameters.find(name);

@@ -21,7 +21,7 @@ constexpr std::size_t kManyBytes = std::size_t{512} << 10;
 
 /** About `side`, but no smaller or larger than the model wants it. */
 int suited(int side, int least, int most, int multipleOf) {
-  const int wanted = (std::max(side, least) + multipleOf - 1) / multipleOf * multipleOf;
+  const int wanted = roundUp(std::max(side, least), multipleOf);
   return most > 0 ? std::min(wanted, most) : wanted;
 }
 
