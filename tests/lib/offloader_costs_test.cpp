@@ -226,7 +226,7 @@ TEST_F(OffloaderCosts, WhatOneStreamLearnsTheOthersKnow) {
   network_.advance(1s);
   network_.servers[kA].perPixel *= 10;
   for (int i = 0; i < 30; ++i) exchange(*one, 0);
-  EXPECT_EQ(other->server(0), one->server(0));
+  EXPECT_EQ(other->server(0).cost, one->server(0).cost);
   EXPECT_NEAR(other->server(0).cost.b, 2e-6, 2e-7);
   EXPECT_EQ(other->offloader.bestServer({400, 250}), 1);
 }
@@ -260,14 +260,29 @@ TEST_F(OffloaderCosts, OtherPoolsKnowNothing) {
   EXPECT_EQ(stranger.server(0).answers, 0U);
 }
 
-TEST_F(OffloaderCosts, TheMeanOfWhatPartsTookIsKnownForEachPixel) {
+TEST_F(OffloaderCosts, TheMeanOfWhatItsPartsTookIsKnownOfEachServer) {
   const auto stream = open();
   network_.advance(1s);
-  EXPECT_EQ(stream->offloader.capacity().bytesPerPixel, Capacity().bytesPerPixel);
   const Probe part = makeProbes({}, encoder_).back();
   stream->send(0, part.size, part.image);
-  EXPECT_DOUBLE_EQ(stream->offloader.capacity().bytesPerPixel,
+  EXPECT_DOUBLE_EQ(stream->server(0).bytesPerPixel,
                    static_cast<double>(part.image.data.size()) / part.size.area());
+  EXPECT_EQ(stream->server(1).bytesPerPixel, ServerState().bytesPerPixel);
+}
+
+TEST_F(OffloaderCosts, AServerThatGetsJpegsIsNotHeldBackByWhatAnotherGetsRaw) {
+  network_.servers[kB].perByte = 1e-6;  // 8 Mbit/s
+  const auto stream = open();
+  network_.advance(2s);
+  const Size size{200, 200};
+  const std::vector<std::uint8_t> rgb(static_cast<std::size_t>(size.area()) * 3);
+  for (int i = 0; i < 10; ++i) {
+    stream->send(0, size, wire::rawImage(rgb, size));
+    network_.advance(1s);
+    exchange(*stream, 1);
+  }
+  EXPECT_DOUBLE_EQ(stream->server(0).bytesPerPixel, 3);
+  EXPECT_LT(stream->server(1).bytesPerPixel, 0.5);
 }
 
 }  // namespace

@@ -141,11 +141,11 @@ Capacity Offloader::capacity() const {
                                 .healthy = endpoint.healthy,
                                 .takesRaw = endpoint.takesRaw,
                                 .cost = standing.cost,
+                                .bytesPerPixel = bytesPerPixel(server),
                                 .busy = standing.outstanding,
                                 .answers = standing.answers});
   }
   capacity.rules = rules();
-  capacity.bytesPerPixel = bytesPerPixel();
   return capacity;
 }
 
@@ -156,20 +156,23 @@ OffloadStats Offloader::stats() const {
 
 int Offloader::bestServer(Size sent) const {
   const std::lock_guard lock(mutex_);
-  return std::max(0, pick(computed(sent), sent.area() * bytesPerPixel(), -1));
+  return std::max(0, pick(sent, nullptr, -1));
 }
 
 const std::string& Offloader::url(int server) const {
   return settings_.servers[static_cast<std::size_t>(server)];
 }
 
-double Offloader::bytesPerPixel() const {
-  return recentPixels_ > 0 ? recentBytes_ / recentPixels_ : Capacity().bytesPerPixel;
+double Offloader::bytesPerPixel(const Server& server) const {
+  return server.recentPixels > 0 ? server.recentBytes / server.recentPixels
+                                 : ServerState().bytesPerPixel;
 }
 
-// Of the healthy servers except `except` the one that will have finished first; another endpoint
-// than that of `except` goes before one that is first. -1 where there is none.
-int Offloader::pick(double pixels, double bytes, int except) const {
+// Of the healthy servers except `except` the one that will have finished a part of that size first;
+// another endpoint than that of `except` goes before one that is first. `image` is null where the
+// part is not encoded yet. -1 where there is none.
+int Offloader::pick(Size sent, const wire::Tensor* image, int except) const {
+  const double pixels = computed(sent);
   int best = -1;
   std::pair<bool, double> bestFinish{};
   for (int i = 0; i < static_cast<int>(servers_.size()); ++i) {
@@ -178,6 +181,8 @@ int Offloader::pick(double pixels, double bytes, int except) const {
     const bool same =
         except >= 0 && servers_[static_cast<std::size_t>(except)].endpoint == server.endpoint;
     const SharedServer::Standing standing = server.shared->standing();
+    const double bytes =
+        image ? static_cast<double>(image->data.size()) : sent.area() * bytesPerPixel(server);
     const std::pair finish{same, standing.outstanding + standing.cost.seconds(pixels, bytes)};
     if (best < 0 || finish < bestFinish) {
       best = i;
@@ -217,13 +222,12 @@ void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
     if (frame == frames_.end()) return;
     PartState& state = frame->second.parts[part];
     state.image = std::move(image);
-    const double bytes = state.bytes();
-    constexpr double kForget = 0.97;
-    recentBytes_ = recentBytes_ * kForget + bytes;
-    recentPixels_ = recentPixels_ * kForget + state.sent.area();
     int server = state.answer.server;
-    if (!endpoints_[servers_[static_cast<std::size_t>(server)].endpoint].healthy)
-      server = pick(computed(state.sent), bytes, -1);
+    Server& planned = servers_[static_cast<std::size_t>(server)];
+    constexpr double kForget = 0.97;
+    planned.recentBytes = planned.recentBytes * kForget + state.bytes();
+    planned.recentPixels = planned.recentPixels * kForget + state.sent.area();
+    if (!endpoints_[planned.endpoint].healthy) server = pick(state.sent, &state.image, -1);
     if (server < 0) {
       state.answer.error = url(state.answer.server) + ": is left out, and no other server is up";
       ++stats_.partsFailed;
@@ -387,7 +391,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
       answer.error = from + ": " + reading.error;
       countError(at, answer.error, calls);
       const double pixels = computed(part.sent), bytes = part.bytes();
-      const int other = attempt == 1 ? pick(pixels, bytes, number) : -1;
+      const int other = attempt == 1 ? pick(part.sent, &part.image, number) : -1;
       bool inTime = other >= 0;
       if (inTime && frame.deadline) {
         const auto next = servers_[static_cast<std::size_t>(other)].shared->standing();

@@ -172,6 +172,8 @@ class Offloader {
   struct Server {
     std::size_t endpoint = 0;
     std::shared_ptr<SharedServer> shared;
+    /** Of the parts made for it so far, an old one counting less. */
+    double recentBytes = 0, recentPixels = 0;
   };
 
   struct PartState {
@@ -202,8 +204,8 @@ class Offloader {
   void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, Calls& calls);
   void settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void endRequest(PartState& part);
-  double bytesPerPixel() const;
-  int pick(double pixels, double bytes, int except) const;
+  double bytesPerPixel(const Server& server) const;
+  int pick(Size sent, const wire::Tensor* image, int except) const;
   double computed(Size sent) const;
   void countError(std::size_t endpoint, const std::string& why, Calls& calls);
   void lose(std::size_t endpoint, const std::string& why, Calls& calls);
@@ -246,8 +248,6 @@ class Offloader {
   Ticket nextTicket_ = 1;
   bool ready_ = false;
   OffloadStats stats_;
-  /** Of the parts sent so far, an old one counting less. */
-  double recentBytes_ = 0, recentPixels_ = 0;
   JpegEncoder encoder_;
   /** Made when the first endpoint is probed. */
   std::vector<Probe> probes_;
