@@ -153,6 +153,17 @@ TEST_F(OffloaderCosts, ProbesCountAsNoParts) {
   for (const Offloader::Lesson& lesson : stream->lessons) EXPECT_TRUE(lesson.probe);
 }
 
+TEST_F(OffloaderCosts, AServerThatTakesOnlyPixelsIsProbedWithThose) {
+  network_.servers[kA].onlyRaw = true;
+  network_.servers[kA].perPixel = 4e-6;
+  const auto stream = open();
+  network_.advance(2s);
+  ASSERT_TRUE(stream->offloader.ready());
+  EXPECT_TRUE(stream->failed.empty());
+  EXPECT_EQ(stream->server(0).answers, 4U);
+  EXPECT_NEAR(stream->server(0).cost.b, 4e-6, 2e-7);
+}
+
 TEST_F(OffloaderCosts, AServerWhoseProbeFailsIsUsedAndHasOneErrorMore) {
   network_.servers[kA].status = 500;
   const auto stream = open({kA});

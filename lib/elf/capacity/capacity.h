@@ -21,8 +21,9 @@ struct ServerState {
   std::string url;
   /** False while the server is left out after errors. */
   bool healthy = true;
-  /** It takes pixels as they are, not only as a JPEG. */
+  /** It takes pixels as they are, and as a JPEG. */
   bool takesRaw = false;
+  bool takesEncoded = true;
   CostModel cost;
   /** Bytes that a pixel sent to it has taken lately; the default is a JPEG's. */
   double bytesPerPixel = 0.25;

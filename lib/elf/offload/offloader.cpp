@@ -140,6 +140,7 @@ Capacity Offloader::capacity() const {
     capacity.servers.push_back({.url = endpoint.url,
                                 .healthy = endpoint.healthy,
                                 .takesRaw = endpoint.takesRaw,
+                                .takesEncoded = endpoint.takesEncoded,
                                 .cost = standing.cost,
                                 .bytesPerPixel = bytesPerPixel(server),
                                 .busy = standing.outstanding,
@@ -164,20 +165,22 @@ const std::string& Offloader::url(int server) const {
 }
 
 double Offloader::bytesPerPixel(const Server& server) const {
-  return server.recentPixels > 0 ? server.recentBytes / server.recentPixels
-                                 : ServerState().bytesPerPixel;
+  if (server.recentPixels > 0) return server.recentBytes / server.recentPixels;
+  constexpr double kRaw = 3;
+  return endpoints_[server.endpoint].takesEncoded ? ServerState().bytesPerPixel : kRaw;
 }
 
-// Of the healthy servers except `except` the one that will have finished a part of that size first;
-// another endpoint than that of `except` goes before one that is first. `image` is null where the
-// part is not encoded yet. -1 where there is none.
+// Of the healthy servers except `except` that take `image`, the one that will have finished a part
+// of that size first; another endpoint than that of `except` goes before one that is first. `image`
+// is null where the part is not encoded yet. -1 where there is none.
 int Offloader::pick(Size sent, const wire::Tensor* image, int except) const {
   const double pixels = computed(sent);
   int best = -1;
   std::pair<bool, double> bestFinish{};
   for (int i = 0; i < static_cast<int>(servers_.size()); ++i) {
     const Server& server = servers_[static_cast<std::size_t>(i)];
-    if (i == except || !endpoints_[server.endpoint].healthy) continue;
+    const Endpoint& endpoint = endpoints_[server.endpoint];
+    if (i == except || !endpoint.healthy || (image && !endpoint.takes(*image))) continue;
     const bool same =
         except >= 0 && servers_[static_cast<std::size_t>(except)].endpoint == server.endpoint;
     const SharedServer::Standing standing = server.shared->standing();
@@ -229,7 +232,8 @@ void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
     planned.recentPixels = planned.recentPixels * kForget + state.sent.area();
     if (!endpoints_[planned.endpoint].healthy) server = pick(state.sent, &state.image, -1);
     if (server < 0) {
-      state.answer.error = url(state.answer.server) + ": is left out, and no other server is up";
+      state.answer.error = url(state.answer.server) +
+                           ": is left out, and no other server that takes such a part is up";
       ++stats_.partsFailed;
       settle(ticket, frame->second, part, calls);
     } else {
@@ -530,6 +534,7 @@ void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
     if (metadata) {
       endpoint.rules = std::move(metadata.value().rules);
       endpoint.takesRaw = metadata.value().takesRaw;
+      endpoint.takesEncoded = metadata.value().takesEncoded;
       endpoint.known = true;
       endpoint.healthy = true;
       endpoint.errors = 0;
@@ -557,11 +562,17 @@ void Offloader::onHealth(std::size_t index, const HttpReply& reply, Calls& calls
   probe(index, calls);
 }
 
+std::vector<Probe>& Offloader::probesFor(const Endpoint& endpoint) {
+  return endpoint.takesEncoded ? probes_ : rawProbes_;
+}
+
 // Begins to probe an endpoint, unless it has been; while another offloader does, waits for that.
 void Offloader::probe(std::size_t index, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
-  if (probes_.empty()) probes_ = makeProbes(rules(), encoder_);
-  if (probes_.empty()) return markAsked(index, calls);
+  std::vector<Probe>& probes = probesFor(endpoint);
+  if (probes.empty())
+    probes = endpoint.takesEncoded ? makeProbes(rules(), encoder_) : makeRawProbes(rules());
+  if (probes.empty()) return markAsked(index, calls);
   switch (sharedOf(index).takeProbe()) {
     case SharedServer::ProbeTurn::Yours:
       endpoint.probing = true;
@@ -579,14 +590,15 @@ void Offloader::sendProbe(std::size_t index) {
   wire::InferRequest request;
   request.id = probeId(endpoint.probe);
   setTimeout(request, kQuestionTimeout);
-  request.inputs.push_back(probes_[endpoint.probe].image);
+  request.inputs.push_back(probesFor(endpoint)[endpoint.probe].image);
   endpoint.probeSent = transport_.now();
   ask(index, toHttp(endpoint.url, request), &Offloader::onProbe);
 }
 
 void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
-  const Probe& probe = probes_[endpoint.probe];
+  const std::vector<Probe>& probes = probesFor(endpoint);
+  const Probe& probe = probes[endpoint.probe];
   const Reading reading(reply, probeId(endpoint.probe), rules(), probe.size);
   if (!reading.error.empty()) {
     const std::string why = endpoint.url + ": " + reading.error;
@@ -604,8 +616,8 @@ void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls)
         learn(i, {.probe = true, .sent = probe.size, .bytes = probe.image.data.size()},
               endpoint.probeSent, reading, calls);
   const double perByte = sharedOf(index).standing().cost.c;
-  if (++endpoint.probe < probes_.size() &&
-      perByte * static_cast<double>(probes_[endpoint.probe].image.data.size()) < kLongestUpload)
+  if (++endpoint.probe < probes.size() &&
+      perByte * static_cast<double>(probes[endpoint.probe].image.data.size()) < kLongestUpload)
     return sendProbe(index);
   endProbe(index, true);
   markAsked(index, calls);

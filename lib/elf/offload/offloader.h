@@ -53,9 +53,11 @@ struct OffloadStats {
 /**
  * Every frame gets exactly one call back, with one answer for each part: when all parts are settled
  * or its deadline has come, whichever is first. A part that failed is sent once more, to another
- * healthy server, where that server is expected to answer in time. An endpoint that fails
+ * healthy server that takes its encoding, where that server is expected to answer in time. An
+ * endpoint that fails
  * kErrorsInARow times in a row is left out and asked for its health with a growing pause until it
- * is back; parts meant for it go to the healthy server that will have finished first.
+ * is back; parts meant for it go to the healthy server that takes their encoding and will have
+ * finished first.
  *
  * What servers cost and have to do is shared with the other offloaders of the pool. An endpoint
  * that has told about its model and was not probed by any of them is probed (elf/offload/probe.h).
@@ -153,7 +155,7 @@ class Offloader {
     bool healthy = true;
     bool asked = false;  ///< the first metadata and probe have come, or failed
     std::optional<ModelRules> rules;
-    bool takesRaw = false;
+    bool takesRaw = false, takesEncoded = true;
     bool known = false;  ///< metadata has come
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
@@ -167,6 +169,10 @@ class Offloader {
     bool probing = false;
     std::size_t probe = 0;
     Clock::time_point probeSent{};
+
+    bool takes(const wire::Tensor& image) const {
+      return image.type == wire::DataType::Uint8 ? takesRaw : takesEncoded;
+    }
   };
 
   struct Server {
@@ -219,6 +225,7 @@ class Offloader {
   void askHealth(std::size_t endpoint, Calls& calls);
   void onMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   void onHealth(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  std::vector<Probe>& probesFor(const Endpoint& endpoint);
   void probe(std::size_t endpoint, Calls& calls);
   void sendProbe(std::size_t endpoint);
   void onProbe(std::size_t endpoint, const HttpReply& reply, Calls& calls);
@@ -249,8 +256,8 @@ class Offloader {
   bool ready_ = false;
   OffloadStats stats_;
   JpegEncoder encoder_;
-  /** Made when the first endpoint is probed. */
-  std::vector<Probe> probes_;
+  /** For endpoints that take files, and for the others; made when the first one is probed. */
+  std::vector<Probe> probes_, rawProbes_;
 };
 
 }  // namespace elf

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
+#include <optional>
 
 #include "elf/base/random.h"
 
@@ -16,6 +16,7 @@ using File = std::vector<std::uint8_t>;
 constexpr int kSmallSide = 64;
 constexpr int kLargeSide = 192;
 constexpr double kMostPixels = 250000;
+constexpr std::uint8_t kGrey = 128;
 constexpr std::size_t kSomeBytes = std::size_t{32} << 10;
 constexpr std::size_t kManyBytes = std::size_t{512} << 10;
 
@@ -34,7 +35,6 @@ Size suited(int side, const ModelRules& rules) {
 /** Grey all over; empty where there is no such JPEG. */
 File flatPicture(Size size, JpegEncoder& encoder) {
   constexpr int kQuality = 90;
-  constexpr std::uint8_t kGrey = 128;
   const File plane(static_cast<std::size_t>(size.area()), kGrey);
   const int half = (size.width + 1) / 2;
   const ImageView view{.format = PixelFormat::I420,
@@ -64,12 +64,24 @@ File padded(const File& picture, std::size_t size) {
   return file;
 }
 
+struct Sizes {
+  Size small, large;
+};
+
+/** Unset where the model would compute too much. */
+std::optional<Sizes> sizesFor(const ModelRules& rules) {
+  const Sizes sizes{suited(kSmallSide, rules), suited(kLargeSide, rules)};
+  if (rules.inputSize(sizes.large).area() > kMostPixels) return std::nullopt;
+  return sizes;
+}
+
 }  // namespace
 
 std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
-  const Size small = suited(kSmallSide, rules), large = suited(kLargeSide, rules);
+  const auto sizes = sizesFor(rules);
   std::vector<Probe> probes;
-  if (large.area() > kMostPixels) return probes;
+  if (!sizes) return probes;
+  const auto [small, large] = *sizes;
   const File smallFile = flatPicture(small, encoder), largeFile = flatPicture(large, encoder);
   if (smallFile.empty() || largeFile.empty()) return probes;
   const auto add = [&](Size size, std::size_t bytes) {
@@ -80,6 +92,23 @@ std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
   add(large, largeFile.size());
   add(large, kSomeBytes);
   add(small, kManyBytes);
+  return probes;
+}
+
+std::vector<Probe> makeRawProbes(const ModelRules& rules) {
+  const auto sizes = sizesFor(rules);
+  std::vector<Probe> probes;
+  if (!sizes) return probes;
+  const auto add = [&](Size size) {
+    constexpr std::size_t kChannels = 3;
+    const File pixels(static_cast<std::size_t>(size.area()) * kChannels, kGrey);
+    probes.push_back({size, wire::rawImage(pixels, size)});
+  };
+  for (std::size_t i = 0; i < kWarmUpProbes; ++i) add(sizes->small);
+  for (int i = 0; i < 2; ++i) {
+    add(sizes->small);
+    add(sizes->large);
+  }
   return probes;
 }
 

@@ -15,7 +15,7 @@ namespace elf {
 /** A picture that shows nothing. */
 struct Probe {
   Size size;
-  /** A JPEG file as the input tensor. */
+  /** The input tensor. */
   wire::Tensor image;
 };
 
@@ -37,5 +37,12 @@ inline constexpr double kLongestUpload = 0.2;
  * so large that probing would take seconds, there are none.
  */
 std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder);
+
+/**
+ * The same for a server that takes nothing but raw pixels, of which bytes are no choice:
+ * kWarmUpProbes to warm up, and a small and a larger picture twice. What of their costs is the
+ * link's only the server's own account tells; their sum is right without it.
+ */
+std::vector<Probe> makeRawProbes(const ModelRules& rules);
 
 }  // namespace elf
