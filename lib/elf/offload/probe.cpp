@@ -68,11 +68,12 @@ struct Sizes {
   Size small, large;
 };
 
-/** Unset where the model would compute too much. */
+/** Both the same where the model computes the same of them; unset where it would be too much. */
 std::optional<Sizes> sizesFor(const ModelRules& rules) {
-  const Sizes sizes{suited(kSmallSide, rules), suited(kLargeSide, rules)};
-  if (rules.inputSize(sizes.large).area() > kMostPixels) return std::nullopt;
-  return sizes;
+  const Size small = suited(kSmallSide, rules), large = suited(kLargeSide, rules);
+  const Size computed = rules.inputSize(large);
+  if (computed.area() > kMostPixels) return std::nullopt;
+  return Sizes{small, computed == rules.inputSize(small) ? small : large};
 }
 
 }  // namespace
@@ -89,7 +90,7 @@ std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
     probes.push_back({size, wire::encodedImage(padded(file, bytes))});
   };
   for (std::size_t i = 0; i < kWarmUpProbes + 1; ++i) add(small, largeFile.size());
-  add(large, largeFile.size());
+  if (large != small) add(large, largeFile.size());
   add(large, kSomeBytes);
   add(small, kManyBytes);
   return probes;
@@ -107,7 +108,7 @@ std::vector<Probe> makeRawProbes(const ModelRules& rules) {
   for (std::size_t i = 0; i < kWarmUpProbes; ++i) add(sizes->small);
   for (int i = 0; i < 2; ++i) {
     add(sizes->small);
-    add(sizes->large);
+    if (sizes->large != sizes->small) add(sizes->large);
   }
   return probes;
 }
