@@ -212,10 +212,13 @@ class Planner {
     return secondsFor(group.sent, group.computed, capacity_.servers[server]);
   }
 
-  /** A bound of merged(a, b).computed that takes less time. */
+  /** A bound of merged(a, b).computed that takes less time, where that is allowed. */
   double computedAtLeast(const Group& a, const Group& b) const {
     if (!rules_.fixedSize.empty()) return rules_.fixedSize.area();
-    const double scale = input_.scale ? sentScale(std::max(a.leastScale, b.leastScale)) : 1;
+    const double least = std::max(a.leastScale, b.leastScale);
+    // What is larger than the model's maxSize is shrunk to any scale down to the least.
+    double scale = input_.scale ? sentScale(least) : 1;
+    if (!rules_.maxSize.empty()) scale = least;
     return unite(a.wanted, b.wanted).area() * scale * scale;
   }
 
