@@ -606,6 +606,8 @@ void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls)
     endProbe(index, false);
     // It may have been left out meanwhile: then nobody asks for its health yet.
     endpoint.healthy ? countError(index, why, calls) : lose(index, why, calls);
+    if (endpoint.healthy && !std::exchange(endpoint.probedAgain, true))
+      wait(index, endpoint.pause, &Offloader::probe);
     return markAsked(index, calls);
   }
   endpoint.healthy = true;

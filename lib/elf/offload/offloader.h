@@ -61,7 +61,8 @@ struct OffloadStats {
  *
  * What servers cost and have to do is shared with the other offloaders of the pool. An endpoint
  * that has told about its model and was not probed by any of them is probed (elf/offload/probe.h).
- * A failed probe is an error like that of a part.
+ * A failed probe is an error like that of a part, and is made once more after a pause; where that
+ * fails too, when the endpoint is back after it was left out.
  *
  * All functions may be called from any thread. The listener and the `done` of frames are called
  * with no lock held, from the transport's thread or from inside the function that caused them.
@@ -168,6 +169,7 @@ class Offloader {
     /** It is this offloader's turn to probe; which one is under way, and since when. */
     bool probing = false;
     std::size_t probe = 0;
+    bool probedAgain = false;
     Clock::time_point probeSent{};
 
     bool takes(const wire::Tensor& image) const {
