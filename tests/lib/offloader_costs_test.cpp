@@ -28,11 +28,14 @@ class Stream : public Offloader::Listener {
   }
 
   /** Sends a part to `server`; it is answered when the clock is moved. */
-  void send(int server, Size size, const wire::Tensor& image) {
+  void send(int server, Size size, const wire::Tensor& image,
+            std::optional<Transport::Clock::duration> deadline = std::nullopt) {
     Part part;
     part.rect = wholeFrame(size);
     part.server = server;
-    const auto ticket = offloader.begin(0, 0, size, {&part, 1}, std::nullopt,
+    std::optional<Transport::Clock::time_point> until;
+    if (deadline) until = network_.now() + *deadline;
+    const auto ticket = offloader.begin(0, 0, size, {&part, 1}, until,
                                         [this](const std::vector<PartAnswer>& answers) {
                                           answered += answers.at(0).state == AnswerState::Answered;
                                         });
@@ -130,6 +133,26 @@ TEST_P(OffloaderCostsByAccount, ALinkThatBecomesSlowIsTheLinkAndAServerThatBecom
   EXPECT_NEAR(a.b, 2e-7, GetParam() ? 2e-9 : 1e-7);
   EXPECT_NEAR(b.b, 2e-6, GetParam() ? 6e-8 : 2e-7);
   EXPECT_NEAR(b.c, 1e-8, GetParam() ? 1e-9 : 4e-7);
+}
+
+TEST_F(OffloaderCosts, AServerTooSlowForTheDeadlineIsKnownToBe) {
+  const auto stream = open();
+  network_.advance(1s);
+  for (int i = 0; i < 24; ++i) exchange(*stream, 0);
+  const Probe part = makeProbes({}, encoder_).back();
+  const double fast = stream->server(0).cost.seconds(part.size.area());
+  network_.servers[kA].perRequest = 10;
+  int late = 0;
+  // It says each time that it is well, and is forgiven.
+  for (; late < 24 && stream->server(0).cost.seconds(part.size.area()) < 10 * fast; ++late) {
+    stream->send(0, part.size, part.image, 1s);
+    network_.advance(40s);
+    ASSERT_TRUE(stream->server(0).healthy);
+  }
+  EXPECT_LE(late, 13) << "half of what is remembered";
+  EXPECT_TRUE(stream->lessons.back().late);
+  EXPECT_EQ(stream->lessons.back().roundTrip, 1s);
+  EXPECT_EQ(stream->offloader.bestServer(part.size), 1);
 }
 
 TEST_F(OffloaderCosts, AServerOfSecondsForAMegapixelIsProbedWithinASecond) {

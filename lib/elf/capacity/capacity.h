@@ -29,7 +29,8 @@ struct ServerState {
   double bytesPerPixel = 0.25;
   /** Expected seconds of the parts that it has not answered yet, of all streams that share it. */
   double busy = 0;
-  /** From how many answers `cost` was learned, probes among them; 0: it is a guess. */
+  /** From how many answers `cost` was learned, probes and late ones among them; 0: it is a guess.
+   */
   std::uint64_t answers = 0;
 
   bool operator==(const ServerState&) const = default;

@@ -51,6 +51,7 @@ bool SharedServer::learn(const RequestTimes& times) {
   // Several workers may have been faster than one by one.
   cost.seconds =
       std::max(secondsOf(times.answered - queue.value_or(none) - before), cost.work.value_or(0));
+  if (times.late && cost.seconds <= cost_.model().seconds(cost.pixels, cost.bytes)) return false;
   cost_.add(cost);
   if (!differNoticeably(cost_.model(), reported_)) return false;
   reported_ = cost_.model();

@@ -385,8 +385,13 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
       answer.queue = reading.queue.value_or(Microseconds{0});
       answer.decode = reading.decode.value_or(Microseconds{0});
       answer.infer = reading.infer.value_or(Microseconds{0});
-      learn(static_cast<std::size_t>(number), {.sent = sent, .bytes = part.image.data.size()},
-            part.sentAt, reading, calls);
+      learn(static_cast<std::size_t>(number),
+            {.sent = sent,
+             .bytes = part.image.data.size(),
+             .queue = reading.queue,
+             .decode = reading.decode,
+             .infer = reading.infer},
+            part.sentAt, calls);
       Endpoint& endpoint = endpoints_[at];
       endpoint.errors = 0;
       endpoint.pause = kFirstPause;
@@ -436,7 +441,11 @@ void Offloader::onDeadline(Ticket ticket) {
       answer.roundTrip = duration_cast<Microseconds>(transport_.now() - part.sentAt);
       transport_.cancel(part.request);
       endRequest(part);
-      const std::size_t endpoint = servers_[static_cast<std::size_t>(answer.server)].endpoint;
+      const auto number = static_cast<std::size_t>(answer.server);
+      // Else a server that became slow would be taken for a fast one as long as it is too slow.
+      learn(number, {.late = true, .sent = part.sent, .bytes = part.image.data.size()}, part.sentAt,
+            calls);
+      const std::size_t endpoint = servers_[number].endpoint;
       if (std::ranges::find(late, endpoint) == late.end()) {
         late.push_back(endpoint);
         countError(endpoint, answer.error, calls);
@@ -615,8 +624,14 @@ void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls)
   if (endpoint.probe >= kWarmUpProbes)
     for (std::size_t i = 0; i < servers_.size(); ++i)
       if (servers_[i].endpoint == index)
-        learn(i, {.probe = true, .sent = probe.size, .bytes = probe.image.data.size()},
-              endpoint.probeSent, reading, calls);
+        learn(i,
+              {.probe = true,
+               .sent = probe.size,
+               .bytes = probe.image.data.size(),
+               .queue = reading.queue,
+               .decode = reading.decode,
+               .infer = reading.infer},
+              endpoint.probeSent, calls);
   const double perByte = sharedOf(index).standing().cost.c;
   if (++endpoint.probe < probes.size() &&
       perByte * static_cast<double>(probes[endpoint.probe].image.data.size()) < kLongestUpload)
@@ -635,22 +650,19 @@ SharedServer& Offloader::sharedOf(std::size_t index) const {
   return *std::ranges::find(servers_, index, &Server::endpoint)->shared;
 }
 
-void Offloader::learn(std::size_t index, Lesson lesson, Clock::time_point sent,
-                      const Reading& reading, Calls& calls) {
+void Offloader::learn(std::size_t index, Lesson lesson, Clock::time_point sent, Calls& calls) {
   const Server& server = servers_[index];
   const Clock::time_point now = transport_.now();
   lesson.url = endpoints_[server.endpoint].url;
   lesson.roundTrip = duration_cast<Microseconds>(now - sent);
-  lesson.queue = reading.queue;
-  lesson.decode = reading.decode;
-  lesson.infer = reading.infer;
   RequestTimes times{.pixels = computed(lesson.sent),
                      .bytes = static_cast<double>(lesson.bytes),
                      .sent = sent,
                      .answered = now,
-                     .queue = reading.queue,
-                     .work = reading.infer};
-  if (times.work) *times.work += reading.decode.value_or(Microseconds{0});
+                     .late = lesson.late,
+                     .queue = lesson.queue,
+                     .work = lesson.infer};
+  if (times.work) *times.work += lesson.decode.value_or(Microseconds{0});
   lesson.changed = server.shared->learn(times);
   lesson.cost = server.shared->standing().cost;
   calls.emplace_back([this, lesson = std::move(lesson)] { listener_.onLearned(lesson); });

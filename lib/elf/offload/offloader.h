@@ -82,11 +82,13 @@ class Offloader {
   /** How often it is looked whether the probe of another offloader is over. */
   static constexpr std::chrono::milliseconds kProbePoll{10};
 
-  /** What was learned from an answer. */
+  /** What was learned from an answer, or from there being none. */
   struct Lesson {
     /** Base URL of the server. */
     std::string url;
     bool probe = false;
+    /** No answer came by the deadline: it takes more than `roundTrip`. */
+    bool late = false;
     Size sent;
     std::size_t bytes = 0;
     Microseconds roundTrip{0};
@@ -103,7 +105,7 @@ class Offloader {
     virtual ~Listener() = default;
     /** Each endpoint has told about its model and was probed, or failed to. Once. */
     virtual void onReady() = 0;
-    /** For each good answer to a part, and to a probe. */
+    /** For each good answer to a part, and to a probe, and for each part that is late. */
     virtual void onLearned(const Lesson& lesson) = 0;
     /** `why` is one sentence that begins with the endpoint's URL. */
     virtual void onProbeFailed(const std::string& why) = 0;
@@ -235,8 +237,7 @@ class Offloader {
   SharedServer& sharedOf(std::size_t endpoint) const;
   void markAsked(std::size_t endpoint, Calls& calls);
   HttpRequest toHttp(const std::string& url, wire::InferRequest& request) const;
-  void learn(std::size_t server, Lesson lesson, Clock::time_point sent, const Reading& reading,
-             Calls& calls);
+  void learn(std::size_t server, Lesson lesson, Clock::time_point sent, Calls& calls);
 
   // Callbacks of the transport.
   void onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id, Size sent,
