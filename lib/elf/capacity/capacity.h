@@ -21,16 +21,15 @@ struct ServerState {
   std::string url;
   /** False while the server is left out after errors. */
   bool healthy = true;
-  /** It takes pixels as they are, and as a JPEG. */
+  /** Whether it takes pixels as they are, and as a JPEG. */
   bool takesRaw = false;
   bool takesEncoded = true;
   CostModel cost;
-  /** Bytes that a pixel sent to it has taken lately; the default is a JPEG's. */
+  /** Bytes that a pixel made for it has taken lately, as JPEG or raw; the default is a JPEG's. */
   double bytesPerPixel = 0.25;
   /** Expected seconds of the parts that it has not answered yet, of all streams that share it. */
   double busy = 0;
-  /** From how many answers `cost` was learned, probes and late ones among them; 0: it is a guess.
-   */
+  /** From how many answers `cost` was learned, probes and late ones too; 0: it is a guess. */
   std::uint64_t answers = 0;
 
   bool operator==(const ServerState&) const = default;

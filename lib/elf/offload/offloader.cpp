@@ -165,9 +165,10 @@ const std::string& Offloader::url(int server) const {
 }
 
 double Offloader::bytesPerPixel(const Server& server) const {
-  if (server.recentPixels > 0) return server.recentBytes / server.recentPixels;
   constexpr double kRaw = 3;
-  return endpoints_[server.endpoint].takesEncoded ? ServerState().bytesPerPixel : kRaw;
+  if (server.raw || !endpoints_[server.endpoint].takesEncoded) return kRaw;
+  return server.recentPixels > 0 ? server.recentBytes / server.recentPixels
+                                 : ServerState().bytesPerPixel;
 }
 
 // Of the healthy servers except `except` that take `image`, the one that will have finished a part
@@ -227,9 +228,12 @@ void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
     state.image = std::move(image);
     int server = state.answer.server;
     Server& planned = servers_[static_cast<std::size_t>(server)];
-    constexpr double kForget = 0.97;
-    planned.recentBytes = planned.recentBytes * kForget + state.bytes();
-    planned.recentPixels = planned.recentPixels * kForget + state.sent.area();
+    planned.raw = state.image.type == wire::DataType::Uint8;
+    if (!planned.raw) {
+      constexpr double kForget = 0.97;
+      planned.recentBytes = planned.recentBytes * kForget + state.bytes();
+      planned.recentPixels = planned.recentPixels * kForget + state.sent.area();
+    }
     if (!endpoints_[planned.endpoint].healthy) server = pick(state.sent, &state.image, -1);
     if (server < 0) {
       state.answer.error = url(state.answer.server) +

@@ -54,10 +54,9 @@ struct OffloadStats {
  * Every frame gets exactly one call back, with one answer for each part: when all parts are settled
  * or its deadline has come, whichever is first. A part that failed is sent once more, to another
  * healthy server that takes its encoding, where that server is expected to answer in time. An
- * endpoint that fails
- * kErrorsInARow times in a row is left out and asked for its health with a growing pause until it
- * is back; parts meant for it go to the healthy server that takes their encoding and will have
- * finished first.
+ * endpoint that fails kErrorsInARow times in a row is left out and asked for its health with a
+ * growing pause until it is back; parts meant for it go to the healthy server that takes their
+ * encoding and will have finished first.
  *
  * What servers cost and have to do is shared with the other offloaders of the pool. An endpoint
  * that has told about its model and was not probed by any of them is probed (elf/offload/probe.h).
@@ -182,8 +181,10 @@ class Offloader {
   struct Server {
     std::size_t endpoint = 0;
     std::shared_ptr<SharedServer> shared;
-    /** Of the parts made for it so far, an old one counting less. */
+    /** Of the files made for it so far, an old one counting less. */
     double recentBytes = 0, recentPixels = 0;
+    /** What was made for it last was no file. */
+    bool raw = false;
   };
 
   struct PartState {
