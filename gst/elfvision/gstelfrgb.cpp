@@ -15,19 +15,24 @@ struct ConverterRelease {
 
 constexpr int kChannels = 3;
 
-/** Chroma of neighbouring pixels goes into a pixel's colour, and begins at every second one. */
-Rect withNeighbours(const Rect& rect, Size frame) {
-  constexpr int kNeighbours = 2;
-  const auto even = [](int at) { return std::max(0, at - kNeighbours) / 2 * 2; };
-  const int x = even(rect.x), y = even(rect.y);
-  return {x, y, std::min(frame.width, rect.right() + kNeighbours) - x,
-          std::min(frame.height, rect.bottom() + kNeighbours) - y};
+/**
+ * Chroma of neighbouring pixels goes into a pixel's colour, and begins at every second one; at
+ * every second row of a field, where the frame has two.
+ */
+Rect withNeighbours(const Rect& rect, Size frame, bool interlaced) {
+  constexpr int kColumns = 2;
+  const int rows = interlaced ? 4 : 2;
+  const int x = std::max(0, rect.x - kColumns) / kColumns * kColumns;
+  const int y = std::max(0, rect.y - rows) / rows * rows;
+  return {x, y, std::min(frame.width, rect.right() + kColumns) - x,
+          std::min(frame.height, roundUp(rect.bottom(), rows) + rows) - y};
 }
 
-/** A frame within a mapped one. GstVideoConverter looks at a frame's info and data alone. */
+/** A frame within a mapped one: the info, flags and data that GstVideoConverter looks at. */
 GstVideoFrame within(const GstVideoFrame& frame, const Rect& rect) {
   GstVideoFrame part{};
   part.info = frame.info;
+  part.flags = frame.flags;
   part.info.width = rect.width;
   part.info.height = rect.height;
   const GstVideoFormatInfo* format = frame.info.finfo;
@@ -49,9 +54,10 @@ GstVideoFrame within(const GstVideoFrame& frame, const Rect& rect) {
 std::span<const std::uint8_t> RgbCutter::cut(const MappedFrame& frame, const Rect& rect,
                                              Size sent) {
   const GstVideoFrame& whole = frame.frame();
-  const Rect wide = withNeighbours(rect, frame.view().size);
+  const Rect wide = withNeighbours(rect, frame.view().size, GST_VIDEO_FRAME_IS_INTERLACED(&whole));
   GstVideoFrame source = within(whole, wide);
   GstVideoFrame target{};
+  target.flags = source.flags;
   gst_video_info_set_format(&target.info, GST_VIDEO_FORMAT_RGB, static_cast<guint>(wide.width),
                             static_cast<guint>(wide.height));
   // The converter refuses what it can't change.

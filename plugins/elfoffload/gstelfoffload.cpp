@@ -292,9 +292,10 @@ struct Offload::Session : elf::Offloader::Listener {
 
   void onLearned(const elf::Offloader::Lesson& lesson) override {
     const char* const url = lesson.url.c_str();
-    GST_DEBUG_OBJECT(owner.element_, "%s: %s of %dx%d, %" G_GSIZE_FORMAT " bytes: %.1f ms%s", url,
+    GST_DEBUG_OBJECT(owner.element_, "%s: %s of %dx%d, %" G_GSIZE_FORMAT " bytes: %s%.1f ms%s", url,
                      lesson.probe ? "probe" : "part", lesson.sent.width, lesson.sent.height,
-                     lesson.bytes, milliseconds(lesson.roundTrip), accountOf(lesson).c_str());
+                     lesson.bytes, lesson.late ? "no answer after " : "",
+                     milliseconds(lesson.roundTrip), accountOf(lesson).c_str());
     if (lesson.changed)
       GST_INFO_OBJECT(owner.element_, "%s costs %.1f ms, %.1f ms/megapixel, %.1f ms/megabyte", url,
                       lesson.cost.a * kMilliseconds, lesson.cost.b * kMilliseconds * kMega,

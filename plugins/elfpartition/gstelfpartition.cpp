@@ -30,15 +30,18 @@
 
 #include "plugins/elfpartition/gstelfpartition.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "elf/discovery/frame_planner.h"
+#include "elf/offload/offloader.h"
 #include "elf/partition/partitioner.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
@@ -57,6 +60,18 @@ using std::chrono::steady_clock;
 
 constexpr int kDefaultPartitioner = 0;  // the first of partitionerChoices()
 constexpr int kMostFrames = 10000;
+
+/** As elfoffload spells it. What is no URL stays as it is: no server has it. */
+std::string spelled(const char* server) {
+  if (!server) return {};
+  try {
+    std::vector<std::string> urls = elf::parseServers(server);
+    if (urls.size() == 1) return std::move(urls.front());
+  } catch (const elf::Error& error) {
+    GST_INFO("lrc-server: %s", error.what());
+  }
+  return server;
+}
 
 class Partition {
  public:
@@ -84,6 +99,7 @@ class Partition {
     planner_ = std::make_unique<elf::FramePlanner>(elf::Partitioner::create(partitioner));
     gst_video_info_init(&info_);
     roisSeen_ = false;
+    warnedOf_.clear();
     forget();
     const elf::FramePlanner::Settings& planner = settings.planner;
     GST_INFO_OBJECT(element_,
@@ -145,6 +161,7 @@ class Partition {
     }
     planner_->setSettings(settings);
     planner_->missed(unseen);
+    if (settings.lrcInterval > 0) checkLrcServer(settings.lrcServer, capacity);
     if (settings.discovery.changeThreshold > 0) {
       if (const auto mapped = elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)) {
         const elf::ImageView picture = mapped->view();
@@ -152,6 +169,17 @@ class Partition {
       }
     }
     return planner_->plan(size(), record.rps, capacity, nullptr);
+  }
+
+  /** Warns once of each that is none of elfoffload's. */
+  void checkLrcServer(const std::string& url, const elf::Capacity& capacity) {
+    if (url.empty() || url == warnedOf_ || capacity.servers.front().url.empty()) return;
+    if (std::ranges::find(capacity.servers, url, &elf::ServerState::url) != capacity.servers.end())
+      return;
+    warnedOf_ = url;
+    GST_ELEMENT_WARNING(element_, RESOURCE, NOT_FOUND,
+                        ("lrc-server: no server of elfoffload is '%s'.", url.c_str()),
+                        ("the low resolution goes to the server with the most time left"));
   }
 
   std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer) {
@@ -174,8 +202,8 @@ class Partition {
     return rps;
   }
 
-  // Never null, and holds at least one server. Asked for each frame, as other streams keep the
-  // servers busy too.
+  // Never null, and holds at least one server, which without elfoffload has no URL. Asked for each
+  // frame, as other streams keep the servers busy too.
   elf::CapacityPtr currentCapacity() {
     elf::CapacityPtr asked = elf::gst::queryCapacity(GST_BASE_TRANSFORM_SRC_PAD(element_));
     if (asked && !asked->servers.empty()) return asked;
@@ -191,6 +219,8 @@ class Partition {
   GstVideoInfo info_{};
   std::unique_ptr<elf::FramePlanner> planner_;
   bool roisSeen_ = false;
+  /** The `lrc-server` that no server has. */
+  std::string warnedOf_;
 
   // Guards what follows. Never held while pushing, querying or posting.
   std::mutex mutex_;
@@ -260,8 +290,8 @@ static void gst_elf_partition_set_property(GObject* object, guint id, const GVal
       partition->change([&](Settings& s) { s.planner.lrcRatio = g_value_get_double(value); });
       break;
     case PROP_LRC_SERVER: {
-      const char* server = g_value_get_string(value);
-      partition->change([&](Settings& s) { s.planner.lrcServer = server ? server : ""; });
+      const std::string server = spelled(g_value_get_string(value));
+      partition->change([&](Settings& s) { s.planner.lrcServer = server; });
       break;
     }
     default:

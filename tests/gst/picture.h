@@ -18,9 +18,12 @@ namespace elf::testing {
 /** Owns a buffer of some format and its videoconverted RGB. */
 class Picture {
  public:
-  Picture(const std::string& format, const std::string& colorimetry, Size size) : size_(size) {
+  Picture(const std::string& format, const std::string& colorimetry, Size size,
+          const std::string& interlaceMode = "progressive")
+      : size_(size) {
     std::string caps = "video/x-raw,format=" + format + ",width=" + std::to_string(size.width) +
-                       ",height=" + std::to_string(size.height);
+                       ",height=" + std::to_string(size.height) +
+                       ",interlace-mode=" + interlaceMode;
     if (!colorimetry.empty()) caps += ",colorimetry=(string)" + colorimetry;
     GstCaps* parsed = gst_caps_from_string(caps.c_str());
     EXPECT_TRUE(gst_video_info_from_caps(&info_, parsed)) << caps;
@@ -28,6 +31,7 @@ class Picture {
     // A smooth picture in which all three channels differ, made by videoconvert itself.
     gst_video_info_set_format(&rgbInfo_, GST_VIDEO_FORMAT_RGB, static_cast<guint>(size.width),
                               static_cast<guint>(size.height));
+    rgbInfo_.interlace_mode = info_.interlace_mode;
     GstBuffer* source = gst_buffer_new_allocate(nullptr, rgbInfo_.size, nullptr);
     fill(source);
     buffer_ = gst_buffer_new_allocate(nullptr, info_.size, nullptr);

@@ -23,6 +23,19 @@ TEST_P(RgbCutterFormats, APartIsToTheBitWhatVideoconvertMakesOfTheFrame) {
   }
 }
 
+TEST_P(RgbCutterFormats, OfAnInterlacedFrameToo) {
+  const auto& [format, colorimetry] = GetParam();
+  RgbCutter cutter;
+  for (const int height : {76, 78}) {
+    const testing::Picture picture(format, colorimetry, {101, height}, "interleaved");
+    for (const Rect& rect : testing::kOddRects) {
+      const auto cut = cutter.cut(picture.mapped(), rect, rect.size());
+      EXPECT_EQ(std::vector(cut.begin(), cut.end()), picture.rgbOf(rect))
+          << rect.x << "," << rect.y << " " << rect.width << "x" << rect.height << " of " << height;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, RgbCutterFormats,
                          ::testing::Combine(::testing::Values("I420", "NV12", "BGR", "RGB", "BGRx",
                                                               "BGRA", "RGBx", "RGBA", "xRGB",

@@ -33,7 +33,8 @@ double pixelsOf(const Plan& plan) {
 /**
  * The smallest makespan of all ways to put RPs into parts, each on any server: every RP in turn
  * goes into each part there is, and into a new one on each server. Only what is no better than the
- * best so far is not followed up. For models without a bound on the size of their input.
+ * best so far is not followed up; where the model shrinks large parts, one may become cheaper by an
+ * RP more, and everything is. For models without a fixed size.
  */
 class Oracle {
  public:
@@ -46,7 +47,7 @@ class Oracle {
   /** `known` is the makespan of some plan. */
   double makespan(double known) {
     best_ = known;
-    place(0, 0);
+    place(0);
     return best_;
   }
 
@@ -55,39 +56,51 @@ class Oracle {
     Rect wanted;
     double scale = 0;
     std::size_t server = 0;
+    bool several = false;
     double seconds = 0;
   };
 
-  /** Places the RPs from `next` on; `slowest` is the makespan so far. */
-  void place(std::size_t next, double slowest) {
+  /** Of what is placed. */
+  double makespan() const {
+    double slowest = 0;
+    for (const Open& open : parts_) slowest = std::max(slowest, done_[open.server]);
+    return slowest;
+  }
+
+  /** Places the RPs from `next` on. */
+  void place(std::size_t next) {
     if (next == rps_.size()) {
-      best_ = slowest;
+      best_ = std::min(best_, makespan());
       return;
     }
     const Rect wanted = roundOutwards(rps_[next].box, scene_.frame);
     const double scale = leastScale(rps_[next], scene_.capacity.rules);
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       const Open& open = parts_[i];
-      follow(i, {unite(open.wanted, wanted), std::max(open.scale, scale), open.server}, next,
-             slowest);
+      follow(i, {unite(open.wanted, wanted), std::max(open.scale, scale), open.server, true}, next);
     }
     for (std::size_t s = 0; s < done_.size(); ++s) {
       parts_.push_back({wanted, scale, s});
-      follow(parts_.size() - 1, parts_.back(), next, slowest);
+      follow(parts_.size() - 1, parts_.back(), next);
       parts_.pop_back();
     }
   }
 
-  void follow(std::size_t index, Open open, std::size_t next, double slowest) {
+  void follow(std::size_t index, Open open, std::size_t next) {
+    const ModelRules& rules = scene_.capacity.rules;
     Part part;
     part.scale = scene_.scale ? sentScale(open.scale) : 1;
-    part.rect = cutFor(open.wanted, part.scale, scene_.capacity.rules, scene_.frame);
+    part.rect = cutFor(open.wanted, part.scale, rules, scene_.frame);
+    if (const double fits = rules.inputScale(part.rect.size()); fits < part.scale) {
+      part.rect = cutFor(open.wanted, fits, rules, scene_.frame);
+      part.scale = std::min(fits, rules.inputScale(part.rect.size()));
+      if (open.several && part.scale < open.scale) return;
+    }
     open.seconds = secondsFor(part, scene_.capacity.servers[open.server], scene_.capacity);
     const Open before = std::exchange(parts_[index], open);
     const double was = done_[open.server];
     done_[open.server] += open.seconds - before.seconds;
-    slowest = std::max(slowest, done_[open.server]);
-    if (slowest < best_) place(next + 1, slowest);
+    if (!rules.maxSize.empty() || makespan() < best_) place(next + 1);
     done_[open.server] = was;
     parts_[index] = before;
   }
@@ -150,6 +163,19 @@ TEST(ElfPartitioner, IsNearlyExactForMore) {
   Scenes scenes(3);
   const Gap gap = gapOver(200, [&] { return scenes.usual(9, 12, scenes.speeds(4)); });
   EXPECT_LT(gap.mean, 0.02);
+}
+
+TEST(ElfPartitioner, IsNearlyExactWhereTheModelShrinksLargeParts) {
+  Scenes scenes(6);
+  const Gap gap = gapOver(60, [&] {
+    Scene scene = scenes.usual(9, 9, scenes.speeds(2));
+    ModelRules& rules = scene.capacity.rules;
+    rules.maxSize = {200 + scenes.upTo(400), 200 + scenes.upTo(400)};
+    rules.objectSize = 1 + scenes.upTo(30);
+    scene.scale = scenes.upTo(2) > 0;
+    return scene;
+  });
+  EXPECT_LT(gap.mean, 0.01);
 }
 
 TEST(ElfPartitioner, OfTwoServersOneHalfAsFastTheWaitIsTheOracles) {

@@ -28,11 +28,14 @@ class Stream : public Offloader::Listener {
   }
 
   /** Sends a part to `server`; it is answered when the clock is moved. */
-  void send(int server, Size size, const wire::Tensor& image) {
+  void send(int server, Size size, const wire::Tensor& image,
+            std::optional<Transport::Clock::duration> deadline = std::nullopt) {
     Part part;
     part.rect = wholeFrame(size);
     part.server = server;
-    const auto ticket = offloader.begin(0, 0, size, {&part, 1}, std::nullopt,
+    std::optional<Transport::Clock::time_point> until;
+    if (deadline) until = network_.now() + *deadline;
+    const auto ticket = offloader.begin(0, 0, size, {&part, 1}, until,
                                         [this](const std::vector<PartAnswer>& answers) {
                                           answered += answers.at(0).state == AnswerState::Answered;
                                         });
@@ -132,6 +135,26 @@ TEST_P(OffloaderCostsByAccount, ALinkThatBecomesSlowIsTheLinkAndAServerThatBecom
   EXPECT_NEAR(b.c, 1e-8, GetParam() ? 1e-9 : 4e-7);
 }
 
+TEST_F(OffloaderCosts, AServerTooSlowForTheDeadlineIsKnownToBe) {
+  const auto stream = open();
+  network_.advance(1s);
+  for (int i = 0; i < 24; ++i) exchange(*stream, 0);
+  const Probe part = makeProbes({}, encoder_).back();
+  const double fast = stream->server(0).cost.seconds(part.size.area());
+  network_.servers[kA].perRequest = 10;
+  int late = 0;
+  // It says each time that it is well, and is forgiven.
+  for (; late < 24 && stream->server(0).cost.seconds(part.size.area()) < 10 * fast; ++late) {
+    stream->send(0, part.size, part.image, 1s);
+    network_.advance(40s);
+    ASSERT_TRUE(stream->server(0).healthy);
+  }
+  EXPECT_LE(late, 13) << "half of what is remembered";
+  EXPECT_TRUE(stream->lessons.back().late);
+  EXPECT_EQ(stream->lessons.back().roundTrip, 1s);
+  EXPECT_EQ(stream->offloader.bestServer(part.size), 1);
+}
+
 TEST_F(OffloaderCosts, AServerOfSecondsForAMegapixelIsProbedWithinASecond) {
   network_.servers[kA] = {.latency = 0.05, .perByte = 1e-6, .perRequest = 0.02, .perPixel = 4e-6};
   const auto begun = network_.now();
@@ -153,20 +176,52 @@ TEST_F(OffloaderCosts, ProbesCountAsNoParts) {
   for (const Offloader::Lesson& lesson : stream->lessons) EXPECT_TRUE(lesson.probe);
 }
 
+TEST_F(OffloaderCosts, AServerThatTakesOnlyPixelsIsProbedWithThose) {
+  network_.servers[kA].onlyRaw = true;
+  network_.servers[kA].perPixel = 4e-6;
+  const auto stream = open();
+  network_.advance(2s);
+  ASSERT_TRUE(stream->offloader.ready());
+  EXPECT_TRUE(stream->failed.empty());
+  EXPECT_EQ(stream->server(0).answers, 4U);
+  EXPECT_NEAR(stream->server(0).cost.b, 4e-6, 2e-7);
+}
+
 TEST_F(OffloaderCosts, AServerWhoseProbeFailsIsUsedAndHasOneErrorMore) {
   network_.servers[kA].status = 500;
   const auto stream = open({kA});
-  network_.advance(1s);
+  network_.advance(100ms);
   ASSERT_TRUE(stream->offloader.ready());
   ASSERT_EQ(stream->failed.size(), 1U);
   EXPECT_TRUE(stream->failed[0].starts_with(kA));
   EXPECT_TRUE(stream->server(0).healthy);
   EXPECT_EQ(stream->server(0).cost, CostModel());
   // Two more errors leave it out.
-  exchange(*stream, 0);
+  exchange(*stream, 0, 100ms);
   EXPECT_TRUE(stream->lost.empty());
-  exchange(*stream, 0);
+  exchange(*stream, 0, 100ms);
   EXPECT_EQ(stream->lost.size(), 1U);
+}
+
+TEST_F(OffloaderCosts, AProbeThatFailsIsMadeOnceMore) {
+  network_.servers[kA].status = 500;
+  const auto stream = open({kA});
+  network_.advance(100ms);
+  ASSERT_EQ(stream->failed.size(), 1U);
+  network_.servers[kA].status = 200;
+  network_.advance(Offloader::kFirstPause);
+  network_.advance(1s);
+  EXPECT_EQ(stream->server(0).answers, 4U);
+  EXPECT_TRUE(stream->lost.empty());
+}
+
+TEST_F(OffloaderCosts, AProbeThatFailsTwiceIsLeftAtThat) {
+  network_.servers[kA].status = 500;
+  const auto stream = open({kA});
+  network_.advance(10s);
+  EXPECT_EQ(stream->failed.size(), 2U);
+  EXPECT_EQ(network_.servers[kA].requests, 2);
+  EXPECT_TRUE(stream->server(0).healthy);
 }
 
 TEST_F(OffloaderCosts, AServerThatNeverAnswersItsProbeHoldsNothingUp) {
@@ -175,16 +230,15 @@ TEST_F(OffloaderCosts, AServerThatNeverAnswersItsProbeHoldsNothingUp) {
   const auto stream = open();
   network_.advance(5s);
   EXPECT_LE(stream->readyAt.value() - begun, Offloader::kQuestionTimeout + 10ms);
-  EXPECT_EQ(stream->failed.size(), 1U);
+  EXPECT_EQ(stream->failed.size(), 2U);
 }
 
 TEST_F(OffloaderCosts, AServerThatIsBackIsProbedWhereItWasNotBefore) {
-  network_.servers[kA].status = 0;
-  const auto stream = open({kA});
-  network_.advance(3s);
-  ASSERT_EQ(stream->failed.size(), 1U);
   network_.servers[kA].status = 500;
-  for (int i = 0; i < 2; ++i) exchange(*stream, 0, 200ms);
+  const auto stream = open({kA});
+  network_.advance(1s);
+  ASSERT_EQ(stream->failed.size(), 2U);
+  exchange(*stream, 0, 200ms);
   ASSERT_EQ(stream->lost.size(), 1U);
   network_.servers[kA].status = 200;
   network_.advance(10s);
@@ -226,7 +280,7 @@ TEST_F(OffloaderCosts, WhatOneStreamLearnsTheOthersKnow) {
   network_.advance(1s);
   network_.servers[kA].perPixel *= 10;
   for (int i = 0; i < 30; ++i) exchange(*one, 0);
-  EXPECT_EQ(other->server(0), one->server(0));
+  EXPECT_EQ(other->server(0).cost, one->server(0).cost);
   EXPECT_NEAR(other->server(0).cost.b, 2e-6, 2e-7);
   EXPECT_EQ(other->offloader.bestServer({400, 250}), 1);
 }
@@ -260,14 +314,32 @@ TEST_F(OffloaderCosts, OtherPoolsKnowNothing) {
   EXPECT_EQ(stranger.server(0).answers, 0U);
 }
 
-TEST_F(OffloaderCosts, TheMeanOfWhatPartsTookIsKnownForEachPixel) {
+TEST_F(OffloaderCosts, TheMeanOfWhatItsPartsTookIsKnownOfEachServer) {
   const auto stream = open();
   network_.advance(1s);
-  EXPECT_EQ(stream->offloader.capacity().bytesPerPixel, Capacity().bytesPerPixel);
   const Probe part = makeProbes({}, encoder_).back();
   stream->send(0, part.size, part.image);
-  EXPECT_DOUBLE_EQ(stream->offloader.capacity().bytesPerPixel,
+  EXPECT_DOUBLE_EQ(stream->server(0).bytesPerPixel,
                    static_cast<double>(part.image.data.size()) / part.size.area());
+  EXPECT_EQ(stream->server(1).bytesPerPixel, ServerState().bytesPerPixel);
+}
+
+TEST_F(OffloaderCosts, AServerThatGetsJpegsIsNotHeldBackByWhatAnotherGetsRaw) {
+  network_.servers[kB].perByte = 1e-6;  // 8 Mbit/s
+  const auto stream = open();
+  network_.advance(2s);
+  const Size size{200, 200};
+  const std::vector<std::uint8_t> rgb(static_cast<std::size_t>(size.area()) * 3);
+  for (int i = 0; i < 10; ++i) {
+    stream->send(0, size, wire::rawImage(rgb, size));
+    network_.advance(1s);
+    exchange(*stream, 1);
+  }
+  EXPECT_EQ(stream->server(0).bytesPerPixel, 3);
+  EXPECT_LT(stream->server(1).bytesPerPixel, 0.5);
+  // Once it gets JPEGs too, nothing is left of that.
+  exchange(*stream, 0);
+  EXPECT_LT(stream->server(0).bytesPerPixel, 0.5);
 }
 
 }  // namespace

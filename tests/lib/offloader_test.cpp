@@ -60,7 +60,8 @@ class OffloaderTest : public ::testing::Test, public Offloader::Listener {
   }
 
   Offloader::Ticket sendFrame(std::vector<int> servers,
-                              std::optional<Transport::Clock::duration> deadline = 1s) {
+                              std::optional<Transport::Clock::duration> deadline = 1s,
+                              const wire::Tensor& image = kPicture) {
     const auto made = parts(servers);
     std::optional<Transport::Clock::time_point> at;
     if (deadline) at = transport_.now() + *deadline;
@@ -69,7 +70,7 @@ class OffloaderTest : public ::testing::Test, public Offloader::Listener {
           answers_ = std::move(answers);
           ++calls_;
         });
-    for (std::size_t i = 0; i < made.size(); ++i) offloader_->send(ticket, i, kPicture);
+    for (std::size_t i = 0; i < made.size(); ++i) offloader_->send(ticket, i, image);
     return ticket;
   }
 
@@ -184,6 +185,12 @@ TEST(Encoding, AutoIsRawWhereThatIsHardlySlowerAndTheServerTakesIt) {
   EXPECT_FALSE(sendsRaw(Encoding::Jpeg, {.takesRaw = true}));
 }
 
+TEST(Encoding, AutoIsRawHoweverSlowWhereTheServerTakesNothingElse) {
+  const ServerState server{.takesRaw = true, .takesEncoded = false, .cost = {.b = 1e-5, .c = 1e-6}};
+  EXPECT_TRUE(sendsRaw(Encoding::Auto, server));
+  EXPECT_FALSE(sendsRaw(Encoding::Jpeg, server));
+}
+
 TEST_F(OffloaderTest, EachRequestTellsTheTimeThatIsLeft) {
   openReady();
   sendFrame({0}, 1500ms);
@@ -220,6 +227,47 @@ TEST_F(OffloaderTest, AFailedPartIsSentOnceMoreToAnotherServer) {
   EXPECT_EQ(answers_[0].server, 1);
   EXPECT_EQ(answers_[0].bytesSent, 2 * kPicture.data.size());
   EXPECT_EQ(offloader_->stats().partsRetried, 1U);
+}
+
+TEST_F(OffloaderTest, APartIsSentOnceMoreOnlyToAServerThatTakesItsEncoding) {
+  // A takes both, B only files.
+  open();
+  wire::ModelMetadata raw;
+  raw.takesRaw = true;
+  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0),
+                   text(200, wire::encodeMetadata(raw)));
+  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), metadata());
+  const wire::Tensor pixels = wire::rawImage(std::vector<std::uint8_t>(30000, 7), {100, 100});
+  for (int i = 0; i < 3; ++i) {
+    sendFrame({0}, 1s, pixels);
+    transport_.reply(transport_.to(kA + "/v2/models/hog/infer").at(0), {.error = "cut off"});
+    EXPECT_TRUE(transport_.to("/infer").empty());
+    EXPECT_EQ(answers_.at(0).error, kA + ": cut off");
+  }
+  EXPECT_EQ(lost_.size(), 1U);
+  // Nor is it a stand-in for the one that is left out.
+  sendFrame({0}, 1s, pixels);
+  EXPECT_TRUE(transport_.to("/infer").empty());
+  EXPECT_EQ(answers_.at(0).attempts, 0);
+  EXPECT_EQ(calls_, 4);
+  EXPECT_TRUE(offloader_->capacity().servers[1].healthy);
+  sendFrame({0});
+  EXPECT_EQ(transport_.to(kB + "/v2/models/hog/infer").size(), 1U);
+}
+
+TEST_F(OffloaderTest, AJpegIsNoStandInForPixelsEither) {
+  open();
+  wire::ModelMetadata raw;
+  raw.inputs = {{"image", wire::DataType::Uint8, {1, -1, -1, 3}}};
+  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0), metadata());
+  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0),
+                   text(200, wire::encodeMetadata(raw)));
+  EXPECT_FALSE(offloader_->capacity().servers[1].takesEncoded);
+  EXPECT_EQ(offloader_->capacity().servers[1].bytesPerPixel, 3);
+  sendFrame({0});
+  transport_.reply(transport_.to("/infer").at(0), text(500, "oops"));
+  EXPECT_TRUE(transport_.to("/infer").empty());
+  EXPECT_EQ(calls_, 1);
 }
 
 TEST_F(OffloaderTest, APartThatFailsTwiceHasFailed) {

@@ -37,7 +37,7 @@ TEST(Partitioner, EveryPlanIsSoundInRandomScenes) {
   }
 }
 
-TEST(Partitioner, AWholeFrameSplitIsSoundCoversEverythingAndCutsNoRp) {
+TEST(Partitioner, AWholeFrameSplitIsSoundAndCoversEverything) {
   Scenes scenes(11);
   for (int i = 0; i < 400; ++i) {
     SCOPED_TRACE(i);
@@ -51,8 +51,33 @@ TEST(Partitioner, AWholeFrameSplitIsSoundCoversEverythingAndCutsNoRp) {
       if (part.rect.x <= covered) covered = std::max(covered, part.rect.right());
     }
     EXPECT_EQ(covered, scene.frame.width);
-    EXPECT_EQ(listedRps(plan), scene.rps.size());
   }
+}
+
+std::vector<int> widthsOf(const Plan& plan) {
+  std::vector<int> widths;
+  for (const Part& part : plan.parts) widths.push_back(part.rect.width);
+  return widths;
+}
+
+TEST(Partitioner, OfAWholeFrameAServerBehindASlowLinkGetsLess) {
+  Capacity capacity = servers(3);
+  for (ServerState& server : capacity.servers) server.cost = {.b = 1e-7};
+  capacity.servers[1].cost.c = 4e-7;  // doubles what a pixel of a JPEG takes
+  capacity.servers[2].cost.c = 1e-7;  // the same as raw pixels
+  capacity.servers[2].bytesPerPixel = 3;
+  EXPECT_EQ(widthsOf(splitWholeFrame({{1400, 100}, {}, capacity}, PartKind::Full)),
+            (std::vector<int>{800, 400, 200}));
+}
+
+TEST(Partitioner, OfAWholeFrameAServerThatPixelsCostNothingGetsNearlyAll) {
+  Capacity capacity = servers(2);
+  capacity.servers[1].cost.b = 0;
+  EXPECT_EQ(widthsOf(splitWholeFrame({{1400, 100}, {}, capacity}, PartKind::Full)),
+            (std::vector<int>{1, 1400}));
+  capacity.servers[0].cost.b = 0;
+  EXPECT_EQ(widthsOf(splitWholeFrame({{1400, 100}, {}, capacity}, PartKind::Full)),
+            (std::vector<int>{700, 700}));
 }
 
 TEST(GridPartitioner, CoversTheFrameWithOneCellForEachServer) {

@@ -13,10 +13,12 @@ std::vector<Probe> probes(const ModelRules& rules) {
   return makeProbes(rules, encoder);
 }
 
-/** The small and the large one. */
+/** The small and the large one, or the only one. */
 std::vector<Size> sizes(const ModelRules& rules) {
   const auto all = probes(rules);
-  return {all.at(kWarmUpProbes).size, all.at(kWarmUpProbes + 1).size};
+  const Size first = all.at(kWarmUpProbes).size, second = all.at(kWarmUpProbes + 1).size;
+  if (first == second) return {first};
+  return {first, second};
 }
 
 TEST(Probes, DifferInPixelsAloneAndInBytesAlone) {
@@ -57,13 +59,36 @@ TEST(Probes, SuitTheModel) {
   using Sizes = std::vector<Size>;
   EXPECT_EQ(sizes({.minSize = {64, 128}}), (Sizes{{64, 128}, {192, 192}}));
   EXPECT_EQ(sizes({.multipleOf = 50}), (Sizes{{100, 100}, {200, 200}}));
-  EXPECT_EQ(sizes({.fixedSize = {100, 80}}), (Sizes{{64, 64}, {100, 80}}));
-  EXPECT_EQ(sizes({.maxSize = {32, 32}}), (Sizes{{32, 32}, {32, 32}}));
-  EXPECT_EQ(sizes({.minSize = {400, 400}}), (Sizes{{400, 400}, {400, 400}}));
 }
 
-TEST(Probes, AreNoneWhereTheModelTakesOnlyHugeParts) {
+TEST(Probes, AreOfOneSizeWhereTheModelComputesTheSameOfBoth) {
+  using Sizes = std::vector<Size>;
+  EXPECT_EQ(sizes({.fixedSize = {100, 80}}), (Sizes{{64, 64}}));
+  EXPECT_EQ(sizes({.maxSize = {32, 32}}), (Sizes{{32, 32}}));
+  EXPECT_EQ(sizes({.minSize = {400, 400}}), (Sizes{{400, 400}}));
+  const auto all = probes({.fixedSize = {416, 416}});
+  ASSERT_EQ(all.size(), kWarmUpProbes + 3);
+  for (const Probe& probe : all) EXPECT_EQ(probe.size, all.front().size);
+  EXPECT_LT(all[kWarmUpProbes].image.data.size(), all[kWarmUpProbes + 1].image.data.size());
+  EXPECT_LT(all[kWarmUpProbes + 1].image.data.size(), all[kWarmUpProbes + 2].image.data.size());
+}
+
+TEST(Probes, OfRawPixelsAreOfBothSizesToo) {
+  const auto all = makeRawProbes({});
+  ASSERT_EQ(all.size(), kWarmUpProbes + 4);
+  EXPECT_EQ(all[kWarmUpProbes].size, (Size{64, 64}));
+  EXPECT_EQ(all[kWarmUpProbes + 1].size, (Size{192, 192}));
+  for (const Probe& probe : all) {
+    EXPECT_EQ(probe.image.type, wire::DataType::Uint8);
+    EXPECT_EQ(static_cast<double>(probe.image.data.size()), 3 * probe.size.area());
+  }
+  EXPECT_EQ(makeRawProbes({.fixedSize = {100, 80}}).size(), kWarmUpProbes + 2);
+}
+
+TEST(Probes, AreNoneWhereTheModelComputesMuchWhateverItGets) {
   EXPECT_TRUE(probes({.minSize = {kMaxPixels, kMaxPixels}}).empty());
+  EXPECT_TRUE(probes({.fixedSize = {1280, 1280}}).empty());
+  EXPECT_TRUE(makeRawProbes({.fixedSize = {1280, 1280}}).empty());
 }
 
 }  // namespace

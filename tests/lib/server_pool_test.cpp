@@ -100,6 +100,27 @@ TEST(SharedServer, AnAccountOfMoreThanTheWholeTimeIsNone) {
   EXPECT_NEAR(learned(server, times), 0.1, 0.001);
 }
 
+TEST(SharedServer, WhatIsLateTookThatLongAtLeast) {
+  SharedServer server;
+  RequestTimes times = request(0ms, 100ms);
+  learned(server, times);
+  times = request(100s, 100s + 900ms);
+  times.late = true;
+  EXPECT_GT(learned(server, times), 0.8);
+}
+
+TEST(SharedServer, WhatIsLateTeachesNothingWhereLongerWasExpectedOrItStoodBehindAnother) {
+  SharedServer server;
+  learned(server, request(0ms, 100ms));
+  RequestTimes times = request(100s, 100s + 50ms);
+  times.late = true;
+  server.learn(times);
+  EXPECT_EQ(server.standing().answers, 50U);
+  times.answered += 2s;
+  for (int i = 0; i < 3; ++i) server.learn(times);
+  EXPECT_EQ(server.standing().answers, 51U);
+}
+
 TEST(SharedServer, TellsOnceThatItsCostsHaveChanged) {
   SharedServer server;
   EXPECT_TRUE(server.learn(request(0ms, 200ms)));

@@ -334,6 +334,29 @@ TEST(Wire, LabelsThatAreHugeOrHoldControlCharactersAreRefused) {
   }
 }
 
+TEST(Wire, WhatAServerTakesIsTheDatatypeOfItsInputAndRawWhereItSaysSoBesides) {
+  struct Case {
+    const char* metadata;
+    bool raw, encoded;
+  };
+  for (const auto& [metadata, raw, encoded] :
+       {Case{R"({"inputs":[{"name":"image","datatype":"BYTES","shape":[1]}]})", false, true},
+        Case{R"({"inputs":[{"name":"image","datatype":"UINT8","shape":[1,-1,-1,3]}]})", true,
+             false},
+        Case{R"({"inputs":[{"name":"other","datatype":"UINT8","shape":[1]},
+                           {"name":"image","datatype":"BYTES","shape":[1]}],
+                 "parameters":{"raw":true}})",
+             true, true},
+        Case{R"({"inputs":[{"name":"image","datatype":"FP32","shape":[1,3,-1,-1]}]})", false, true},
+        Case{"{}", false, true}}) {
+    const auto parsed = parseMetadata(bytesOf(metadata));
+    ASSERT_TRUE(parsed) << parsed.error();
+    EXPECT_EQ(parsed.value().takesRaw, raw) << metadata;
+    EXPECT_EQ(parsed.value().takesEncoded, encoded) << metadata;
+    EXPECT_EQ(parseMetadata(bytesOf(encodeMetadata(parsed.value()))).value(), parsed.value());
+  }
+}
+
 TEST(Wire, AForeignServersNestedParametersAreIgnored) {
   const auto parsed = parseResponse(
       bytesOf(R"({"model_name":"m","parameters":{"a":{"b":1},"infer_us":5},"outputs":[]})"),

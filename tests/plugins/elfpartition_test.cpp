@@ -5,11 +5,13 @@
 
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "tests/support/bus.h"
 #include "tests/support/harness.h"
 
 namespace elf::gst {
 namespace {
 
+using elf::testing::BusOf;
 using elf::testing::Harness;
 
 CapacityPtr servers(std::size_t count) {
@@ -176,6 +178,36 @@ TEST_F(Partition, AnLrcGoesToTheServerThatIsNamed) {
   EXPECT_EQ(plan.parts[0].kind, PartKind::Lrc);
   EXPECT_EQ(plan.parts[0].server, 1);
   EXPECT_EQ(plan.parts[0].sentSize(), (Size{320, 240}));
+}
+
+TEST_F(Partition, TheServerOfTheLrcMayBeSpelledAsElfoffloadsMay) {
+  g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, "lrc-interval", 1,
+               "lrc-server", " http://b:1/ ", nullptr);
+  Capacity capacity;
+  capacity.servers = {{.url = "http://a:1"}, {.url = "http://b:1"}};
+  tell(std::make_shared<const Capacity>(capacity));
+  BusOf bus(harness_.element());
+  const Plan plan = *pass(frameWithRps(1, {})).plan;
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_EQ(plan.parts[0].server, 1);
+  EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING));
+}
+
+TEST_F(Partition, AnLrcServerThatIsNoneOfElfoffloadsIsToldOnce) {
+  g_object_set(harness_.element(), "lrc-interval", 1, "lrc-server", "http://c:1", nullptr);
+  BusOf bus(harness_.element());
+  pass(frameWithRps(1, {}));
+  EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING)) << "there is no elfoffload";
+  Capacity capacity;
+  capacity.servers = {{.url = "http://a:1"}, {.url = "http://b:1"}};
+  tell(std::make_shared<const Capacity>(capacity));
+  pass(frameWithRps(2, {}));
+  EXPECT_NE(bus.text(GST_MESSAGE_WARNING).find("http://c:1"), std::string::npos);
+  pass(frameWithRps(3, {}));
+  EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING));
+  g_object_set(harness_.element(), "lrc-server", "b:1", nullptr);
+  pass(frameWithRps(4, {}));
+  EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 1) << "that is no URL";
 }
 
 TEST_F(Partition, ARecordForOtherPixelsIsIgnored) {

@@ -127,7 +127,7 @@ inline void expectSound(const Plan& plan, const Scene& scene) {
     if (done[s] == 0) done[s] = servers[s].busy;
     const Size sent = part.sentSize();
     done[s] += servers[s].cost.seconds(scene.capacity.rules.inputSize(sent).area(),
-                                       sent.area() * scene.capacity.bytesPerPixel);
+                                       sent.area() * servers[s].bytesPerPixel);
     for (const int rp : part.rps) {
       EXPECT_TRUE(contains(
           part.rect, roundOutwards(scene.rps[static_cast<std::size_t>(rp)].box, scene.frame)));

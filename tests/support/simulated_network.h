@@ -24,6 +24,8 @@ class SimulatedNetwork : public FakeTransport {
     double perRequest = 0.005, perPixel = 2e-7;
     /** Whether it says how long it queued, decoded and inferred. */
     bool tells = true;
+    /** Pixels are the only input that it takes. */
+    bool onlyRaw = false;
     /** HTTP status of an answer to an inference request; 0: it never answers. */
     int status = 200;
     /** Inference requests so far. */
@@ -32,7 +34,7 @@ class SimulatedNetwork : public FakeTransport {
     Clock::time_point linkFree{}, free{};
   };
 
-  /** By URL. Pictures sent to them are JPEG files. */
+  /** By URL. */
   std::map<std::string, Server> servers;
 
   Handle send(HttpRequest request, std::function<void(HttpReply)> done) override {
@@ -40,7 +42,7 @@ class SimulatedNetwork : public FakeTransport {
     HttpReply reply;
     Clock::time_point when = now();
     if (request.method == "GET") {
-      reply = metadata();
+      reply = metadata(server);
       when += seconds(2 * server.latency);
     } else {
       ++server.requests;
@@ -62,14 +64,17 @@ class SimulatedNetwork : public FakeTransport {
     return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
   }
 
-  static HttpReply metadata() {
-    const std::string text = wire::encodeMetadata({.name = "hog", .rules = ModelRules{}});
+  static HttpReply metadata(const Server& server) {
+    const wire::DataType type = server.onlyRaw ? wire::DataType::Uint8 : wire::DataType::Bytes;
+    const std::string text =
+        wire::encodeMetadata({.name = "hog", .inputs = {{"image", type}}, .rules = ModelRules{}});
     return {.status = 200, .body = {text.begin(), text.end()}};
   }
 
   HttpReply infer(Server& server, const HttpRequest& post, Clock::time_point& when) {
     const auto request = wire::parseRequest(post.body, std::stoull(post.headers.at(0).second));
     const wire::Tensor& image = request.value().inputs.at(0);
+    if (server.onlyRaw && image.type != wire::DataType::Uint8) return {.status = 400};
     const double pixels = decoder_.decode(image).value().size.area();
     server.linkFree = std::max(server.linkFree, now()) +
                       seconds(server.perByte * static_cast<double>(image.data.size()));

@@ -16,19 +16,25 @@ namespace elf {
 
 /** One inference endpoint as it stands now. */
 struct ServerState {
-  /** As given in `servers`; a server that is named twice stands here twice. */
+  /** As parseServers() (elf/offload/offloader.h) makes it of `servers`; a server that is named
+   * twice stands here twice. */
   std::string url;
   /** False while the server is left out after errors. */
   bool healthy = true;
-  /** It takes pixels as they are, not only as a JPEG. */
+  /** Whether it takes pixels as they are, and as a JPEG. */
   bool takesRaw = false;
+  bool takesEncoded = true;
   CostModel cost;
+  /** Bytes that a pixel made for it has taken lately, as JPEG or raw; the default is a JPEG's. */
+  double bytesPerPixel = 0.25;
   /** Expected seconds of the parts that it has not answered yet, of all streams that share it. */
   double busy = 0;
-  /** From how many answers `cost` was learned, probes among them; 0: it is a guess. */
+  /** From how many answers `cost` was learned, probes and late ones too; 0: it is a guess. */
   std::uint64_t answers = 0;
 
   bool operator==(const ServerState&) const = default;
+  /** Expected seconds of a part of so many sent pixels, all of which the model computes. */
+  double seconds(double pixels) const { return cost.seconds(pixels, pixels * bytesPerPixel); }
 };
 
 /**
@@ -44,14 +50,6 @@ struct Capacity {
   int maxInFlight = 1;
   /** What a frame may take from its entry into elfoffload; unset: as long as it needs. */
   std::optional<std::chrono::milliseconds> deadline;
-  /** Bytes that a sent pixel has taken lately; the default is a JPEG's. */
-  double bytesPerPixel = 0.25;
-
-  /** Expected seconds, on one of the servers, of a part of so many sent pixels, all of which the
-   * model computes. */
-  double seconds(const ServerState& server, double pixels) const {
-    return server.cost.seconds(pixels, pixels * bytesPerPixel);
-  }
 };
 
 using CapacityPtr = std::shared_ptr<const Capacity>;

@@ -64,15 +64,15 @@ Points pointsOf(std::span<const AnswerCost> answers) {
   return points;
 }
 
-/** By how much the points of that kind exceed what is believed, in the median; unset without any.
- */
-std::optional<double> medianExcess(std::span<const Point> points, Of of, const Terms& believed) {
+/** By how much the points that say something of `of` exceed what is believed, in the median; 1
+ * without any. */
+double medianExcess(std::span<const Point> points, Of of, const Terms& believed) {
   std::array<double, CostEstimator::kWindow> excess;
   std::size_t count = 0;
   for (const Point& point : points)
-    if (point.of == of)
+    if (point.of == of || point.of == Of::Both)
       excess[count++] = point.seconds / std::max(dot(believed, point.x), kLeastSeconds);
-  if (count == 0) return std::nullopt;
+  if (count == 0) return 1;
   const auto middle = excess.begin() + static_cast<std::ptrdiff_t>(count / 2);
   std::nth_element(excess.begin(), middle, excess.begin() + static_cast<std::ptrdiff_t>(count));
   return *middle;
@@ -80,11 +80,9 @@ std::optional<double> medianExcess(std::span<const Point> points, Of of, const T
 
 /** What is believed, slower or faster as a whole as the points say: where the fit is pulled to. */
 Terms scaled(Terms believed, std::span<const Point> points) {
-  const auto both = medianExcess(points, Of::Both, believed);
-  const auto work = medianExcess(points, Of::Work, believed);
-  const auto link = medianExcess(points, Of::Link, believed);
-  for (std::size_t j = 0; j < kTerms; ++j)
-    believed[j] *= (j < 2 ? work : link).value_or(both.value_or(1));
+  const double work = medianExcess(points, Of::Work, believed);
+  const double link = medianExcess(points, Of::Link, believed);
+  for (std::size_t j = 0; j < kTerms; ++j) believed[j] *= j < 2 ? work : link;
   return believed;
 }
 

@@ -4,15 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "elf/base/seconds.h"
+
 namespace elf {
-
-namespace {
-
-double secondsOf(std::chrono::steady_clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
-}  // namespace
 
 SharedServer::Standing SharedServer::standing() const {
   const std::lock_guard lock(mutex_);
@@ -57,6 +51,7 @@ bool SharedServer::learn(const RequestTimes& times) {
   // Several workers may have been faster than one by one.
   cost.seconds =
       std::max(secondsOf(times.answered - queue.value_or(none) - before), cost.work.value_or(0));
+  if (times.late && cost.seconds <= cost_.model().seconds(cost.pixels, cost.bytes)) return false;
   cost_.add(cost);
   if (!differNoticeably(cost_.model(), reported_)) return false;
   reported_ = cost_.model();

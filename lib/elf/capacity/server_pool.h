@@ -15,13 +15,15 @@
 
 namespace elf {
 
-/** One answered request: when it was under way, and what the server says of it. */
+/** One request: when it was under way, and what the server says of it. */
 struct RequestTimes {
   /** That the model computed. */
   double pixels = 0;
   double bytes = 0;
   std::chrono::steady_clock::time_point sent;
   std::chrono::steady_clock::time_point answered;
+  /** Until `answered` there was no answer: it takes longer than that. */
+  bool late = false;
   /** The server's own account of waiting, and of decoding and inference; unset where it has none.
    */
   std::optional<std::chrono::microseconds> queue;
@@ -53,8 +55,9 @@ class SharedServer {
    * Learns from an answer what a part costs by itself. What it waited behind other parts of ours
    * does not count: its `queue`, and on the way to the server the time until the part before it had
    * arrived. A server that doesn't tell how long it queued is taken to work off its parts one by
-   * one. An account of more than the whole time is none. True where the cost model differs
-   * noticeably from what it was when this was last true.
+   * one. An account of more than the whole time is none. Of a late answer, what it took at least is
+   * learned where less was expected. True where the cost model differs noticeably from what it was
+   * when this was last true.
    */
   bool learn(const RequestTimes& times);
 

@@ -30,12 +30,12 @@ Capacity capacityOf(const SimulationOptions& options, Size frame) {
   if (options.speeds.empty()) throw Error("speeds", "there is no server");
   Capacity capacity;
   capacity.rules = options.rules;
-  capacity.bytesPerPixel = options.bytesPerPixel;
   for (std::size_t i = 0; i < options.speeds.size(); ++i) {
     ServerState server;
     server.url = "server " + std::to_string(i);
     server.cost = {options.requestSeconds, options.frameSeconds / frame.area() / options.speeds[i],
                    8 / options.bitsPerSecond};
+    server.bytesPerPixel = options.bytesPerPixel;
     capacity.servers.push_back(std::move(server));
   }
   return capacity;
@@ -195,12 +195,12 @@ class Sums {
     latencies_.push_back(record.plan->makespan * kMilliseconds);
     double whole = 0;
     for (const ServerState& server : capacity.servers) {
-      const double seconds = capacity.seconds(server, frame.size.area());
+      const double seconds = server.seconds(frame.size.area());
       whole = whole > 0 ? std::min(whole, seconds) : seconds;
     }
     whole_ += whole * kMilliseconds;
     bytes_ += static_cast<double>(record.bytesSent());
-    wholeBytes_ += frame.size.area() * capacity.bytesPerPixel;
+    wholeBytes_ += frame.size.area() * capacity.servers.front().bytesPerPixel;
     pixels_ += record.pixelsSent() / frame.size.area();
     if (outcome.rpPixels)
       discovery_ += (record.pixelsSent() - *outcome.rpPixels) / frame.size.area();

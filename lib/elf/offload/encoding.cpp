@@ -6,7 +6,8 @@ namespace elf {
 std::span<const Choice> encodingChoices() {
   static constexpr Choice kChoices[] = {
       {"auto",
-       "Raw where that is hardly slower, as on this machine, and the server takes it, else JPEG"},
+       "What the server takes; of both raw where that is hardly slower, as on this machine, else "
+       "JPEG"},
       {"jpeg", "JPEG"},
       {"raw", "RGB pixels as they are: exact, and three bytes each"},
   };

@@ -10,7 +10,7 @@
 namespace elf {
 
 enum class Encoding {
-  Auto,  ///< raw where it is hardly slower and the server takes it, else JPEG
+  Auto,  ///< what the server takes; of both raw where it is hardly slower, else JPEG
   Jpeg,
   Raw  ///< RGB as it is: exact, and three bytes for each pixel
 };
@@ -28,11 +28,12 @@ inline constexpr double kExactIsWorth = 0.2;
 /** Seconds for a byte (50 MB/s) of a link that is spared twelve times the bytes. */
 inline constexpr double kSparedLink = 2e-8;
 
-/** Whether a part for `server` is sent raw. */
+/** Whether a part for `server` is sent raw. What the server takes only matters to Auto. */
 inline bool sendsRaw(Encoding encoding, const ServerState& server) {
   if (encoding != Encoding::Auto) return encoding == Encoding::Raw;
+  if (!server.takesRaw || !server.takesEncoded) return server.takesRaw;
   const double slower = kMoreBytes * server.cost.c - kSavedSeconds;
-  return server.takesRaw && slower <= kExactIsWorth * server.cost.b && server.cost.c < kSparedLink;
+  return slower <= kExactIsWorth * server.cost.b && server.cost.c < kSparedLink;
 }
 
 }  // namespace elf

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "elf/base/printable.h"
+#include "elf/base/seconds.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
@@ -12,10 +13,6 @@ namespace elf {
 namespace {
 
 using std::chrono::duration_cast;
-
-double secondsOf(Transport::Clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
 
 std::optional<Microseconds> microseconds(const wire::Parameters& parameters, const char* name) {
   const auto found = parameters.find(name);
@@ -143,12 +140,13 @@ Capacity Offloader::capacity() const {
     capacity.servers.push_back({.url = endpoint.url,
                                 .healthy = endpoint.healthy,
                                 .takesRaw = endpoint.takesRaw,
+                                .takesEncoded = endpoint.takesEncoded,
                                 .cost = standing.cost,
+                                .bytesPerPixel = bytesPerPixel(server),
                                 .busy = standing.outstanding,
                                 .answers = standing.answers});
   }
   capacity.rules = rules();
-  capacity.bytesPerPixel = bytesPerPixel();
   return capacity;
 }
 
@@ -159,28 +157,36 @@ OffloadStats Offloader::stats() const {
 
 int Offloader::bestServer(Size sent) const {
   const std::lock_guard lock(mutex_);
-  return std::max(0, pick(computed(sent), sent.area() * bytesPerPixel(), -1));
+  return std::max(0, pick(sent, nullptr, -1));
 }
 
 const std::string& Offloader::url(int server) const {
   return settings_.servers[static_cast<std::size_t>(server)];
 }
 
-double Offloader::bytesPerPixel() const {
-  return recentPixels_ > 0 ? recentBytes_ / recentPixels_ : Capacity().bytesPerPixel;
+double Offloader::bytesPerPixel(const Server& server) const {
+  constexpr double kRaw = 3;
+  if (server.raw || !endpoints_[server.endpoint].takesEncoded) return kRaw;
+  return server.recentPixels > 0 ? server.recentBytes / server.recentPixels
+                                 : ServerState().bytesPerPixel;
 }
 
-// Of the healthy servers except `except` the one that will have finished first; another endpoint
-// than that of `except` goes before one that is first. -1 where there is none.
-int Offloader::pick(double pixels, double bytes, int except) const {
+// Of the healthy servers except `except` that take `image`, the one that will have finished a part
+// of that size first; another endpoint than that of `except` goes before one that is first. `image`
+// is null where the part is not encoded yet. -1 where there is none.
+int Offloader::pick(Size sent, const wire::Tensor* image, int except) const {
+  const double pixels = computed(sent);
   int best = -1;
   std::pair<bool, double> bestFinish{};
   for (int i = 0; i < static_cast<int>(servers_.size()); ++i) {
     const Server& server = servers_[static_cast<std::size_t>(i)];
-    if (i == except || !endpoints_[server.endpoint].healthy) continue;
+    const Endpoint& endpoint = endpoints_[server.endpoint];
+    if (i == except || !endpoint.healthy || (image && !endpoint.takes(*image))) continue;
     const bool same =
         except >= 0 && servers_[static_cast<std::size_t>(except)].endpoint == server.endpoint;
     const SharedServer::Standing standing = server.shared->standing();
+    const double bytes =
+        image ? static_cast<double>(image->data.size()) : sent.area() * bytesPerPixel(server);
     const std::pair finish{same, standing.outstanding + standing.cost.seconds(pixels, bytes)};
     if (best < 0 || finish < bestFinish) {
       best = i;
@@ -220,15 +226,18 @@ void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
     if (frame == frames_.end()) return;
     PartState& state = frame->second.parts[part];
     state.image = std::move(image);
-    const double bytes = state.bytes();
-    constexpr double kForget = 0.97;
-    recentBytes_ = recentBytes_ * kForget + bytes;
-    recentPixels_ = recentPixels_ * kForget + state.sent.area();
     int server = state.answer.server;
-    if (!endpoints_[servers_[static_cast<std::size_t>(server)].endpoint].healthy)
-      server = pick(computed(state.sent), bytes, -1);
+    Server& planned = servers_[static_cast<std::size_t>(server)];
+    planned.raw = state.image.type == wire::DataType::Uint8;
+    if (!planned.raw) {
+      constexpr double kForget = 0.97;
+      planned.recentBytes = planned.recentBytes * kForget + state.bytes();
+      planned.recentPixels = planned.recentPixels * kForget + state.sent.area();
+    }
+    if (!endpoints_[planned.endpoint].healthy) server = pick(state.sent, &state.image, -1);
     if (server < 0) {
-      state.answer.error = url(state.answer.server) + ": is left out, and no other server is up";
+      state.answer.error = url(state.answer.server) +
+                           ": is left out, and no other server that takes such a part is up";
       ++stats_.partsFailed;
       settle(ticket, frame->second, part, calls);
     } else {
@@ -380,8 +389,13 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
       answer.queue = reading.queue.value_or(Microseconds{0});
       answer.decode = reading.decode.value_or(Microseconds{0});
       answer.infer = reading.infer.value_or(Microseconds{0});
-      learn(static_cast<std::size_t>(number), {.sent = sent, .bytes = part.image.data.size()},
-            part.sentAt, reading, calls);
+      learn(static_cast<std::size_t>(number),
+            {.sent = sent,
+             .bytes = part.image.data.size(),
+             .queue = reading.queue,
+             .decode = reading.decode,
+             .infer = reading.infer},
+            part.sentAt, calls);
       Endpoint& endpoint = endpoints_[at];
       endpoint.errors = 0;
       endpoint.pause = kFirstPause;
@@ -390,7 +404,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
       answer.error = from + ": " + reading.error;
       countError(at, answer.error, calls);
       const double pixels = computed(part.sent), bytes = part.bytes();
-      const int other = attempt == 1 ? pick(pixels, bytes, number) : -1;
+      const int other = attempt == 1 ? pick(part.sent, &part.image, number) : -1;
       bool inTime = other >= 0;
       if (inTime && frame.deadline) {
         const auto next = servers_[static_cast<std::size_t>(other)].shared->standing();
@@ -431,7 +445,11 @@ void Offloader::onDeadline(Ticket ticket) {
       answer.roundTrip = duration_cast<Microseconds>(transport_.now() - part.sentAt);
       transport_.cancel(part.request);
       endRequest(part);
-      const std::size_t endpoint = servers_[static_cast<std::size_t>(answer.server)].endpoint;
+      const auto number = static_cast<std::size_t>(answer.server);
+      // Else a server that became slow would be taken for a fast one as long as it is too slow.
+      learn(number, {.late = true, .sent = part.sent, .bytes = part.image.data.size()}, part.sentAt,
+            calls);
+      const std::size_t endpoint = servers_[number].endpoint;
       if (std::ranges::find(late, endpoint) == late.end()) {
         late.push_back(endpoint);
         countError(endpoint, answer.error, calls);
@@ -529,6 +547,7 @@ void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
     if (metadata) {
       endpoint.rules = std::move(metadata.value().rules);
       endpoint.takesRaw = metadata.value().takesRaw;
+      endpoint.takesEncoded = metadata.value().takesEncoded;
       endpoint.known = true;
       endpoint.healthy = true;
       endpoint.errors = 0;
@@ -556,11 +575,17 @@ void Offloader::onHealth(std::size_t index, const HttpReply& reply, Calls& calls
   probe(index, calls);
 }
 
+std::vector<Probe>& Offloader::probesFor(const Endpoint& endpoint) {
+  return endpoint.takesEncoded ? probes_ : rawProbes_;
+}
+
 // Begins to probe an endpoint, unless it has been; while another offloader does, waits for that.
 void Offloader::probe(std::size_t index, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
-  if (probes_.empty()) probes_ = makeProbes(rules(), encoder_);
-  if (probes_.empty()) return markAsked(index, calls);
+  std::vector<Probe>& probes = probesFor(endpoint);
+  if (probes.empty())
+    probes = endpoint.takesEncoded ? makeProbes(rules(), encoder_) : makeRawProbes(rules());
+  if (probes.empty()) return markAsked(index, calls);
   switch (sharedOf(index).takeProbe()) {
     case SharedServer::ProbeTurn::Yours:
       endpoint.probing = true;
@@ -578,14 +603,15 @@ void Offloader::sendProbe(std::size_t index) {
   wire::InferRequest request;
   request.id = probeId(endpoint.probe);
   setTimeout(request, kQuestionTimeout);
-  request.inputs.push_back(probes_[endpoint.probe].image);
+  request.inputs.push_back(probesFor(endpoint)[endpoint.probe].image);
   endpoint.probeSent = transport_.now();
   ask(index, toHttp(endpoint.url, request), &Offloader::onProbe);
 }
 
 void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
-  const Probe& probe = probes_[endpoint.probe];
+  const std::vector<Probe>& probes = probesFor(endpoint);
+  const Probe& probe = probes[endpoint.probe];
   const Reading reading(reply, probeId(endpoint.probe), rules(), probe.size);
   if (!reading.error.empty()) {
     const std::string why = endpoint.url + ": " + reading.error;
@@ -593,6 +619,8 @@ void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls)
     endProbe(index, false);
     // It may have been left out meanwhile: then nobody asks for its health yet.
     endpoint.healthy ? countError(index, why, calls) : lose(index, why, calls);
+    if (endpoint.healthy && !std::exchange(endpoint.probedAgain, true))
+      wait(index, endpoint.pause, &Offloader::probe);
     return markAsked(index, calls);
   }
   endpoint.healthy = true;
@@ -600,11 +628,17 @@ void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls)
   if (endpoint.probe >= kWarmUpProbes)
     for (std::size_t i = 0; i < servers_.size(); ++i)
       if (servers_[i].endpoint == index)
-        learn(i, {.probe = true, .sent = probe.size, .bytes = probe.image.data.size()},
-              endpoint.probeSent, reading, calls);
+        learn(i,
+              {.probe = true,
+               .sent = probe.size,
+               .bytes = probe.image.data.size(),
+               .queue = reading.queue,
+               .decode = reading.decode,
+               .infer = reading.infer},
+              endpoint.probeSent, calls);
   const double perByte = sharedOf(index).standing().cost.c;
-  if (++endpoint.probe < probes_.size() &&
-      perByte * static_cast<double>(probes_[endpoint.probe].image.data.size()) < kLongestUpload)
+  if (++endpoint.probe < probes.size() &&
+      perByte * static_cast<double>(probes[endpoint.probe].image.data.size()) < kLongestUpload)
     return sendProbe(index);
   endProbe(index, true);
   markAsked(index, calls);
@@ -620,22 +654,19 @@ SharedServer& Offloader::sharedOf(std::size_t index) const {
   return *std::ranges::find(servers_, index, &Server::endpoint)->shared;
 }
 
-void Offloader::learn(std::size_t index, Lesson lesson, Clock::time_point sent,
-                      const Reading& reading, Calls& calls) {
+void Offloader::learn(std::size_t index, Lesson lesson, Clock::time_point sent, Calls& calls) {
   const Server& server = servers_[index];
   const Clock::time_point now = transport_.now();
   lesson.url = endpoints_[server.endpoint].url;
   lesson.roundTrip = duration_cast<Microseconds>(now - sent);
-  lesson.queue = reading.queue;
-  lesson.decode = reading.decode;
-  lesson.infer = reading.infer;
   RequestTimes times{.pixels = computed(lesson.sent),
                      .bytes = static_cast<double>(lesson.bytes),
                      .sent = sent,
                      .answered = now,
-                     .queue = reading.queue,
-                     .work = reading.infer};
-  if (times.work) *times.work += reading.decode.value_or(Microseconds{0});
+                     .late = lesson.late,
+                     .queue = lesson.queue,
+                     .work = lesson.infer};
+  if (times.work) *times.work += lesson.decode.value_or(Microseconds{0});
   lesson.changed = server.shared->learn(times);
   lesson.cost = server.shared->standing().cost;
   calls.emplace_back([this, lesson = std::move(lesson)] { listener_.onLearned(lesson); });

@@ -53,13 +53,15 @@ struct OffloadStats {
 /**
  * Every frame gets exactly one call back, with one answer for each part: when all parts are settled
  * or its deadline has come, whichever is first. A part that failed is sent once more, to another
- * healthy server, where that server is expected to answer in time. An endpoint that fails
- * kErrorsInARow times in a row is left out and asked for its health with a growing pause until it
- * is back; parts meant for it go to the healthy server that will have finished first.
+ * healthy server that takes its encoding, where that server is expected to answer in time. An
+ * endpoint that fails kErrorsInARow times in a row is left out and asked for its health with a
+ * growing pause until it is back; parts meant for it go to the healthy server that takes their
+ * encoding and will have finished first.
  *
  * What servers cost and have to do is shared with the other offloaders of the pool. An endpoint
  * that has told about its model and was not probed by any of them is probed (elf/offload/probe.h).
- * A failed probe is an error like that of a part.
+ * A failed probe is an error like that of a part, and is made once more after a pause; where that
+ * fails too, when the endpoint is back after it was left out.
  *
  * All functions may be called from any thread. The listener and the `done` of frames are called
  * with no lock held, from the transport's thread or from inside the function that caused them.
@@ -79,11 +81,13 @@ class Offloader {
   /** How often it is looked whether the probe of another offloader is over. */
   static constexpr std::chrono::milliseconds kProbePoll{10};
 
-  /** What was learned from an answer. */
+  /** What was learned from an answer, or from there being none. */
   struct Lesson {
     /** Base URL of the server. */
     std::string url;
     bool probe = false;
+    /** No answer came by the deadline: it takes more than `roundTrip`. */
+    bool late = false;
     Size sent;
     std::size_t bytes = 0;
     Microseconds roundTrip{0};
@@ -100,7 +104,7 @@ class Offloader {
     virtual ~Listener() = default;
     /** Each endpoint has told about its model and was probed, or failed to. Once. */
     virtual void onReady() = 0;
-    /** For each good answer to a part, and to a probe. */
+    /** For each good answer to a part, and to a probe, and for each part that is late. */
     virtual void onLearned(const Lesson& lesson) = 0;
     /** `why` is one sentence that begins with the endpoint's URL. */
     virtual void onProbeFailed(const std::string& why) = 0;
@@ -153,7 +157,7 @@ class Offloader {
     bool healthy = true;
     bool asked = false;  ///< the first metadata and probe have come, or failed
     std::optional<ModelRules> rules;
-    bool takesRaw = false;
+    bool takesRaw = false, takesEncoded = true;
     bool known = false;  ///< metadata has come
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
@@ -166,12 +170,21 @@ class Offloader {
     /** It is this offloader's turn to probe; which one is under way, and since when. */
     bool probing = false;
     std::size_t probe = 0;
+    bool probedAgain = false;
     Clock::time_point probeSent{};
+
+    bool takes(const wire::Tensor& image) const {
+      return image.type == wire::DataType::Uint8 ? takesRaw : takesEncoded;
+    }
   };
 
   struct Server {
     std::size_t endpoint = 0;
     std::shared_ptr<SharedServer> shared;
+    /** Of the files made for it so far, an old one counting less. */
+    double recentBytes = 0, recentPixels = 0;
+    /** What was made for it last was no file. */
+    bool raw = false;
   };
 
   struct PartState {
@@ -202,8 +215,8 @@ class Offloader {
   void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, Calls& calls);
   void settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void endRequest(PartState& part);
-  double bytesPerPixel() const;
-  int pick(double pixels, double bytes, int except) const;
+  double bytesPerPixel(const Server& server) const;
+  int pick(Size sent, const wire::Tensor* image, int except) const;
   double computed(Size sent) const;
   void countError(std::size_t endpoint, const std::string& why, Calls& calls);
   void lose(std::size_t endpoint, const std::string& why, Calls& calls);
@@ -217,6 +230,7 @@ class Offloader {
   void askHealth(std::size_t endpoint, Calls& calls);
   void onMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   void onHealth(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  std::vector<Probe>& probesFor(const Endpoint& endpoint);
   void probe(std::size_t endpoint, Calls& calls);
   void sendProbe(std::size_t endpoint);
   void onProbe(std::size_t endpoint, const HttpReply& reply, Calls& calls);
@@ -224,8 +238,7 @@ class Offloader {
   SharedServer& sharedOf(std::size_t endpoint) const;
   void markAsked(std::size_t endpoint, Calls& calls);
   HttpRequest toHttp(const std::string& url, wire::InferRequest& request) const;
-  void learn(std::size_t server, Lesson lesson, Clock::time_point sent, const Reading& reading,
-             Calls& calls);
+  void learn(std::size_t server, Lesson lesson, Clock::time_point sent, Calls& calls);
 
   // Callbacks of the transport.
   void onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id, Size sent,
@@ -246,11 +259,9 @@ class Offloader {
   Ticket nextTicket_ = 1;
   bool ready_ = false;
   OffloadStats stats_;
-  /** Of the parts sent so far, an old one counting less. */
-  double recentBytes_ = 0, recentPixels_ = 0;
   JpegEncoder encoder_;
-  /** Made when the first endpoint is probed. */
-  std::vector<Probe> probes_;
+  /** For endpoints that take files, and for the others; made when the first one is probed. */
+  std::vector<Probe> probes_, rawProbes_;
 };
 
 }  // namespace elf

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
+#include <optional>
 
 #include "elf/base/random.h"
 
@@ -16,12 +16,13 @@ using File = std::vector<std::uint8_t>;
 constexpr int kSmallSide = 64;
 constexpr int kLargeSide = 192;
 constexpr double kMostPixels = 250000;
+constexpr std::uint8_t kGrey = 128;
 constexpr std::size_t kSomeBytes = std::size_t{32} << 10;
 constexpr std::size_t kManyBytes = std::size_t{512} << 10;
 
 /** About `side`, but no smaller or larger than the model wants it. */
 int suited(int side, int least, int most, int multipleOf) {
-  const int wanted = (std::max(side, least) + multipleOf - 1) / multipleOf * multipleOf;
+  const int wanted = roundUp(std::max(side, least), multipleOf);
   return most > 0 ? std::min(wanted, most) : wanted;
 }
 
@@ -34,7 +35,6 @@ Size suited(int side, const ModelRules& rules) {
 /** Grey all over; empty where there is no such JPEG. */
 File flatPicture(Size size, JpegEncoder& encoder) {
   constexpr int kQuality = 90;
-  constexpr std::uint8_t kGrey = 128;
   const File plane(static_cast<std::size_t>(size.area()), kGrey);
   const int half = (size.width + 1) / 2;
   const ImageView view{.format = PixelFormat::I420,
@@ -64,12 +64,25 @@ File padded(const File& picture, std::size_t size) {
   return file;
 }
 
+struct Sizes {
+  Size small, large;
+};
+
+/** Both the same where the model computes the same of them; unset where it would be too much. */
+std::optional<Sizes> sizesFor(const ModelRules& rules) {
+  const Size small = suited(kSmallSide, rules), large = suited(kLargeSide, rules);
+  const Size computed = rules.inputSize(large);
+  if (computed.area() > kMostPixels) return std::nullopt;
+  return Sizes{small, computed == rules.inputSize(small) ? small : large};
+}
+
 }  // namespace
 
 std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
-  const Size small = suited(kSmallSide, rules), large = suited(kLargeSide, rules);
+  const auto sizes = sizesFor(rules);
   std::vector<Probe> probes;
-  if (large.area() > kMostPixels) return probes;
+  if (!sizes) return probes;
+  const auto [small, large] = *sizes;
   const File smallFile = flatPicture(small, encoder), largeFile = flatPicture(large, encoder);
   if (smallFile.empty() || largeFile.empty()) return probes;
   const auto add = [&](Size size, std::size_t bytes) {
@@ -77,9 +90,26 @@ std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
     probes.push_back({size, wire::encodedImage(padded(file, bytes))});
   };
   for (std::size_t i = 0; i < kWarmUpProbes + 1; ++i) add(small, largeFile.size());
-  add(large, largeFile.size());
+  if (large != small) add(large, largeFile.size());
   add(large, kSomeBytes);
   add(small, kManyBytes);
+  return probes;
+}
+
+std::vector<Probe> makeRawProbes(const ModelRules& rules) {
+  const auto sizes = sizesFor(rules);
+  std::vector<Probe> probes;
+  if (!sizes) return probes;
+  const auto add = [&](Size size) {
+    constexpr std::size_t kChannels = 3;
+    const File pixels(static_cast<std::size_t>(size.area()) * kChannels, kGrey);
+    probes.push_back({size, wire::rawImage(pixels, size)});
+  };
+  for (std::size_t i = 0; i < kWarmUpProbes; ++i) add(sizes->small);
+  for (int i = 0; i < 2; ++i) {
+    add(sizes->small);
+    if (sizes->large != sizes->small) add(sizes->large);
+  }
   return probes;
 }
 

@@ -15,7 +15,7 @@ namespace elf {
 /** A picture that shows nothing. */
 struct Probe {
   Size size;
-  /** A JPEG file as the input tensor. */
+  /** The input tensor. */
   wire::Tensor image;
 };
 
@@ -33,9 +33,16 @@ inline constexpr double kLongestUpload = 0.2;
  *
  * Where the model has no wish, the sizes are 64x64 and 192x192: all but the last take 82 ms of a
  * server of 1 s for a megapixel, and 37 ms of a link of 8 Mbit/s. They suit `rules`. Where the
- * model's smallest part is as large as the larger picture, that is the small one too; where it is
- * so large that probing would take seconds, there are none.
+ * model computes the same of both sizes, there is only one; where that is so much that probing
+ * would take seconds, there are none.
  */
 std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder);
+
+/**
+ * The same for a server that takes nothing but raw pixels, of which bytes are no choice:
+ * kWarmUpProbes to warm up, and a small and a larger picture, or the one that there is, twice. What
+ * of their costs is the link's only the server's own account tells; their sum is right without it.
+ */
+std::vector<Probe> makeRawProbes(const ModelRules& rules);
 
 }  // namespace elf

@@ -49,9 +49,8 @@ inline double sentScale(double leastScale) {
  * Expected seconds on `server` of a part of `sent` pixels out of which the model's input makes
  * `computed` (ModelRules::inputSize): the link carries the first, the model computes the second.
  */
-inline double secondsFor(double sent, double computed, const ServerState& server,
-                         const Capacity& capacity) {
-  return capacity.seconds(server, sent) + server.cost.b * (computed - sent);
+inline double secondsFor(double sent, double computed, const ServerState& server) {
+  return server.seconds(sent) + server.cost.b * (computed - sent);
 }
 double secondsFor(const Part& part, const ServerState& server, const Capacity& capacity);
 

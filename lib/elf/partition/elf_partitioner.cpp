@@ -209,13 +209,16 @@ class Planner {
   }
 
   double seconds(const Group& group, std::size_t server) const {
-    return secondsFor(group.sent, group.computed, capacity_.servers[server], capacity_);
+    return secondsFor(group.sent, group.computed, capacity_.servers[server]);
   }
 
-  /** A bound of merged(a, b).computed that takes less time. */
+  /** A bound of merged(a, b).computed that takes less time, where that is allowed. */
   double computedAtLeast(const Group& a, const Group& b) const {
     if (!rules_.fixedSize.empty()) return rules_.fixedSize.area();
-    const double scale = input_.scale ? sentScale(std::max(a.leastScale, b.leastScale)) : 1;
+    const double least = std::max(a.leastScale, b.leastScale);
+    // What is larger than the model's maxSize is shrunk to any scale down to the least.
+    double scale = input_.scale ? sentScale(least) : 1;
+    if (!rules_.maxSize.empty()) scale = least;
     return unite(a.wanted, b.wanted).area() * scale * scale;
   }
 
@@ -482,8 +485,8 @@ class Planner {
         if (q == p) continue;
         const Placed& other = layout.parts[q];
         const ServerState& server = capacity_.servers[other.server];
-        const double more = capacity_.seconds(server, 0) +
-                            server.cost.b * computedAtLeast(other.group, alone) - other.seconds;
+        const double more =
+            server.seconds(0) + server.cost.b * computedAtLeast(other.group, alone) - other.seconds;
         if (!hopeful(kept(other.server) + more, best)) continue;
         const Group both = merged(other.group, alone);
         if (both.allowed) consider(layout, best, remains, {q, &both, other.server});

@@ -141,41 +141,29 @@ Plan splitWholeFrame(const PartitionInput& input, PartKind kind) {
   std::vector<double> speeds;
   double total = 0;
   for (const int s : servers) {
-    const double b = input.capacity.servers[static_cast<std::size_t>(s)].cost.b;
-    speeds.push_back(b > 0 ? 1 / b : 1 / CostModel().b);
+    const ServerState& server = input.capacity.servers[static_cast<std::size_t>(s)];
+    // A microsecond for a megapixel is as good as none.
+    constexpr double kLeast = 1e-12;
+    const double pixel = server.cost.b + server.cost.c * server.bytesPerPixel;
+    speeds.push_back(1 / std::max(pixel, kLeast));
     total += speeds.back();
   }
   // Each strip sees an object of the model's smallest size whole that sits astride its edge.
   const int overlap = std::max(rules.minSize.width, 2 * rules.context);
-  std::vector<Rect> strips;
-  double done = 0;
-  for (const double speed : speeds) {
-    const int from = static_cast<int>(std::lround(done / total * frame.width));
-    done += speed;
-    const int to = static_cast<int>(std::lround(done / total * frame.width));
-    const int x0 = std::max(0, from - (overlap + 1) / 2);
-    const int x1 = std::min(frame.width, std::max(to + overlap / 2, x0 + 1));
-    strips.push_back({std::min(x0, frame.width - 1), 0, std::max(1, x1 - x0), frame.height});
-  }
-  for (const Rp& rp : input.rps) {
-    const Rect wanted = roundOutwards(rp.box, frame);
-    // The strip that has to grow least takes it; one that holds it already grows by nothing.
-    const auto best =
-        std::min_element(strips.begin(), strips.end(), [&](const Rect& a, const Rect& b) {
-          return unite(a, wanted).width - a.width < unite(b, wanted).width - b.width;
-        });
-    *best = unite(*best, wanted);
-  }
-
+  ModelRules shape = rules;
+  shape.context = 0;  // it is part of the overlap already
   Plan plan;
-  for (std::size_t i = 0; i < strips.size(); ++i) {
-    // Context is part of the overlap already.
-    ModelRules shape = rules;
-    shape.context = 0;
+  double done = 0;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const int from = static_cast<int>(std::lround(done / total * frame.width));
+    done += speeds[i];
+    const int to = static_cast<int>(std::lround(done / total * frame.width));
+    const int x0 = std::min(std::max(0, from - (overlap + 1) / 2), frame.width - 1);
+    const int x1 = std::min(frame.width, std::max(to + overlap / 2, x0 + 1));
+    const Rect strip{x0, 0, x1 - x0, frame.height};
     plan.parts.push_back(
-        {.rect = cutFor(strips[i], 1, shape, frame), .kind = kind, .server = servers[i]});
+        {.rect = cutFor(strip, 1, shape, frame), .kind = kind, .server = servers[i]});
   }
-  listRps(plan, input.rps, frame);
   setMakespan(plan, input.capacity);
   return plan;
 }

@@ -50,10 +50,10 @@ class Partitioner {
 std::span<const Choice> partitionerChoices();
 
 /**
- * The whole frame in vertical strips, one for each healthy server, as wide as the server is fast.
- * Neighbours overlap by what the model needs to see of an object at the border, and each RP lies
- * wholly inside one strip, so that a strip's edge cuts no known object. `kind` marks the parts:
- * Full for a cold start, Scan for discovery. With one server it is the whole frame in one part.
+ * The whole frame in vertical strips, one for each healthy server, as wide as the server and the
+ * link to it are fast. Neighbours overlap by what the model needs to see of an object at the
+ * border; what RPs there are does not matter. `kind` marks the parts. With one server it is the
+ * whole frame in one part.
  */
 Plan splitWholeFrame(const PartitionInput& input, PartKind kind);
 

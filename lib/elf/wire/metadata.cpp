@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/wire/metadata.h"
 
+#include <algorithm>
+
 #include "elf/wire/json_reader.h"
 
 namespace elf::wire {
@@ -118,7 +120,7 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   return rules;
 }
 
-bool takesRaw(const Json& metadata) {
+bool saysRaw(const Json& metadata) {
   const auto parameters = metadata.find("parameters");
   if (parameters == metadata.end() || !parameters->is_object()) return false;
   const auto raw = parameters->find("raw");
@@ -156,7 +158,7 @@ std::string encodeMetadata(const ModelMetadata& metadata) {
                {"outputs", toJson(metadata.outputs)}};
   if (!metadata.versions.empty()) json["versions"] = metadata.versions;
   if (metadata.rules) json["parameters"] = toJson(*metadata.rules);
-  if (metadata.takesRaw) json["parameters"]["raw"] = true;
+  if (metadata.takesRaw && metadata.takesEncoded) json["parameters"]["raw"] = true;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -169,7 +171,9 @@ Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body) try {
     metadata.versions = stringsOf(*versions, "versions");
   metadata.inputs = tensorsOf(json, "inputs");
   metadata.outputs = tensorsOf(json, "outputs");
-  metadata.takesRaw = takesRaw(json);
+  const auto image = std::ranges::find(metadata.inputs, "image", &TensorSpec::name);
+  metadata.takesEncoded = image == metadata.inputs.end() || image->type != DataType::Uint8;
+  metadata.takesRaw = !metadata.takesEncoded || saysRaw(json);
   metadata.rules = rulesOf(json);
   return metadata;
 } catch (const Malformed& malformed) {

@@ -29,8 +29,12 @@ struct ModelMetadata {
   std::string platform;
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
-  /** `image` may also be UINT8 [1,H,W,3], besides the datatype that `inputs` names. */
+  /**
+   * Whether `image` may be UINT8 [1,H,W,3], and BYTES [1]. A server says the first by that datatype
+   * in `inputs`, and then it means nothing else, or by `raw` in its `parameters`, besides BYTES.
+   */
   bool takesRaw = false;
+  bool takesEncoded = true;
   /** Unset where the server says nothing about them: then a local .model file has to. */
   std::optional<ModelRules> rules;
 
