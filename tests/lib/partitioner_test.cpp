@@ -42,11 +42,11 @@ TEST(Partitioner, AWholeFrameSplitIsSoundAndCoversEverything) {
   for (int i = 0; i < 400; ++i) {
     SCOPED_TRACE(i);
     const Scene scene = scenes.any(12, 6);
-    const Plan plan = splitWholeFrame(scene.input(), PartKind::Scan);
+    const Plan plan = splitWholeFrame(scene.frame, scene.capacity);
     expectSound(plan, scene);
     int covered = 0;
     for (const Part& part : plan.parts) {
-      EXPECT_EQ(part.kind, PartKind::Scan);
+      EXPECT_EQ(part.kind, PartKind::Full);
       EXPECT_EQ(part.rect.height, scene.frame.height);
       if (part.rect.x <= covered) covered = std::max(covered, part.rect.right());
     }
@@ -66,18 +66,15 @@ TEST(Partitioner, OfAWholeFrameAServerBehindASlowLinkGetsLess) {
   capacity.servers[1].cost.c = 4e-7;  // doubles what a pixel of a JPEG takes
   capacity.servers[2].cost.c = 1e-7;  // the same as raw pixels
   capacity.servers[2].bytesPerPixel = 3;
-  EXPECT_EQ(widthsOf(splitWholeFrame({{1400, 100}, {}, capacity}, PartKind::Full)),
-            (std::vector<int>{800, 400, 200}));
+  EXPECT_EQ(widthsOf(splitWholeFrame({1400, 100}, capacity)), (std::vector<int>{800, 400, 200}));
 }
 
 TEST(Partitioner, OfAWholeFrameAServerThatPixelsCostNothingGetsNearlyAll) {
   Capacity capacity = servers(2);
   capacity.servers[1].cost.b = 0;
-  EXPECT_EQ(widthsOf(splitWholeFrame({{1400, 100}, {}, capacity}, PartKind::Full)),
-            (std::vector<int>{1, 1400}));
+  EXPECT_EQ(widthsOf(splitWholeFrame({1400, 100}, capacity)), (std::vector<int>{1, 1400}));
   capacity.servers[0].cost.b = 0;
-  EXPECT_EQ(widthsOf(splitWholeFrame({{1400, 100}, {}, capacity}, PartKind::Full)),
-            (std::vector<int>{700, 700}));
+  EXPECT_EQ(widthsOf(splitWholeFrame({1400, 100}, capacity)), (std::vector<int>{700, 700}));
 }
 
 TEST(GridPartitioner, CoversTheFrameWithOneCellForEachServer) {

@@ -65,7 +65,7 @@ Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
     return partitioner_->plan(
         {frame, rps ? std::span<const Rp>(*rps) : std::span<const Rp>(), capacity});
   if (rps) return planAround(frame, *rps, capacity, picture);
-  Plan plan = splitWholeFrame({frame, {}, capacity}, PartKind::Full);
+  Plan plan = splitWholeFrame(frame, capacity);
   discovery_.looksAt(frame, plan.parts, picture);
   sinceLrc_ = 0;
   return plan;

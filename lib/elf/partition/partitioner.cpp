@@ -133,15 +133,14 @@ std::unique_ptr<Partitioner> Partitioner::create(std::string_view name) {
   throw Error("partitioner", "there is none called \"" + std::string(name) + "\"");
 }
 
-Plan splitWholeFrame(const PartitionInput& input, PartKind kind) {
-  const Size frame = input.frame;
-  const ModelRules& rules = input.capacity.rules;
-  const std::vector<int> servers = usableServers(input.capacity);
+Plan splitWholeFrame(Size frame, const Capacity& capacity) {
+  const ModelRules& rules = capacity.rules;
+  const std::vector<int> servers = usableServers(capacity);
 
   std::vector<double> speeds;
   double total = 0;
   for (const int s : servers) {
-    const ServerState& server = input.capacity.servers[static_cast<std::size_t>(s)];
+    const ServerState& server = capacity.servers[static_cast<std::size_t>(s)];
     // A microsecond for a megapixel is as good as none.
     constexpr double kLeast = 1e-12;
     const double pixel = server.cost.b + server.cost.c * server.bytesPerPixel;
@@ -162,9 +161,9 @@ Plan splitWholeFrame(const PartitionInput& input, PartKind kind) {
     const int x1 = std::min(frame.width, std::max(to + overlap / 2, x0 + 1));
     const Rect strip{x0, 0, x1 - x0, frame.height};
     plan.parts.push_back(
-        {.rect = cutFor(strip, 1, shape, frame), .kind = kind, .server = servers[i]});
+        {.rect = cutFor(strip, 1, shape, frame), .kind = PartKind::Full, .server = servers[i]});
   }
-  setMakespan(plan, input.capacity);
+  setMakespan(plan, capacity);
   return plan;
 }
 

@@ -52,9 +52,8 @@ std::span<const Choice> partitionerChoices();
 /**
  * The whole frame in vertical strips, one for each healthy server, as wide as the server and the
  * link to it are fast. Neighbours overlap by what the model needs to see of an object at the
- * border; what RPs there are does not matter. `kind` marks the parts. With one server it is the
- * whole frame in one part.
+ * border. Parts are of kind Full; with one server it is the whole frame in one part.
  */
-Plan splitWholeFrame(const PartitionInput& input, PartKind kind);
+Plan splitWholeFrame(Size frame, const Capacity& capacity);
 
 }  // namespace elf
