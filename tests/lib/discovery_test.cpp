@@ -314,7 +314,7 @@ TEST(Discovery, WhatAWholeOutageMissedIsLookedAtInTheNextFramesLittleByLittle) {
       for (int y = place.y; y < place.bottom(); ++y)
         std::fill_n(seen.begin() + y * kFrame.width + place.x, place.width, 1);
     }
-    EXPECT_LE(area, 0.13 * kFrame.area());
+    EXPECT_LE(area, 0.26 * kFrame.area());
     ASSERT_LE(++frames, 20);
   }
   EXPECT_EQ(std::ranges::count(seen, 0), 0);

@@ -22,7 +22,7 @@ constexpr int kMostCells = 48;
 constexpr int kSamples = 4;
 constexpr int kChangedSamples = 2;
 /** One in so many of the frame's cells is looked at in one frame because it got no answer. */
-constexpr int kDueInOneOf = 8;
+constexpr int kDueInOneOf = 4;
 constexpr int kLongestPause = 16;
 /** Where more of the picture changes, the camera moves. */
 constexpr double kMostChanged = 1.0 / 3;

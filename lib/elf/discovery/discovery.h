@@ -24,7 +24,7 @@ namespace elf {
  * looked at after one frame, two, four, up to 16 frames. Where more than a third of the picture
  * changes at a time, it is the camera that moves, and changes tell nothing.
  * - *loss*: an RP whose object is given up. Its surroundings are looked at once more.
- * - *no answer*: what was missed() is looked at next; of more than an eighth of the frame the rest
+ * - *no answer*: what was missed() is looked at next; of more than a quarter of the frame the rest
  *   follows in the next frames, so that servers that are back after an outage can keep up.
  *
  * The frame is divided into cells, of 16 pixels at least and about 48 in a row; places are made of
