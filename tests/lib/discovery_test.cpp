@@ -441,7 +441,7 @@ TEST_F(Planner, AfterAnOutageItKeepsUp) {
     planner_.missed(feedbackOf(record).unseen);
     return sent(*record.plan);
   };
-  for (int i = 0; i < 100; ++i) EXPECT_LT(loses(), 0.5) << i;
+  for (int i = 0; i < 100; ++i) EXPECT_LT(loses(), 0.6) << i;  // 0.16 of it the LRC
   double all = 0;
   for (int i = 0; i < 40; ++i) all += sent(plan(std::vector<Rp>{}));
   EXPECT_LT(all, 40 * 0.2) << "back to what it costs usually";
