@@ -410,6 +410,42 @@ TEST_F(Planner, AScanOfTheWholeFrameIsSharedByTheServers) {
   EXPECT_NE(plan.parts[0].server, plan.parts[1].server);
 }
 
+/** RPs all over the frame, each of which overlaps its neighbours. */
+std::vector<Rp> crowd() {
+  std::vector<Rp> rps;
+  for (int x = 0; x < kFrame.width; x += 80)
+    for (int y = 0; y < kFrame.height; y += 80)
+      rps.push_back(rpAt(clip(Box{x - 40.0F, y - 40.0F, x + 120.0F, y + 120.0F}, kFrame),
+                         static_cast<Identity>(rps.size()) + 1));
+  return rps;
+}
+
+TEST_F(Planner, InACrowdItSplitsTheWholeFrame) {
+  plan(std::nullopt);
+  const Plan plan = this->plan(crowd());
+  ASSERT_EQ(plan.parts.size(), 2U);
+  std::size_t listed = 0;
+  for (const Part& part : plan.parts) {
+    EXPECT_EQ(part.kind, PartKind::Full);
+    EXPECT_LE(part.rect.width, kFrame.width / 2 + 1);
+    listed += part.rps.size();
+  }
+  EXPECT_GT(listed, 0U);
+  EXPECT_LT(listed, crowd().size()) << "some lie on the seam";
+  // All of them are lost, and looked for once more.
+  EXPECT_EQ(this->plan({{rpAt({10, 10, 50, 90})}}).parts[0].kind, PartKind::Full);
+  EXPECT_EQ(this->plan({{rpAt({10, 10, 50, 90})}}).parts[0].kind, PartKind::Rp);
+  capacity_.rules.maxSize = {200, 200};
+  EXPECT_EQ(this->plan(crowd()).parts[0].kind, PartKind::Rp) << "the strips would be shrunk";
+}
+
+TEST_F(Planner, StripsStayStripsInACrowd) {
+  FramePlanner planner(Partitioner::create("strips"));
+  planner.plan(kFrame, std::nullopt, capacity_, nullptr);
+  for (const Part& part : planner.plan(kFrame, crowd(), capacity_, nullptr).parts)
+    EXPECT_EQ(part.kind, PartKind::Rp);
+}
+
 TEST_F(Planner, NoScanIsShrunkByTheModel) {
   for (ModelRules rules : {ModelRules{.fixedSize = {200, 150}}, ModelRules{.maxSize = {200, 150}},
                            ModelRules{.fixedSize = {200, 150}, .align = 32, .context = 16}}) {

@@ -65,10 +65,13 @@ Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
     return partitioner_->plan(
         {frame, rps ? std::span<const Rp>(*rps) : std::span<const Rp>(), capacity});
   if (rps) return planAround(frame, *rps, capacity, picture);
-  Plan plan = splitWholeFrame(frame, capacity);
-  discovery_.looksAt(frame, plan.parts, picture);
+  return lookAtAll(frame, splitWholeFrame(frame, capacity), picture);
+}
+
+Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture) {
+  discovery_.looksAt(frame, whole.parts, picture);
   sinceLrc_ = 0;
-  return plan;
+  return whole;
 }
 
 Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
@@ -83,6 +86,15 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
   const Bounds most = boundsOf(frame, capacity);
   for (const Rect& place : discovery_.placesFor(frame, rps, picture)) addPlace(place, most, wanted);
   Plan plan = partitioner_->plan({frame, wanted, capacity, settings_.scale});
+  if (partitioner_->weighsWholeFrame()) {
+    Plan whole = splitWholeFrame(frame, capacity);
+    const bool shrunk = std::ranges::any_of(
+        whole.parts, [&](const Part& part) { return rules.inputScale(part.rect.size()) < 1; });
+    if (!shrunk && whole.makespan < plan.makespan) {
+      listRps(whole, rps, frame);
+      return lookAtAll(frame, std::move(whole), picture);
+    }
+  }
   for (Part& part : plan.parts) {
     std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(rps.size()); });
     if (part.rps.empty()) part.kind = PartKind::Scan;

@@ -21,6 +21,9 @@ namespace elf {
  *   partitioner, which weighs both against each other. A place that is more than a server's share
  *   of the frame, or that the model would have to shrink, is divided. A part that holds no RP is of
  *   kind Scan.
+ * - Where that takes longer than the whole frame split over the servers, as in a crowd, it is the
+ *   whole frame for partitioners that weigh it, unless the model would shrink its strips. An RP that
+ *   a seam cuts is seen in pieces then.
  * - Every `lrcInterval` frames the whole frame, too, scaled by `lrcRatio` (the paper's
  * low-resolution compensation): for objects larger than a tile, and for models that see small ones.
  * It goes to `lrcServer`, or else to the server that would be done with it first after its parts of
@@ -65,6 +68,7 @@ class FramePlanner {
  private:
   Plan planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
                   const ImageView* picture);
+  Plan lookAtAll(Size frame, Plan whole, const ImageView* picture);
   void addLrc(Plan& plan, Size frame, const Capacity& capacity) const;
 
   std::unique_ptr<const Partitioner> partitioner_;

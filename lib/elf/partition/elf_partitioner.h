@@ -31,6 +31,7 @@ namespace elf {
 class ElfPartitioner final : public Partitioner {
  public:
   Plan plan(const PartitionInput& input) const override;
+  bool weighsWholeFrame() const override { return true; }
 };
 
 }  // namespace elf

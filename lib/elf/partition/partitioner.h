@@ -41,6 +41,8 @@ class Partitioner {
   virtual Plan plan(const PartitionInput& input) const = 0;
   /** False where the plan covers the whole frame anyway, so that neither RPs nor scans matter. */
   virtual bool needsRps() const { return true; }
+  /** True where the whole frame may take the place of a plan that takes longer. */
+  virtual bool weighsWholeFrame() const { return false; }
 
   /** Throws elf::Error naming `partitioner` for a name not in partitionerChoices(). */
   static std::unique_ptr<Partitioner> create(std::string_view name);
