@@ -461,6 +461,13 @@ TEST_F(Planner, NoScanIsShrunkByTheModel) {
   }
 }
 
+TEST_F(Planner, AModelWithMoreContextThanRoomGetsNoCrumbs) {
+  capacity_.rules = {.fixedSize = {64, 64}, .align = 16, .context = 30};
+  planner_.setSettings({.discovery = {.scanInterval = 1, .changeThreshold = 0}});
+  plan(std::nullopt);
+  EXPECT_LE(plan(std::vector<Rp>{}).parts.size(), 20U * 16U);
+}
+
 TEST_F(Planner, AfterAnOutageItKeepsUp) {
   planner_.setSettings({.lrcInterval = 5});
   plan(std::nullopt);

@@ -20,9 +20,12 @@ struct Bounds {
 Bounds boundsOf(Size frame, const Capacity& capacity) {
   const ModelRules& rules = capacity.rules;
   const Size most = rules.fixedSize.empty() ? rules.maxSize : rules.fixedSize;
-  const int around = 2 * rules.context + rules.align - 1;
+  // Where hardly anything is left beside the context, rather shrunk a little than in crumbs.
+  const auto room = [&](int side) {
+    return std::max((side + 1) / 2, side - 2 * rules.context - (rules.align - 1));
+  };
   return {frame.area() / static_cast<double>(capacity.servers.size()),
-          {std::max(0, most.width - around), std::max(0, most.height - around)}};
+          {room(most.width), room(most.height)}};
 }
 
 /** A place to be looked at, as the partitioner gets it: in halves where it is too large. */
