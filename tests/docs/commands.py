@@ -60,7 +60,8 @@ def free_port() -> int:
 def make_clip(folder: str) -> None:
     source = "videotestsrc pattern=ball num-buffers=12 ! video/x-raw,width=768,height=576"
     if CLIP.exists():
-        source = f"filesrc location={CLIP} ! decodebin ! videoconvert ! identity eos-after=12"
+        # The first bytes hold about a dozen frames; the queue has them read from the beginning on.
+        source = f"filesrc location={CLIP} blocksize=8192 num-buffers=56 ! queue ! decodebin"
     launch = f"gst-launch-1.0 -q {source} ! videoconvert ! jpegenc ! avimux ! filesink location=vtest.avi"
     subprocess.run(launch.split(), cwd=folder, check=True, timeout=60)
 
