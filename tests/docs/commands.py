@@ -61,7 +61,7 @@ def make_clip(folder: str) -> None:
     source = "videotestsrc pattern=ball num-buffers=12 ! video/x-raw,width=768,height=576"
     if CLIP.exists():
         # The first bytes hold about a dozen frames; the queue has them read from the beginning on.
-        source = f"filesrc location={CLIP} blocksize=8192 num-buffers=56 ! queue ! decodebin"
+        source = f"filesrc location={CLIP} blocksize=8192 num-buffers=34 ! queue ! decodebin"
     launch = f"gst-launch-1.0 -q {source} ! videoconvert ! jpegenc ! avimux ! filesink location=vtest.avi"
     subprocess.run(launch.split(), cwd=folder, check=True, timeout=60)
 
