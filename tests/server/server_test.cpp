@@ -202,6 +202,25 @@ TEST_F(ServerTest, SaysWhatItIsAndWhatItServes) {
   }
 }
 
+TEST_F(ServerTest, TellsPrometheusWhatItHasDone) {
+  start({.queue = 0});
+  gate_.open();
+  EXPECT_EQ(infer(rgbImage(20, 10)).status, 200U);
+  EXPECT_EQ(infer(rgbImage(20, 10)).status, 200U);
+  EXPECT_EQ(infer(rgbImage(13, 10)).status, 500U);
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), {'x'}).status, 400U);
+  const std::string text = request("GET", url("/metrics")).text();
+  for (const char* line :
+       {"# TYPE elf_requests_total counter\n", R"(elf_requests_total{code="200",model="fake"} 2)",
+        R"(elf_requests_total{code="500",model="fake"} 1)",
+        R"(elf_requests_total{code="400",model="fake"} 1)",
+        R"(elf_requests_waiting{model="fake"} 0)", "# TYPE elf_infer_seconds histogram\n",
+        R"(elf_infer_seconds_count{model="fake"} 2)", R"(elf_decode_seconds_count{model="fake"} 2)",
+        R"(elf_queue_seconds_bucket{model="fake",le="+Inf"} 2)"})
+    EXPECT_THAT(text, HasSubstr(line));
+  EXPECT_EQ(request("POST", url("/metrics")).status, 405U);
+}
+
 TEST_F(ServerTest, RefusesWhatIsNotThere) {
   start();
   for (const char* path : {"/", "/v1", "/v2/nothing", "/v2/models/other", "/v2/models/fake/odd",

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "elf/base/printable.h"
+#include "elf/server/metrics.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 
@@ -65,6 +66,7 @@ struct Reply {
   std::vector<std::uint8_t> body;
   /** Set where the body is JSON and tensors. */
   std::optional<std::size_t> jsonLength;
+  std::string type = "application/json";
 };
 
 Reply jsonReply(const std::string& text, guint status = SOUP_STATUS_OK) {
@@ -82,9 +84,9 @@ void send(SoupServerMessage* message, const Reply& reply) {
   if (reply.status == SOUP_STATUS_SERVICE_UNAVAILABLE)
     soup_message_headers_replace(headers, "Retry-After", kRetrySeconds);
   soup_server_message_set_status(message, reply.status, nullptr);
-  soup_server_message_set_response(
-      message, reply.jsonLength ? "application/octet-stream" : "application/json", SOUP_MEMORY_COPY,
-      reinterpret_cast<const char*>(reply.body.data()), reply.body.size());
+  soup_server_message_set_response(message, reply.type.c_str(), SOUP_MEMORY_COPY,
+                                   reinterpret_cast<const char*>(reply.body.data()),
+                                   reply.body.size());
 }
 
 /** No exception enters libsoup: what `body` throws becomes a 500. */
@@ -159,6 +161,7 @@ class Server::Impl {
                              {"labels", wire::DataType::Int64, {-1}}},
                  .takesRaw = true,
                  .rules = model.rules()};
+    metrics_.emplace(metadata_.name);
     std::promise<std::string> listening;
     std::future<std::string> url = listening.get_future();
     // The promise moves along: it must outlive the call that fulfils it.
@@ -222,6 +225,7 @@ class Server::Impl {
   }
 
   void answer(Ref<SoupServerMessage> message, Reply reply) {
+    metrics_->answered(reply.status);
     invoke([message = std::move(message), reply = std::move(reply)] {
       guarded(message.get(), [&] { send(message.get(), reply); });
       awaitPeer(message.get());
@@ -424,6 +428,7 @@ class Server::Impl {
       if (verb == "GET" || verb == "HEAD") return send(message, reply);
       refuseVerb(message, "GET, HEAD");
     };
+    if (segments.size() == 1 && at(0) == "metrics") return get(metricsReply());
     if (at(0) != "v2") return notFound();
     if (segments.size() == 1) return get(serverMetadata());
     if (at(1) == "health" && segments.size() == 3) {
@@ -465,17 +470,31 @@ class Server::Impl {
                          .dump());
   }
 
+  Reply metricsReply() {
+    const std::size_t waiting = [this] {
+      const std::lock_guard lock(mutex_);
+      return queue_.size();
+    }();
+    const std::string text = metrics_->text(waiting);
+    return {.body = {text.begin(), text.end()}, .type = "text/plain; version=0.0.4"};
+  }
+
   Reply readiness(const std::string& text) {
     const std::lock_guard lock(mutex_);
     return stopping_ ? errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down")
                      : jsonReply(text);
   }
 
+  void refuse(SoupServerMessage* message, const Reply& reply) {
+    metrics_->answered(reply.status);
+    send(message, reply);
+  }
+
   void enqueue(SoupServerMessage* message) {
     const auto jsonLength = jsonLengthOf(soup_server_message_get_request_headers(message));
     if (jsonLength && !*jsonLength)
-      return send(message,
-                  errorReply(SOUP_STATUS_BAD_REQUEST, std::string(kJsonLength) + ": is no number"));
+      return refuse(message, errorReply(SOUP_STATUS_BAD_REQUEST,
+                                        std::string(kJsonLength) + ": is no number"));
     Job job;
     job.message = shared(message);
     job.socket = shared(soup_server_message_get_socket(message));
@@ -486,8 +505,8 @@ class Server::Impl {
       const std::lock_guard lock(mutex_);
       // An idle worker takes its request from the queue too: that one does not wait.
       if (stopping_ || queue_.size() >= options_.queue + idle_)
-        return send(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
-                                        stopping_ ? "shutting down" : "the queue is full"));
+        return refuse(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
+                                          stopping_ ? "shutting down" : "the queue is full"));
       queue_.push_back(std::move(job));
       ++unanswered_;
     }
@@ -533,7 +552,7 @@ class Server::Impl {
     }
   }
 
-  Reply infer(const Job& job, InferenceModel& model, ImageDecoder& decoder) const {
+  Reply infer(const Job& job, InferenceModel& model, ImageDecoder& decoder) {
     const Clock::time_point taken = Clock::now();
     // Nobody reads this answer.
     if (hungUp(job.socket.get())) return errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up");
@@ -572,9 +591,11 @@ class Server::Impl {
     const Clock::time_point done = Clock::now();
 
     wire::InferResponse response{.model = model.name(), .version = kVersion, .id = request.id};
-    response.parameters = {{"queue_us", microsecondsBetween(job.received, taken)},
-                           {"decode_us", microsecondsBetween(taken, decoded)},
-                           {"infer_us", microsecondsBetween(decoded, done)}};
+    const std::int64_t queue = microsecondsBetween(job.received, taken);
+    const std::int64_t decode = microsecondsBetween(taken, decoded);
+    const std::int64_t run = microsecondsBetween(decoded, done);
+    metrics_->inferred(microseconds(queue), microseconds(decode), microseconds(run));
+    response.parameters = {{"queue_us", queue}, {"decode_us", decode}, {"infer_us", run}};
     std::vector<wire::Tensor> outputs = wire::encodeDetections(detections.value());
     if (request.outputs.empty()) {
       response.outputs = std::move(outputs);
@@ -590,12 +611,16 @@ class Server::Impl {
       response.outputs.back().binary = wanted.binary;
     }
     wire::Message message = wire::encode(response);
-    return {.body = std::move(message.body), .jsonLength = message.jsonLength};
+    return {.body = std::move(message.body),
+            .jsonLength = message.jsonLength,
+            .type = "application/octet-stream"};
   }
 
   const ServerOptions options_;
   wire::ModelMetadata metadata_;
   std::string url_;
+  /** Set by the constructor. */
+  std::optional<ServerMetrics> metrics_;
 
   // Bytes of bodies. Of the network thread alone; what that leaves over is freed with context_, and
   // counts down here.
@@ -606,7 +631,7 @@ class Server::Impl {
   std::vector<std::unique_ptr<InferenceModel>> models_;
 
   // Guards what follows, up to the threads. Held for moments only, never while calling out, but
-  // for libsoup's setting of a response.
+  // for counting, and libsoup's setting of a response.
   std::mutex mutex_;
   std::condition_variable wakeWorkers_;
   std::condition_variable allAnswered_;

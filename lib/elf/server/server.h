@@ -40,8 +40,9 @@ struct ServerOptions {
 using ModelFactory = std::function<std::unique_ptr<InferenceModel>()>;
 
 /**
- * Listens from its constructor on. One thread of its own does all networking, in a main context of
- * its own; worker threads decode and infer. All methods may be called from any thread.
+ * Listens from its constructor on. `GET /metrics` tells Prometheus what was counted since then. One
+ * thread of its own does all networking, in a main context of its own; worker threads decode and
+ * infer. All methods may be called from any thread.
  */
 class Server {
  public:
