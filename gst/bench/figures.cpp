@@ -11,10 +11,6 @@ namespace {
 constexpr double kMinIou = 0.5;
 constexpr double kStrictIou = 0.75;
 
-Box scaled(const Box& box, float x, float y) {
-  return {box.x0 * x, box.y0 * y, box.x1 * x, box.y1 * y};
-}
-
 std::vector<Detection> judgedByTruth(const std::vector<Detection>& detections,
                                      const Yardstick& yardstick) {
   const std::set<std::int64_t>& labels = yardstick.truth->labels;

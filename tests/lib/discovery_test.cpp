@@ -471,11 +471,7 @@ TEST_F(Planner, AModelWithMoreContextThanRoomGetsNoCrumbs) {
 TEST_F(Planner, AfterAnOutageItKeepsUp) {
   planner_.setSettings({.lrcInterval = 5});
   plan(std::nullopt);
-  const auto sent = [&](const Plan& plan) {
-    double pixels = 0;
-    for (const Part& part : plan.parts) pixels += part.sentSize().area();
-    return pixels / kFrame.area();
-  };
+  const auto sent = [](const Plan& plan) { return plan.sentPixels() / kFrame.area(); };
   const auto loses = [&] {
     FrameRecord record;
     record.size = kFrame;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
 #include <utility>
 
 #include "elf/partition/cutting.h"
@@ -23,11 +22,6 @@ using testing::servers;
 
 Plan planOf(const PartitionInput& input) {
   return Partitioner::create("elf")->plan(input);
-}
-
-double pixelsOf(const Plan& plan) {
-  return std::accumulate(plan.parts.begin(), plan.parts.end(), 0.0,
-                         [](double sum, const Part& part) { return sum + part.sentSize().area(); });
 }
 
 /**
@@ -298,7 +292,7 @@ TEST(ElfPartitioner, WhatDoesNotDecideTheWaitStillSavesPixels) {
   const std::vector<Rp> rps{rpAt({500, 0, 1100, 600}), rpAt({0, 0, 100, 100}),
                             rpAt({50, 0, 150, 100}), rpAt({100, 0, 200, 100})};
   const Plan plan = planOf({{1280, 720}, rps, capacity});
-  EXPECT_DOUBLE_EQ(pixelsOf(plan), 600 * 600 + 200 * 100);
+  EXPECT_DOUBLE_EQ(plan.sentPixels(), 600 * 600 + 200 * 100);
 }
 
 TEST(ElfPartitioner, PartsSuitTheModel) {

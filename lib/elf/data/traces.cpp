@@ -565,10 +565,7 @@ void scaleTo(Size size, Trace& trace) {
   for (TraceFrame& frame : trace.frames) {
     const float x = static_cast<float>(size.width) / static_cast<float>(frame.size.width);
     const float y = static_cast<float>(size.height) / static_cast<float>(frame.size.height);
-    for (TraceObject& object : frame.objects) {
-      Box& box = object.box;
-      box = {x * box.x0, y * box.y0, x * box.x1, y * box.y1};
-    }
+    for (TraceObject& object : frame.objects) object.box = scaled(object.box, x, y);
     frame.size = size;
   }
 }

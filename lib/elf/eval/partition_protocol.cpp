@@ -105,8 +105,7 @@ PartitionFigures evaluatePartition(std::span<const Trace> traces, const Partitio
       figures.cut += cutRps(rps, plan, frame.size);
       figures.parts += static_cast<double>(plan.parts.size());
       figures.lowerBound += lowerBound(rps, frame.size, capacity, options);
-      for (const Part& part : plan.parts)
-        figures.pixels += part.sentSize().area() / frame.size.area();
+      figures.pixels += plan.sentPixels() / frame.size.area();
       if (watch) watch(plannedScene(trace, frame, rps, plan, capacity));
     }
   }

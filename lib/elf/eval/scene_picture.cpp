@@ -139,11 +139,9 @@ void drawPlan(cv::Mat& picture, const Scene& scene) {
 cv::Mat addBars(const cv::Mat& picture, const Scene& scene, const std::string& title) {
   constexpr int kBar = 16, kRow = 24;
   const PlannedScene& planned = *scene.planned;
-  double sent = 0;
-  for (const Part& part : planned.plan.parts) sent += part.sentSize().area();
   const std::string words = title + "  " + std::to_string(scene.rps.size()) + " RPs in " +
                             std::to_string(planned.plan.parts.size()) + " parts, " +
-                            formatNumber(100 * sent / scene.size.area(), 1) +
+                            formatNumber(100 * planned.plan.sentPixels() / scene.size.area(), 1) +
                             " % of the pixels sent, wait " + formatNumber(planned.plan.makespan, 3);
   const auto rows = static_cast<int>(planned.servers);
   cv::Mat whole = addBand(picture, kBand + kRow * rows, textWidth(words) + 2 * kGap);

@@ -18,9 +18,8 @@ namespace elf::eval {
 
 namespace {
 
-/** So much of an object has to be in a part to be seen as a whole, or as a piece. */
-constexpr double kWhole = 0.95;
-constexpr double kPiece = 0.3;
+/** So much of an object has to be in a part to be seen. */
+constexpr double kSeen = 0.3;
 constexpr double kFoundIou = 0.5;
 constexpr double kMilliseconds = 1e3;
 
@@ -50,12 +49,10 @@ std::vector<Detection> inPart(const Part& part, const Found& found, const ModelR
   for (const std::optional<Detection>& one : found) {
     if (!one || one->box.height() * sy < static_cast<float>(rules.objectSize)) continue;
     const Box seen = intersect(one->box, toBox(part.rect));
-    const double share = seen.area() / one->box.area();
-    if (share < kPiece) continue;
+    if (seen.area() / one->box.area() < kSeen) continue;
     Detection detection = *one;
-    const Box in = shift(share >= kWhole ? intersect(one->box, toBox(part.rect)) : seen,
-                         static_cast<float>(-part.rect.x), static_cast<float>(-part.rect.y));
-    detection.box = {in.x0 * sx, in.y0 * sy, in.x1 * sx, in.y1 * sy};
+    detection.box = scaled(
+        shift(seen, static_cast<float>(-part.rect.x), static_cast<float>(-part.rect.y)), sx, sy);
     detections.push_back(std::move(detection));
   }
   return detections;
@@ -64,7 +61,7 @@ std::vector<Detection> inPart(const Part& part, const Found& found, const ModelR
 /** Which objects are in view, and since when nobody has reported them. */
 class Appearances {
  public:
-  /** `partners`: those of the objects that were reported. In the first frame nobody appears. */
+  /** In the first frame nobody appears. */
   void add(std::int64_t frame, const std::set<std::int64_t>& inView,
            const std::set<std::int64_t>& reported) {
     for (const std::int64_t id : inView) {
@@ -105,10 +102,10 @@ class Appearances {
   std::size_t appeared_ = 0;
 };
 
-double pixelsOf(const Plan& plan) {
-  double pixels = 0;
-  for (const Part& part : plan.parts) pixels += part.sentSize().area();
-  return pixels;
+/** What the fastest server takes for a whole frame. */
+double secondsForAll(const Capacity& capacity, Size frame) {
+  const auto seconds = [&](const ServerState& server) { return server.seconds(frame.area()); };
+  return seconds(std::ranges::min(capacity.servers, {}, seconds));
 }
 
 /** What became of a frame. */
@@ -150,8 +147,9 @@ class Stream {
       record.horizon = static_cast<int>(record.id - *history_.lastAnswered());
       predictions = predictor_.predict(history_, record.id);
       record.rps = makeRps(predictions, history_, frame.size, calibrator_.padding(record.horizon));
-      outcome.rpPixels = pixelsOf(
-          partitioner_->plan({frame.size, *record.rps, *capacity_, options_.planner.scale}));
+      outcome.rpPixels =
+          partitioner_->plan({frame.size, *record.rps, *capacity_, options_.planner.scale})
+              .sentPixels();
     }
     record.plan = planner_.plan(frame.size, record.rps, *capacity_, picture);
     for (const Part& part : record.plan->parts) {
@@ -193,12 +191,7 @@ class Sums {
     const FrameRecord& record = outcome.record;
     ++frames_;
     latencies_.push_back(record.plan->makespan * kMilliseconds);
-    double whole = 0;
-    for (const ServerState& server : capacity.servers) {
-      const double seconds = server.seconds(frame.size.area());
-      whole = whole > 0 ? std::min(whole, seconds) : seconds;
-    }
-    whole_ += whole * kMilliseconds;
+    whole_ += secondsForAll(capacity, frame.size) * kMilliseconds;
     bytes_ += static_cast<double>(record.bytesSent());
     wholeBytes_ += frame.size.area() * capacity.servers.front().bytesPerPixel;
     pixels_ += record.pixelsSent() / frame.size.area();

@@ -87,9 +87,9 @@ struct SimulationFigures {
  * Runs each trace, frame after frame with one frame in flight, through the very classes of the
  * pipeline: history and predictor, calibrated padding, FramePlanner, mergeAnswers(), Identifier. In
  * the place of servers stand their cost models, which the planner knows: parts of one server are
- * answered one after the other. In the place of a network stands a FlawedDetector: a part shows an
- * object as a whole if 95 % of its box are in it, as a piece (the box, clipped) from 30 % on, and
- * not at all otherwise, or where it is smaller than the detector can see at the part's scale.
+ * answered one after the other. In the place of a network stands a FlawedDetector: a part shows of
+ * an object what of its box is in it, from 30 % of the box on, unless it is smaller than the
+ * detector can see at the part's scale.
  *
  * A frame that the data leave out is one that nobody looked at. Throws elf::Error naming a trace
  * whose objects have no identities, `speeds` if there are none, or as Partitioner::create() and

@@ -129,6 +129,10 @@ inline Box shift(const Box& b, float dx, float dy) {
   return {b.x0 + dx, b.y0 + dy, b.x1 + dx, b.y1 + dy};
 }
 
+inline Box scaled(const Box& b, float x, float y) {
+  return {b.x0 * x, b.y0 * y, b.x1 * x, b.y1 * y};
+}
+
 inline Box grow(const Box& b, const Sides& by) {
   return {b.x0 - by.left, b.y0 - by.top, b.x1 + by.right, b.y1 + by.bottom};
 }

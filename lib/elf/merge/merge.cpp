@@ -70,11 +70,9 @@ std::vector<Found> inFramePixels(const FrameRecord& record) {
     const float sx = static_cast<float>(part.rect.width) / static_cast<float>(sent.width);
     const float sy = static_cast<float>(part.rect.height) / static_cast<float>(sent.height);
     for (Detection detection : record.answers[i].detections) {
-      const Box b = detection.box;
-      const Box scaled{b.x0 * sx, b.y0 * sy, b.x1 * sx, b.y1 * sy};
-      detection.box =
-          clip(shift(scaled, static_cast<float>(part.rect.x), static_cast<float>(part.rect.y)),
-               record.size);
+      detection.box = clip(shift(scaled(detection.box, sx, sy), static_cast<float>(part.rect.x),
+                                 static_cast<float>(part.rect.y)),
+                           record.size);
       if (detection.box.empty()) continue;
       if (part.kind == PartKind::Lrc && isSeenBetter(detection.box, part, record)) continue;
       detection.server = record.answers[i].server;
@@ -162,8 +160,8 @@ std::vector<Found> withoutDoubles(std::vector<Found> found, Doubles doubles) {
     // What takes it in may grow by it, and then be one with what it was not one with before.
     std::size_t at = kept.size();
     while (true) {
-      const auto taker =
-          std::ranges::find_if(kept, [&](Found& one) { return absorb(one, candidate, doubles); });
+      auto taker = kept.begin();
+      while (taker != kept.end() && !absorb(*taker, candidate, doubles)) ++taker;
       if (taker == kept.end()) break;
       at = static_cast<std::size_t>(taker - kept.begin());
       candidate = std::move(*taker);

@@ -59,6 +59,12 @@ struct Plan {
   double makespan = 0;
 
   bool operator==(const Plan&) const = default;
+  /** Pixels that its parts send once. */
+  double sentPixels() const {
+    double pixels = 0;
+    for (const Part& part : parts) pixels += part.sentSize().area();
+    return pixels;
+  }
 };
 
 }  // namespace elf

@@ -175,8 +175,7 @@ class DnnModel : public InferenceModel {
     const auto back = static_cast<float>(1 / scale);
     for (const Candidate& candidate : kept) {
       Detection detection;
-      const Box& box = candidate.box;
-      detection.box = clip({box.x0 * back, box.y0 * back, box.x1 * back, box.y1 * back}, picture);
+      detection.box = clip(scaled(candidate.box, back, back), picture);
       detection.score = candidate.score;
       detection.labelId = candidate.labelId;
       detection.label = rules().label(candidate.labelId);
