@@ -41,6 +41,16 @@ class OffloaderTest : public ::testing::Test, public Offloader::Listener {
     ASSERT_TRUE(offloader_->ready());
   }
 
+  /** A takes pixels and files, B only files. */
+  void openReadyForRaw() {
+    open();
+    wire::ModelMetadata raw;
+    raw.takesRaw = true;
+    transport_.reply(transport_.to(kA + "/v2/models/hog").at(0),
+                     text(200, wire::encodeMetadata(raw)));
+    transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), metadata());
+  }
+
   static HttpReply metadata() {
     wire::ModelMetadata metadata;
     metadata.name = "hog";
@@ -160,12 +170,7 @@ TEST_F(OffloaderTest, TellsNobodyElse) {
 }
 
 TEST_F(OffloaderTest, LearnsWhichServersTakeRawPixels) {
-  open();
-  wire::ModelMetadata raw;
-  raw.takesRaw = true;
-  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0),
-                   text(200, wire::encodeMetadata(raw)));
-  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), metadata());
+  openReadyForRaw();
   EXPECT_TRUE(offloader_->capacity().servers[0].takesRaw);
   EXPECT_FALSE(offloader_->capacity().servers[1].takesRaw);
 }
@@ -230,13 +235,7 @@ TEST_F(OffloaderTest, AFailedPartIsSentOnceMoreToAnotherServer) {
 }
 
 TEST_F(OffloaderTest, APartIsSentOnceMoreOnlyToAServerThatTakesItsEncoding) {
-  // A takes both, B only files.
-  open();
-  wire::ModelMetadata raw;
-  raw.takesRaw = true;
-  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0),
-                   text(200, wire::encodeMetadata(raw)));
-  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), metadata());
+  openReadyForRaw();
   const wire::Tensor pixels = wire::rawImage(std::vector<std::uint8_t>(30000, 7), {100, 100});
   for (int i = 0; i < 3; ++i) {
     sendFrame({0}, 1s, pixels);

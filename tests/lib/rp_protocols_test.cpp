@@ -12,6 +12,7 @@
 #include "elf/eval/online_protocol.h"
 #include "elf/eval/paper_protocol.h"
 #include "tests/support/folder.h"
+#include "tests/support/trace_object.h"
 #include "tests/support/traces.h"
 
 namespace elf::eval {
@@ -19,18 +20,9 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::traceObject;
 
 constexpr Size kFrame{640, 480};
-
-TraceObject object(std::int64_t id, Box box, bool ignored = false) {
-  TraceObject made;
-  made.id = id;
-  made.labelId = 2;
-  made.label = "person";
-  made.box = box;
-  made.ignored = ignored;
-  return made;
-}
 
 /** A trace with the objects that `at` gives for each of `count` frames. */
 template <typename At>
@@ -45,7 +37,7 @@ Trace makeTrace(const std::string& name, int count, At at) {
 Trace movingBox(int count, float step) {
   return makeTrace("moving", count, [=](int number) {
     const float x = 20 + step * static_cast<float>(number);
-    return std::vector{object(1, {x, 100, x + 100, 150})};
+    return std::vector{traceObject(1, {x, 100, x + 100, 150})};
   });
 }
 
@@ -82,7 +74,7 @@ TEST(PaperProtocol, ATargetWithoutPartnerLeaksAndIsNotClean) {
   // The second object is somewhere else in each frame, and so is found nowhere.
   const std::vector traces{makeTrace("jumping", 6, [](int number) {
     const float x = 100.0F * static_cast<float>(number);
-    return std::vector{object(1, {20, 300, 120, 350}), object(2, {x, 50, x + 60, 90})};
+    return std::vector{traceObject(1, {20, 300, 120, 350}), traceObject(2, {x, 50, x + 60, 90})};
   })};
   const PaperFigures figures = evaluatePaper(traces, lastPredictor());
   EXPECT_EQ(figures.targets, 12U);
@@ -91,7 +83,7 @@ TEST(PaperProtocol, ATargetWithoutPartnerLeaksAndIsNotClean) {
   EXPECT_EQ(figures.cleanWindows, 6U);
   const std::vector onlyLeaks{makeTrace("jumping", 6, [](int number) {
     const float x = 100.0F * static_cast<float>(number);
-    return std::vector{object(2, {x, 50, x + 60, 90})};
+    return std::vector{traceObject(2, {x, 50, x + 60, 90})};
   })};
   EXPECT_EQ(evaluatePaper(onlyLeaks, lastPredictor()).cleanWindows, 0U);
 }
@@ -186,7 +178,7 @@ TEST(OnlineProtocol, PaddingCoversAndCostsArea) {
 
 TEST(OnlineProtocol, BoxesAndTruthAreClippedForCoverageAndArea) {
   const std::vector traces{makeTrace("edge", 4, [](int) {
-    return std::vector{object(1, {-50, 100, 50, 200}), object(2, {700, 100, 800, 200})};
+    return std::vector{traceObject(1, {-50, 100, 50, 200}), traceObject(2, {700, 100, 800, 200})};
   })};
   const auto figures = evaluateOnline(traces, lastPredictor(), clean(1));
   EXPECT_EQ(figures.objects, 4U) << "what is wholly outside is no object";
@@ -199,9 +191,9 @@ TEST(OnlineProtocol, NewObjectsAndOnesThatLeaveAreCountedApart) {
   // One object comes in frame 3 into the place of another, which then leaves.
   const Box place{100, 100, 200, 200};
   const std::vector traces{makeTrace("change", 6, [&](int number) {
-    std::vector<TraceObject> objects{object(9, {0, 0, 640, 480}, true)};
-    if (number < 3) objects.push_back(object(1, place));
-    if (number == 3) objects.push_back(object(2, place));
+    std::vector<TraceObject> objects{traceObject(9, {0, 0, 640, 480}, true)};
+    if (number < 3) objects.push_back(traceObject(1, place));
+    if (number == 3) objects.push_back(traceObject(2, place));
     return objects;
   })};
   const auto figures = evaluateOnline(traces, lastPredictor(), clean(1));
@@ -235,7 +227,8 @@ TEST(OnlineProtocol, TrueIdentitiesNeverReachThePredictor) {
   const auto made = [](std::int64_t id) {
     return std::vector{makeTrace("ids", 8, [=](int number) {
       const float x = 20 + 5 * static_cast<float>(number);
-      return std::vector{object(id, {x, 100, x + 100, 150}), object(id + 1, {x, 300, x + 90, 380})};
+      return std::vector{traceObject(id, {x, 100, x + 100, 150}),
+                         traceObject(id + 1, {x, 300, x + 90, 380})};
     })};
   };
   const Spy spy;
@@ -271,7 +264,7 @@ TEST(OnlineProtocol, WhatIsNeverDetectedIsNeverPredicted) {
 TEST(OnlineProtocol, MissesAndErrorsAreAsLargeAsAskedAndRepeatWithTheSeed) {
   constexpr int kFrames = 4000;
   const std::vector traces{makeTrace("noise", kFrames, [](int) {
-    return std::vector{object(1, {100, 100, 300, 300})};
+    return std::vector{traceObject(1, {100, 100, 300, 300})};
   })};
   OnlineOptions options;
   options.horizons = 1;
@@ -298,7 +291,7 @@ TEST(OnlineProtocol, MissesAndErrorsAreAsLargeAsAskedAndRepeatWithTheSeed) {
 
 TEST(OnlineProtocol, NamesATraceWithoutIdentities) {
   const std::vector traces{makeTrace("det", 3, [](int) {
-    return std::vector{object(TraceObject::kUnknownId, {1, 1, 9, 9})};
+    return std::vector{traceObject(TraceObject::kUnknownId, {1, 1, 9, 9})};
   })};
   EXPECT_THROW(evaluateOnline(traces, lastPredictor(), clean(1)), Error);
 }

@@ -11,32 +11,24 @@
 #include "elf/base/error.h"
 #include "elf/eval/simulation.h"
 #include "tests/support/folder.h"
+#include "tests/support/trace_object.h"
 
 namespace elf::eval {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::traceObject;
 
 constexpr Size kFrame{640, 480};
 constexpr Box kThere{40, 40, 140, 140};
 constexpr Box kNew{440, 300, 500, 420};
 
-TraceObject object(std::int64_t id, Box box, bool ignored = false) {
-  TraceObject made;
-  made.id = id;
-  made.labelId = 2;
-  made.label = "person";
-  made.box = box;
-  made.ignored = ignored;
-  return made;
-}
-
 /** One object from the beginning on, and another from frame `comes` on; both stand still. */
 std::vector<Trace> videoWith(int comes, int frames = 30) {
   Trace trace{"video", {}};
   for (int number = 0; number < frames; ++number) {
-    TraceFrame frame{number, kFrame, {object(1, kThere)}};
-    if (number >= comes) frame.objects.push_back(object(2, kNew));
+    TraceFrame frame{number, kFrame, {traceObject(1, kThere)}};
+    if (number >= comes) frame.objects.push_back(traceObject(2, kNew));
     trace.frames.push_back(std::move(frame));
   }
   return {std::move(trace)};
@@ -186,7 +178,7 @@ TEST(Simulation, ALeftOutFrameIsOneThatNobodyLookedAt) {
 TEST(Simulation, RegionsToBeIgnoredAreNeitherFoundNorMissed) {
   std::vector<Trace> traces = videoWith(0, 5);
   for (TraceFrame& frame : traces.front().frames)
-    frame.objects.push_back(object(10, {200, 200, 300, 300}, true));
+    frame.objects.push_back(traceObject(10, {200, 200, 300, 300}, true));
   const SimulationFigures figures = simulateWith(traces, optionsWithoutDiscovery());
   EXPECT_EQ(figures.objects, 10U);
   EXPECT_EQ(figures.accuracy.f1, 1);

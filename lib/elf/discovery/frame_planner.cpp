@@ -19,7 +19,7 @@ struct Bounds {
 
 Bounds boundsOf(Size frame, const Capacity& capacity) {
   const ModelRules& rules = capacity.rules;
-  const Size most = rules.fixedSize.empty() ? rules.maxSize : rules.fixedSize;
+  const Size most = rules.largestInput();
   // Where hardly anything is left beside the context, rather shrunk a little than in crumbs.
   const auto room = [&](int side) {
     return std::max((side + 1) / 2, side - 2 * rules.context - (rules.align - 1));

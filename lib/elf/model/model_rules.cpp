@@ -30,7 +30,7 @@ bool possible(std::span<const std::string> labels) {
 }  // namespace
 
 double ModelRules::inputScale(Size picture) const {
-  const Size bound = fixedSize.empty() ? maxSize : fixedSize;
+  const Size bound = largestInput();
   if (bound.empty()) return 1;
   const double fits = std::min(static_cast<double>(bound.width) / picture.width,
                                static_cast<double>(bound.height) / picture.height);

@@ -76,6 +76,9 @@ struct ModelRules {
 
   bool operator==(const ModelRules&) const = default;
 
+  /** What a larger picture is scaled down to: `fixedSize` or else `maxSize`; empty: no bound. */
+  Size largestInput() const { return fixedSize.empty() ? maxSize : fixedSize; }
+
   /**
    * What the server scales a picture by before inference: into `fixedSize`, or down to `maxSize`.
    * Only a fixed size ever makes it larger than 1. The picture is not empty.

@@ -27,7 +27,7 @@ int suited(int side, int least, int most, int multipleOf) {
 }
 
 Size suited(int side, const ModelRules& rules) {
-  const Size most = rules.fixedSize.empty() ? rules.maxSize : rules.fixedSize;
+  const Size most = rules.largestInput();
   return {suited(side, rules.minSize.width, most.width, rules.multipleOf),
           suited(side, rules.minSize.height, most.height, rules.multipleOf)};
 }

@@ -27,8 +27,7 @@ Options parse(int argc, char** argv) {
   eval::PartitionOptions& protocol = options.protocol;
   Text partitioner, speeds;
   gint servers = 1;
-  const std::string partitionerHelp = "One of " + namesOf(partitionerChoices()) +
-                                      " (default: " + partitionerChoices().front().name + ")";
+  const std::string partitionerHelp = helpOn(partitionerChoices());
   const std::vector<GOptionEntry> entries = {
       {"partitioner", 'p', 0, G_OPTION_ARG_STRING, partitioner.slot(), partitionerHelp.c_str(),
        "NAME"},

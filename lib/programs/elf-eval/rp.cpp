@@ -81,8 +81,7 @@ Options parse(int argc, char** argv) {
   Text predictor, checkpoint, protocol, padKind;
   PadOptions pad;
   gint64 seed = static_cast<gint64>(online.seed);
-  const std::string predictorHelp = "One of " + namesOf(predictorChoices()) +
-                                    " (default: " + predictorChoices().front().name + ")";
+  const std::string predictorHelp = helpOn(predictorChoices());
   const std::vector<GOptionEntry> entries = {
       {"predictor", 'p', 0, G_OPTION_ARG_STRING, predictor.slot(), predictorHelp.c_str(), "NAME"},
       {"checkpoint", 'c', 0, G_OPTION_ARG_FILENAME, checkpoint.slot(),

@@ -44,10 +44,8 @@ Options parse(int argc, char** argv) {
   double requestMs = simulation.requestSeconds * kMilliseconds;
   double megabits = simulation.bitsPerSecond / kMegabit;
   gint64 seed = static_cast<gint64>(simulation.seed);
-  const std::string predictorHelp = "One of " + namesOf(predictorChoices()) +
-                                    " (default: " + predictorChoices().front().name + ")";
-  const std::string partitionerHelp = "One of " + namesOf(partitionerChoices()) +
-                                      " (default: " + partitionerChoices().front().name + ")";
+  const std::string predictorHelp = helpOn(predictorChoices());
+  const std::string partitionerHelp = helpOn(partitionerChoices());
   const std::vector<GOptionEntry> entries = {
       {"servers", 'n', 0, G_OPTION_ARG_INT, &servers, "How many there are (default: 2)", "N"},
       {"speeds", 0, 0, G_OPTION_ARG_STRING, speeds.slot(), "Of each server (default: 1 for each)",
@@ -71,8 +69,7 @@ Options parse(int argc, char** argv) {
        "NAME"},
       {"object-size", 0, 0, G_OPTION_ARG_INT, &simulation.rules.objectSize,
        "Height of the smallest object that the detector finds, for which parts with larger ones "
-       "are "
-       "scaled down; 0: any (default: 0)",
+       "are scaled down; 0: any (default: 0)",
        "PIXELS"},
       {"no-scale", 0, 0, G_OPTION_ARG_NONE, &noScale,
        "Do not scale parts for what --object-size says", nullptr},

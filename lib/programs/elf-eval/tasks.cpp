@@ -78,6 +78,10 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
   return common;
 }
 
+std::string helpOn(std::span<const Choice> choices) {
+  return "One of " + namesOf(choices) + " (default: " + choices.front().name + ")";
+}
+
 void requireChoice(const char* option, const std::string& value, std::span<const Choice> choices) {
   if (!isOneOf(value, choices))
     throw WrongUse(std::string(option) + ": there is none called '" + value +

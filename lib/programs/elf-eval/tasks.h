@@ -63,6 +63,9 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
  */
 std::vector<double> parseSpeeds(const std::string& list, int servers);
 
+/** What --help says of an option that takes one of them, by default the first. */
+std::string helpOn(std::span<const Choice> choices);
+
 /** Throws WrongUse, naming the option, for a value that is none of the choices. */
 void requireChoice(const char* option, const std::string& value, std::span<const Choice> choices);
 /** The same for a value outside the range, or NaN. */
