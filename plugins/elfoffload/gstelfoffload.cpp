@@ -55,6 +55,7 @@
 #include "elf/model/model_file.h"
 #include "elf/offload/encoding.h"
 #include "elf/offload/offloader.h"
+#include "elf/offload/server_url.h"
 #include "elf/wire/infer.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
@@ -136,7 +137,7 @@ double milliseconds(elf::Microseconds time) {
 }
 
 /** What the server says of its time, for the log; empty where it says nothing. */
-std::string accountOf(const elf::Offloader::Lesson& lesson) {
+std::string accountOf(const elf::Lesson& lesson) {
   std::string account;
   const auto add = [&](const char* what, const std::optional<elf::Microseconds>& time) {
     if (time) account += std::string(", ") + what + " " + elf::formatNumber(milliseconds(*time), 1);
@@ -277,7 +278,7 @@ class Offload {
 
 /** What lives from READY->PAUSED until PAUSED->READY. The listener runs in the transport's thread.
  */
-struct Offload::Session : elf::Offloader::Listener {
+struct Offload::Session : elf::OffloadListener {
   Session(Offload& user, elf::OffloadSettings settings, elf::ServerPool& pool)
       : owner(user),
         model(settings.model),
@@ -290,7 +291,7 @@ struct Offload::Session : elf::Offloader::Listener {
     owner.changed_.notify_all();
   }
 
-  void onLearned(const elf::Offloader::Lesson& lesson) override {
+  void onLearned(const elf::Lesson& lesson) override {
     const char* const url = lesson.url.c_str();
     GST_DEBUG_OBJECT(owner.element_, "%s: %s of %dx%d, %" G_GSIZE_FORMAT " bytes: %s%.1f ms%s", url,
                      lesson.probe ? "probe" : "part", lesson.sent.width, lesson.sent.height,
@@ -306,9 +307,23 @@ struct Offload::Session : elf::Offloader::Listener {
     GST_WARNING_OBJECT(owner.element_, "probe failed: %s", why.c_str());
   }
 
-  void onServerLost(const std::string&, const std::string& why) override {
-    GST_ELEMENT_WARNING(owner.element_, RESOURCE, OPEN_READ, ("Inference server %s", why.c_str()),
-                        ("it is left out until it says that it is ready"));
+  void onServerLost(const elf::Loss& loss) override {
+    const char* const why = loss.why.c_str();
+    if (loss.left == 0)
+      GST_ELEMENT_WARNING(
+          owner.element_, RESOURCE, OPEN_READ, ("No inference server is left: %s", why),
+          ("until one is back, frames pass with what was predicted, and then bare"));
+    else if (!loss.known)
+      GST_ELEMENT_WARNING(owner.element_, RESOURCE, OPEN_READ, ("Inference server %s", why),
+                          ("it is used as soon as it is there"));
+    else  // The others do its work.
+      GST_ELEMENT_INFO(owner.element_, RESOURCE, OPEN_READ, ("Inference server %s", why),
+                       ("it is left out until it is ready and infers again"));
+  }
+
+  void onServerBack(const std::string& url) override {
+    GST_ELEMENT_INFO(owner.element_, RESOURCE, OPEN_READ,
+                     ("Inference server %s is back.", url.c_str()), (nullptr));
   }
 
   void onModelMissing(const std::string& url, const std::string& why) override {

@@ -41,7 +41,7 @@
 #include <vector>
 
 #include "elf/discovery/frame_planner.h"
-#include "elf/offload/offloader.h"
+#include "elf/offload/server_url.h"
 #include "elf/partition/partitioner.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"

@@ -17,13 +17,15 @@ namespace {
 using namespace std::chrono_literals;
 using testing::SimulatedNetwork;
 
-const std::string kA = "http://a:1", kB = "http://b:2";
+const std::string kA = "http://10.0.0.1:1", kB = "http://10.0.0.2:2";
 
 /** One stream: an offloader and what it is told. */
-class Stream : public Offloader::Listener {
+class Stream : public OffloadListener {
  public:
   Stream(SimulatedNetwork& network, ServerPool& pool, std::vector<std::string> servers = {kA, kB})
-      : network_(network), offloader(OffloadSettings{servers, "hog", {}}, pool, network, *this) {
+      : network_(network),
+        offloader(OffloadSettings{.servers = servers, .model = "hog", .hedging = 0}, pool, network,
+                  *this) {
     offloader.start();
   }
 
@@ -45,9 +47,10 @@ class Stream : public Offloader::Listener {
   ServerState server(std::size_t index) const { return offloader.capacity().servers.at(index); }
 
   void onReady() override { readyAt = network_.now(); }
-  void onLearned(const Offloader::Lesson& lesson) override { lessons.push_back(lesson); }
+  void onLearned(const Lesson& lesson) override { lessons.push_back(lesson); }
   void onProbeFailed(const std::string& why) override { failed.push_back(why); }
-  void onServerLost(const std::string&, const std::string& why) override { lost.push_back(why); }
+  void onServerLost(const Loss& loss) override { lost.push_back(loss.why); }
+  void onServerBack(const std::string&) override {}
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
 
  private:
@@ -55,7 +58,7 @@ class Stream : public Offloader::Listener {
 
  public:
   std::optional<Transport::Clock::time_point> readyAt;
-  std::vector<Offloader::Lesson> lessons;
+  std::vector<Lesson> lessons;
   std::vector<std::string> failed, lost;
   int answered = 0;
   Offloader offloader;
@@ -141,9 +144,9 @@ TEST_F(OffloaderCosts, AServerTooSlowForTheDeadlineIsKnownToBe) {
   for (int i = 0; i < 24; ++i) exchange(*stream, 0);
   const Probe part = makeProbes({}, encoder_).back();
   const double fast = stream->server(0).cost.seconds(part.size.area());
-  network_.servers[kA].perRequest = 10;
+  network_.servers[kA].perRequest = 1.5;
   int late = 0;
-  // It says each time that it is well, and is forgiven.
+  // It shows each time that it infers, and is forgiven.
   for (; late < 24 && stream->server(0).cost.seconds(part.size.area()) < 10 * fast; ++late) {
     stream->send(0, part.size, part.image, 1s);
     network_.advance(40s);
@@ -173,7 +176,7 @@ TEST_F(OffloaderCosts, ProbesCountAsNoParts) {
   EXPECT_EQ(stats.bytesSent, 0U);
   EXPECT_EQ(stats.pixelsSent, 0);
   ASSERT_EQ(stream->lessons.size(), 8U);
-  for (const Offloader::Lesson& lesson : stream->lessons) EXPECT_TRUE(lesson.probe);
+  for (const Lesson& lesson : stream->lessons) EXPECT_TRUE(lesson.probe);
 }
 
 TEST_F(OffloaderCosts, AServerThatTakesOnlyPixelsIsProbedWithThose) {
@@ -209,7 +212,7 @@ TEST_F(OffloaderCosts, AProbeThatFailsIsMadeOnceMore) {
   network_.advance(100ms);
   ASSERT_EQ(stream->failed.size(), 1U);
   network_.servers[kA].status = 200;
-  network_.advance(Offloader::kFirstPause);
+  network_.advance(ServerSet::kFirstPause);
   network_.advance(1s);
   EXPECT_EQ(stream->server(0).answers, 4U);
   EXPECT_TRUE(stream->lost.empty());
@@ -229,7 +232,7 @@ TEST_F(OffloaderCosts, AServerThatNeverAnswersItsProbeHoldsNothingUp) {
   const auto begun = network_.now();
   const auto stream = open();
   network_.advance(5s);
-  EXPECT_LE(stream->readyAt.value() - begun, Offloader::kQuestionTimeout + 10ms);
+  EXPECT_LE(stream->readyAt.value() - begun, ServerSet::kQuestionTimeout + 10ms);
   EXPECT_EQ(stream->failed.size(), 2U);
 }
 

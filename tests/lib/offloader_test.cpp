@@ -6,6 +6,7 @@
 #include <string>
 
 #include "elf/offload/encoding.h"
+#include "elf/offload/server_url.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
@@ -16,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::FakeTransport;
 
-const std::string kA = "http://a:1", kB = "http://b:2";
+const std::string kA = "http://10.0.0.1:1", kB = "http://10.0.0.2:2";
 constexpr Size kFrame{400, 300};
 const wire::Tensor kPicture = wire::encodedImage(std::vector<std::uint8_t>(100, 7));
 
@@ -24,14 +25,17 @@ HttpReply text(int status, const std::string& body) {
   return {.status = status, .body = {body.begin(), body.end()}};
 }
 
-class OffloaderTest : public ::testing::Test, public Offloader::Listener {
+class OffloaderTest : public ::testing::Test, public OffloadListener {
  protected:
   void open(std::vector<std::string> servers = {kA, kB}) {
     ModelRules local;
     local.labels = {"local"};
     // Probes have a test of their own (offloader_costs_test.cpp).
     for (const std::string& url : servers) pool_.server(url, "hog", 0)->endProbe(true);
-    offloader_ = std::make_unique<Offloader>(OffloadSettings{std::move(servers), "hog", local},
+    offloader_ = std::make_unique<Offloader>(OffloadSettings{.servers = std::move(servers),
+                                                             .model = "hog",
+                                                             .localRules = local,
+                                                             .hedging = hedging_},
                                              pool_, transport_, *this);
     offloader_->start();
   }
@@ -103,10 +107,28 @@ class OffloaderTest : public ::testing::Test, public Offloader::Listener {
     return {.status = 200, .body = message.body, .jsonLength = std::to_string(*message.jsonLength)};
   }
 
+  /** Answers what an endpoint that was left out is asked before it is used again. */
+  void revive(const std::string& url) {
+    transport_.reply(transport_.to(url + "/v2/health/ready").at(0), text(200, ""));
+    tell(url);
+  }
+  /** The same for one that was added. */
+  void tell(const std::string& url) {
+    transport_.reply(transport_.to(url + "/v2/models/hog").at(0), metadata());
+    const auto trial = transport_.to(url + "/v2/models/hog/infer").at(0);
+    transport_.reply(trial, good(trial));
+  }
+
+  void TearDown() override { EXPECT_TRUE(failedProbes_.empty() || !lost_.empty()); }
+
   void onReady() override { ++ready_; }
-  void onLearned(const Offloader::Lesson& lesson) override { lesson_ = lesson; }
-  void onProbeFailed(const std::string& why) override { ADD_FAILURE() << why; }
-  void onServerLost(const std::string&, const std::string& why) override { lost_.push_back(why); }
+  void onLearned(const Lesson& lesson) override { lesson_ = lesson; }
+  void onProbeFailed(const std::string& why) override { failedProbes_.push_back(why); }
+  void onServerLost(const Loss& loss) override {
+    lost_.push_back(loss.why);
+    left_ = loss.left;
+  }
+  void onServerBack(const std::string& url) override { back_.push_back(url); }
   void onModelMissing(const std::string& url, const std::string&) override {
     missing_.push_back(url);
   }
@@ -116,8 +138,11 @@ class OffloaderTest : public ::testing::Test, public Offloader::Listener {
   std::unique_ptr<Offloader> offloader_;
   std::vector<PartAnswer> answers_;
   int calls_ = 0, ready_ = 0;
-  std::optional<Offloader::Lesson> lesson_;
-  std::vector<std::string> lost_, missing_;
+  std::optional<Lesson> lesson_;
+  std::vector<std::string> failedProbes_, lost_, back_, missing_;
+  int left_ = -1;
+  /** Most tests are about what happens without. */
+  double hedging_ = 0;
 };
 
 TEST_F(OffloaderTest, LearnsTheRulesFromTheServers) {
@@ -331,14 +356,17 @@ TEST_F(OffloaderTest, ThreeErrorsInARowLeaveAServerOutUntilItIsReady) {
   EXPECT_EQ(transport_.to(kB + "/v2/models/hog/infer").size(), 1U);
 
   // Probed, refused, probed again after a longer pause, and back.
-  transport_.advance(Offloader::kFirstPause);
+  transport_.advance(ServerSet::kFirstPause);
   transport_.reply(transport_.to("/v2/health/ready").at(0), text(503, ""));
-  transport_.advance(Offloader::kFirstPause);
+  transport_.advance(ServerSet::kFirstPause);
   EXPECT_TRUE(transport_.to("/v2/health/ready").empty());
-  transport_.advance(Offloader::kFirstPause);
-  transport_.reply(transport_.to("/v2/health/ready").at(0), text(200, ""));
+  transport_.advance(ServerSet::kFirstPause);
+  offloader_->abandonAll();
+  revive(kA);
   EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
   EXPECT_EQ(lost_.size(), 1U);
+  EXPECT_EQ(left_, 1);
+  EXPECT_EQ(back_, std::vector<std::string>{kA});
 }
 
 TEST_F(OffloaderTest, WithAllServersGonePartsFailAtOnce) {
@@ -357,9 +385,8 @@ TEST_F(OffloaderTest, WithAllServersGonePartsFailAtOnce) {
 TEST_F(OffloaderTest, AServerThatComesUpLaterIsUsed) {
   open({kA});
   transport_.reply(transport_.to("/v2/models/hog").at(0), {.error = "Connection refused"});
-  transport_.advance(Offloader::kFirstPause);
-  transport_.reply(transport_.to("/v2/health/ready").at(0), text(200, ""));
-  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  transport_.advance(ServerSet::kFirstPause);
+  revive(kA);
   EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
   EXPECT_EQ(offloader_->capacity().rules.label(0), "person");
 }
@@ -373,7 +400,7 @@ TEST_F(OffloaderTest, AMissingModelIsTold) {
 
 TEST_F(OffloaderTest, AServerThatNeverTellsItsModelIsGivenUpAfterAWhile) {
   open({kA});
-  transport_.advance(Offloader::kQuestionTimeout);
+  transport_.advance(ServerSet::kQuestionTimeout);
   EXPECT_EQ(ready_, 1);
   EXPECT_EQ(lost_.size(), 1U);
 }
@@ -386,9 +413,9 @@ TEST_F(OffloaderTest, AServerIsAskedOneQuestionAtATime) {
     transport_.reply(transport_.to("/infer").at(0), text(500, "oops"));
   }
   ASSERT_EQ(lost_.size(), 1U);
-  transport_.advance(Offloader::kFirstPause);
+  transport_.advance(ServerSet::kFirstPause);
   EXPECT_TRUE(transport_.to("/v2/health/ready").empty());
-  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  tell(kA);
   EXPECT_EQ(ready_, 1);
   EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
 }
@@ -438,6 +465,321 @@ TEST_F(OffloaderTest, TellsWhatItLearnsFromEachAnswer) {
   EXPECT_EQ(lesson_->infer, 1234us);
   EXPECT_TRUE(lesson_->changed);
   EXPECT_EQ(lesson_->cost, offloader_->capacity().servers[1].cost);
+}
+
+class OffloaderHedgingTest : public OffloaderTest {
+ protected:
+  OffloaderHedgingTest() { hedging_ = 0.05; }
+
+  std::vector<Transport::Handle> toA() const { return transport_.to(kA + "/v2/models/hog/infer"); }
+  std::vector<Transport::Handle> toB() const { return transport_.to(kB + "/v2/models/hog/infer"); }
+  /** Longer than any answer is late by. */
+  static constexpr auto kLate = 100ms;
+};
+
+TEST_F(OffloaderHedgingTest, APartThatIsLateGoesToAnotherServerTooAndTheFirstAnswerCounts) {
+  openReady();
+  sendFrame({0});
+  EXPECT_TRUE(toB().empty());
+  transport_.advance(kLate);
+  ASSERT_EQ(toB().size(), 1U);
+  ASSERT_EQ(toA().size(), 1U);
+  transport_.reply(toB()[0], good(toB()[0], 7));
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].detections.at(0).score, 7);
+  EXPECT_EQ(answers_[0].server, 1);
+  EXPECT_EQ(answers_[0].attempts, 2);
+  EXPECT_EQ(answers_[0].bytesSent, 2 * kPicture.data.size());
+  EXPECT_TRUE(toA().empty()) << "nobody waits for it";
+  EXPECT_EQ(offloader_->stats().partsHedged, 1U);
+  EXPECT_EQ(offloader_->stats().hedgesWon, 1U);
+}
+
+TEST_F(OffloaderHedgingTest, TheFirstServerMayStillWin) {
+  openReady();
+  sendFrame({0});
+  transport_.advance(kLate);
+  transport_.reply(toA()[0], good(toA()[0]));
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].server, 0);
+  EXPECT_TRUE(toB().empty());
+  EXPECT_EQ(offloader_->stats().hedgesWon, 0U);
+}
+
+TEST_F(OffloaderHedgingTest, OneOfTwoThatFailsIsNoFailureOfThePart) {
+  openReady();
+  sendFrame({0});
+  transport_.advance(kLate);
+  transport_.reply(toB()[0], text(500, "oops"));
+  EXPECT_EQ(calls_, 0);
+  transport_.reply(toA()[0], good(toA()[0]));
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].state, AnswerState::Answered);
+  EXPECT_EQ(offloader_->stats().partsRetried, 0U);
+}
+
+TEST_F(OffloaderHedgingTest, ExtraRequestsStayWithinTheBudget) {
+  openReady();
+  constexpr int kFrames = 400;
+  for (int i = 0; i < kFrames; ++i) {
+    sendFrame({0});
+    transport_.advance(kLate);
+    transport_.reply(toA()[0], good(toA()[0]));
+    // So that the next one is just as late for what is known of the server.
+    transport_.advance(1s);
+  }
+  EXPECT_LE(offloader_->stats().partsHedged, HedgeBudget::kAtStart + 0.05 * kFrames);
+  EXPECT_EQ(calls_, kFrames);
+}
+
+TEST_F(OffloaderHedgingTest, ThereIsNoneWithoutABudget) {
+  openReady();
+  offloader_->setHedging(0);
+  sendFrame({0});
+  transport_.advance(kLate);
+  EXPECT_TRUE(toB().empty());
+}
+
+TEST_F(OffloaderHedgingTest, NorWhereTheOtherServerWouldBeLateToo) {
+  openReady();
+  sendFrame({0}, 8ms);
+  transport_.advance(7ms);
+  EXPECT_TRUE(toB().empty());
+}
+
+TEST_F(OffloaderHedgingTest, NorToTheSameEndpoint) {
+  open({kA, kA});
+  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  sendFrame({0});
+  transport_.advance(kLate);
+  EXPECT_EQ(transport_.to("/infer").size(), 1U);
+}
+
+TEST_F(OffloaderHedgingTest, AServerThatNeverAnswersIsFoundOutBeforeADeadline) {
+  openReady();
+  int frames = 0;
+  for (; lost_.empty() && frames < 10; ++frames) {
+    sendFrame({0}, 10s);
+    for (int i = 0; i < 900 && toB().empty(); ++i) transport_.advance(10ms);
+    ASSERT_EQ(toB().size(), 1U);
+    transport_.reply(toB()[0], good(toB()[0]));
+  }
+  EXPECT_EQ(frames, ServerSet::kErrorsInARow);
+  EXPECT_EQ(calls_, frames);
+  EXPECT_TRUE(lost_.at(0).starts_with(kA));
+}
+
+TEST_F(OffloaderHedgingTest, WhatIsUnderWayToAServerThatIsLeftOutGoesElsewhereAtOnce) {
+  openReady();
+  hedging_ = 0;
+  offloader_->setHedging(0);
+  sendFrame({0, 0, 0, 0}, std::nullopt);
+  ASSERT_EQ(toA().size(), 4U);
+  for (int i = 0; i < 3; ++i) transport_.reply(toA()[0], {.error = "Connection reset"});
+  EXPECT_TRUE(toA().empty());
+  EXPECT_EQ(toB().size(), 4U);
+  for (const auto handle : toB()) transport_.reply(handle, good(handle));
+  ASSERT_EQ(calls_, 1);
+  for (const PartAnswer& answer : answers_) EXPECT_EQ(answer.state, AnswerState::Answered);
+}
+
+TEST_F(OffloaderTest, APartGoesFromServerToServerUntilOneAnswers) {
+  const std::string c = "http://10.0.0.3:3";
+  open({kA, kB, c});
+  for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
+  sendFrame({0});
+  transport_.reply(transport_.to("/infer").at(0), text(500, "oops"));
+  transport_.reply(transport_.to("/infer").at(0), text(500, "oops"));
+  transport_.reply(transport_.to("/infer").at(0), text(500, "oops"));
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].attempts, 3);
+  EXPECT_TRUE(transport_.to("/infer").empty()) << "each server once";
+}
+
+TEST_F(OffloaderTest, AServerThatIsReadyButDoesNotInferStaysOut) {
+  openReady();
+  for (int i = 0; i < 3; ++i) {
+    sendFrame({0}, 1ms);
+    transport_.reply(transport_.to("/infer").at(0), text(500, "oops"));
+  }
+  transport_.advance(ServerSet::kFirstPause);
+  transport_.reply(transport_.to("/v2/health/ready").at(0), text(200, ""));
+  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0), metadata());
+  EXPECT_FALSE(offloader_->capacity().servers[0].healthy) << "not before its trial";
+  transport_.advance(ServerSet::kQuestionTimeout);
+  EXPECT_FALSE(offloader_->capacity().servers[0].healthy);
+  EXPECT_TRUE(back_.empty());
+  EXPECT_EQ(lost_.size(), 1U) << "told once";
+  EXPECT_EQ(failedProbes_.size(), 1U);
+}
+
+TEST_F(OffloaderTest, RetryAfterIsWaitedFor) {
+  openReady();
+  for (int i = 0; i < 3; ++i) {
+    sendFrame({0}, 1ms);
+    HttpReply busy = text(503, "busy");
+    busy.retryAfter = 10s;
+    transport_.reply(transport_.to("/infer").at(0), busy);
+  }
+  ASSERT_EQ(lost_.size(), 1U);
+  transport_.advance(9900ms);
+  EXPECT_TRUE(transport_.to("/v2/health/ready").empty());
+  transport_.advance(200ms);
+  EXPECT_EQ(transport_.to("/v2/health/ready").size(), 1U);
+}
+
+TEST_F(OffloaderTest, WithAllServersGoneEachIsAskedAgainSoon) {
+  openReady();
+  const auto fail = [&](int server) {
+    sendFrame({server}, 1ms);
+    transport_.reply(transport_.to("/infer").at(0), {.error = "Connection refused"});
+  };
+  for (int i = 0; i < 3; ++i) fail(0);
+  // A's pauses grow, while B is up.
+  for (int i = 0; i < 6; ++i) {
+    while (transport_.to("/v2/health/ready").empty()) transport_.advance(100ms);
+    transport_.reply(transport_.to("/v2/health/ready").at(0), {.error = "Connection refused"});
+  }
+  for (int i = 0; i < 3; ++i) fail(1);
+  EXPECT_EQ(left_, 0);
+  transport_.advance(ServerSet::kFirstPause);
+  EXPECT_EQ(transport_.to("/v2/health/ready").size(), 2U);
+  revive(kA);
+  revive(kB);
+  EXPECT_EQ(back_.size(), 2U);
+}
+
+class OffloaderServersTest : public OffloaderTest {
+ protected:
+  std::vector<std::string> usable() const {
+    std::vector<std::string> urls;
+    for (const ServerState& server : offloader_->capacity().servers)
+      if (server.healthy) urls.push_back(server.url);
+    return urls;
+  }
+  int numberOf(const std::string& url) const {
+    const auto servers = offloader_->capacity().servers;
+    return static_cast<int>(std::ranges::find(servers, url, &ServerState::url) - servers.begin());
+  }
+
+  const std::string c_ = "http://10.0.0.3:3";
+};
+
+TEST_F(OffloaderServersTest, AServerThatIsAddedIsUsedOnceItHasInferred) {
+  openReady();
+  offloader_->setServers({kA, kB, c_});
+  EXPECT_EQ(usable(), (std::vector{kA, kB}));
+  EXPECT_EQ(numberOf(kB), 1) << "numbers stay";
+  pool_.server(c_, "hog", 0)->endProbe(true);
+  tell(c_);
+  EXPECT_EQ(usable(), (std::vector{kA, kB, c_}));
+  EXPECT_EQ(back_, std::vector{c_});
+  sendFrame({2});
+  EXPECT_EQ(transport_.to(c_ + "/v2/models/hog/infer").size(), 1U);
+}
+
+TEST_F(OffloaderServersTest, AServerThatIsRemovedAnswersWhatItHasAndGetsNothingMore) {
+  openReady();
+  sendFrame({0}, std::nullopt);
+  offloader_->setServers({kB});
+  EXPECT_EQ(usable(), std::vector{kB});
+  EXPECT_EQ(numberOf(kB), 1);
+  const auto a = transport_.to(kA + "/v2/models/hog/infer").at(0);
+  transport_.reply(a, good(a));
+  EXPECT_EQ(calls_, 1);
+  sendFrame({0});
+  EXPECT_EQ(transport_.to(kB + "/v2/models/hog/infer").size(), 1U);
+  EXPECT_TRUE(lost_.empty()) << "that is no failure";
+}
+
+TEST_F(OffloaderServersTest, AServerThatIsNamedTwiceMayBeNamedOnce) {
+  open({kA, kA});
+  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  offloader_->setServers({kA});
+  EXPECT_EQ(usable(), std::vector{kA});
+  offloader_->setServers({kA, kA});
+  EXPECT_EQ(usable(), (std::vector{kA, kA})) << "it is the same endpoint, which is up";
+}
+
+TEST_F(OffloaderServersTest, AServerThatIsAddedWithoutTheModelIsLeftOutUntilItHasIt) {
+  openReady();
+  offloader_->setServers({kA, kB, c_});
+  transport_.reply(transport_.to(c_ + "/v2/models/hog").at(0), text(404, "{}"));
+  EXPECT_TRUE(missing_.empty()) << "the pipeline need not end for that";
+  pool_.server(c_, "hog", 0)->endProbe(true);
+  transport_.advance(ServerSet::kFirstPause);
+  revive(c_);
+  EXPECT_EQ(usable().size(), 3U);
+}
+
+TEST_F(OffloaderServersTest, ThePlaceOfARemovedServerIsTakenAgainAfterAWhile) {
+  openReady();
+  for (int i = 0; i < 50; ++i) {
+    offloader_->setServers({kA, "http://10.0.1." + std::to_string(i) + ":1"});
+    transport_.advance(ServerSet::kKeptPlace);
+  }
+  EXPECT_LE(offloader_->capacity().servers.size(), 4U);
+}
+
+TEST_F(OffloaderServersTest, EachAddressOfANameIsAServer) {
+  pool_.server("http://10.1.0.1:8000", "hog", 0)->endProbe(true);
+  pool_.server("http://10.1.0.2:8000", "hog", 0)->endProbe(true);
+  open({"http://detector.svc:8000"});
+  EXPECT_TRUE(transport_.requests.empty()) << "it is not known yet whom to ask";
+  transport_.resolve("detector.svc", {"10.1.0.2", "10.1.0.1", "fd00::1"});
+  for (const auto handle : transport_.to("/v2/models/hog")) {
+    EXPECT_EQ(transport_.requests.at(handle).request.host, "detector.svc");
+    transport_.reply(handle, metadata());
+  }
+  EXPECT_EQ(ready_, 1);
+  EXPECT_EQ(usable(), (std::vector<std::string>{"http://10.1.0.1:8000", "http://10.1.0.2:8000"}));
+
+  // One goes, another one comes.
+  pool_.server("http://10.1.0.3:8000", "hog", 0)->endProbe(true);
+  transport_.advance(ServerSet::kLookUpAgain);
+  transport_.resolve("detector.svc", {"10.1.0.3", "10.1.0.2"});
+  EXPECT_EQ(usable(), std::vector<std::string>{"http://10.1.0.2:8000"});
+  tell("http://10.1.0.3:8000");
+  EXPECT_EQ(usable().size(), 2U);
+
+  // The name server is out of order: what was known holds.
+  transport_.advance(ServerSet::kLookUpAgain);
+  transport_.resolve("detector.svc", {});
+  EXPECT_EQ(usable().size(), 2U);
+}
+
+TEST_F(OffloaderServersTest, ANameWithOneAddressIsUsedAsItIs) {
+  open({"http://detector.svc:8000"});
+  transport_.resolve("detector.svc", {"127.0.0.1", "::1"});
+  ASSERT_EQ(transport_.to("http://detector.svc:8000/v2/models/hog").size(), 1U);
+  EXPECT_TRUE(transport_.requests.begin()->second.request.host.empty());
+}
+
+TEST_F(OffloaderServersTest, ASlowNameServerIsNotWaitedForLong) {
+  open({"http://detector.svc:8000"});
+  transport_.advance(ServerSet::kQuestionTimeout);
+  EXPECT_EQ(transport_.to("http://detector.svc:8000/v2/models/hog").size(), 1U);
+  EXPECT_TRUE(transport_.lookUps.empty());
+}
+
+TEST(ServerUrl, TheHostIsANameOrAnAddress) {
+  EXPECT_EQ(hostOf("http://detector.svc:8000/x"), "detector.svc");
+  EXPECT_EQ(hostOf("https://[fd00::1]:80"), "fd00::1");
+  EXPECT_TRUE(isAddress("fd00::1"));
+  EXPECT_TRUE(isAddress("10.0.0.1"));
+  EXPECT_FALSE(isAddress("localhost"));
+  EXPECT_EQ(withHost("http://detector:8000/x", "10.0.0.1"), "http://10.0.0.1:8000/x");
+  EXPECT_EQ(withHost("https://detector", "fd00::1"), "https://[fd00::1]");
+}
+
+TEST(Lateness, IsWhatOneOfTwentyAnswersExceeds) {
+  Lateness lateness;
+  EXPECT_EQ(lateness.factor(), Lateness::kUnknown);
+  for (std::size_t i = 0; i < Lateness::kWindow; ++i)
+    lateness.add(0.1, i % 20 == 0 ? 1.0 : 0.1 + 0.01 * static_cast<double>(i % 20));
+  EXPECT_NEAR(lateness.factor(), 2.9, 1e-9);
+  for (std::size_t i = 0; i < Lateness::kWindow; ++i) lateness.add(0.1, 0.1);
+  EXPECT_EQ(lateness.factor(), Lateness::kLeast);
 }
 
 TEST(ParseServers, TakesTheListAsItIs) {

@@ -43,16 +43,18 @@ std::optional<HttpReply> serve(const HttpRequest& request, int& count) {
       .status = 200, .body = message.body, .jsonLength = std::to_string(*message.jsonLength)};
 }
 
-struct CountingListener : Offloader::Listener {
+struct CountingListener : OffloadListener {
   void onReady() override {
     ++ready;
     ready.notify_all();
   }
-  void onLearned(const Offloader::Lesson& lesson) override { EXPECT_FALSE(lesson.url.empty()); }
+  void onLearned(const Lesson& lesson) override { EXPECT_FALSE(lesson.url.empty()); }
   void onProbeFailed(const std::string& why) override { EXPECT_FALSE(why.empty()); }
-  void onServerLost(const std::string&, const std::string& why) override {
-    EXPECT_FALSE(why.empty());
+  void onServerLost(const Loss& loss) override {
+    EXPECT_FALSE(loss.why.empty());
+    EXPECT_GE(loss.left, 0);
   }
+  void onServerBack(const std::string& url) override { EXPECT_FALSE(url.empty()); }
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
   std::atomic<int> ready = 0;
 };
@@ -72,7 +74,9 @@ class OffloaderInThreads : public ::testing::Test {
   }
   ~OffloaderInThreads() override { transport_.stop(); }
 
-  static OffloadSettings settings() { return {{"http://a", "http://b", "http://a"}, "hog", {}}; }
+  static OffloadSettings settings() {
+    return {.servers = {"http://a", "http://b", "http://a"}, .model = "hog", .hedging = 0.5};
+  }
 
   void sendFrames(int thread) {
     std::vector<Part> parts(kParts);

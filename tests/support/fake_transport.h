@@ -3,7 +3,9 @@
 // given. Of one thread.
 #pragma once
 
+#include <algorithm>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "elf/client/transport.h"
@@ -29,8 +31,15 @@ class FakeTransport : public Transport {
     return last_;
   }
 
+  Handle lookUp(const std::string& host,
+                std::function<void(std::vector<std::string>)> done) override {
+    lookUps[++last_] = {host, std::move(done)};
+    return last_;
+  }
+
   void cancel(Handle handle) override {
     requests.erase(handle);
+    lookUps.erase(handle);
     timers_.erase(handle);
   }
 
@@ -66,8 +75,18 @@ class FakeTransport : public Transport {
     sent.done(std::move(answer));
   }
 
+  /** Answers the oldest look-up of a name. */
+  void resolve(const std::string& host, std::vector<std::string> addresses) {
+    const auto found = std::ranges::find_if(
+        lookUps, [&](const auto& entry) { return entry.second.first == host; });
+    const auto done = std::move(found->second.second);
+    lookUps.erase(found);
+    done(std::move(addresses));
+  }
+
   /** Under way: neither answered nor cancelled. */
   std::map<Handle, Sent> requests;
+  std::map<Handle, std::pair<std::string, std::function<void(std::vector<std::string>)>>> lookUps;
 
  private:
   Handle last_ = 0;

@@ -16,7 +16,7 @@ namespace elf {
 
 /** One inference endpoint as it stands now. */
 struct ServerState {
-  /** As parseServers() (elf/offload/offloader.h) makes it of `servers`; a server that is named
+  /** As parseServers() (elf/offload/server_url.h) makes it of `servers`; a server that is named
    * twice stands here twice. */
   std::string url;
   /** False while the server is left out after errors. */

@@ -34,6 +34,37 @@ void guarded(Body&& body) noexcept {
   }
 }
 
+/** Sends `message`, whose URL has an address, as one for the host `name`. */
+void standFor(const std::string& name, SoupMessage* message) {
+  GUri* uri = soup_message_get_uri(message);
+  const bool secure = g_str_equal(g_uri_get_scheme(uri), "https");
+  const int port = g_uri_get_port(uri), usual = secure ? 443 : 80;
+  const std::string host = port < 0 || port == usual ? name : name + ":" + std::to_string(port);
+  soup_message_headers_replace(soup_message_get_request_headers(message), "Host", host.c_str());
+  if (!secure) return;
+  // GIO compares the certificate with the address: all but that it has checked.
+  g_signal_connect_data(
+      message, "accept-certificate",
+      G_CALLBACK(+[](SoupMessage*, GTlsCertificate* certificate, GTlsCertificateFlags errors,
+                     gpointer expected) -> gboolean {
+        if (errors != G_TLS_CERTIFICATE_BAD_IDENTITY) return FALSE;
+        GSocketConnectable* identity = g_network_address_new(static_cast<char*>(expected), 0);
+        const auto wrong = g_tls_certificate_verify(certificate, identity, nullptr);
+        g_object_unref(identity);
+        return wrong == 0;
+      }),
+      g_strdup(name.c_str()), [](gpointer copy, GClosure*) { g_free(copy); },
+      static_cast<GConnectFlags>(0));
+}
+
+std::chrono::seconds retryAfter(SoupMessageHeaders* headers) {
+  const char* text = soup_message_headers_get_one(headers, "Retry-After");
+  constexpr guint64 kDay = 86400;
+  guint64 seconds = 0;
+  const bool number = text && g_ascii_string_to_unsigned(text, 10, 0, kDay, &seconds, nullptr);
+  return std::chrono::seconds(number ? static_cast<std::int64_t>(seconds) : 0);
+}
+
 GSource* jobSource(GSource* source, Job job) {
   g_source_set_callback(
       source,
@@ -64,6 +95,13 @@ struct SoupTransport::Private {
     ~Exchange() {
       if (body) g_bytes_unref(body);
     }
+  };
+
+  struct LookUp {
+    Private* owner = nullptr;
+    Handle handle = 0;
+    std::function<void(std::vector<std::string>)> done;
+    ObjectPtr<GCancellable> cancellable;
   };
 
   explicit Private(const std::string& threadName) : context(g_main_context_new()) {
@@ -122,6 +160,7 @@ struct SoupTransport::Private {
     }
     soup_message_add_flags(e->message.get(), SOUP_MESSAGE_NO_REDIRECT);
     SoupMessageHeaders* headers = soup_message_get_request_headers(e->message.get());
+    if (!e->request.host.empty()) standFor(e->request.host, e->message.get());
     for (const auto& [name, value] : e->request.headers)
       soup_message_headers_replace(headers, name.c_str(), value.c_str());
     if (e->body)
@@ -156,6 +195,7 @@ struct SoupTransport::Private {
     const char* length = soup_message_headers_get_one(
         soup_message_get_response_headers(e->message.get()), "Inference-Header-Content-Length");
     if (length) e->reply.jsonLength = length;
+    e->reply.retryAfter = retryAfter(soup_message_get_response_headers(e->message.get()));
     read(e);
   }
 
@@ -201,6 +241,39 @@ struct SoupTransport::Private {
     if (stopping) quitIfIdle();
   }
 
+  void startLookUp(Handle handle, const std::string& host,
+                   std::function<void(std::vector<std::string>)> done) {
+    if (stopping) return;
+    auto lookUp = std::make_unique<LookUp>();
+    lookUp->owner = this;
+    lookUp->handle = handle;
+    lookUp->done = std::move(done);
+    lookUp->cancellable.reset(g_cancellable_new());
+    LookUp* l = (lookUps[handle] = std::move(lookUp)).get();
+    const ObjectPtr<GResolver> resolver(g_resolver_get_default());
+    g_resolver_lookup_by_name_async(
+        resolver.get(), host.c_str(), l->cancellable.get(),
+        [](GObject* source, GAsyncResult* result, gpointer data) {
+          auto* self = static_cast<LookUp*>(data);
+          guarded([&] { self->owner->onAddresses(self, G_RESOLVER(source), result); });
+        },
+        l);
+  }
+
+  void onAddresses(LookUp* l, GResolver* resolver, GAsyncResult* result) {
+    const std::unique_ptr<LookUp> owned = std::move(lookUps.extract(l->handle).mapped());
+    GList* found = g_resolver_lookup_by_name_finish(resolver, result, nullptr);
+    std::vector<std::string> addresses;
+    for (const GList* each = found; each; each = each->next) {
+      gchar* text = g_inet_address_to_string(static_cast<GInetAddress*>(each->data));
+      addresses.emplace_back(text);
+      g_free(text);
+    }
+    g_resolver_free_addresses(found);
+    if (l->done) guarded([&] { l->done(std::move(addresses)); });
+    if (stopping) quitIfIdle();
+  }
+
   void startTimer(Handle handle, Clock::time_point when, Job call) {
     if (stopping) return;
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(when - Clock::now()).count();
@@ -223,6 +296,9 @@ struct SoupTransport::Private {
     } else if (const auto at = exchanges.find(handle); at != exchanges.end()) {
       at->second->done = nullptr;
       g_cancellable_cancel(at->second->cancellable.get());
+    } else if (const auto name = lookUps.find(handle); name != lookUps.end()) {
+      name->second->done = nullptr;
+      g_cancellable_cancel(name->second->cancellable.get());
     }
   }
 
@@ -233,11 +309,15 @@ struct SoupTransport::Private {
       exchange->done = nullptr;
       g_cancellable_cancel(exchange->cancellable.get());
     }
+    for (const auto& [handle, lookUp] : lookUps) {
+      lookUp->done = nullptr;
+      g_cancellable_cancel(lookUp->cancellable.get());
+    }
     quitIfIdle();
   }
 
   void quitIfIdle() {
-    if (exchanges.empty()) g_main_loop_quit(loop);
+    if (exchanges.empty() && lookUps.empty()) g_main_loop_quit(loop);
   }
 
   GMainContext* context;
@@ -249,6 +329,7 @@ struct SoupTransport::Private {
   SoupSession* session = nullptr;
   bool stopping = false;
   std::map<Handle, std::unique_ptr<Exchange>> exchanges;
+  std::map<Handle, std::unique_ptr<LookUp>> lookUps;
   std::map<Handle, GSource*> timers;
   /** Connections that have carried a request; one of these may be closed when it is used again. */
   std::set<guint64> connections;
@@ -277,6 +358,13 @@ Transport::Handle SoupTransport::send(HttpRequest request, std::function<void(Ht
   // std::function wants something that can be copied.
   auto shared = std::make_shared<std::unique_ptr<Private::Exchange>>(std::move(exchange));
   p_->post([this, shared] { p_->start(std::move(*shared)); });
+  return handle;
+}
+
+Transport::Handle SoupTransport::lookUp(const std::string& host,
+                                        std::function<void(std::vector<std::string>)> done) {
+  const Handle handle = p_->next++;
+  p_->post([this, handle, host, done = std::move(done)] { p_->startLookUp(handle, host, done); });
   return handle;
 }
 

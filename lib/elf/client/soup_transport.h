@@ -28,6 +28,8 @@ class SoupTransport : public Transport {
 
   Clock::time_point now() const override { return Clock::now(); }
   Handle send(HttpRequest request, std::function<void(HttpReply)> done) override;
+  Handle lookUp(const std::string& host,
+                std::function<void(std::vector<std::string>)> done) override;
   Handle at(Clock::time_point when, std::function<void()> call) override;
   void cancel(Handle handle) override;
 

@@ -16,6 +16,11 @@ struct HttpRequest {
   /** "GET" or "POST". */
   std::string method = "GET";
   std::string url;
+  /**
+   * Where the host in `url` is an address: the name that it stands for, in the header `Host` and in
+   * the server's certificate; empty: none.
+   */
+  std::string host = {};
   std::vector<std::pair<std::string, std::string>> headers;
   /** Sent where `method` is "POST". */
   std::vector<std::uint8_t> body;
@@ -28,6 +33,8 @@ struct HttpReply {
   std::vector<std::uint8_t> body;
   /** The header `Inference-Header-Content-Length`; empty without one. */
   std::string jsonLength;
+  /** The header `Retry-After`, where it is a number of seconds. */
+  std::chrono::seconds retryAfter{0};
 };
 
 /**
@@ -38,7 +45,7 @@ struct HttpReply {
 class Transport {
  public:
   using Clock = std::chrono::steady_clock;
-  /** Names a request or a timer; never 0 and never given twice. */
+  /** Names a request, a look-up or a timer; never 0 and never given twice. */
   using Handle = std::uint64_t;
 
   virtual ~Transport() = default;
@@ -46,6 +53,12 @@ class Transport {
   virtual Clock::time_point now() const = 0;
   /** Calls `done` exactly once, unless cancelled. No time limit of its own. */
   virtual Handle send(HttpRequest request, std::function<void(HttpReply)> done) = 0;
+  /**
+   * Calls `done` exactly once with the IPv4 and IPv6 addresses of a host name, in no order, unless
+   * cancelled; with none where it can't be looked up.
+   */
+  virtual Handle lookUp(const std::string& host,
+                        std::function<void(std::vector<std::string>)> done) = 0;
   /** Calls `call` once at `when` or soon after, unless cancelled. */
   virtual Handle at(Clock::time_point when, std::function<void()> call) = 0;
   /**

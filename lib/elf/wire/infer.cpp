@@ -513,6 +513,10 @@ Tensor rawImage(Bytes rgb, Size size) {
           .data = {rgb.begin(), rgb.end()}};
 }
 
+void setTimeout(Parameters& parameters, std::chrono::microseconds timeout) {
+  parameters["timeout"] = std::int64_t{timeout.count()};
+}
+
 void setPlacement(Parameters& parameters, const Placement& placement) {
   parameters["part_x"] = std::int64_t{placement.x};
   parameters["part_y"] = std::int64_t{placement.y};

@@ -3,6 +3,7 @@
 // values. Used by client and server alike. Nothing here trusts what it parses.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -103,6 +104,9 @@ Result<InferResponse> parseResponse(std::span<const std::uint8_t> body,
 Tensor encodedImage(std::span<const std::uint8_t> file);
 /** The same as UINT8 [1,H,W,3]: `rgb` are the pixels of a picture of that size, without gaps. */
 Tensor rawImage(std::span<const std::uint8_t> rgb, Size size);
+
+/** The standard parameter `timeout`: after so long nobody waits for the answer any more. */
+void setTimeout(Parameters& parameters, std::chrono::microseconds timeout);
 
 /** Tells by `part_x`, `part_y`, `frame_width` and `frame_height` where a part lies in its frame. */
 void setPlacement(Parameters& parameters, const Placement& placement);

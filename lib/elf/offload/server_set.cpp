@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/offload/server_set.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "elf/base/seconds.h"
+#include "elf/offload/reading.h"
+#include "elf/offload/server_url.h"
+#include "elf/wire/metadata.h"
+
+namespace elf {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+std::string probeId(std::size_t number) {
+  return "probe." + std::to_string(number);
+}
+
+bool isIpv6(const std::string& address) {
+  return address.find(':') != std::string::npos;
+}
+
+}  // namespace
+
+ServerSet::ServerSet(const OffloadSettings& settings, ServerPool& pool, Transport& transport,
+                     OffloadListener& listener, std::mutex& mutex, Lost lost)
+    : settings_(settings),
+      pool_(pool),
+      transport_(transport),
+      listener_(listener),
+      mutex_(mutex),
+      lost_(std::move(lost)),
+      random_(settings.seed) {}
+
+ServerSet::~ServerSet() {
+  for (Name& name : names_) cancel(name);
+  for (Endpoint& endpoint : endpoints_) remove(endpoint);
+}
+
+// --- which servers there are
+
+void ServerSet::set(std::vector<std::string> urls, Calls& calls) {
+  urls_ = std::move(urls);
+  std::erase_if(names_, [this](Name& name) {
+    const bool gone = std::ranges::find(urls_, name.url) == urls_.end();
+    if (gone) cancel(name);
+    return gone;
+  });
+  std::vector<std::string> added;
+  for (const std::string& url : urls_) {
+    if (isAddress(hostOf(url)) || std::ranges::find(names_, url, &Name::url) != names_.end())
+      continue;
+    names_.push_back({.url = url});
+    added.push_back(url);
+  }
+  matchWanted(calls);
+  for (const std::string& url : added) lookUp(url);
+}
+
+void ServerSet::cancel(Name& name) {
+  transport_.cancel(std::exchange(name.lookUp, 0));
+  transport_.cancel(std::exchange(name.timer, 0));
+}
+
+void ServerSet::lookUp(const std::string& url) {
+  const auto name = std::ranges::find(names_, url, &Name::url);
+  if (name == names_.end()) return;
+  const auto settled = [this, url](std::vector<std::string> addresses) {
+    Calls calls;
+    {
+      const std::lock_guard lock(mutex_);
+      onAddresses(url, std::move(addresses), calls);
+    }
+    for (const auto& call : calls) call();
+  };
+  name->lookUp = transport_.lookUp(hostOf(url), settled);
+  // A slow name server must not hold up the rest: the transport tries the name as it is.
+  name->timer = transport_.at(transport_.now() + kQuestionTimeout, [settled] { settled({}); });
+}
+
+void ServerSet::onAddresses(const std::string& url, std::vector<std::string> addresses,
+                            Calls& calls) {
+  const auto name = std::ranges::find(names_, url, &Name::url);
+  if (name == names_.end() || name->lookUp == 0) return;  // reply and time-out met
+  cancel(*name);
+  name->lookedUp = true;
+  if (!std::ranges::all_of(addresses, isIpv6)) std::erase_if(addresses, isIpv6);
+  std::ranges::sort(addresses);
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  if (addresses.size() > 1 || (!addresses.empty() && !name->addresses.empty()))
+    name->addresses = std::move(addresses);
+  name->timer = transport_.at(transport_.now() + kLookUpAgain, [this, url] {
+    const std::lock_guard lock(mutex_);
+    lookUp(url);
+  });
+  matchWanted(calls);
+}
+
+std::vector<ServerSet::Target> ServerSet::wanted() const {
+  std::vector<Target> targets;
+  for (const std::string& url : urls_) {
+    const auto name = std::ranges::find(names_, url, &Name::url);
+    if (name == names_.end() || name->addresses.empty()) {
+      targets.push_back({.url = url});
+      continue;
+    }
+    for (const std::string& address : name->addresses)
+      targets.push_back({.url = withHost(url, address), .host = hostOf(url)});
+  }
+  return targets;
+}
+
+// Removes and adds servers until they are those that are wanted.
+void ServerSet::matchWanted(Calls& calls) {
+  const std::vector<Target> targets = wanted();
+  std::map<std::string, int> counts, mentions;
+  for (const Target& target : targets) ++counts[target.url];
+  for (Server& server : servers_)
+    if (!server.removed && server.mention >= counts[endpoints_[server.endpoint].target.url])
+      server.removed = transport_.now();
+  for (Endpoint& endpoint : endpoints_)
+    if (!endpoint.removed && counts[endpoint.target.url] == 0) remove(endpoint);
+  for (const Target& target : targets) add(target, mentions[target.url]++);
+
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    const Endpoint& endpoint = endpoints_[i];
+    const auto name = std::ranges::find(names_, endpoint.target.url, &Name::url);
+    const bool found = name == names_.end() || name->lookedUp;
+    if (!endpoint.removed && !endpoint.begun && found) begin(i);
+  }
+  checkReady(calls);
+}
+
+void ServerSet::add(const Target& target, int mention) {
+  const std::size_t endpoint = endpointFor(target);
+  const auto is = [&](const Server& server) {
+    return server.endpoint == endpoint && server.mention == mention;
+  };
+  const auto free = [&](const Server& server) {
+    return server.removed && transport_.now() - *server.removed >= kKeptPlace;
+  };
+  auto place = std::ranges::find_if(servers_, is);
+  if (place != servers_.end() && !place->removed) return;
+  if (place == servers_.end()) place = std::ranges::find_if(servers_, free);
+  if (place == servers_.end()) place = servers_.emplace(servers_.end());
+  *place = {.endpoint = endpoint,
+            .mention = mention,
+            .shared = pool_.server(target.url, settings_.model, mention)};
+}
+
+// The endpoint of that URL, in its old place where it had one.
+std::size_t ServerSet::endpointFor(const Target& target) {
+  const auto is = [&](const Endpoint& endpoint) { return endpoint.target.url == target.url; };
+  const auto free = [&](const Endpoint& endpoint) {
+    // One that was asked nothing has no parts that anybody could know it by.
+    return endpoint.removed &&
+           (!endpoint.begun || transport_.now() - *endpoint.removed >= kKeptPlace);
+  };
+  auto place = std::ranges::find_if(endpoints_, is);
+  if (place != endpoints_.end() && !place->removed)
+    return static_cast<std::size_t>(place - endpoints_.begin());
+  if (place == endpoints_.end()) place = std::ranges::find_if(endpoints_, free);
+  if (place == endpoints_.end()) place = endpoints_.emplace(endpoints_.end());
+  const std::uint64_t questions = place->questions + 1;
+  *place = {.target = target,
+            .health = ready_ ? Health::Trial : Health::Up,
+            .initial = !ready_,
+            .away = ready_,
+            .questions = questions};
+  return static_cast<std::size_t>(place - endpoints_.begin());
+}
+
+void ServerSet::remove(Endpoint& endpoint) {
+  transport_.cancel(std::exchange(endpoint.question, 0));
+  transport_.cancel(std::exchange(endpoint.timer, 0));
+  ++endpoint.questions;
+  if (std::exchange(endpoint.probing, false))
+    sharedOf(static_cast<std::size_t>(&endpoint - endpoints_.data())).endProbe(false);
+  endpoint.health = Health::Out;
+  endpoint.removed = transport_.now();
+}
+
+void ServerSet::begin(std::size_t index) {
+  endpoints_[index].begun = true;
+  askMetadata(index);
+}
+
+// --- what they can do
+
+bool ServerSet::usable(int number) const {
+  return !at(number).removed && endpointAt(number).health == Health::Up;
+}
+
+int ServerSet::usableEndpoints() const {
+  return static_cast<int>(std::ranges::count(endpoints_, Health::Up, &Endpoint::health));
+}
+
+Capacity ServerSet::capacity() const {
+  Capacity capacity;
+  for (int i = 0; i < count(); ++i) {
+    const Endpoint& endpoint = endpointAt(i);
+    const SharedServer::Standing standing = shared(i).standing();
+    capacity.servers.push_back({.url = endpoint.target.url,
+                                .healthy = usable(i),
+                                .takesRaw = endpoint.takesRaw,
+                                .takesEncoded = endpoint.takesEncoded,
+                                .cost = standing.cost,
+                                .bytesPerPixel = bytesPerPixel(at(i)),
+                                .busy = standing.outstanding,
+                                .answers = standing.answers});
+  }
+  capacity.rules = rules();
+  return capacity;
+}
+
+const ModelRules& ServerSet::rules() const {
+  const auto told =
+      std::ranges::find_if(endpoints_, [](const Endpoint& e) { return e.rules.has_value(); });
+  return told != endpoints_.end() ? *told->rules : settings_.localRules;
+}
+
+double ServerSet::bytesPerPixel(const Server& server) const {
+  constexpr double kRaw = 3;
+  if (server.raw || !endpoints_[server.endpoint].takesEncoded) return kRaw;
+  return server.recentPixels > 0 ? server.recentBytes / server.recentPixels
+                                 : ServerState().bytesPerPixel;
+}
+
+double ServerSet::secondsFor(int server, Size sent, double bytes) const {
+  const SharedServer::Standing standing = shared(server).standing();
+  return standing.outstanding + standing.cost.seconds(computed(sent), bytes);
+}
+
+ServerSet::Choice ServerSet::pick(Size sent, const wire::Tensor* image,
+                                  std::span<const int> tried) const {
+  Choice best;
+  bool bestKnown = false;
+  for (int i = 0; i < count(); ++i) {
+    if (!usable(i) || std::ranges::find(tried, i) != tried.end()) continue;
+    if (image && !endpointAt(i).takes(*image)) continue;
+    const bool known =
+        std::ranges::any_of(tried, [&](int each) { return endpointOf(each) == endpointOf(i); });
+    const double bytes =
+        image ? static_cast<double>(image->data.size()) : sent.area() * bytesPerPixel(at(i));
+    const double seconds = secondsFor(i, sent, bytes);
+    if (best.server >= 0 && std::pair(known, seconds) >= std::pair(bestKnown, best.seconds))
+      continue;
+    best = {i, seconds};
+    bestKnown = known;
+  }
+  return best;
+}
+
+void ServerSet::noteImage(int number, const wire::Tensor& image, Size sent) {
+  Server& server = servers_[static_cast<std::size_t>(number)];
+  server.raw = image.type == wire::DataType::Uint8;
+  if (server.raw) return;
+  constexpr double kForget = 0.97;
+  server.recentBytes = server.recentBytes * kForget + static_cast<double>(image.data.size());
+  server.recentPixels = server.recentPixels * kForget + sent.area();
+}
+
+void ServerSet::countAnswer(int number, double expected, double taken) {
+  Server& server = servers_[static_cast<std::size_t>(number)];
+  if (expected > 0) server.lateness.add(expected, taken);
+  Endpoint& endpoint = endpoints_[server.endpoint];
+  endpoint.errors = 0;
+  endpoint.pause = kFirstPause;
+  endpoint.retryAfter = {};
+  endpoint.answered = transport_.now();
+}
+
+void ServerSet::learn(int number, Lesson lesson, Clock::time_point sent, Calls& calls) {
+  const Clock::time_point now = transport_.now();
+  lesson.url = target(number).url;
+  lesson.roundTrip = duration_cast<Microseconds>(now - sent);
+  RequestTimes times{.pixels = computed(lesson.sent),
+                     .bytes = static_cast<double>(lesson.bytes),
+                     .sent = sent,
+                     .answered = now,
+                     .late = lesson.late,
+                     .queue = lesson.queue,
+                     .work = lesson.infer};
+  if (times.work) *times.work += lesson.decode.value_or(Microseconds{0});
+  lesson.changed = shared(number).learn(times);
+  lesson.cost = shared(number).standing().cost;
+  calls.emplace_back([this, lesson = std::move(lesson)] { listener_.onLearned(lesson); });
+}
+
+// --- whether they are up
+
+void ServerSet::countError(std::size_t index, const std::string& why,
+                           std::chrono::seconds retryAfter, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  endpoint.retryAfter = std::min<milliseconds>(retryAfter, kLongestPause);
+  if (++endpoint.errors >= kErrorsInARow && endpoint.health == Health::Up) lose(index, why, calls);
+}
+
+// Leaves an endpoint out, and asks for its health after a pause, unless it is being asked already.
+void ServerSet::lose(std::size_t index, const std::string& why, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  const bool wasUp = endpoint.health == Health::Up;
+  endpoint.health = Health::Out;
+  const int left = usableEndpoints();
+  if (!std::exchange(endpoint.away, true))
+    calls.emplace_back([this, loss = Loss{endpoint.target.url, why, endpoint.known, left}] {
+      listener_.onServerLost(loss);
+    });
+  if (endpoint.question == 0) {
+    askAgainLater(index);
+    markAsked(index, calls);
+  }
+  if (!wasUp) return;
+  // With the last one gone, nobody is waited for as long as before.
+  if (left == 0)
+    for (std::size_t i = 0; i < endpoints_.size(); ++i)
+      if (i != index && !endpoints_[i].removed && endpoints_[i].health == Health::Out &&
+          endpoints_[i].question == 0)
+        askAgainLater(i);
+  calls.emplace_back([this, index] { lost_(index); });
+}
+
+void ServerSet::askAgainLater(std::size_t index) {
+  Endpoint& endpoint = endpoints_[index];
+  milliseconds pause = kFirstPause;
+  if (usableEndpoints() > 0) {
+    pause = endpoint.pause;
+    endpoint.pause = std::min(2 * endpoint.pause, kLongestPause);
+  }
+  const double jitter = random_.uniform(0.5, 1);
+  wait(index,
+       std::max<Clock::duration>(endpoint.retryAfter,
+                                 duration_cast<Clock::duration>(
+                                     std::chrono::duration<double>(secondsOf(pause) * jitter))),
+       &ServerSet::askHealth);
+}
+
+// It infers: it gets parts again.
+void ServerSet::takeBack(std::size_t index, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  endpoint.health = Health::Up;
+  endpoint.errors = 0;
+  if (std::exchange(endpoint.away, false))
+    calls.emplace_back([this, url = endpoint.target.url] { listener_.onServerBack(url); });
+}
+
+// In the place of whatever the endpoint's timer was for.
+void ServerSet::wait(std::size_t index, Clock::duration time,
+                     void (ServerSet::*then)(std::size_t, Calls&)) {
+  Endpoint& endpoint = endpoints_[index];
+  const std::uint64_t number = ++endpoint.questions;
+  transport_.cancel(endpoint.timer);
+  endpoint.timer = transport_.at(transport_.now() + time, [this, index, then, number] {
+    Calls calls;
+    {
+      const std::lock_guard lock(mutex_);
+      if (endpoints_[index].questions != number) return;
+      (this->*then)(index, calls);
+    }
+    for (const auto& call : calls) call();
+  });
+}
+
+void ServerSet::ask(std::size_t index, HttpRequest question, Clock::duration limit,
+                    void (ServerSet::*then)(std::size_t, const HttpReply&, Calls&)) {
+  Endpoint& endpoint = endpoints_[index];
+  const std::uint64_t number = ++endpoint.questions;
+  const auto settled = [this, index, then, number](const HttpReply& reply) {
+    Calls calls;
+    {
+      const std::lock_guard lock(mutex_);
+      Endpoint& asked = endpoints_[index];
+      if (asked.question == 0 || asked.questions != number) return;  // reply and time-out met
+      transport_.cancel(std::exchange(asked.question, 0));
+      transport_.cancel(std::exchange(asked.timer, 0));
+      (this->*then)(index, reply, calls);
+    }
+    for (const auto& call : calls) call();
+  };
+  endpoint.question = transport_.send(std::move(question), settled);
+  endpoint.timer =
+      transport_.at(transport_.now() + limit, [settled] { settled({.error = "does not answer"}); });
+}
+
+HttpRequest ServerSet::get(std::size_t index, const std::string& path) const {
+  const Target& target = endpoints_[index].target;
+  return {.url = target.url + path, .host = target.host};
+}
+
+void ServerSet::askMetadata(std::size_t index) {
+  ask(index, get(index, "/v2/models/" + settings_.model), kQuestionTimeout, &ServerSet::onMetadata);
+}
+
+void ServerSet::askHealth(std::size_t index, Calls&) {
+  ask(index, get(index, "/v2/health/ready"), kHealthTimeout, &ServerSet::onHealth);
+}
+
+void ServerSet::onMetadata(std::size_t index, const HttpReply& reply, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  std::string why = reason(reply);
+  if (reply.status == 200) {
+    auto metadata = wire::parseMetadata(reply.body);
+    if (metadata) {
+      endpoint.rules = std::move(metadata.value().rules);
+      endpoint.takesRaw = metadata.value().takesRaw;
+      endpoint.takesEncoded = metadata.value().takesEncoded;
+      endpoint.known = true;
+      if (endpoint.health == Health::Out) endpoint.health = Health::Trial;
+      return probe(index, calls);
+    }
+    why = metadata.error();
+  }
+  why = endpoint.target.url + ": " + why;
+  if (reply.status != 404 || endpoint.known || !endpoint.initial) return lose(index, why, calls);
+  endpoint.health = Health::Out;
+  calls.emplace_back(
+      [this, url = endpoint.target.url, why] { listener_.onModelMissing(url, why); });
+  markAsked(index, calls);
+}
+
+// It may have another model than before: that is asked each time.
+void ServerSet::onHealth(std::size_t index, const HttpReply& reply, Calls& calls) {
+  if (reply.status == 200) return askMetadata(index);
+  lose(index, endpoints_[index].target.url + ": " + reason(reply), calls);
+}
+
+std::vector<Probe>& ServerSet::probesFor(const Endpoint& endpoint) {
+  return endpoint.takesEncoded ? probes_ : rawProbes_;
+}
+
+// Begins to probe an endpoint, unless it has been and is up; while another offloader does, waits
+// for that.
+void ServerSet::probe(std::size_t index, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  std::vector<Probe>& probes = probesFor(endpoint);
+  if (probes.empty())
+    probes = endpoint.takesEncoded ? makeProbes(rules(), encoder_) : makeRawProbes(rules());
+  if (probes.empty()) {
+    if (endpoint.health == Health::Trial) {
+      takeBack(index, calls);
+      // Its first part is its trial.
+      endpoint.errors = kErrorsInARow - 1;
+    }
+    return markAsked(index, calls);
+  }
+  switch (sharedOf(index).takeProbe()) {
+    case SharedServer::ProbeTurn::Yours:
+      endpoint.probing = true;
+      break;
+    case SharedServer::ProbeTurn::Another:
+      return wait(index, kProbePoll, &ServerSet::probe);
+    case SharedServer::ProbeTurn::Done:
+      if (endpoint.health != Health::Trial) return markAsked(index, calls);
+  }
+  endpoint.probe = 0;
+  sendProbe(index);
+}
+
+void ServerSet::sendProbe(std::size_t index) {
+  Endpoint& endpoint = endpoints_[index];
+  const Probe& probe = probesFor(endpoint)[endpoint.probe];
+  // A server that is known to be slow has longer.
+  constexpr double kPatience = 2;
+  const CostModel cost = sharedOf(index).standing().cost;
+  const auto expected = std::chrono::duration<double>(
+      cost.seconds(computed(probe.size), static_cast<double>(probe.image.data.size())));
+  const auto limit = std::max(kQuestionTimeout, duration_cast<milliseconds>(kPatience * expected));
+  wire::InferRequest request;
+  request.id = probeId(endpoint.probe);
+  wire::setTimeout(request.parameters, limit);
+  request.inputs.push_back(probe.image);
+  endpoint.probeSent = transport_.now();
+  ask(index, toHttp(endpoint.target, request), limit, &ServerSet::onProbe);
+}
+
+void ServerSet::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  const std::vector<Probe>& probes = probesFor(endpoint);
+  const Probe& probe = probes[endpoint.probe];
+  const Reading reading(reply, probeId(endpoint.probe), rules(), probe.size);
+  if (!reading.error.empty()) {
+    const std::string why = endpoint.target.url + ": " + reading.error;
+    calls.emplace_back([this, why] { listener_.onProbeFailed(why); });
+    if (endpoint.probing) endProbe(index, false);
+    // It may have been left out meanwhile: then nobody asks for its health yet.
+    if (endpoint.health == Health::Up)
+      countError(index, why, reply.retryAfter, calls);
+    else
+      lose(index, why, calls);
+    if (endpoint.health == Health::Up && !std::exchange(endpoint.probedAgain, true))
+      wait(index, endpoint.pause, &ServerSet::probe);
+    return markAsked(index, calls);
+  }
+  takeBack(index, calls);
+  if (!endpoint.probing) return markAsked(index, calls);
+  if (endpoint.probe >= kWarmUpProbes)
+    for (int i = 0; i < count(); ++i)
+      if (endpointOf(i) == index && !at(i).removed)
+        learn(i,
+              {.probe = true,
+               .sent = probe.size,
+               .bytes = probe.image.data.size(),
+               .queue = reading.queue,
+               .decode = reading.decode,
+               .infer = reading.infer},
+              endpoint.probeSent, calls);
+  const double perByte = sharedOf(index).standing().cost.c;
+  if (++endpoint.probe < probes.size() &&
+      perByte * static_cast<double>(probes[endpoint.probe].image.data.size()) < kLongestUpload)
+    return sendProbe(index);
+  endProbe(index, true);
+  markAsked(index, calls);
+}
+
+void ServerSet::endProbe(std::size_t index, bool complete) {
+  endpoints_[index].probing = false;
+  sharedOf(index).endProbe(complete);
+}
+
+// What stands for the endpoint in the pool: its first mention.
+SharedServer& ServerSet::sharedOf(std::size_t index) const {
+  const auto first = [&](const Server& server) {
+    return server.endpoint == index && server.mention == 0;
+  };
+  return *std::ranges::find_if(servers_, first)->shared;
+}
+
+void ServerSet::markAsked(std::size_t index, Calls& calls) {
+  endpoints_[index].asked = true;
+  checkReady(calls);
+}
+
+void ServerSet::checkReady(Calls& calls) {
+  const auto settled = [](const Endpoint& endpoint) { return endpoint.removed || endpoint.asked; };
+  if (ready_ || !std::ranges::all_of(endpoints_, settled) ||
+      !std::ranges::all_of(names_, &Name::lookedUp))
+    return;
+  ready_ = true;
+  calls.emplace_back([this] { listener_.onReady(); });
+}
+
+HttpRequest ServerSet::toHttp(const Target& target, wire::InferRequest& request) const {
+  request.binaryOutputs = true;
+  wire::Message message = wire::encode(request);
+  HttpRequest post;
+  post.method = "POST";
+  post.url = target.url + "/v2/models/" + settings_.model + "/infer";
+  post.host = target.host;
+  post.body = std::move(message.body);
+  if (message.jsonLength)
+    post.headers.emplace_back("Inference-Header-Content-Length",
+                              std::to_string(*message.jsonLength));
+  return post;
+}
+
+}  // namespace elf

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/offload/server_url.h"
+
+#include <gio/gio.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "elf/base/error.h"
+
+namespace elf {
+
+namespace {
+
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\n");
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(" \t\n") - first + 1));
+}
+
+/** Where the host of a URL begins, behind "://", and how long it is, brackets included. */
+std::pair<std::size_t, std::size_t> hostRange(std::string_view url) {
+  constexpr std::string_view kSeparator = "://";
+  const std::size_t begin = url.find(kSeparator) + kSeparator.size();
+  const std::string_view authority = url.substr(begin, url.find('/', begin) - begin);
+  // The port is what follows the last colon outside of the brackets of an IPv6 address.
+  const auto bracket = authority.rfind(']');
+  const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  return {begin, std::min(colon, authority.size())};
+}
+
+bool isPort(std::string_view text) {
+  return !text.empty() && text.size() <= 5 &&
+         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }) &&
+         std::stoi(std::string(text)) <= 65535;
+}
+
+bool isServerUrl(std::string_view url) {
+  if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
+  if (url.find_first_of(" \t\n?#\"<>\\") != std::string_view::npos) return false;
+  const auto [begin, length] = hostRange(url);
+  if (length == 0) return false;
+  const std::string_view rest = url.substr(begin + length);
+  return !rest.starts_with(':') || isPort(rest.substr(1, rest.find('/') - 1));
+}
+
+}  // namespace
+
+std::vector<std::string> parseServers(std::string_view list) {
+  std::vector<std::string> servers;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    std::string url = trimmed(list.substr(begin, end - begin));
+    begin = end + 1;
+    if (url.empty()) continue;
+    if (!isServerUrl(url)) throw Error("servers", "'" + url + "' is no http:// or https:// URL");
+    while (url.ends_with('/')) url.pop_back();
+    servers.push_back(std::move(url));
+  }
+  if (servers.empty())
+    throw Error("servers", "is empty; name at least one, such as http://127.0.0.1:8000");
+  return servers;
+}
+
+std::string hostOf(std::string_view url) {
+  const auto [begin, length] = hostRange(url);
+  std::string_view host = url.substr(begin, length);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
+bool isAddress(const std::string& host) {
+  return g_hostname_is_ip_address(host.c_str());
+}
+
+std::string withHost(std::string_view url, std::string_view address) {
+  const auto [begin, length] = hostRange(url);
+  const bool brackets = address.find(':') != std::string_view::npos;
+  std::string made(url.substr(0, begin));
+  made += brackets ? "[" + std::string(address) + "]" : std::string(address);
+  made += url.substr(begin + length);
+  return made;
+}
+
+}  // namespace elf
