@@ -13,11 +13,13 @@
  * - Frames leave in the order in which they came. Up to `max-in-flight` of them wait for answers at
  *   a time; the slot of a frame is free again when the event `elf-detections` for it passes
  *   upstream or, without elfmerge downstream, when the frame was pushed.
- * - A part that fails is sent once more, to another server. What has no answer by the `deadline` is
- *   late, and the frame goes on without it. No frame is ever dropped.
- * - Late in QoS terms (`qos`): the frame passes, and nothing is sent for it.
- * - A server that cannot be reached, or fails three times in a row, is left out with one warning,
- *   and asked with a growing pause whether it is back.
+ * - A part that fails is sent to another server, and one that takes longer than nineteen of twenty
+ *   to a second one too (`hedging`). What has no answer by the `deadline` is late, and the frame
+ *   goes on without it. No frame is ever dropped.
+ * - Late in QoS terms (`qos`), or one too many (`leaky`): the frame passes, and nothing is sent.
+ * - A server that cannot be reached, or fails three times in a row, is left out, and asked with a
+ *   growing pause whether it is back. The last one that goes is one warning.
+ * - `servers` may change while playing; a host name is looked up every five seconds.
  * - Live: `deadline` is added to the latency of the pipeline, and must not be -1.
  * - At the start each server is probed with a few small pictures. What it costs is learned from its
  *   answers, and shared by all elfoffload of a pipeline, or of several that share the GstContext
@@ -83,6 +85,10 @@ constexpr int kMostInFlight = 64;
 constexpr elf::Encoding kDefaultEncoding = elf::Encoding::Auto;
 constexpr int kDefaultJpegQuality = 90;
 constexpr bool kDefaultQos = true;
+constexpr bool kDefaultLeaky = false;
+constexpr double kDefaultHedging = 5;
+/** Frames that wait in order behind those in flight where `leaky`; at 1080p some 90 MB. */
+constexpr int kMostWaiting = 30;
 /** How long the servers' metadata and probes are waited for where there is no deadline. */
 constexpr std::chrono::milliseconds kReadyWait{2000};
 
@@ -94,7 +100,11 @@ struct Settings {
   elf::Encoding encoding = kDefaultEncoding;
   int jpegQuality = kDefaultJpegQuality;
   bool qos = kDefaultQos;
+  bool leaky = kDefaultLeaky;
+  /** Percent. */
+  double hedging = kDefaultHedging;
 
+  double hedgingShare() const { return hedging / 100; }
   std::optional<std::chrono::milliseconds> timeLimit() const {
     if (deadline == kNoDeadline) return std::nullopt;
     return std::chrono::milliseconds(deadline);
@@ -191,6 +201,8 @@ class Offload {
 
   void start();
   void stop();
+  void setServers(const std::string& list);
+  void setHedging(double percent);
   /**
    * When a pad is activated or deactivated, and for flushes: wakes every wait. Returns what was
    * queued.
@@ -223,6 +235,7 @@ class Offload {
   void setCaps(GstCaps* caps);
   void forgetStream();
   bool isLate(GstBuffer* buffer);
+  bool isFull() const;
   elf::FrameRecord recordOf(GstBuffer* buffer, const Session& session);
   bool sendParts(const ItemPtr& item, Session& session, const Settings& settings);
   elf::Result<elf::wire::Tensor> encode(const elf::gst::MappedFrame& frame, const elf::Part& part,
@@ -365,16 +378,18 @@ void Offload::start() {
   if (offload.model.empty() || offload.model.find_first_of("/?#% ") != std::string::npos)
     throw elf::Error("model", "'" + offload.model + "' is no name of a model");
   offload.localRules = localRules(settings.model);
+  offload.hedging = settings.hedgingShare();
+  offload.seed = g_random_int();
   encoder_ = std::make_unique<elf::JpegEncoder>();
   forgetStream();
   gst_video_info_init(&info_);
   GST_INFO_OBJECT(element_,
                   "servers %s, model %s, deadline %d ms, %d in flight, encoding %s, JPEG quality "
-                  "%d, qos %d",
+                  "%d, qos %d, leaky %d, hedging %.1f %%",
                   settings.servers.c_str(), settings.model.c_str(), settings.deadline,
                   settings.maxInFlight,
                   elf::encodingChoices()[static_cast<std::size_t>(settings.encoding)].name,
-                  settings.jpegQuality, settings.qos);
+                  settings.jpegQuality, settings.qos, settings.leaky, settings.hedging);
   const elf::ServerPoolPtr pool = elf::gst::findServers(element_);
   const auto session = std::make_shared<Session>(*this, std::move(offload), *pool);
   {
@@ -403,6 +418,34 @@ void Offload::stop() {
   lastServers_ = session->offloader.capacity().servers;
 }
 
+void Offload::setServers(const std::string& list) {
+  std::shared_ptr<Session> session;
+  {
+    const std::lock_guard lock(mutex_);
+    session = session_;
+    if (!session) settings_.servers = list;
+  }
+  if (!session) return;
+  try {
+    session->offloader.setServers(elf::parseServers(list));
+    change([&](Settings& settings) { settings.servers = list; });
+  } catch (const elf::Error& error) {
+    GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("%s", error.what()),
+                        ("the servers stay what they were"));
+  }
+}
+
+void Offload::setHedging(double percent) {
+  std::shared_ptr<Session> session;
+  double share = 0;
+  change([&](Settings& settings) {
+    settings.hedging = percent;
+    share = settings.hedgingShare();
+    session = session_;
+  });
+  if (session) session->offloader.setHedging(share);
+}
+
 GstStructure* Offload::stats() {
   const std::lock_guard lock(mutex_);
   const elf::OffloadStats stats = session_ ? session_->offloader.stats() : lastStats_;
@@ -411,13 +454,15 @@ GstStructure* Offload::stats() {
       guint64{skipped_}, "parts-sent", G_TYPE_UINT64, guint64{stats.partsSent}, "parts-failed",
       G_TYPE_UINT64, guint64{stats.partsFailed}, "parts-late", G_TYPE_UINT64,
       guint64{stats.partsLate}, "parts-retried", G_TYPE_UINT64, guint64{stats.partsRetried},
-      "bytes-sent", G_TYPE_UINT64, guint64{stats.bytesSent}, "pixels-sent", G_TYPE_UINT64,
-      static_cast<guint64>(stats.pixelsSent), nullptr);
+      "parts-hedged", G_TYPE_UINT64, guint64{stats.partsHedged}, "hedges-won", G_TYPE_UINT64,
+      guint64{stats.hedgesWon}, "bytes-sent", G_TYPE_UINT64, guint64{stats.bytesSent},
+      "pixels-sent", G_TYPE_UINT64, static_cast<guint64>(stats.pixelsSent), nullptr);
   const std::vector<elf::ServerState> servers =
       session_ ? session_->offloader.capacity().servers : lastServers_;
   GValue array = G_VALUE_INIT;
   g_value_init(&array, GST_TYPE_ARRAY);
   for (const elf::ServerState& server : servers) {
+    if (server.removed) continue;
     GValue element = G_VALUE_INIT;
     g_value_init(&element, GST_TYPE_STRUCTURE);
     g_value_take_boxed(&element, structureOf(server));
@@ -492,6 +537,7 @@ elf::CapacityPtr Offload::capacityNow() const {
   if (!session_) return nullptr;
   elf::Capacity capacity = session_->offloader.capacity();
   capacity.maxInFlight = settings_.maxInFlight;
+  capacity.leaky = settings_.leaky;
   capacity.deadline = settings_.timeLimit();
   return std::make_shared<const elf::Capacity>(std::move(capacity));
 }
@@ -510,6 +556,11 @@ bool Offload::isLate(GstBuffer* buffer) {
   const std::lock_guard lock(mutex_);
   return settings_.qos && GST_CLOCK_TIME_IS_VALID(time) && GST_CLOCK_TIME_IS_VALID(earliest_) &&
          time <= earliest_;
+}
+
+// With mutex_ held.
+bool Offload::isFull() const {
+  return static_cast<int>(slots_.size()) >= settings_.maxInFlight;
 }
 
 elf::FrameRecord Offload::recordOf(GstBuffer* buffer, const Session& session) {
@@ -531,6 +582,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   if (GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_UNKNOWN) return GST_FLOW_NOT_NEGOTIATED;
   std::shared_ptr<Session> session;
   Settings settings;
+  bool passes = false;
   {
     Lock lock(mutex_);
     waitUntilReady(lock);
@@ -539,8 +591,10 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     if (flow_ != GST_FLOW_OK) return flow_;
     session = session_;
     settings = settings_;
+    passes = settings.leaky && isFull();
   }
   item->record = recordOf(buffer, *session);
+  if (passes) item->record.skipped = true;
   if (item->record.skipped || item->record.plan->parts.empty())
     item->answered = true;
   else if (!sendParts(item, *session, settings))
@@ -556,11 +610,11 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     session->offloader.abandonAll();
     return flow;
   }
-  slots_.push_back({item.get(), keyOf(item->record)});
+  if (!passes) slots_.push_back({item.get(), keyOf(item->record)});
   queue_.push_back(item);
   changed_.notify_all();
   changed_.wait(lock, [this] {
-    return flow_ != GST_FLOW_OK || static_cast<int>(slots_.size()) < settings_.maxInFlight;
+    return flow_ != GST_FLOW_OK || (settings_.leaky ? queue_.size() < kMostWaiting : !isFull());
   });
   return flow_;
 }
@@ -772,7 +826,8 @@ gboolean Offload::runQuery(GstQuery* query) {
   if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) return gst_pad_peer_query(srcpad_, query);
   elf::gst::forwardAllocation(srcpad_, query);
   // The frames that wait here for answers are not back in the pool.
-  const auto held = static_cast<guint>(settings().maxInFlight);
+  const Settings settings = this->settings();
+  const auto held = static_cast<guint>(settings.maxInFlight + (settings.leaky ? kMostWaiting : 0));
   const guint pools = gst_query_get_n_allocation_pools(query);
   for (guint i = 0; i < pools; ++i) {
     GstBufferPool* pool = nullptr;
@@ -862,6 +917,8 @@ enum {
   PROP_ENCODING,
   PROP_JPEG_QUALITY,
   PROP_QOS,
+  PROP_LEAKY,
+  PROP_HEDGING,
   PROP_STATS
 };
 
@@ -890,7 +947,7 @@ static void gst_elf_offload_set_property(GObject* object, guint id, const GValue
   Offload* offload = GST_ELF_OFFLOAD(object)->offload;
   switch (id) {
     case PROP_SERVERS:
-      offload->change([&](Settings& settings) { settings.servers = text_of(value); });
+      offload->setServers(text_of(value));
       break;
     case PROP_MODEL:
       offload->change([&](Settings& settings) { settings.model = text_of(value); });
@@ -917,6 +974,12 @@ static void gst_elf_offload_set_property(GObject* object, guint id, const GValue
       break;
     case PROP_QOS:
       offload->change([&](Settings& settings) { settings.qos = g_value_get_boolean(value); });
+      break;
+    case PROP_LEAKY:
+      offload->change([&](Settings& settings) { settings.leaky = g_value_get_boolean(value); });
+      break;
+    case PROP_HEDGING:
+      offload->setHedging(g_value_get_double(value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -948,6 +1011,12 @@ static void gst_elf_offload_get_property(GObject* object, guint id, GValue* valu
       break;
     case PROP_QOS:
       g_value_set_boolean(value, settings.qos);
+      break;
+    case PROP_LEAKY:
+      g_value_set_boolean(value, settings.leaky);
+      break;
+    case PROP_HEDGING:
+      g_value_set_double(value, settings.hedging);
       break;
     case PROP_STATS:
       g_value_take_boxed(value, offload->stats());
@@ -1074,8 +1143,9 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
       object_class, PROP_SERVERS,
       g_param_spec_string("servers", "Servers",
                           "Base URLs of the inference servers, separated by commas; a server that "
-                          "is named twice gets two parts at a time",
-                          "", flags(GST_PARAM_MUTABLE_READY)));
+                          "is named twice gets two parts at a time, and a host name with several "
+                          "addresses is as many servers",
+                          "", flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
       object_class, PROP_MODEL,
       g_param_spec_string("model", "Model", "Name of the model on the servers", kDefaultModel,
@@ -1107,10 +1177,24 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
                            "with what was predicted",
                            kDefaultQos, flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
+      object_class, PROP_LEAKY,
+      g_param_spec_boolean("leaky", "Leaky",
+                           "Send nothing for frames that come while max-in-flight others are "
+                           "unanswered, rather than have upstream wait; they pass in order with "
+                           "what was predicted",
+                           kDefaultLeaky, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_HEDGING,
+      g_param_spec_double("hedging", "Hedging",
+                          "Extra requests for parts that are late, to a second server, in percent "
+                          "of all requests (0 = none)",
+                          0, 100, kDefaultHedging, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",
                          "Counts since the start: frames, skipped, parts-sent, parts-failed, "
-                         "parts-late, parts-retried, bytes-sent, pixels-sent; and servers: for "
+                         "parts-late, parts-retried, parts-hedged, hedges-won, bytes-sent, "
+                         "pixels-sent; and servers: for "
                          "each its url, healthy, answers, fixed-ms, ms-per-megapixel, "
                          "ms-per-megabyte, outstanding-ms",
                          GST_TYPE_STRUCTURE,

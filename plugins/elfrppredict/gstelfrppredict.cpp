@@ -201,6 +201,7 @@ class RpPredict {
     }
     // Each time, since both may change in PLAYING.
     const elf::CapacityPtr capacity = elf::gst::queryCapacity(GST_BASE_TRANSFORM_SRC_PAD(element_));
+    if (capacity && capacity->leaky) return true;
     const auto inFlight = static_cast<std::uint64_t>(capacity ? capacity->maxInFlight : 1);
     const milliseconds patience = capacity && capacity->deadline ? *capacity->deadline : kPatience;
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <memory>
 #include <string>
@@ -522,6 +523,133 @@ TEST(Offload, FramesThatAreLateForTheSinkPassUnsent) {
   EXPECT_EQ(OffloadStatsOf(harness.element()).count("skipped"), 1U);
 }
 
+TEST(Offload, LeakyPassesWhatComesWhileOthersAreInFlightAndKeepsTheOrder) {
+  StubServer server;
+  server.hold();
+  Harness harness(element(server.url(), "deadline=-1 leaky=true"));
+  harness.setVideo(64, 48);
+  constexpr int kFrames = 5;
+  for (int i = 0; i < kFrames; ++i)
+    ASSERT_EQ(harness.push(frameFor(harness, i, 0)), GST_FLOW_OK) << "nobody waits";
+  EXPECT_TRUE(queryCapacity(harness.get()->srcpad)->leaky);
+  EXPECT_EQ(gst_harness_buffers_received(harness.get()), 0U);
+  server.awaitRequests(1);
+  server.release();
+  for (std::uint64_t i = 0; i < kFrames; ++i) {
+    const FrameRecordPtr record = take(harness);
+    EXPECT_EQ(record->id, i);
+    EXPECT_EQ(record->skipped, i > 0);
+  }
+  EXPECT_EQ(server.requests(), 1);
+  EXPECT_EQ(OffloadStatsOf(harness.element()).count("skipped"), std::uint64_t{kFrames - 1});
+}
+
+TEST(Offload, LeakyHoldsNoMoreThanThirtyFrames) {
+  StubServer server;
+  server.hold();
+  Harness harness(element(server.url(), "deadline=-1 leaky=true"));
+  harness.setVideo(64, 48);
+  std::atomic<int> pushed = 0;
+  std::thread pusher([&] {
+    for (int i = 0; i < 40; ++i) {
+      EXPECT_EQ(harness.push(frameFor(harness, i, 0)), GST_FLOW_OK);
+      ++pushed;
+      pushed.notify_all();
+    }
+  });
+  for (int seen = 0; (seen = pushed) < 29;) pushed.wait(seen);
+  server.awaitRequests(1);
+  EXPECT_EQ(pushed, 29) << "the thirtieth waits in elfoffload's chain";
+  server.release();
+  pusher.join();
+  for (std::uint64_t i = 0; i < 40; ++i) EXPECT_EQ(take(harness)->id, i);
+}
+
+TEST(Offload, APartThatIsLateIsAnsweredByTheOtherServer) {
+  StubServer slow, fast;
+  Harness harness(element(slow.url() + "," + fast.url(), "deadline=-1"));
+  harness.setVideo(64, 48);
+  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).server, 0);
+  slow.hold();
+  ASSERT_EQ(harness.push(frameFor(harness, 1, 0)), GST_FLOW_OK);
+  const FrameRecordPtr record = take(harness);
+  EXPECT_EQ(record->answers.at(0).state, AnswerState::Answered);
+  EXPECT_EQ(record->answers.at(0).server, 1);
+  const OffloadStatsOf stats(harness.element());
+  EXPECT_EQ(stats.count("parts-hedged"), 1U);
+  EXPECT_EQ(stats.count("hedges-won"), 1U);
+}
+
+TEST(Offload, ServersChangeWhilePlaying) {
+  StubServer first, second;
+  Harness harness(element(first.url()));
+  BusOf bus(harness.element());
+  harness.setVideo(64, 48);
+  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+
+  const std::string both = first.url() + "," + second.url();
+  g_object_set(harness.element(), "servers", both.c_str(), nullptr);
+  EXPECT_EQ(bus.text(GST_MESSAGE_INFO), "Inference server " + second.url() + " is back.");
+  g_object_set(harness.element(), "servers", second.url().c_str(), nullptr);
+  ASSERT_EQ(harness.push(frameFor(harness, 1, 0)), GST_FLOW_OK);
+  const FrameRecordPtr record = take(harness);
+  EXPECT_EQ(record->answers.at(0).state, AnswerState::Answered);
+  EXPECT_EQ(record->capacity->servers.at(1).url, second.url());
+  EXPECT_EQ(second.requests(), 1);
+  const OffloadStatsOf stats(harness.element());
+  ASSERT_EQ(stats.servers(), 1U);
+  EXPECT_EQ(stats.url(0), second.url());
+}
+
+TEST(Offload, BadServersWhilePlayingAreAWarningAndChangeNothing) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  BusOf bus(harness.element());
+  g_object_set(harness.element(), "servers", "ftp://x", nullptr);
+  EXPECT_EQ(bus.text(GST_MESSAGE_WARNING).rfind("servers: ", 0), 0U);
+  gchar* servers = nullptr;
+  g_object_get(harness.element(), "servers", &servers, nullptr);
+  EXPECT_EQ(servers, server.url());
+  g_free(servers);
+  harness.setVideo(64, 48);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+}
+
+TEST(Offload, OneServerOfSeveralThatGoesIsNewsAndTheLastOneAWarning) {
+  auto first = std::make_unique<StubServer>(), second = std::make_unique<StubServer>();
+  const std::string gone = first->url();
+  Harness harness(element(first->url() + "," + second->url()));
+  BusOf bus(harness.element());
+  harness.setVideo(64, 48);
+  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  EXPECT_NE(take(harness), nullptr);
+  const auto pushUntil = [&](GstMessageType type) {
+    for (int i = 1;; ++i) {
+      EXPECT_EQ(harness.push(frameFor(harness, i, i % 2)), GST_FLOW_OK);
+      const FrameRecordPtr record = take(harness);
+      EXPECT_TRUE(!second || record->answers.at(0).state == AnswerState::Answered);
+      if (GstMessage* message = bus.pop(type)) {
+        const std::string text = elf::testing::textOf(message);
+        gst_message_unref(message);
+        return text;
+      }
+    }
+  };
+  first.reset();
+  EXPECT_NE(pushUntil(GST_MESSAGE_INFO).find(gone), std::string::npos);
+  EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING));
+  second.reset();
+  EXPECT_EQ(pushUntil(GST_MESSAGE_WARNING).rfind("No inference server is left", 0), 0U);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(harness.push(frameFor(harness, 100 + i, 0)), GST_FLOW_OK);
+    EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Failed);
+  }
+  EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING)) << "one, not one for each frame";
+}
+
 TEST(Offload, ServersAreProbedBeforeTheFirstFrame) {
   StubServer server;
   Harness harness(element(server.url()));
@@ -671,7 +799,7 @@ TEST(Offload, LearnsForThePoolThatItIsGiven) {
 
 TEST(Offload, AStreamTakesTheServerThatAnotherLeavesFree) {
   StubServer a, b;
-  const std::string launch = element(a.url() + "," + b.url(), "max-in-flight=2");
+  const std::string launch = element(a.url() + "," + b.url(), "max-in-flight=2 hedging=0");
   Harness one(launch), other(launch);
   gst_element_set_state(other.element(), GST_STATE_NULL);
   GstContext* context = gst_element_get_context(one.element(), kServersContext);

@@ -80,6 +80,36 @@ std::future<HttpReply> get(SoupTransport& transport, const std::string& url) {
   return reply;
 }
 
+TEST(SoupTransport, LooksUpNames) {
+  SoupTransport transport("test");
+  const auto lookUp = [&](const std::string& host) {
+    std::promise<std::vector<std::string>> found;
+    transport.lookUp(
+        host, [&](std::vector<std::string> addresses) { found.set_value(std::move(addresses)); });
+    return found.get_future().get();
+  };
+  EXPECT_THAT(lookUp("localhost"), testing::Contains(testing::AnyOf("127.0.0.1", "::1")));
+  EXPECT_TRUE(lookUp("name.invalid").empty());
+}
+
+TEST(SoupTransport, ARequestToAnAddressNamesTheHostThatItStandsFor) {
+  std::promise<std::string> asked;
+  RawServer server([&](int socket, int) {
+    std::string text(4096, 0);
+    text.resize(
+        static_cast<std::size_t>(std::max<ssize_t>(recv(socket, text.data(), text.size(), 0), 0)));
+    asked.set_value(text);
+    RawServer::write(socket, "HTTP/1.1 200 OK\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
+  });
+  SoupTransport transport("test");
+  std::promise<HttpReply> reply;
+  transport.send({.url = server.url() + "/x", .host = "detector.svc"},
+                 [&](HttpReply got) { reply.set_value(std::move(got)); });
+  EXPECT_EQ(reply.get_future().get().retryAfter, std::chrono::seconds(7));
+  const std::string port = server.url().substr(server.url().rfind(':'));
+  EXPECT_THAT(asked.get_future().get(), HasSubstr("Host: detector.svc" + port + "\r\n"));
+}
+
 TEST(SoupTransport, CutsOffAReplyWithoutEndAndHangsUp) {
   for (const char* length : {"", "Content-Length: 1000000000000\r\n"}) {
     std::promise<void> hungUp;

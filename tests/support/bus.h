@@ -8,11 +8,13 @@
 
 namespace elf::testing {
 
-/** The text of an error or warning message. */
+/** The text of an error, warning or info message. */
 inline std::string textOf(GstMessage* message) {
   GError* error = nullptr;
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
     gst_message_parse_error(message, &error, nullptr);
+  else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_INFO)
+    gst_message_parse_info(message, &error, nullptr);
   else
     gst_message_parse_warning(message, &error, nullptr);
   const std::string text = error->message;
@@ -41,6 +43,9 @@ class BusOf {
     gst_bus_set_flushing(bus_, TRUE);
     gst_bus_set_flushing(bus_, FALSE);
   }
+
+  /** The next message of that type, the caller's; null where there is none yet. */
+  GstMessage* pop(GstMessageType type) { return gst_bus_pop_filtered(bus_, type); }
 
   /** How many messages of that type are there; takes them out. */
   int count(GstMessageType type) {

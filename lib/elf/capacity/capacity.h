@@ -19,8 +19,10 @@ struct ServerState {
   /** As parseServers() (elf/offload/server_url.h) makes it of `servers`; a server that is named
    * twice stands here twice. */
   std::string url;
-  /** False while the server is left out after errors. */
+  /** False while the server is left out after errors, or has yet to show that it infers. */
   bool healthy = true;
+  /** It is not among `servers` any more, and keeps its number for the answers that name it. */
+  bool removed = false;
   /** Whether it takes pixels as they are, and as a JPEG. */
   bool takesRaw = false;
   bool takesEncoded = true;
@@ -38,16 +40,19 @@ struct ServerState {
 };
 
 /**
- * How things stand at one moment; shared between elements as std::shared_ptr<const Capacity>. The
- * list and order of the servers stay the same from READY->PAUSED until PAUSED->READY, so that an
- * index into it keeps its meaning while frames are in flight. Made for each frame, and cheap to
- * copy.
+ * How things stand at one moment; shared between elements as std::shared_ptr<const Capacity>. A
+ * server keeps its number from READY->PAUSED until PAUSED->READY, so that an index keeps its
+ * meaning while frames are in flight; that of a removed one is given away a minute later at the
+ * earliest. Made for each frame, and cheap to copy.
  */
 struct Capacity {
+  /** At least one is not removed. */
   std::vector<ServerState> servers;
   ModelRules rules;
   /** Frames that may be on their way at once, >= 1. */
   int maxInFlight = 1;
+  /** Whether a frame passes unsent where so many are in flight, rather than wait. */
+  bool leaky = false;
   /** What a frame may take from its entry into elfoffload; unset: as long as it needs. */
   std::optional<std::chrono::milliseconds> deadline;
 };

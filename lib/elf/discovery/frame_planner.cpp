@@ -24,7 +24,7 @@ Bounds boundsOf(Size frame, const Capacity& capacity) {
   const auto room = [&](int side) {
     return std::max((side + 1) / 2, side - 2 * rules.context - (rules.align - 1));
   };
-  return {frame.area() / static_cast<double>(capacity.servers.size()),
+  return {frame.area() / static_cast<double>(usableServers(capacity).size()),
           {room(most.width), room(most.height)}};
 }
 

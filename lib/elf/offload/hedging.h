@@ -29,6 +29,8 @@ class Lateness {
    * least kLeast.
    */
   double factor() const { return factor_; }
+  /** An answer has come. */
+  bool known() const { return count_ > 0; }
 
  private:
   std::array<double, kWindow> factors_{};

@@ -163,30 +163,33 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   request.inputs.push_back(part.image);
   const auto bytes = static_cast<double>(part.bytes());
   const double expected = servers_.secondsFor(server, part.sent, bytes);
-  part.requests.push_back(
-      {.handle = transport_.send(
-           servers_.toHttp(target, request),
-           [this, ticket, index, attempt, id = request.id, sent = part.sent](
-               const HttpReply& reply) { onReply(ticket, index, attempt, id, sent, reply); }),
-       .server = server,
-       .attempt = attempt,
-       .hedge = hedge,
-       .sentAt = now,
-       .cost = servers_.shared(server).begin(servers_.computed(part.sent), bytes),
-       .expected = expected});
+  part.requests.push_back({.handle = transport_.send(servers_.toHttp(target, request),
+                                                     [this, ticket, index, attempt, id = request.id,
+                                                      sent = part.sent](const HttpReply& reply) {
+                                                       onReply(ticket, index, attempt, id, sent,
+                                                               reply);
+                                                     }),
+                           .server = server,
+                           .attempt = attempt,
+                           .hedge = hedge,
+                           .sentAt = now,
+                           .cost = servers_.beginRequest(server, part.sent, bytes),
+                           .expected = expected});
   waitForLateness(ticket, frame, index);
 }
 
-// Sets the time at which a part that is under way to one server goes to another one too.
+// Sets the time at which a part that is under way to one server is late.
 void Offloader::waitForLateness(Ticket ticket, Frame& frame, std::size_t index) {
   PartState& part = frame.parts[index];
   transport_.cancel(std::exchange(part.timer, 0));
-  if (budget_.off() || part.requests.size() != 1) return;
+  if (part.requests.size() != 1) return waitForSilence(ticket, part, index);
   const Request& request = part.requests.front();
+  // Of a server that has never answered nobody knows what is late.
+  if (!servers_.lateness(request.server).known()) return;
   const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
   if (other.server < 0) return;
   const Clock::time_point now = transport_.now();
-  double seconds = request.expected * servers_.lateness(request.server);
+  double seconds = request.expected * servers_.lateness(request.server).factor();
   if (frame.deadline) {
     const double left = secondsOf(*frame.deadline - now);
     seconds = request.expected > left
@@ -197,6 +200,22 @@ void Offloader::waitForLateness(Ticket ticket, Frame& frame, std::size_t index) 
       transport_.at(now + durationOf(seconds), [this, ticket, index] { onLate(ticket, index); });
 }
 
+// The same for the time at which the server of a part that is late has said nothing for too long.
+void Offloader::waitForSilence(Ticket ticket, PartState& part, std::size_t index) {
+  constexpr Clock::duration kLeast = std::chrono::milliseconds(10);
+  Clock::duration longest{};
+  for (const Request& request : part.requests)
+    longest = std::max(longest, servers_.silence(servers_.endpointOf(request.server)));
+  part.timer = transport_.at(transport_.now() + std::max(kLeast, ServerSet::kSilence - longest),
+                             [this, ticket, index] { onLate(ticket, index); });
+}
+
+bool Offloader::isOverdue(const Request& request) const {
+  const Lateness& lateness = servers_.lateness(request.server);
+  return lateness.known() &&
+         secondsOf(transport_.now() - request.sentAt) >= request.expected * lateness.factor();
+}
+
 void Offloader::onLate(Ticket ticket, std::size_t index) {
   Calls calls;
   {
@@ -205,29 +224,37 @@ void Offloader::onLate(Ticket ticket, std::size_t index) {
     if (found == frames_.end()) return;
     Frame& frame = found->second;
     PartState& part = frame.parts[index];
-    if (part.settled || part.requests.size() != 1) return;
-    const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
-    if (other.server < 0) return;
-    const bool same =
-        servers_.endpointOf(other.server) == servers_.endpointOf(part.requests.front().server);
-    const bool late =
-        frame.deadline && other.seconds >= secondsOf(*frame.deadline - transport_.now());
-    if (same || late || !budget_.take()) return;
-    ++stats_.partsHedged;
-    dispatch(ticket, frame, index, other.server, true, calls);
+    if (part.settled || part.requests.empty()) return;
+    for (const Request& request : part.requests) {
+      const std::size_t endpoint = servers_.endpointOf(request.server);
+      if (isOverdue(request) && servers_.silence(endpoint) >= ServerSet::kSilence)
+        servers_.giveUpSilent(endpoint, calls);
+    }
+    // What it has under way goes elsewhere as soon as the lock is released.
+    if (calls.empty() && part.requests.size() == 1) hedge(ticket, frame, index, calls);
+    if (part.requests.size() == 1) waitForSilence(ticket, part, index);
   }
   run(calls);
 }
 
-void Offloader::endRequest(const Request& request) {
-  servers_.shared(request.server).end(request.cost);
+void Offloader::hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
+  PartState& part = frame.parts[index];
+  const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
+  if (other.server < 0) return;
+  const bool same =
+      servers_.endpointOf(other.server) == servers_.endpointOf(part.requests.front().server);
+  const bool late =
+      frame.deadline && other.seconds >= secondsOf(*frame.deadline - transport_.now());
+  if (same || late || !budget_.take()) return;
+  ++stats_.partsHedged;
+  dispatch(ticket, frame, index, other.server, true, calls);
 }
 
 // Cancels a request that nobody waits for any more. Else a server that became slow would be taken
 // for a fast one as long as others are faster, or it is too slow for the deadline.
 void Offloader::giveUp(const PartState& part, const Request& request, Calls& calls) {
   transport_.cancel(request.handle);
-  endRequest(request);
+  servers_.endRequest(request.server, request.cost);
   servers_.learn(request.server, {.late = true, .sent = part.sent, .bytes = part.bytes()},
                  request.sentAt, calls);
 }
@@ -279,7 +306,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
     if (at == part.requests.end()) return;
     const Request request = *at;
     part.requests.erase(at);
-    endRequest(request);
+    servers_.endRequest(request.server, request.cost);
     const Clock::time_point now = transport_.now();
     const int server = request.server;
     PartAnswer& answer = part.answer;
@@ -302,17 +329,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
                      request.sentAt, calls);
       servers_.countAnswer(server, request.expected, secondsOf(now - request.sentAt));
       if (request.hedge) ++stats_.hedgesWon;
-      for (const Request& other : std::exchange(part.requests, {})) {
-        giveUp(part, other, calls);
-        const std::size_t endpoint = servers_.endpointOf(other.server);
-        const bool overdue =
-            secondsOf(now - other.sentAt) >= other.expected * servers_.lateness(other.server);
-        if (overdue && servers_.lastAnswer(endpoint) < other.sentAt)
-          servers_.countError(
-              endpoint,
-              servers_.target(other.server).url + ": did not answer while another server did", {},
-              calls);
-      }
+      for (const Request& other : std::exchange(part.requests, {})) giveUp(part, other, calls);
       settle(ticket, frame, index, calls);
     } else {
       answer.error = servers_.target(server).url + ": " + reading.error;
@@ -396,7 +413,7 @@ void Offloader::abandonAll() {
       transport_.cancel(part.timer);
       for (const Request& request : std::exchange(part.requests, {})) {
         transport_.cancel(request.handle);
-        endRequest(request);
+        servers_.endRequest(request.server, request.cost);
       }
     }
   }

@@ -49,8 +49,8 @@ struct OffloadStats {
  *   when another endpoint could only just answer before the deadline. It is then sent to that one
  *   too, as far as the budget of `hedging` goes. The first good answer counts, and the other
  *   request is cancelled, which tells the server.
- * - A server from which nothing at all came while another answered its part, or before the
- *   deadline, has made an error.
+ * - A server that is late and has said nothing for ServerSet::kSilence is left out.
+ * - A server that has not answered by the deadline has made an error, one for each frame.
  *
  * What servers cost and have to do is shared with the other offloaders of the pool. How servers are
  * looked up, left out and taken back says ServerSet.
@@ -146,9 +146,11 @@ class Offloader {
   void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge,
                 Calls& calls);
   void waitForLateness(Ticket ticket, Frame& frame, std::size_t index);
+  void waitForSilence(Ticket ticket, PartState& part, std::size_t index);
+  bool isOverdue(const Request& request) const;
+  void hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void giveUp(const PartState& part, const Request& request, Calls& calls);
-  void endRequest(const Request& request);
   void settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
 
   // Callbacks of the transport.

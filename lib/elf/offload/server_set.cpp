@@ -167,10 +167,12 @@ std::size_t ServerSet::endpointFor(const Target& target) {
   if (place == endpoints_.end()) place = std::ranges::find_if(endpoints_, free);
   if (place == endpoints_.end()) place = endpoints_.emplace(endpoints_.end());
   const std::uint64_t questions = place->questions + 1;
+  const int outstanding = place->outstanding;
   *place = {.target = target,
             .health = ready_ ? Health::Trial : Health::Up,
             .initial = !ready_,
             .away = ready_,
+            .outstanding = outstanding,
             .questions = questions};
   return static_cast<std::size_t>(place - endpoints_.begin());
 }
@@ -207,6 +209,7 @@ Capacity ServerSet::capacity() const {
     const SharedServer::Standing standing = shared(i).standing();
     capacity.servers.push_back({.url = endpoint.target.url,
                                 .healthy = usable(i),
+                                .removed = at(i).removed.has_value(),
                                 .takesRaw = endpoint.takesRaw,
                                 .takesEncoded = endpoint.takesEncoded,
                                 .cost = standing.cost,
@@ -265,6 +268,30 @@ void ServerSet::noteImage(int number, const wire::Tensor& image, Size sent) {
   server.recentPixels = server.recentPixels * kForget + sent.area();
 }
 
+double ServerSet::beginRequest(int number, Size sent, double bytes) {
+  Endpoint& endpoint = endpoints_[endpointOf(number)];
+  if (endpoint.outstanding++ == 0) endpoint.outstandingSince = transport_.now();
+  return shared(number).begin(computed(sent), bytes);
+}
+
+void ServerSet::endRequest(int number, double cost) {
+  Endpoint& endpoint = endpoints_[endpointOf(number)];
+  if (--endpoint.outstanding == 0) endpoint.silence += transport_.now() - endpoint.outstandingSince;
+  shared(number).end(cost);
+}
+
+ServerSet::Clock::duration ServerSet::silence(std::size_t index) const {
+  const Endpoint& endpoint = endpoints_[index];
+  if (endpoint.outstanding == 0) return endpoint.silence;
+  return endpoint.silence + (transport_.now() - endpoint.outstandingSince);
+}
+
+void ServerSet::giveUpSilent(std::size_t index, Calls& calls) {
+  const Endpoint& endpoint = endpoints_[index];
+  if (endpoint.health == Health::Up && usableEndpoints() > 1)
+    lose(index, endpoint.target.url + ": does not answer", calls);
+}
+
 void ServerSet::countAnswer(int number, double expected, double taken) {
   Server& server = servers_[static_cast<std::size_t>(number)];
   if (expected > 0) server.lateness.add(expected, taken);
@@ -272,7 +299,8 @@ void ServerSet::countAnswer(int number, double expected, double taken) {
   endpoint.errors = 0;
   endpoint.pause = kFirstPause;
   endpoint.retryAfter = {};
-  endpoint.answered = transport_.now();
+  endpoint.silence = {};
+  endpoint.outstandingSince = transport_.now();
 }
 
 void ServerSet::learn(int number, Lesson lesson, Clock::time_point sent, Calls& calls) {
@@ -345,6 +373,8 @@ void ServerSet::takeBack(std::size_t index, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
   endpoint.health = Health::Up;
   endpoint.errors = 0;
+  endpoint.silence = {};
+  endpoint.outstandingSince = transport_.now();
   if (std::exchange(endpoint.away, false))
     calls.emplace_back([this, url = endpoint.target.url] { listener_.onServerBack(url); });
 }

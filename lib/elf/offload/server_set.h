@@ -92,7 +92,8 @@ using Calls = std::vector<std::function<void()>>;
  *
  * Each endpoint has a circuit breaker:
  *
- * - Up (closed): it gets parts. kErrorsInARow errors in a row leave it out.
+ * - Up (closed): it gets parts. kErrorsInARow errors in a row leave it out, and kSilence from one
+ *   whose parts are late, where another one is up.
  * - Out (open): it gets nothing, and is asked for `/v2/health/ready` after a pause that doubles
  *   from kFirstPause to kLongestPause until a part or trial is answered well, is never shorter than
  *   a `Retry-After` of its last answer, and is cut short at random by up to half (jitter), so that
@@ -130,6 +131,8 @@ class ServerSet {
   static constexpr std::chrono::milliseconds kHealthTimeout{1000};
   /** How often it is looked whether the probe of another offloader is over. */
   static constexpr std::chrono::milliseconds kProbePoll{10};
+  /** An endpoint that is late and has said nothing for so long is left out. */
+  static constexpr std::chrono::milliseconds kSilence{500};
   static constexpr std::chrono::milliseconds kLookUpAgain{5000};
   static constexpr std::chrono::milliseconds kKeptPlace{60000};
 
@@ -169,9 +172,8 @@ class ServerSet {
   const Target& target(int server) const { return endpointAt(server).target; }
   std::size_t endpointOf(int server) const { return at(server).endpoint; }
   bool usable(int server) const;
-  SharedServer& shared(int server) const { return *at(server).shared; }
   /** How much later than expected its answers come. */
-  double lateness(int server) const { return at(server).lateness.factor(); }
+  const Lateness& lateness(int server) const { return at(server).lateness; }
 
   /** A server that would finish a part, and in how many seconds from now. */
   struct Choice {
@@ -192,10 +194,18 @@ class ServerSet {
   /** `why` begins with the URL. */
   void countError(std::size_t endpoint, const std::string& why, std::chrono::seconds retryAfter,
                   Calls& calls);
+  /** A part goes out. Returns the seconds that it costs, for endRequest(). */
+  double beginRequest(int server, Size sent, double bytes);
+  /** It was answered or given up. */
+  void endRequest(int server, double cost);
   /** A part was answered well: after `taken` seconds, where `expected` were expected. */
   void countAnswer(int server, double expected, double taken);
-  /** When it last gave a good answer. */
-  Clock::time_point lastAnswer(std::size_t endpoint) const { return endpoints_[endpoint].answered; }
+  /**
+   * How long it has had parts to answer and has answered none; to be called once that is strange.
+   */
+  Clock::duration silence(std::size_t endpoint) const;
+  /** Leaves a silent endpoint out, unless it is the last one. */
+  void giveUpSilent(std::size_t endpoint, Calls& calls);
   void learn(int server, Lesson lesson, Clock::time_point sent, Calls& calls);
 
   HttpRequest toHttp(const Target& target, wire::InferRequest& request) const;
@@ -220,8 +230,10 @@ class ServerSet {
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
     std::chrono::milliseconds retryAfter{0};
-    /** Of the last good answer. */
-    Clock::time_point answered{};
+    /** Parts that it has not answered, since when it has any, and the silence before that. */
+    int outstanding = 0;
+    Clock::time_point outstandingSince{};
+    Clock::duration silence{};
     /** Of the question under way; 0: none. There is one at most. */
     Transport::Handle question = 0;
     /** Questions and waits so far: what belongs to an older one comes too late. */
@@ -265,6 +277,7 @@ class ServerSet {
     Transport::Handle timer = 0;
   };
 
+  SharedServer& shared(int server) const { return *at(server).shared; }
   const Server& at(int server) const { return servers_[static_cast<std::size_t>(server)]; }
   const Endpoint& endpointAt(int server) const { return endpoints_[at(server).endpoint]; }
   double bytesPerPixel(const Server& server) const;

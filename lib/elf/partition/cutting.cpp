@@ -68,14 +68,13 @@ double secondsFor(const Part& part, const ServerState& server, const Capacity& c
 }
 
 std::vector<int> usableServers(const Capacity& capacity) {
-  std::vector<int> usable;
-  for (std::size_t i = 0; i < capacity.servers.size(); ++i)
-    if (capacity.servers[i].healthy) usable.push_back(static_cast<int>(i));
-  if (usable.empty()) {
-    usable.resize(capacity.servers.size());
-    std::iota(usable.begin(), usable.end(), 0);
+  std::vector<int> healthy, named;
+  for (int i = 0; const ServerState& server : capacity.servers) {
+    if (server.healthy) healthy.push_back(i);
+    if (!server.removed) named.push_back(i);
+    ++i;
   }
-  return usable;
+  return healthy.empty() ? named : healthy;
 }
 
 int idlestServer(const Plan& plan, const Part& part, const Capacity& capacity) {

@@ -54,7 +54,8 @@ inline double secondsFor(double sent, double computed, const ServerState& server
 }
 double secondsFor(const Part& part, const ServerState& server, const Capacity& capacity);
 
-/** Indices of the servers that may get parts: the healthy ones, or all where none is. */
+/** Indices of the servers that may get parts: the healthy ones, or all that are not removed where
+ * none is; at least one. */
 std::vector<int> usableServers(const Capacity& capacity);
 
 /** The usable server that would be done first with one more part. */
