@@ -17,8 +17,9 @@ struct HttpRequest {
   std::string method = "GET";
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
-  /** Sent where `method` is "POST". */
+  /** Sent where `method` is "POST", as content of that type. */
   std::vector<std::uint8_t> body;
+  std::string contentType = "application/octet-stream";
 };
 
 struct HttpReply {

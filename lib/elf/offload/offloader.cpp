@@ -94,12 +94,16 @@ struct Offloader::Reading {
   /** The server's own account; unset where it gave none. */
   std::optional<Microseconds> queue, decode, infer;
 
-  Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules, Size sent);
+  Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules,
+          const TensorNames& names, Size sent);
 };
 
 Offloader::Offloader(OffloadSettings settings, ServerPool& pool, Transport& transport,
                      Listener& listener)
-    : settings_(std::move(settings)), transport_(transport), listener_(listener) {
+    : settings_(std::move(settings)),
+      model_(settings_.model + (settings_.version.empty() ? "" : "/versions/" + settings_.version)),
+      transport_(transport),
+      listener_(listener) {
   std::map<std::string, int> mentions;
   for (const std::string& url : settings_.servers) {
     auto found = std::ranges::find(endpoints_, url, &Endpoint::url);
@@ -108,7 +112,7 @@ Offloader::Offloader(OffloadSettings settings, ServerPool& pool, Transport& tran
       found = endpoints_.end() - 1;
     }
     servers_.push_back({.endpoint = static_cast<std::size_t>(found - endpoints_.begin()),
-                        .shared = pool.server(url, settings_.model, mentions[url]++)});
+                        .shared = pool.server(url, model_, mentions[url]++)});
   }
 }
 
@@ -285,21 +289,27 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   stats_.bytesSent += part.image.data.size();
   stats_.pixelsSent += part.sent.area();
   part.request = transport_.send(
-      toHttp(url(server), request),
+      toHttp(endpoints_[servers_[static_cast<std::size_t>(server)].endpoint], request),
       [this, ticket, index, attempt, id = request.id, sent = part.sent, from = url(server)](
           const HttpReply& reply) { onReply(ticket, index, attempt, id, sent, from, reply); });
 }
 
-HttpRequest Offloader::toHttp(const std::string& url, wire::InferRequest& request) const {
-  request.binaryOutputs = true;
+HttpRequest Offloader::toHttp(const Endpoint& endpoint, wire::InferRequest& request) const {
+  request.binaryOutputs = endpoint.takesBinary;
+  for (wire::Tensor& input : request.inputs) {
+    input.name = settings_.tensors.image;
+    input.binary = endpoint.takesBinary;
+  }
   wire::Message message = wire::encode(request);
   HttpRequest post;
   post.method = "POST";
-  post.url = url + "/v2/models/" + settings_.model + "/infer";
+  post.url = endpoint.url + "/v2/models/" + model_ + "/infer";
   post.body = std::move(message.body);
   if (message.jsonLength)
     post.headers.emplace_back("Inference-Header-Content-Length",
                               std::to_string(*message.jsonLength));
+  else
+    post.contentType = "application/json";
   return post;
 }
 
@@ -323,7 +333,7 @@ void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index, Calls& ca
 }
 
 Offloader::Reading::Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules,
-                            Size sent) {
+                            const TensorNames& names, Size sent) {
   if (reply.status != 200) {
     error = reason(reply);
     return;
@@ -348,7 +358,7 @@ Offloader::Reading::Reading(const HttpReply& reply, const std::string& id, const
         "answers request '" + printable(response.value().id, 64) + "' where '" + id + "' was asked";
     return;
   }
-  auto decoded = wire::decodeDetections(response.value(), rules, sent);
+  auto decoded = wire::decodeDetections(response.value(), rules, sent, names);
   if (!decoded) {
     error = decoded.error();
     return;
@@ -366,7 +376,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
     const std::lock_guard lock(mutex_);
     return this->rules();
   }();
-  Reading reading(reply, id, rules, sent);
+  Reading reading(reply, id, rules, settings_.tensors, sent);
   Calls calls;
   {
     const std::lock_guard lock(mutex_);
@@ -531,8 +541,7 @@ void Offloader::ask(std::size_t index, HttpRequest question,
 }
 
 void Offloader::askMetadata(std::size_t index) {
-  ask(index, {.url = endpoints_[index].url + "/v2/models/" + settings_.model},
-      &Offloader::onMetadata);
+  ask(index, {.url = endpoints_[index].url + "/v2/models/" + model_}, &Offloader::onMetadata);
 }
 
 void Offloader::askHealth(std::size_t index, Calls&) {
@@ -543,11 +552,14 @@ void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
   Endpoint& endpoint = endpoints_[index];
   std::string why;
   if (reply.status == 200) {
-    auto metadata = wire::parseMetadata(reply.body);
+    auto metadata = wire::parseMetadata(reply.body, settings_.tensors.image);
     if (metadata) {
       endpoint.rules = std::move(metadata.value().rules);
       endpoint.takesRaw = metadata.value().takesRaw;
       endpoint.takesEncoded = metadata.value().takesEncoded;
+      // Who knows Elf's rules takes binary tensors (docs/wire.md); others are asked.
+      if (!endpoint.rules)
+        return ask(index, {.url = endpoint.url + "/v2"}, &Offloader::onServerMetadata);
       endpoint.known = true;
       endpoint.healthy = true;
       endpoint.errors = 0;
@@ -564,6 +576,16 @@ void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
     listener_.onModelMissing(url, text);
   });
   markAsked(index, calls);
+}
+
+void Offloader::onServerMetadata(std::size_t index, const HttpReply& reply, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  if (reply.status == 0) return lose(index, endpoint.url + ": " + reason(reply), calls);
+  endpoint.takesBinary = reply.status != 200 || wire::takesBinary(reply.body);
+  endpoint.known = true;
+  endpoint.healthy = true;
+  endpoint.errors = 0;
+  probe(index, calls);
 }
 
 void Offloader::onHealth(std::size_t index, const HttpReply& reply, Calls& calls) {
@@ -605,14 +627,14 @@ void Offloader::sendProbe(std::size_t index) {
   setTimeout(request, kQuestionTimeout);
   request.inputs.push_back(probesFor(endpoint)[endpoint.probe].image);
   endpoint.probeSent = transport_.now();
-  ask(index, toHttp(endpoint.url, request), &Offloader::onProbe);
+  ask(index, toHttp(endpoint, request), &Offloader::onProbe);
 }
 
 void Offloader::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
   const std::vector<Probe>& probes = probesFor(endpoint);
   const Probe& probe = probes[endpoint.probe];
-  const Reading reading(reply, probeId(endpoint.probe), rules(), probe.size);
+  const Reading reading(reply, probeId(endpoint.probe), rules(), settings_.tensors, probe.size);
   if (!reading.error.empty()) {
     const std::string why = endpoint.url + ": " + reading.error;
     calls.emplace_back([this, why] { listener_.onProbeFailed(why); });

@@ -19,6 +19,7 @@
 #include "elf/client/transport.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_rules.h"
+#include "elf/model/tensor_names.h"
 #include "elf/offload/probe.h"
 #include "elf/partition/plan.h"
 #include "elf/record/frame_record.h"
@@ -38,6 +39,9 @@ struct OffloadSettings {
   std::string model;
   /** What holds while no server has told the rules of its model. */
   ModelRules localRules;
+  /** Which version of the model; empty: the servers choose. */
+  std::string version = {};
+  TensorNames tensors = {};
 };
 
 /** Counts since the start, probes left out. */
@@ -158,7 +162,8 @@ class Offloader {
     bool asked = false;  ///< the first metadata and probe have come, or failed
     std::optional<ModelRules> rules;
     bool takesRaw = false, takesEncoded = true;
-    bool known = false;  ///< metadata has come
+    bool takesBinary = true;  ///< tensors behind the JSON, else inside it
+    bool known = false;       ///< metadata has come
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
     /** Of the question under way; 0: none. There is one at most. */
@@ -229,6 +234,7 @@ class Offloader {
   void askMetadata(std::size_t endpoint);
   void askHealth(std::size_t endpoint, Calls& calls);
   void onMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  void onServerMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   void onHealth(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   std::vector<Probe>& probesFor(const Endpoint& endpoint);
   void probe(std::size_t endpoint, Calls& calls);
@@ -237,7 +243,7 @@ class Offloader {
   void endProbe(std::size_t endpoint, bool complete);
   SharedServer& sharedOf(std::size_t endpoint) const;
   void markAsked(std::size_t endpoint, Calls& calls);
-  HttpRequest toHttp(const std::string& url, wire::InferRequest& request) const;
+  HttpRequest toHttp(const Endpoint& endpoint, wire::InferRequest& request) const;
   void learn(std::size_t server, Lesson lesson, Clock::time_point sent, Calls& calls);
 
   // Callbacks of the transport.
@@ -248,6 +254,8 @@ class Offloader {
   const std::string& url(int server) const;
 
   const OffloadSettings settings_;
+  /** In URLs, and for the pool: NAME or NAME/versions/VERSION. */
+  const std::string model_;
   Transport& transport_;
   Listener& listener_;
 
