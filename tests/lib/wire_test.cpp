@@ -451,7 +451,7 @@ TEST(Wire, BytesThatAreTextStayTextInJson) {
 }
 
 TEST(Wire, WhatIsNoBase64IsRefusedWhereItIsSaidToBe) {
-  for (const char* data : {"/9g", "/9gA/g=*", "\u0000\u0000\u0000\u0000"}) {
+  for (const char* data : {"/9g", "/9gA/g=*", "\\u0000\\u0000\\u0000\\u0000"}) {
     const std::string json =
         withInput(R"("datatype":"BYTES","shape":[1],"data":[")" + std::string(data) +
                   R"("],"parameters":{"content_type":"base64"})");
