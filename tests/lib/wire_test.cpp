@@ -301,6 +301,17 @@ TEST(Wire, BinaryDataWithoutTheHeaderIsRefused) {
   EXPECT_THAT(parsed.error(), HasSubstr("Inference-Header-Content-Length"));
 }
 
+TEST(Wire, EmptyBinaryTensorsNeedNoHeader) {
+  const std::string outputs =
+      R"({"outputs":[{"name":"boxes","datatype":"FP32","shape":[0,4],"parameters":{"binary_data_size":0}}]})";
+  const auto parsed = parseResponse(bytesOf(outputs), std::nullopt);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_TRUE(parsed.value().outputs[0].data.empty());
+  std::string lying = outputs;
+  lying.replace(lying.find("[0,4]"), 5, "[1,4]");
+  EXPECT_FALSE(parseResponse(bytesOf(lying), std::nullopt));
+}
+
 TEST(Wire, DeeplyNestedJsonIsRefusedBeforeItIsParsed) {
   const std::string open(100000, '[');
   for (const std::string& text : {open, data("FP32", "[1]", open + std::string(100000, ']'))}) {
@@ -382,6 +393,14 @@ TEST(Wire, LabelsMayBeOfHalfTheWidth) {
   response.outputs[2].type = DataType::Int32;
   response.outputs[2].data = {0, 0, 0, 0};
   EXPECT_TRUE(decode(response));
+}
+
+TEST(Wire, ScoresAndLabelsMayBeColumns) {
+  InferResponse response = responseWith(std::vector{detection({1, 2, 3, 4}, 0.5F, 0)});
+  response.outputs[1].shape = response.outputs[2].shape = {1, 1};
+  EXPECT_TRUE(decode(response));
+  response.outputs[1].shape = {1, 2};
+  EXPECT_THAT(decode(response).error(), StartsWith("scores"));
 }
 
 TEST(Wire, OutputsThatLieAreRefusedByName) {

@@ -309,14 +309,17 @@ Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddVa
     if (tensor.type == DataType::Bytes && isBase64(parameters)) fromBase64(tensor, field + "data");
     return tensor;
   }
-  if (!rest) fail(field + "data", std::string("is missing, and there is no header ") + kJsonLength);
   std::optional<std::uint64_t> bytes;
   if (size != parameters.end()) {
     const std::int64_t* number = std::get_if<std::int64_t>(&size->second);
     if (!number || *number < 0) fail(field + "parameters.binary_data_size", "is no possible size");
     bytes = static_cast<std::uint64_t>(*number);
   }
-  readBinaryData(tensor, bytes, count, last, *rest, field);
+  // Triton leaves the header out where all binary tensors are empty.
+  if (!rest && bytes != 0U)
+    fail(field + "data", std::string("is missing, and there is no header ") + kJsonLength);
+  Bytes nothing;
+  readBinaryData(tensor, bytes, count, last, rest ? *rest : nothing, field);
   return tensor;
 }
 
@@ -468,6 +471,14 @@ void expect(const Tensor& tensor, DataType type, const std::vector<std::int64_t>
   if (elementCount(tensor.shape, elementSize(type), tensor.name) * elementSize(type) !=
       tensor.data.size())
     fail(tensor.name, "has more or less data than its shape says");
+}
+
+/** The same for a column of `n` values: MLServer's codec of arrays writes [n] as [n,1]. */
+void expectValues(const Tensor& tensor, DataType type, std::int64_t n) {
+  if (tensor.shape.size() == 2)
+    expect(tensor, type, {n, 1});
+  else
+    expect(tensor, type, {n});
 }
 
 }  // namespace
@@ -629,9 +640,9 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
   if (std::cmp_greater(n, kMaxDetections))
     fail(names.boxes,
          "has " + std::to_string(n) + " rows, more than " + std::to_string(kMaxDetections));
-  expect(scores, DataType::Fp32, {n});
+  expectValues(scores, DataType::Fp32, n);
   const bool narrow = labels.type == DataType::Int32;
-  expect(labels, narrow ? DataType::Int32 : DataType::Int64, {n});
+  expectValues(labels, narrow ? DataType::Int32 : DataType::Int64, n);
 
   std::vector<Detection> detections;
   for (std::size_t i = 0; std::cmp_less(i, n); ++i) {
