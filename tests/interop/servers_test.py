@@ -125,7 +125,7 @@ class Foreign:
     def test_a_model_that_it_lacks_is_an_error_that_names_it(self):
         done = gst_launch(
             *"videotestsrc num-buffers=1 ! elfoffload model=nosuch".split(),
-            f"servers={self.urls["hog"]}",
+            "servers=" + self.urls["hog"],
             *"! fakesink".split(),
         )
         self.assertNotEqual(done.returncode, 0)
@@ -142,7 +142,7 @@ class Triton(Foreign, Offloading):
     def test_a_version_that_it_lacks_is_an_error(self):
         done = gst_launch(
             *"videotestsrc num-buffers=1 ! elfoffload model-version=7".split(),
-            f"servers={self.urls["hog"]}",
+            "servers=" + self.urls["hog"],
             *"! fakesink".split(),
         )
         self.assertNotEqual(done.returncode, 0)
