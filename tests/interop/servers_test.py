@@ -148,6 +148,32 @@ class Triton(Foreign, Offloading):
         self.assertNotEqual(done.returncode, 0)
 
 
+class TritonOfPixels(Offloading):
+    """The example changed: its input is raw pixels, and has another name."""
+
+    CHANGES = {"TYPE_STRING": "TYPE_UINT8", "dims: [ 1 ]": "dims: [ 1, -1, -1, 3 ]"}
+
+    def labels(self, server, more):
+        lines = [
+            self.results(
+                server.url,
+                "elfoffload servers={servers} model=colours deadline=-1 " + more,
+                source=f"videotestsrc pattern={colour} num-buffers=1",
+            )
+            for colour in ("blue", "green", "red")
+        ]
+        return [line["detections"][0]["label_id"] for (line,) in lines]
+
+    def test_pixels_go_raw_where_the_metadata_asks_for_them(self):
+        with support.running(support.triton({"colours": "detectors:Colours"}, self.CHANGES)) as s:
+            self.assertEqual(self.labels(s, ""), [0, 1, 2])
+
+    def test_tensors_go_by_the_names_of_the_server(self):
+        changes = {**self.CHANGES, '"image"': '"input_1"'}
+        with support.running(support.triton({"colours": "detectors:Colours"}, changes)) as s:
+            self.assertEqual(self.labels(s, "tensor-names=image=input_1"), [0, 1, 2])
+
+
 class MlServer(Foreign, Offloading):
     start = staticmethod(support.mlserver)
 

@@ -99,8 +99,9 @@ def elf_server(*options) -> Process:
     return Process(["elf-server", "--port", port, *options], port, "/v2/health/ready")
 
 
-def triton(models: "dict[str, str]") -> Process:
-    """Triton with the example once for each name, around the class of that name."""
+def triton(models: "dict[str, str]", changes: "dict[str, str]" = {}) -> Process:
+    """Triton with the example once for each name, around the class of that name; `changes` is what
+    stands in the example's files, and what is to stand there instead."""
     site = next(venv("triton").glob("lib/python3*/site-packages"))
     server = site / "pytriton" / "tritonserver"
     folder = pathlib.Path(tempfile.mkdtemp(prefix="elf-triton-"))
@@ -114,8 +115,11 @@ def triton(models: "dict[str, str]") -> Process:
         shutil.copytree(EXAMPLES / "triton" / "detector", model)
         for module in (EXAMPLES / "elf_detector.py", HERE / "detectors.py"):
             shutil.copy(module, model / "1")
-        config = model / "config.pbtxt"
-        config.write_text(config.read_text().replace(EXAMPLE_CLASS, detector))
+        for file in (model / "config.pbtxt", model / "1" / "model.py"):
+            text = file.read_text()
+            for old, new in {**changes, EXAMPLE_CLASS: detector}.items():
+                text = text.replace(old, new)
+            file.write_text(text)
     port = free_port()
     try:
         return Process(
