@@ -95,6 +95,8 @@ constexpr std::chrono::milliseconds kReadyWait{2000};
 struct Settings {
   std::string servers;
   std::string model = kDefaultModel;
+  std::string modelVersion;
+  std::string tensorNames;
   int deadline = kDefaultDeadline;
   int maxInFlight = kDefaultMaxInFlight;
   elf::Encoding encoding = kDefaultEncoding;
@@ -361,13 +363,20 @@ GstStructure* structureOf(const elf::ServerState& server) {
                            server.busy * kMilliseconds, nullptr);
 }
 
-elf::ModelRules localRules(const std::string& model) {
+/** What the local `.model` file of that name says; the defaults where there is none. */
+elf::ModelFile localFile(const std::string& model) {
   try {
-    return elf::loadModelFile(model).rules;
+    return elf::loadModelFile(model);
   } catch (const elf::Error& error) {
     GST_INFO("no local rules: %s", error.what());
     return {};
   }
+}
+
+/** Throws elf::Error, naming the property, where its value is no segment of a URL's path. */
+void checkSegment(const char* property, const std::string& value) {
+  if (value.find_first_of("/?#% ") != std::string::npos)
+    throw elf::Error(property, "'" + value + "' is no possible name");
 }
 
 void Offload::start() {
@@ -375,9 +384,13 @@ void Offload::start() {
   elf::OffloadSettings offload;
   offload.servers = elf::parseServers(settings.servers);
   offload.model = settings.model;
-  if (offload.model.empty() || offload.model.find_first_of("/?#% ") != std::string::npos)
-    throw elf::Error("model", "'" + offload.model + "' is no name of a model");
-  offload.localRules = localRules(settings.model);
+  if (offload.model.empty()) throw elf::Error("model", "is empty");
+  checkSegment("model", offload.model);
+  offload.version = settings.modelVersion;
+  checkSegment("model-version", offload.version);
+  const elf::ModelFile file = localFile(settings.model);
+  offload.localRules = file.rules;
+  offload.tensors = elf::withTensorNames(settings.tensorNames, file.tensors);
   offload.hedging = settings.hedgingShare();
   offload.seed = g_random_int();
   encoder_ = std::make_unique<elf::JpegEncoder>();
@@ -912,6 +925,8 @@ enum {
   PROP_0,
   PROP_SERVERS,
   PROP_MODEL,
+  PROP_MODEL_VERSION,
+  PROP_TENSOR_NAMES,
   PROP_DEADLINE,
   PROP_MAX_IN_FLIGHT,
   PROP_ENCODING,
@@ -951,6 +966,12 @@ static void gst_elf_offload_set_property(GObject* object, guint id, const GValue
       break;
     case PROP_MODEL:
       offload->change([&](Settings& settings) { settings.model = text_of(value); });
+      break;
+    case PROP_MODEL_VERSION:
+      offload->change([&](Settings& settings) { settings.modelVersion = text_of(value); });
+      break;
+    case PROP_TENSOR_NAMES:
+      offload->change([&](Settings& settings) { settings.tensorNames = text_of(value); });
       break;
     case PROP_DEADLINE: {
       int before = 0;
@@ -996,6 +1017,12 @@ static void gst_elf_offload_get_property(GObject* object, guint id, GValue* valu
       break;
     case PROP_MODEL:
       g_value_set_string(value, settings.model.c_str());
+      break;
+    case PROP_MODEL_VERSION:
+      g_value_set_string(value, settings.modelVersion.c_str());
+      break;
+    case PROP_TENSOR_NAMES:
+      g_value_set_string(value, settings.tensorNames.c_str());
       break;
     case PROP_DEADLINE:
       g_value_set_int(value, settings.deadline);
@@ -1150,6 +1177,17 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
       object_class, PROP_MODEL,
       g_param_spec_string("model", "Model", "Name of the model on the servers", kDefaultModel,
                           flags(GST_PARAM_MUTABLE_READY)));
+  g_object_class_install_property(
+      object_class, PROP_MODEL_VERSION,
+      g_param_spec_string("model-version", "Model version",
+                          "Version of the model on the servers (empty = theirs to choose)", "",
+                          flags(GST_PARAM_MUTABLE_READY)));
+  g_object_class_install_property(
+      object_class, PROP_TENSOR_NAMES,
+      g_param_spec_string("tensor-names", "Tensor names",
+                          "What the servers call image, boxes, scores and labels, as in "
+                          "image=input_1,boxes=dets; those of the .model file where not given",
+                          "", flags(GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_DEADLINE,
       g_param_spec_int("deadline", "Deadline",

@@ -109,6 +109,21 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   EXPECT_THAT(errorOf(""), HasSubstr("net.model"));
 }
 
+TEST_F(ModelFileTest, OnlyARemoteModelNamesTensors) {
+  const std::string text =
+      "[model]\nbackend=remote\nlabels=car;bus\n[tensors]\nimage=input_1\nboxes=dets\n";
+  const ModelFile model = parse(text);
+  EXPECT_EQ(model.backend, ModelBackend::Remote);
+  EXPECT_EQ(model.rules.label(1), "bus");
+  EXPECT_EQ(model.tensors, (TensorNames{.image = "input_1", .boxes = "dets"}));
+  EXPECT_THAT(errorOf(text + "masks=m\n"), HasSubstr("[tensors] masks"));
+  EXPECT_THAT(errorOf(text + "scores=\n"), HasSubstr("[tensors] scores"));
+  EXPECT_THAT(errorOf("[model]\nbackend=hog\n[tensors]\nboxes=dets\n"),
+              AllOf(HasSubstr("[tensors] boxes"), HasSubstr("backend hog")));
+  EXPECT_THAT(errorOf("[model]\nbackend=remote\nfile=net.onnx\n"),
+              HasSubstr("has no meaning for backend remote"));
+}
+
 TEST_F(ModelFileTest, WeightsAreLookedForBesideTheFileAndCompared) {
   std::string text = kNetwork;
   EXPECT_THROW(weightFiles(parse(text)), Error);

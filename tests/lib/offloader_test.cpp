@@ -39,6 +39,18 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
                                              pool_, transport_, *this);
     offloader_->start();
   }
+  /** A is another server than elf-server, and says this of itself. */
+  void openForeign(const std::string& serverMetadata, OffloadSettings settings = {}) {
+    settings.servers = {kA};
+    settings.model = "hog";
+    pool_.server(kA, "hog", 0)->endProbe(true);
+    offloader_ = std::make_unique<Offloader>(std::move(settings), pool_, transport_, *this);
+    offloader_->start();
+    transport_.reply(transport_.to("/v2/models/hog").at(0), text(200, R"({"name":"hog"})"));
+    EXPECT_FALSE(offloader_->ready());
+    transport_.reply(transport_.to("/v2").at(0), text(200, serverMetadata));
+    EXPECT_TRUE(offloader_->ready());
+  }
   void openReady() {
     open();
     for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
@@ -50,6 +62,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
     open();
     wire::ModelMetadata raw;
     raw.takesRaw = true;
+    raw.rules.emplace();
     transport_.reply(transport_.to(kA + "/v2/models/hog").at(0),
                      text(200, wire::encodeMetadata(raw)));
     transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), metadata());
@@ -154,6 +167,65 @@ TEST_F(OffloaderTest, LearnsTheRulesFromTheServers) {
 TEST_F(OffloaderTest, HasTheLocalRulesWhereNoServerTellsAny) {
   open({kA});
   EXPECT_EQ(offloader_->capacity().rules.label(0), "local");
+}
+
+TEST_F(OffloaderTest, AServerWithoutBinaryTensorsGetsJson) {
+  openForeign(R"({"name":"other","extensions":[]})");
+  sendFrame({0});
+  const auto handle = transport_.to("/infer").at(0);
+  const HttpRequest& request = transport_.requests.at(handle).request;
+  EXPECT_TRUE(request.headers.empty());
+  EXPECT_EQ(request.contentType, "application/json");
+  const auto parsed = wire::parseRequest(request.body, std::nullopt);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed.value().inputs.at(0).data, kPicture.data);
+  EXPECT_FALSE(parsed.value().binaryOutputs);
+}
+
+TEST_F(OffloaderTest, AServerThatListsBinaryTensorsGetsThem) {
+  openForeign(R"({"name":"other","extensions":["binary_tensor_data"]})");
+  sendFrame({0});
+  const auto handle = transport_.to("/infer").at(0);
+  EXPECT_EQ(transport_.requests.at(handle).request.contentType, "application/octet-stream");
+  EXPECT_TRUE(requestOf(handle).inputs.at(0).binary);
+}
+
+TEST_F(OffloaderTest, AServerThatGoesBeforeItHasToldItsExtensionsIsLost) {
+  open({kA});
+  transport_.reply(transport_.to("/v2/models/hog").at(0), text(200, R"({"name":"hog"})"));
+  transport_.reply(transport_.to("/v2").at(0), {.error = "cut off"});
+  EXPECT_EQ(lost_.size(), 1U);
+  transport_.advance(ServerSet::kFirstPause);
+  transport_.reply(transport_.to("/v2/health/ready").at(0), text(200, ""));
+  EXPECT_EQ(transport_.to("/v2/models/hog").size(), 1U);
+}
+
+TEST_F(OffloaderTest, TensorsGoAndComeByTheNamesOfTheServer) {
+  openForeign(R"({"extensions":["binary_tensor_data"]})",
+              {.tensors = {.image = "pixels", .boxes = "dets"}});
+  sendFrame({0});
+  const auto handle = transport_.to("/infer").at(0);
+  EXPECT_EQ(requestOf(handle).inputs.at(0).name, "pixels");
+  wire::InferResponse response{.id = requestOf(handle).id};
+  Detection detection;
+  detection.box = {1, 2, 30, 40};
+  response.outputs = wire::encodeDetections({{detection}});
+  response.outputs[0].name = "dets";
+  const wire::Message message = wire::encode(response);
+  transport_.reply(
+      handle,
+      {.status = 200, .body = message.body, .jsonLength = std::to_string(*message.jsonLength)});
+  EXPECT_EQ(answers_.at(0).detections.at(0).box, detection.box);
+}
+
+TEST_F(OffloaderTest, AVersionIsPartOfEachQuestionAboutTheModel) {
+  OffloadSettings settings{.servers = {kA}, .model = "hog", .version = "3"};
+  pool_.server(kA, "hog/versions/3", 0)->endProbe(true);
+  offloader_ = std::make_unique<Offloader>(settings, pool_, transport_, *this);
+  offloader_->start();
+  transport_.reply(transport_.to(kA + "/v2/models/hog/versions/3").at(0), metadata());
+  sendFrame({0});
+  EXPECT_EQ(transport_.to(kA + "/v2/models/hog/versions/3/infer").size(), 1U);
 }
 
 TEST_F(OffloaderTest, AnswersComeInTheOrderOfThePartsWhateverTheOrderOfTheReplies) {
@@ -283,6 +355,7 @@ TEST_F(OffloaderTest, AJpegIsNoStandInForPixelsEither) {
   open();
   wire::ModelMetadata raw;
   raw.inputs = {{"image", wire::DataType::Uint8, {1, -1, -1, 3}}};
+  raw.rules.emplace();
   transport_.reply(transport_.to(kA + "/v2/models/hog").at(0), metadata());
   transport_.reply(transport_.to(kB + "/v2/models/hog").at(0),
                    text(200, wire::encodeMetadata(raw)));

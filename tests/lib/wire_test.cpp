@@ -6,6 +6,7 @@
 #include <limits>
 #include <random>
 
+#include "elf/model/tensor_names.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 
@@ -13,6 +14,7 @@ namespace elf::wire {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 using Body = std::vector<std::uint8_t>;
 
@@ -299,6 +301,17 @@ TEST(Wire, BinaryDataWithoutTheHeaderIsRefused) {
   EXPECT_THAT(parsed.error(), HasSubstr("Inference-Header-Content-Length"));
 }
 
+TEST(Wire, EmptyBinaryTensorsNeedNoHeader) {
+  const std::string outputs =
+      R"({"outputs":[{"name":"boxes","datatype":"FP32","shape":[0,4],"parameters":{"binary_data_size":0}}]})";
+  const auto parsed = parseResponse(bytesOf(outputs), std::nullopt);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_TRUE(parsed.value().outputs[0].data.empty());
+  std::string lying = outputs;
+  lying.replace(lying.find("[0,4]"), 5, "[1,4]");
+  EXPECT_FALSE(parseResponse(bytesOf(lying), std::nullopt));
+}
+
 TEST(Wire, DeeplyNestedJsonIsRefusedBeforeItIsParsed) {
   const std::string open(100000, '[');
   for (const std::string& text : {open, data("FP32", "[1]", open + std::string(100000, ']'))}) {
@@ -382,6 +395,14 @@ TEST(Wire, LabelsMayBeOfHalfTheWidth) {
   EXPECT_TRUE(decode(response));
 }
 
+TEST(Wire, ScoresAndLabelsMayBeColumns) {
+  InferResponse response = responseWith(std::vector{detection({1, 2, 3, 4}, 0.5F, 0)});
+  response.outputs[1].shape = response.outputs[2].shape = {1, 1};
+  EXPECT_TRUE(decode(response));
+  response.outputs[1].shape = {1, 2};
+  EXPECT_THAT(decode(response).error(), StartsWith("scores"));
+}
+
 TEST(Wire, OutputsThatLieAreRefusedByName) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const InferResponse good = responseWith(std::vector<Detection>{detection({0, 0, 9, 9}, 1, 0)});
@@ -421,6 +442,94 @@ TEST(Wire, TextThatIsNoUtf8IsStillWrittenAsJson) {
   response.id = "\xff";
   const Message message = encode(response);
   EXPECT_TRUE(parseResponse(message.body, message.jsonLength));
+}
+
+TEST(Wire, BytesThatAreNoTextComeBackFromJsonAsBase64) {
+  const Body picture = {0xFF, 0xD8, 0x00, 0xFE};
+  InferRequest request;
+  request.inputs.push_back(encodedImage(picture));
+  request.inputs[0].binary = false;
+  const Message message = encode(request);
+  EXPECT_FALSE(message.jsonLength);
+  const std::string text(message.body.begin(), message.body.end());
+  EXPECT_THAT(text, HasSubstr(R"("data":["/9gA/g=="])"));
+  EXPECT_THAT(text, HasSubstr(R"("parameters":{"content_type":"base64"})"));
+  const auto parsed = parseRequest(message.body, message.jsonLength);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed.value().inputs[0].data, request.inputs[0].data);
+}
+
+TEST(Wire, BytesThatAreTextStayTextInJson) {
+  InferRequest request;
+  request.inputs.push_back(encodedImage(bytesOf("a picture")));
+  request.inputs[0].binary = false;
+  const Message message = encode(request);
+  const std::string text(message.body.begin(), message.body.end());
+  EXPECT_THAT(text, HasSubstr(R"("data":["a picture"])"));
+  EXPECT_THAT(text, Not(HasSubstr("base64")));
+}
+
+TEST(Wire, WhatIsNoBase64IsRefusedWhereItIsSaidToBe) {
+  for (const char* data : {"/9g", "/9gA/g=*", "\\u0000\\u0000\\u0000\\u0000"}) {
+    const std::string json =
+        withInput(R"("datatype":"BYTES","shape":[1],"data":[")" + std::string(data) +
+                  R"("],"parameters":{"content_type":"base64"})");
+    const auto parsed = parseRequest(bytesOf(json), std::nullopt);
+    ASSERT_FALSE(parsed) << data;
+    EXPECT_THAT(parsed.error(), StartsWith("inputs[0].data"));
+  }
+}
+
+TEST(Wire, AServerTakesBinaryTensorsUnlessItsExtensionsLackThem) {
+  EXPECT_TRUE(takesBinary(bytesOf(R"({"name":"a","extensions":["x","binary_tensor_data"]})")));
+  EXPECT_FALSE(takesBinary(bytesOf(R"({"name":"a","extensions":["model_repository_extension"]})")));
+  EXPECT_FALSE(takesBinary(bytesOf(R"({"name":"a","extensions":[]})")));
+  for (const char* silent : {R"({"name":"a"})", R"({"extensions":null})", R"({"extensions":3})", "",
+                             R"({"extensions":)"})
+    EXPECT_TRUE(takesBinary(bytesOf(silent))) << silent;
+}
+
+TEST(Wire, MembersThatAreNullAreAbsent) {
+  const auto metadata =
+      parseMetadata(bytesOf(R"({"name":"m","versions":null,"inputs":null,"parameters":null})"));
+  EXPECT_TRUE(metadata) << metadata.error();
+  const auto response = parseResponse(
+      bytesOf(R"({"model_name":"m","model_version":null,"id":null,"parameters":null,"outputs":[
+                 {"name":"scores","datatype":"FP32","shape":[1],"parameters":null,"data":[1]}]})"),
+      std::nullopt);
+  ASSERT_TRUE(response) << response.error();
+  EXPECT_EQ(response.value().outputs[0].data.size(), sizeof(float));
+}
+
+TEST(Wire, DetectionsAreReadFromOutputsOfOtherNames) {
+  const std::vector<Detection> sent{detection({1, 2, 3, 4}, 0.5F, 0)};
+  InferResponse response = responseWith(sent);
+  response.outputs[0].name = "dets";
+  response.outputs[2].name = "classes";
+  const TensorNames names{.boxes = "dets", .labels = "classes"};
+  const auto decoded = decodeDetections(response, {}, {100, 100}, names);
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_EQ(decoded.value().at(0).box, sent[0].box);
+  response.outputs.pop_back();
+  EXPECT_THAT(decodeDetections(response, {}, {100, 100}, names).error(), HasSubstr("classes"));
+}
+
+TEST(Wire, WhatAServerTakesIsTheDatatypeOfTheInputOfThatName) {
+  const auto body =
+      bytesOf(R"({"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,-1,-1,3]}]})");
+  EXPECT_TRUE(parseMetadata(body, "pixels").value().takesRaw);
+  EXPECT_FALSE(parseMetadata(body).value().takesRaw);
+}
+
+TEST(TensorNames, ChangeWhereTheListGivesThem) {
+  EXPECT_EQ(withTensorNames("", {.scores = "s"}), (TensorNames{.scores = "s"}));
+  EXPECT_EQ(withTensorNames(" image = input_1 , boxes=a=b,", {.boxes = "x", .scores = "s"}),
+            (TensorNames{.image = "input_1", .boxes = "a=b", .scores = "s"}));
+}
+
+TEST(TensorNames, ThatAreNoneAreRefused) {
+  for (const char* list : {"image", "image=", "picture=x", "=x", "image=x,boxes"})
+    EXPECT_THROW(withTensorNames(list, {}), Error) << list;
 }
 
 TEST(Wire, ARawPictureIsARowMajorTensorOfItsSize) {

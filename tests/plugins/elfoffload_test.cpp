@@ -383,16 +383,37 @@ TEST(Offload, AServerWithoutTheModelIsAnErrorThatNamesBoth) {
   EXPECT_NE(text.find("nosuch"), std::string::npos);
 }
 
-TEST(Offload, BadServersAreAnErrorThatNamesTheProperty) {
-  for (const char* servers : {"\"\"", "ftp://x"}) {
-    GstElement* offload = gst_parse_launch(element(servers).c_str(), nullptr);
+TEST(Offload, SettingsThatCannotBeAreAnErrorThatNamesTheProperty) {
+  const struct {
+    const char *setting, *property;
+  } cases[] = {{"servers=\"\"", "servers"},
+               {"servers=ftp://x", "servers"},
+               {"servers=http://x model=\"\"", "model"},
+               {"servers=http://x model=a/b", "model"},
+               {"servers=http://x model-version=1/infer", "model-version"},
+               {"servers=http://x tensor-names=picture=x", "tensor-names"}};
+  for (const auto& [setting, property] : cases) {
+    GstElement* offload = gst_parse_launch((std::string("elfoffload ") + setting).c_str(), nullptr);
     BusOf bus(offload);
     EXPECT_EQ(gst_element_set_state(offload, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
-    EXPECT_EQ(bus.text(GST_MESSAGE_ERROR).rfind("servers: ", 0), 0U);
+    EXPECT_EQ(bus.text(GST_MESSAGE_ERROR).rfind(std::string(property) + ": ", 0), 0U) << setting;
     gst_element_set_bus(offload, nullptr);
     gst_element_set_state(offload, GST_STATE_NULL);
     gst_object_unref(offload);
   }
+}
+
+TEST(Offload, ThePictureGoesByTheNameThatTheServerHasForIt) {
+  std::string name;
+  StubServer server([&name](const wire::InferRequest& request) {
+    name = request.inputs.at(0).name;
+    return StubServer::good(request);
+  });
+  Harness harness(element(server.url(), "tensor-names=image=pixels"));
+  harness.setVideo(64, 48);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+  EXPECT_EQ(name, "pixels");
 }
 
 TEST(Offload, HugeGarbledAndForeignAnswersFailAndNameTheServer) {

@@ -73,6 +73,11 @@ TEST(HogModel, EqualsOpencvsDetectorWithoutTheWindowsMargins) {
   }
 }
 
+TEST(RemoteModel, IsForAnotherServerToRun) {
+  const ModelFile file = parseModelFile("[model]\nbackend=remote\n", "m", "m.model");
+  EXPECT_THROW(InferenceModel::create(file), Error);
+}
+
 TEST(HogModel, TakesAPictureThatIsSmallerThanItsWindow) {
   const auto model = InferenceModel::create(loadModelFile("hog"));
   for (const cv::Size size : {cv::Size(1, 1), cv::Size(64, 20), cv::Size(20, 200)}) {

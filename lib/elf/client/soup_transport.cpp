@@ -164,7 +164,7 @@ struct SoupTransport::Private {
     for (const auto& [name, value] : e->request.headers)
       soup_message_headers_replace(headers, name.c_str(), value.c_str());
     if (e->body)
-      soup_message_set_request_body_from_bytes(e->message.get(), "application/octet-stream",
+      soup_message_set_request_body_from_bytes(e->message.get(), e->request.contentType.c_str(),
                                                e->body);
     soup_session_send_async(
         session, e->message.get(), G_PRIORITY_DEFAULT, e->cancellable.get(),

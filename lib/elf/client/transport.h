@@ -22,8 +22,9 @@ struct HttpRequest {
    */
   std::string host = {};
   std::vector<std::pair<std::string, std::string>> headers;
-  /** Sent where `method` is "POST". */
+  /** Sent where `method` is "POST", as content of that type. */
   std::vector<std::uint8_t> body;
+  std::string contentType = "application/octet-stream";
 };
 
 struct HttpReply {

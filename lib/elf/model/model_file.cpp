@@ -39,16 +39,17 @@ using Text = std::unique_ptr<char, FreeMemory>;
 struct Group {
   const char* name;
   std::vector<std::string_view> keys;
-  /** Keys that only a network file has a use for. */
-  std::vector<std::string_view> networkKeys;
+  /** Keys that only a network file has a use for, and only a remote model. */
+  std::vector<std::string_view> networkKeys, remoteKeys;
 };
 
 const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
-      {"model", {"backend", "labels", "task"}, {"file", "sha256"}},
-      {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}},
-      {"output", {"min-score", "sure-score"}, {"decoder", "nms"}},
-      {"parts", {"align", "placed", "context", "object-size"}, {}}};
+      {"model", {"backend", "labels", "task"}, {"file", "sha256"}, {}},
+      {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}, {}},
+      {"output", {"min-score", "sure-score"}, {"decoder", "nms"}, {}},
+      {"parts", {"align", "placed", "context", "object-size"}, {}, {}},
+      {"tensors", {}, {}, {"image", "boxes", "scores", "labels"}}};
   return *groups;
 }
 
@@ -78,16 +79,18 @@ class Reader {
       if (known == knownGroups().end()) throw Error(path_ + ": [" + *group + "]", "unknown group");
       const Strings keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
       for (char** key = keys.get(); *key; ++key)
-        if (!holds(known->keys, *key) && !holds(known->networkKeys, *key))
+        if (!holds(known->keys, *key) && !holds(known->networkKeys, *key) &&
+            !holds(known->remoteKeys, *key))
           fail(*group, *key, "unknown key");
     }
   }
 
-  void refuseNetworkKeys(const std::string& backend) const {
+  /** Fails for a key of the kind that `backend` has no use for. */
+  void refuse(std::vector<std::string_view> Group::*kind) const {
     for (const Group& group : knownGroups())
-      for (const std::string_view key : group.networkKeys)
+      for (const std::string_view key : group.*kind)
         if (has(group.name, key.data()))
-          fail(group.name, key.data(), "has no meaning for backend " + backend);
+          fail(group.name, key.data(), "has no meaning for backend " + text("model", "backend"));
   }
 
   [[noreturn]] void fail(const char* group, const char* key, const std::string& why) const {
@@ -232,8 +235,10 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   ModelFile model;
   model.name = name;
   model.path = path;
-  model.backend = reader.choice<ModelBackend>(
-      "model", "backend", {{"hog", ModelBackend::Hog}, {"opencv-dnn", ModelBackend::OpencvDnn}});
+  model.backend = reader.choice<ModelBackend>("model", "backend",
+                                              {{"hog", ModelBackend::Hog},
+                                               {"opencv-dnn", ModelBackend::OpencvDnn},
+                                               {"remote", ModelBackend::Remote}});
   if (reader.has("model", "task")) reader.choice<bool>("model", "task", {{"detection", true}});
 
   ModelRules& rules = model.rules;
@@ -254,8 +259,15 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   if (const std::string_view key = badKey(rules); !key.empty())
     reader.fail(groupOf(key), key.data(), "is out of bounds");
 
-  if (model.backend == ModelBackend::Hog) {
-    reader.refuseNetworkKeys("hog");
+  if (model.backend == ModelBackend::Remote) {
+    for (const char* key : {"image", "boxes", "scores", "labels"})
+      if (reader.has("tensors", key))
+        *tensorNamed(model.tensors, key) = reader.text("tensors", key);
+  } else {
+    reader.refuse(&Group::remoteKeys);
+  }
+  if (model.backend != ModelBackend::OpencvDnn) {
+    reader.refuse(&Group::networkKeys);
     return model;
   }
   model.files = reader.list("model", "file");

@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "elf/model/model_rules.h"
+#include "elf/model/tensor_names.h"
 
 namespace elf {
 
 /** What runs a model. */
 enum class ModelBackend {
-  Hog,       ///< `hog`: OpenCV's pedestrian detector, needs no file
-  OpencvDnn  ///< `opencv-dnn`: a network file, run by OpenCV
+  Hog,        ///< `hog`: OpenCV's pedestrian detector, needs no file
+  OpencvDnn,  ///< `opencv-dnn`: a network file, run by OpenCV
+  Remote      ///< `remote`: a server other than elf-server
 };
 
 /** How a network's output tensors are read. */
@@ -48,6 +50,10 @@ struct ModelFile {
   OutputDecoder decoder = OutputDecoder::Yolox;
   /** Of two boxes of one class with more intersection over union, the weaker one goes. */
   double nms = 0.45;
+
+  // [tensors]
+  /** What the server of a remote model calls them. */
+  TensorNames tensors;
 
   /** What clients are told. */
   ModelRules rules;

@@ -163,7 +163,7 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   request.inputs.push_back(part.image);
   const auto bytes = static_cast<double>(part.bytes());
   const double expected = servers_.secondsFor(server, part.sent, bytes);
-  part.requests.push_back({.handle = transport_.send(servers_.toHttp(target, request),
+  part.requests.push_back({.handle = transport_.send(servers_.toHttp(server, request),
                                                      [this, ticket, index, attempt, id = request.id,
                                                       sent = part.sent](const HttpReply& reply) {
                                                        onReply(ticket, index, attempt, id, sent,
@@ -294,7 +294,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
     const std::lock_guard lock(mutex_);
     return servers_.rules();
   }();
-  Reading reading(reply, id, rules, sent);
+  Reading reading(reply, id, rules, servers_.tensors(), sent);
   Calls calls;
   {
     const std::lock_guard lock(mutex_);

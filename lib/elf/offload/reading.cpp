@@ -33,7 +33,7 @@ std::string reason(const HttpReply& reply) {
 }
 
 Reading::Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules,
-                 Size sent) {
+                 const TensorNames& names, Size sent) {
   if (reply.status != 200) {
     error = reason(reply);
     return;
@@ -58,7 +58,7 @@ Reading::Reading(const HttpReply& reply, const std::string& id, const ModelRules
         "answers request '" + printable(response.value().id, 64) + "' where '" + id + "' was asked";
     return;
   }
-  auto decoded = wire::decodeDetections(response.value(), rules, sent);
+  auto decoded = wire::decodeDetections(response.value(), rules, sent, names);
   if (!decoded) {
     error = decoded.error();
     return;

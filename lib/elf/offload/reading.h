@@ -8,6 +8,7 @@
 
 #include "elf/client/transport.h"
 #include "elf/model/model_rules.h"
+#include "elf/model/tensor_names.h"
 #include "elf/record/frame_record.h"
 
 namespace elf {
@@ -23,7 +24,8 @@ struct Reading {
   std::optional<Microseconds> queue, decode, infer;
 
   /** Of the reply to the request `id` about a picture of `sent` pixels. Trusts nothing. */
-  Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules, Size sent);
+  Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules,
+          const TensorNames& names, Size sent);
 };
 
 }  // namespace elf

@@ -30,6 +30,7 @@ bool isIpv6(const std::string& address) {
 ServerSet::ServerSet(const OffloadSettings& settings, ServerPool& pool, Transport& transport,
                      OffloadListener& listener, std::mutex& mutex, Lost lost)
     : settings_(settings),
+      model_(settings.model + (settings.version.empty() ? "" : "/versions/" + settings.version)),
       pool_(pool),
       transport_(transport),
       listener_(listener),
@@ -150,7 +151,7 @@ void ServerSet::add(const Target& target, int mention) {
   if (place == servers_.end()) place = servers_.emplace(servers_.end());
   *place = {.endpoint = endpoint,
             .mention = mention,
-            .shared = pool_.server(target.url, settings_.model, mention)};
+            .shared = pool_.server(target.url, model_, mention)};
 }
 
 // The endpoint of that URL, in its old place where it had one.
@@ -423,7 +424,7 @@ HttpRequest ServerSet::get(std::size_t index, const std::string& path) const {
 }
 
 void ServerSet::askMetadata(std::size_t index) {
-  ask(index, get(index, "/v2/models/" + settings_.model), kQuestionTimeout, &ServerSet::onMetadata);
+  ask(index, get(index, "/v2/models/" + model_), kQuestionTimeout, &ServerSet::onMetadata);
 }
 
 void ServerSet::askHealth(std::size_t index, Calls&) {
@@ -434,14 +435,14 @@ void ServerSet::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
   Endpoint& endpoint = endpoints_[index];
   std::string why = reason(reply);
   if (reply.status == 200) {
-    auto metadata = wire::parseMetadata(reply.body);
+    auto metadata = wire::parseMetadata(reply.body, settings_.tensors.image);
     if (metadata) {
       endpoint.rules = std::move(metadata.value().rules);
       endpoint.takesRaw = metadata.value().takesRaw;
       endpoint.takesEncoded = metadata.value().takesEncoded;
-      endpoint.known = true;
-      if (endpoint.health == Health::Out) endpoint.health = Health::Trial;
-      return probe(index, calls);
+      // Who knows Elf's rules takes binary tensors (docs/wire.md); others are asked.
+      if (endpoint.rules) return onTold(index, calls);
+      return ask(index, get(index, "/v2"), kQuestionTimeout, &ServerSet::onServerMetadata);
     }
     why = metadata.error();
   }
@@ -451,6 +452,20 @@ void ServerSet::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
   calls.emplace_back(
       [this, url = endpoint.target.url, why] { listener_.onModelMissing(url, why); });
   markAsked(index, calls);
+}
+
+void ServerSet::onServerMetadata(std::size_t index, const HttpReply& reply, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  if (reply.status == 0) return lose(index, endpoint.target.url + ": " + reason(reply), calls);
+  endpoint.takesBinary = reply.status != 200 || wire::takesBinary(reply.body);
+  onTold(index, calls);
+}
+
+void ServerSet::onTold(std::size_t index, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  endpoint.known = true;
+  if (endpoint.health == Health::Out) endpoint.health = Health::Trial;
+  probe(index, calls);
 }
 
 // It may have another model than before: that is asked each time.
@@ -505,14 +520,14 @@ void ServerSet::sendProbe(std::size_t index) {
   wire::setTimeout(request.parameters, limit);
   request.inputs.push_back(probe.image);
   endpoint.probeSent = transport_.now();
-  ask(index, toHttp(endpoint.target, request), limit, &ServerSet::onProbe);
+  ask(index, toHttp(endpoint, request), limit, &ServerSet::onProbe);
 }
 
 void ServerSet::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
   const std::vector<Probe>& probes = probesFor(endpoint);
   const Probe& probe = probes[endpoint.probe];
-  const Reading reading(reply, probeId(endpoint.probe), rules(), probe.size);
+  const Reading reading(reply, probeId(endpoint.probe), rules(), tensors(), probe.size);
   if (!reading.error.empty()) {
     const std::string why = endpoint.target.url + ": " + reading.error;
     calls.emplace_back([this, why] { listener_.onProbeFailed(why); });
@@ -574,17 +589,27 @@ void ServerSet::checkReady(Calls& calls) {
   calls.emplace_back([this] { listener_.onReady(); });
 }
 
-HttpRequest ServerSet::toHttp(const Target& target, wire::InferRequest& request) const {
-  request.binaryOutputs = true;
+HttpRequest ServerSet::toHttp(int server, wire::InferRequest& request) const {
+  return toHttp(endpointAt(server), request);
+}
+
+HttpRequest ServerSet::toHttp(const Endpoint& endpoint, wire::InferRequest& request) const {
+  request.binaryOutputs = endpoint.takesBinary;
+  for (wire::Tensor& input : request.inputs) {
+    input.name = settings_.tensors.image;
+    input.binary = endpoint.takesBinary;
+  }
   wire::Message message = wire::encode(request);
   HttpRequest post;
   post.method = "POST";
-  post.url = target.url + "/v2/models/" + settings_.model + "/infer";
-  post.host = target.host;
+  post.url = endpoint.target.url + "/v2/models/" + model_ + "/infer";
+  post.host = endpoint.target.host;
   post.body = std::move(message.body);
   if (message.jsonLength)
     post.headers.emplace_back("Inference-Header-Content-Length",
                               std::to_string(*message.jsonLength));
+  else
+    post.contentType = "application/json";
   return post;
 }
 

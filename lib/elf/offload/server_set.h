@@ -18,6 +18,7 @@
 #include "elf/client/transport.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_rules.h"
+#include "elf/model/tensor_names.h"
 #include "elf/offload/hedging.h"
 #include "elf/offload/probe.h"
 #include "elf/record/frame_record.h"
@@ -31,6 +32,9 @@ struct OffloadSettings {
   std::string model;
   /** What holds while no server has told the rules of its model. */
   ModelRules localRules;
+  /** Which version of the model; empty: the servers choose. */
+  std::string version = {};
+  TensorNames tensors = {};
   /** Extra requests that parts which are late are worth, as a share of all; 0: none. */
   double hedging = 0.05;
   /** Of the jitter of pauses. */
@@ -208,7 +212,9 @@ class ServerSet {
   void giveUpSilent(std::size_t endpoint, Calls& calls);
   void learn(int server, Lesson lesson, Clock::time_point sent, Calls& calls);
 
-  HttpRequest toHttp(const Target& target, wire::InferRequest& request) const;
+  HttpRequest toHttp(int server, wire::InferRequest& request) const;
+  /** What the servers call their tensors. Never changes: needs no lock. */
+  const TensorNames& tensors() const { return settings_.tensors; }
 
  private:
   enum class Health { Up, Out, Trial };
@@ -226,7 +232,8 @@ class ServerSet {
     bool asked = false;
     std::optional<ModelRules> rules;
     bool takesRaw = false, takesEncoded = true;
-    bool known = false;  ///< metadata has come
+    bool takesBinary = true;  ///< tensors behind the JSON, else inside it
+    bool known = false;       ///< metadata has come
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
     std::chrono::milliseconds retryAfter{0};
@@ -304,6 +311,8 @@ class ServerSet {
   void askMetadata(std::size_t endpoint);
   void askHealth(std::size_t endpoint, Calls& calls);
   void onMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  void onServerMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  void onTold(std::size_t endpoint, Calls& calls);
   void onHealth(std::size_t endpoint, const HttpReply& reply, Calls& calls);
 
   std::vector<Probe>& probesFor(const Endpoint& endpoint);
@@ -315,7 +324,11 @@ class ServerSet {
   void markAsked(std::size_t endpoint, Calls& calls);
   void checkReady(Calls& calls);
 
+  HttpRequest toHttp(const Endpoint& endpoint, wire::InferRequest& request) const;
+
   const OffloadSettings settings_;
+  /** In URLs, and for the pool: NAME or NAME/versions/VERSION. */
+  const std::string model_;
   ServerPool& pool_;
   Transport& transport_;
   OffloadListener& listener_;

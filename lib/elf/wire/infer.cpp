@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/wire/infer.h"
 
+#include <glib.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -23,6 +25,10 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr const char* kJsonLength = "Inference-Header-Content-Length";
 constexpr std::size_t kLengthPrefix = sizeof(std::uint32_t);
+// The protocol leaves it open how bytes that are no text stand in JSON. MLServer's content type
+// `base64` says so with the tensor; to KServe's server it says nothing and does no harm.
+constexpr const char* kContentType = "content_type";
+constexpr const char* kBase64 = "base64";
 // Nested JSON data is read by recursion, one level for each dimension.
 constexpr std::size_t kMaxRank = 16;
 
@@ -80,6 +86,22 @@ std::optional<std::size_t> endOfElements(Bytes bytes, std::size_t count) {
   return at;
 }
 
+/** The elements of a tensor of Bytes that was checked. */
+std::vector<Bytes> elementsOf(const Tensor& tensor) {
+  std::vector<Bytes> elements;
+  Bytes rest = tensor.data;
+  for (auto end = endOfElements(rest, 1); end; end = endOfElements(rest, 1)) {
+    elements.push_back(rest.subspan(kLengthPrefix, *end - kLengthPrefix));
+    rest = rest.subspan(*end);
+  }
+  return elements;
+}
+
+void appendBytes(Tensor& tensor, Bytes element) {
+  append(tensor.data, static_cast<std::uint32_t>(element.size()));
+  tensor.data.insert(tensor.data.end(), element.begin(), element.end());
+}
+
 // --- from JSON
 
 const Json& member(const Json& object, const char* key, const std::string& where) {
@@ -92,8 +114,8 @@ enum class OddValues { Refused, Ignored };
 
 Parameters parametersOf(const Json& object, const std::string& field, OddValues odd) {
   Parameters parameters;
-  const auto found = object.find("parameters");
-  if (found == object.end()) return parameters;
+  const Json* const found = optionalMember(object, "parameters");
+  if (!found) return parameters;
   if (!found->is_object()) fail(field, "is no object");
   for (const auto& [key, value] : found->items()) {
     if (value.is_boolean())
@@ -111,6 +133,12 @@ Parameters parametersOf(const Json& object, const std::string& field, OddValues 
       fail(field + "." + key, "is neither string, number nor bool");
   }
   return parameters;
+}
+
+bool isBase64(const Parameters& parameters) {
+  const auto found = parameters.find(kContentType);
+  const auto* type = found == parameters.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return type && *type == kBase64;
 }
 
 std::optional<bool> takeFlag(Parameters& parameters, const char* key, const std::string& where) {
@@ -173,9 +201,7 @@ void appendElement(Tensor& tensor, const Json& value, const std::string& field) 
     case DataType::Bytes: {
       if (!value.is_string()) fail(field, "holds what is no string");
       const auto& text = value.get_ref<const std::string&>();
-      append(out, static_cast<std::uint32_t>(text.size()));
-      out.insert(out.end(), text.begin(), text.end());
-      return;
+      return appendBytes(tensor, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     }
   }
 }
@@ -200,6 +226,25 @@ void readJsonData(Tensor& tensor, const Json& data, std::size_t count, const std
     fail(field,
          "has " + std::to_string(data.size()) + " elements, shape says " + std::to_string(count));
   for (const Json& value : data) appendElement(tensor, value, field);
+}
+
+/** Puts what the text of each element stands for in its place. */
+void fromBase64(Tensor& tensor, const std::string& field) {
+  const Tensor written =
+      std::exchange(tensor, Tensor{tensor.name, tensor.type, tensor.shape, {}, false});
+  for (const Bytes element : elementsOf(written)) {
+    const std::string text(element.begin(), element.end());
+    // GLib's decoder takes anything.
+    const bool possible =
+        text.size() % 4 == 0 && std::ranges::all_of(text, [](char c) {
+          return g_ascii_isalnum(c) || std::string_view("+/=").find(c) != std::string_view::npos;
+        });
+    if (!possible) fail(field, "holds what is no base64");
+    gsize size = 0;
+    guchar* const bytes = g_base64_decode(text.c_str(), &size);
+    appendBytes(tensor, {bytes, size});
+    g_free(bytes);
+  }
 }
 
 /** Takes the tensor's bytes from the front of `rest`. `last`: nothing comes behind this tensor. */
@@ -257,21 +302,24 @@ Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddVa
   const std::size_t count = elementCount(tensor.shape, elementSize(tensor.type), field + "shape");
   const Parameters parameters = parametersOf(json, field + "parameters", odd);
   const auto size = parameters.find("binary_data_size");
-  const auto data = json.find("data");
-  if (data != json.end()) {
+  if (const Json* const data = optionalMember(json, "data")) {
     if (size != parameters.end()) fail(field + "data", "stands beside binary_data_size");
     tensor.binary = false;
     readJsonData(tensor, *data, count, field + "data");
+    if (tensor.type == DataType::Bytes && isBase64(parameters)) fromBase64(tensor, field + "data");
     return tensor;
   }
-  if (!rest) fail(field + "data", std::string("is missing, and there is no header ") + kJsonLength);
   std::optional<std::uint64_t> bytes;
   if (size != parameters.end()) {
     const std::int64_t* number = std::get_if<std::int64_t>(&size->second);
     if (!number || *number < 0) fail(field + "parameters.binary_data_size", "is no possible size");
     bytes = static_cast<std::uint64_t>(*number);
   }
-  readBinaryData(tensor, bytes, count, last, *rest, field);
+  // Triton leaves the header out where all binary tensors are empty.
+  if (!rest && bytes != 0U)
+    fail(field + "data", std::string("is missing, and there is no header ") + kJsonLength);
+  Bytes nothing;
+  readBinaryData(tensor, bytes, count, last, rest ? *rest : nothing, field);
   return tensor;
 }
 
@@ -320,7 +368,19 @@ Json numbers(const Tensor& tensor) {
   return list;
 }
 
-Json jsonData(const Tensor& tensor) {
+bool isText(Bytes bytes) {
+  return g_utf8_validate_len(reinterpret_cast<const char*>(bytes.data()), bytes.size(), nullptr);
+}
+
+std::string toBase64(Bytes bytes) {
+  gchar* const text = g_base64_encode(bytes.data(), bytes.size());
+  std::string copy = text;
+  g_free(text);
+  return copy;
+}
+
+/** `base64`: how elements of Bytes are written. */
+Json jsonData(const Tensor& tensor, bool base64) {
   switch (tensor.type) {
     case DataType::Bool: {
       Json list = Json::array();
@@ -349,11 +409,8 @@ Json jsonData(const Tensor& tensor) {
       return numbers<double>(tensor);
     case DataType::Bytes: {
       Json list = Json::array();
-      Bytes rest = tensor.data;
-      for (auto end = endOfElements(rest, 1); end; end = endOfElements(rest, 1)) {
-        list.push_back(std::string(rest.begin() + kLengthPrefix, rest.begin() + *end));
-        rest = rest.subspan(*end);
-      }
+      for (const Bytes element : elementsOf(tensor))
+        list.push_back(base64 ? toBase64(element) : std::string(element.begin(), element.end()));
       return list;
     }
     case DataType::Fp16:
@@ -371,7 +428,10 @@ Json toJson(const std::vector<Tensor>& tensors, bool& anyBinary) {
       json["parameters"] = {{"binary_data_size", tensor.data.size()}};
       anyBinary = true;
     } else {
-      json["data"] = jsonData(tensor);
+      const bool base64 =
+          tensor.type == DataType::Bytes && !std::ranges::all_of(elementsOf(tensor), isText);
+      json["data"] = jsonData(tensor, base64);
+      if (base64) json["parameters"] = {{kContentType, kBase64}};
     }
     list.push_back(std::move(json));
   }
@@ -411,6 +471,14 @@ void expect(const Tensor& tensor, DataType type, const std::vector<std::int64_t>
   if (elementCount(tensor.shape, elementSize(type), tensor.name) * elementSize(type) !=
       tensor.data.size())
     fail(tensor.name, "has more or less data than its shape says");
+}
+
+/** The same for a column of `n` values: MLServer's codec of arrays writes [n] as [n,1]. */
+void expectValues(const Tensor& tensor, DataType type, std::int64_t n) {
+  if (tensor.shape.size() == 2)
+    expect(tensor, type, {n, 1});
+  else
+    expect(tensor, type, {n});
 }
 
 }  // namespace
@@ -468,7 +536,7 @@ Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLen
       takeFlag(request.parameters, "binary_data_output", "parameters.").value_or(false);
   request.inputs = readTensors(json, "inputs", rest, OddValues::Refused);
   if (request.inputs.empty()) fail("inputs", "is empty");
-  if (const auto outputs = json.find("outputs"); outputs != json.end()) {
+  if (const Json* const outputs = optionalMember(json, "outputs")) {
     if (!outputs->is_array()) fail("outputs", "is no array");
     for (std::size_t i = 0; i < outputs->size(); ++i) {
       const Json& output = (*outputs)[i];
@@ -501,8 +569,7 @@ Result<InferResponse> parseResponse(Bytes body, std::optional<std::size_t> jsonL
 Tensor encodedImage(Bytes file) {
   Tensor tensor{.name = "image", .type = DataType::Bytes, .shape = {1}};
   tensor.data.reserve(kLengthPrefix + file.size());
-  append(tensor.data, static_cast<std::uint32_t>(file.size()));
-  tensor.data.insert(tensor.data.end(), file.begin(), file.end());
+  appendBytes(tensor, file);
   return tensor;
 }
 
@@ -567,18 +634,19 @@ std::vector<Tensor> encodeDetections(std::span<const Detection> detections) {
 }
 
 Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
-                                                const ModelRules& rules, Size sent) try {
-  const Tensor& boxes = outputNamed(response, "boxes");
-  const Tensor& scores = outputNamed(response, "scores");
-  const Tensor& labels = outputNamed(response, "labels");
+                                                const ModelRules& rules, Size sent,
+                                                const TensorNames& names) try {
+  const Tensor& boxes = outputNamed(response, names.boxes);
+  const Tensor& scores = outputNamed(response, names.scores);
+  const Tensor& labels = outputNamed(response, names.labels);
   expect(boxes, DataType::Fp32, {-1, 4});
   const std::int64_t n = boxes.shape[0];
   if (std::cmp_greater(n, kMaxDetections))
-    fail("boxes",
+    fail(names.boxes,
          "has " + std::to_string(n) + " rows, more than " + std::to_string(kMaxDetections));
-  expect(scores, DataType::Fp32, {n});
+  expectValues(scores, DataType::Fp32, n);
   const bool narrow = labels.type == DataType::Int32;
-  expect(labels, narrow ? DataType::Int32 : DataType::Int64, {n});
+  expectValues(labels, narrow ? DataType::Int32 : DataType::Int64, n);
 
   std::vector<Detection> detections;
   for (std::size_t i = 0; std::cmp_less(i, n); ++i) {
@@ -587,8 +655,8 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
     Detection detection;
     detection.box = {corners[0], corners[1], corners[2], corners[3]};
     detection.score = load<float>(scores.data.data() + i * sizeof(float));
-    if (!detection.box.finite()) fail("boxes", "holds a number that is not finite");
-    if (!std::isfinite(detection.score)) fail("scores", "holds a number that is not finite");
+    if (!detection.box.finite()) fail(names.boxes, "holds a number that is not finite");
+    if (!std::isfinite(detection.score)) fail(names.scores, "holds a number that is not finite");
     detection.labelId = narrow ? load<std::int32_t>(labels.data.data() + i * sizeof(std::int32_t))
                                : load<std::int64_t>(labels.data.data() + i * sizeof(std::int64_t));
     if (std::cmp_greater_equal(detection.labelId, 0) &&

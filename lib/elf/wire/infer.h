@@ -16,6 +16,7 @@
 #include "elf/base/error.h"
 #include "elf/geometry/box.h"
 #include "elf/model/model_rules.h"
+#include "elf/model/tensor_names.h"
 #include "elf/record/detection.h"
 
 namespace elf::wire {
@@ -53,7 +54,10 @@ struct Tensor {
   std::vector<std::int64_t> shape;
   /** Row-major and little-endian; each element of Bytes is a 4-byte length and its bytes. */
   std::vector<std::uint8_t> data;
-  /** Whether the tensor is written behind the JSON rather than inside it. */
+  /**
+   * Whether the tensor is written behind the JSON rather than inside it. Inside, elements of Bytes
+   * of which one is no UTF-8 are base64, and the tensor's parameter `content_type` says so.
+   */
   bool binary = true;
 };
 
@@ -121,13 +125,14 @@ Result<Placement> placementOf(const Parameters& parameters, Size picture);
 std::vector<Tensor> encodeDetections(std::span<const Detection> detections);
 
 /**
- * The detections of a response, in the pixels of the sent part; boxes are clipped to `sent` and
- * empty ones left out. Fails, naming the output, where one is missing, has a wrong shape or type,
- * disagrees in length with the others, holds a number that is not finite, or holds more than
- * `kMaxDetections`.
+ * The detections of a response, in the pixels of the sent part, from outputs of those `names`;
+ * boxes are clipped to `sent` and empty ones left out. Fails, naming the output, where one is
+ * missing, has a wrong shape or type, disagrees in length with the others, holds a number that is
+ * not finite, or holds more than `kMaxDetections`.
  */
 inline constexpr std::size_t kMaxDetections = 1000;
 Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
-                                                const ModelRules& rules, Size sent);
+                                                const ModelRules& rules, Size sent,
+                                                const TensorNames& names = {});
 
 }  // namespace elf::wire

@@ -27,9 +27,15 @@ inline std::string stringOf(const Json& value, const std::string& field) {
   return value.get<std::string>();
 }
 
-inline std::string optionalString(const Json& object, const char* key) {
+/** The member of that name; null where there is none, or JSON's null: many servers write that. */
+inline const Json* optionalMember(const Json& object, const char* key) {
   const auto found = object.find(key);
-  return found == object.end() ? std::string() : stringOf(*found, key);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+inline std::string optionalString(const Json& object, const char* key) {
+  const Json* const found = optionalMember(object, key);
+  return found ? stringOf(*found, key) : std::string();
 }
 
 /** True where brackets nest deeper than in any message of the protocol. */

@@ -18,8 +18,8 @@ std::vector<std::string> stringsOf(const Json& list, const std::string& field) {
 
 std::vector<TensorSpec> tensorsOf(const Json& metadata, const char* key) {
   std::vector<TensorSpec> tensors;
-  const auto list = metadata.find(key);
-  if (list == metadata.end()) return tensors;
+  const Json* const list = optionalMember(metadata, key);
+  if (!list) return tensors;
   if (!list->is_array()) fail(key, "is no array");
   for (std::size_t i = 0; i < list->size(); ++i) {
     const Json& json = (*list)[i];
@@ -162,22 +162,32 @@ std::string encodeMetadata(const ModelMetadata& metadata) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body) try {
+Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body,
+                                    std::string_view imageName) try {
   const Json json = parseObject(body, "metadata");
   ModelMetadata metadata;
   metadata.name = optionalString(json, "name");
   metadata.platform = optionalString(json, "platform");
-  if (const auto versions = json.find("versions"); versions != json.end() && !versions->is_null())
+  if (const Json* const versions = optionalMember(json, "versions"))
     metadata.versions = stringsOf(*versions, "versions");
   metadata.inputs = tensorsOf(json, "inputs");
   metadata.outputs = tensorsOf(json, "outputs");
-  const auto image = std::ranges::find(metadata.inputs, "image", &TensorSpec::name);
+  const auto image = std::ranges::find(metadata.inputs, imageName, &TensorSpec::name);
   metadata.takesEncoded = image == metadata.inputs.end() || image->type != DataType::Uint8;
   metadata.takesRaw = !metadata.takesEncoded || saysRaw(json);
   metadata.rules = rulesOf(json);
   return metadata;
 } catch (const Malformed& malformed) {
   return Result<ModelMetadata>::failure(malformed.why);
+}
+
+bool takesBinary(std::span<const std::uint8_t> body) try {
+  const Json json = parseObject(body, "server metadata");
+  const Json* const extensions = optionalMember(json, "extensions");
+  return !extensions || !extensions->is_array() ||
+         std::ranges::find(*extensions, Json("binary_tensor_data")) != extensions->end();
+} catch (const Malformed&) {
+  return true;
 }
 
 }  // namespace elf::wire

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "elf/base/error.h"
@@ -30,8 +31,9 @@ struct ModelMetadata {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   /**
-   * Whether `image` may be UINT8 [1,H,W,3], and BYTES [1]. A server says the first by that datatype
-   * in `inputs`, and then it means nothing else, or by `raw` in its `parameters`, besides BYTES.
+   * Whether the image may be UINT8 [1,H,W,3], and BYTES [1]. A server says the first by that
+   * datatype in `inputs`, and then it means nothing else, or by `raw` in its `parameters`, besides
+   * BYTES.
    */
   bool takesRaw = false;
   bool takesEncoded = true;
@@ -44,7 +46,18 @@ struct ModelMetadata {
 /** One JSON object. */
 std::string encodeMetadata(const ModelMetadata& metadata);
 
-/** Fails, naming the field, on anything that is no metadata; trusts nothing. */
-Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body);
+/**
+ * Fails, naming the field, on anything that is no metadata; trusts nothing. `image` is what the
+ * server calls that input.
+ */
+Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body,
+                                    std::string_view image = "image");
+
+/**
+ * Whether tensors may be sent behind the JSON to a server that answers this to `GET /v2`: unless it
+ * lists its extensions and `binary_tensor_data` is not among them. OpenVINO Model Server has no
+ * list, and takes binary tensors.
+ */
+bool takesBinary(std::span<const std::uint8_t> body);
 
 }  // namespace elf::wire

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a server calls the tensors of docs/wire.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace elf {
+
+/** None is empty. */
+struct TensorNames {
+  std::string image = "image";
+  std::string boxes = "boxes";
+  std::string scores = "scores";
+  std::string labels = "labels";
+
+  bool operator==(const TensorNames&) const = default;
+};
+
+/**
+ * `names` with those changed that a list such as "image=input_1,boxes=dets" gives; blanks around
+ * its words don't count. Throws elf::Error naming `tensor-names` for an entry that names no tensor
+ * or gives it no name.
+ */
+TensorNames withTensorNames(std::string_view list, TensorNames names);
+
+/** The name of the tensor `key`, one of image, boxes, scores and labels; null for another. */
+std::string* tensorNamed(TensorNames& names, std::string_view key);
+
+}  // namespace elf
