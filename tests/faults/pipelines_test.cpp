@@ -27,7 +27,7 @@ using elf::testing::OffloadStatsOf;
 using elf::testing::Pipeline;
 using elf::testing::startBlobServer;
 
-constexpr std::size_t kBefore = 5, kDuring = 25;
+constexpr std::size_t kBefore = 5, kDuring = 35;
 
 bool isWhole(const FrameRecord& record) {
   return std::ranges::all_of(record.answers, [](const PartAnswer& answer) {
@@ -49,7 +49,8 @@ void expectInOrderAndMarked(const std::vector<FrameRecord>& records, std::size_t
     EXPECT_FALSE(record.skipped);
     ASSERT_TRUE(record.plan);
     EXPECT_EQ(record.answers.size(), record.plan->parts.size());
-    EXPECT_LE(record.detections.size(), 1U);
+    // One ball; what coasts for long may be another place by then.
+    EXPECT_LE(std::ranges::count(record.detections, false, &Detection::coasted), 1);
     // A box stands in only where somebody did not answer.
     EXPECT_FALSE(isCoasted(record) && isWhole(record));
     for (const PartAnswer& answer : record.answers)
@@ -131,7 +132,9 @@ TEST_P(PipelineWithAFaultyServer, LosesNoFrameAndItsDetectionsAreWholeAgainOnThe
   if (neverAnswers(fault)) {
     // Until it is left out; by then the frames behind are on their way.
     EXPECT_FALSE(std::ranges::all_of(records, isWhole));
-    EXPECT_TRUE(std::ranges::all_of(records | std::views::drop(kFrames - kDuring / 2), isWhole));
+    for (const FrameRecord& record : records | std::views::drop(kFrames - 10))
+      for (const PartAnswer& answer : record.answers)
+        EXPECT_EQ(answer.state, AnswerState::Answered) << record.id << ": " << answer.error;
   } else if (fault != Fault::ManyBoxes) {
     EXPECT_TRUE(std::ranges::all_of(records, isWhole)) << "the other server was not asked";
   }
@@ -175,16 +178,21 @@ TEST_P(Storm, OfAllFaultsAtOnceLosesNothingAndCountsAll) {
   std::vector<Fault> faults = everyFault();
   std::erase(faults, Fault::Refuse);
   // Enough of them pass for a server to stay in use.
-  faults.insert(faults.end(), 2 * faults.size(), Fault::None);
+  faults.insert(faults.end(), 4 * faults.size(), Fault::None);
   constexpr std::size_t kFrames = 150;
   Pipeline pipeline(launch(kFrames, "", "deadline=80 max-in-flight=4"));
-  good_.choose(faults, GetParam());
-  bad_.choose(faults, GetParam() + 1);
   pipeline.play();
-  const std::vector<FrameRecord> records = pipeline.all();
+  std::vector<FrameRecord> records;
+  while (auto record = pipeline.next()) {
+    records.push_back(std::move(*record));
+    if (records.size() != kBefore) continue;
+    good_.choose(faults, GetParam());
+    bad_.choose(faults, GetParam() + 100);
+  }
   expectInOrderAndMarked(records, kFrames);
   expectCounts(*statsOf(pipeline), records);
-  EXPECT_GT(std::ranges::count_if(records, isWhole), 0);
+  EXPECT_FALSE(std::ranges::all_of(records, isWhole)) << "no fault came through";
+  EXPECT_GT(std::ranges::count_if(records | std::views::drop(kBefore), isWhole), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seed, Storm, ::testing::Range(1U, 7U));
