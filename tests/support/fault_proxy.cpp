@@ -2,6 +2,8 @@
 #include "tests/support/fault_proxy.h"
 
 #include <glib.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -31,6 +33,11 @@ constexpr std::array<const char*, 16> kNames = {
 void resetOnClose(GSocket* socket) {
   const linger now{.l_onoff = 1, .l_linger = 0};
   setsockopt(g_socket_get_fd(socket), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+/** Heads and bodies go one after the other: none waits until the one before it is acknowledged. */
+void sendAtOnce(GSocket* socket) {
+  g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, TRUE, nullptr);
 }
 
 GSocket* newSocket() {
@@ -154,12 +161,21 @@ void FaultProxy::Message::falsify(Fault fault) {
 /** One end of a connection. Nothing throws; what fails returns false or nothing. */
 struct FaultProxy::Peer {
   FaultProxy& proxy;
-  GSocket* socket;
+  /** Its own; null: not connected. */
+  GSocket* socket = nullptr;
   /** The direction in which it sends, and in which it is sent to; null: without limit. */
-  Clock::time_point* from;
-  Clock::time_point* to;
+  Clock::time_point* from = nullptr;
+  Clock::time_point* to = nullptr;
   /** Read, and not used yet. */
   std::string buffered;
+
+  ~Peer() { g_clear_object(&socket); }
+  void open() {
+    g_clear_object(&socket);
+    socket = newSocket();
+    sendAtOnce(socket);
+    buffered.clear();
+  }
 
   bool readMore() {
     std::array<char, kChunk> chunk;
@@ -265,7 +281,14 @@ void FaultProxy::choose(std::vector<Fault> faults, unsigned seed) {
   set(Fault::None);
   const std::lock_guard lock(mutex_);
   choices_ = std::move(faults);
-  random_.seed(seed);
+  random_.emplace(seed);
+}
+
+void FaultProxy::rotate(std::vector<Fault> faults) {
+  set(Fault::None);
+  const std::lock_guard lock(mutex_);
+  choices_ = std::move(faults);
+  random_.reset();
 }
 
 void FaultProxy::throttle(double megabitsPerSecond) {
@@ -321,13 +344,15 @@ void FaultProxy::acceptAll() {
 void FaultProxy::accept(GSocket* client) {
   Connection& connection = connections_.emplace_back();
   connection.socket = client;
+  sendAtOnce(client);
   connection.thread = std::thread([this, &connection] {
-    Peer peer{*this, connection.socket, &upFree_, &downFree_, {}};
-    while (serveOne(peer)) {
+    {
+      Peer peer{*this, connection.socket, &upFree_, &downFree_}, server{*this};
+      while (serveOne(peer, server)) {
+      }
+      const std::lock_guard lock(mutex_);
+      connection.ended = true;
     }
-    const std::lock_guard lock(mutex_);
-    connection.ended = true;
-    g_object_unref(connection.socket);
   });
 }
 
@@ -346,7 +371,7 @@ void FaultProxy::reap(bool all) {
 }
 
 // One request and its answer; false where the connection is over.
-bool FaultProxy::serveOne(Peer& client) {
+bool FaultProxy::serveOne(Peer& client, Peer& server) {
   auto head = client.readHead();
   if (!head) return false;
   Message request{std::move(*head), {}};
@@ -370,7 +395,7 @@ bool FaultProxy::serveOne(Peer& client) {
     return client.write(
         Message::reply("503 Service Unavailable", "{\"error\":\"busy\"}", "Retry-After: 1\r\n"));
 
-  auto reply = ask(request);
+  auto reply = ask(request, server);
   if (!reply) {
     resetOnClose(client.socket);
     return false;
@@ -407,18 +432,23 @@ Fault FaultProxy::decide(const Message& request) {
   ++requests_;
   changed_.notify_all();
   if (choices_.empty()) return fault_;
-  return request.isInference() ? choices_[random_() % choices_.size()] : Fault::None;
+  if (!request.isInference()) return Fault::None;
+  return choices_[(random_ ? (*random_)() : turn_++) % choices_.size()];
 }
 
-// Passes a request on; unset where the server gives no whole answer.
-std::optional<FaultProxy::Message> FaultProxy::ask(const Message& request) {
-  GSocket* socket = newSocket();
-  Peer server{*this, socket, nullptr, nullptr, {}};
-  std::optional<Message> reply;
-  if (g_socket_connect(socket, server_, stop_, nullptr) && server.write(request))
-    reply = server.readMessage();
-  g_object_unref(socket);
-  return reply;
+// Passes a request on, over the connection that `server` is if it still is one; unset where the
+// server gives no whole answer.
+std::optional<FaultProxy::Message> FaultProxy::ask(const Message& request, Peer& server) {
+  for (const bool kept : {true, false}) {
+    if (kept && !server.socket) continue;
+    if (!kept) {
+      server.open();
+      if (!g_socket_connect(server.socket, server_, stop_, nullptr)) break;
+    }
+    if (!server.write(request)) continue;
+    if (auto reply = server.readMessage()) return reply;
+  }
+  return std::nullopt;
 }
 
 // Waits until the link has carried `bytes` more; false where the proxy ends.

@@ -48,7 +48,7 @@ inline bool neverAnswers(Fault fault) {
 }
 
 /**
- * Between clients and one server on loopback, with keep-alive to the clients. Requests and answers
+ * Between clients and one server on loopback, with keep-alive to both. Requests and answers
  * are read whole before they go on, and must tell their Content-Length. A thread accepts, and each
  * connection has a thread; all of them end with the object. Any thread may call.
  */
@@ -67,6 +67,8 @@ class FaultProxy {
   void set(Fault fault);
   /** Each inference request meets one of `faults`, drawn from `seed`; others pass. Not Refuse. */
   void choose(std::vector<Fault> faults, unsigned seed);
+  /** The same, one fault after the other and then the first again. */
+  void rotate(std::vector<Fault> faults);
   /** A link of that speed in each direction, shared by all connections; 0: no limit. */
   void throttle(double megabitsPerSecond);
 
@@ -90,9 +92,9 @@ class FaultProxy {
   void acceptAll();
   void accept(GSocket* listener);
   void reap(bool all);
-  bool serveOne(Peer& client);
+  bool serveOne(Peer& client, Peer& server);
   Fault decide(const Message& request);
-  std::optional<Message> ask(const Message& request);
+  std::optional<Message> ask(const Message& request, Peer& server);
   bool take(Clock::time_point& linkFree, std::size_t bytes);
   bool pause(Clock::time_point until);
 
@@ -113,7 +115,9 @@ class FaultProxy {
   bool listening_ = false;
   Fault fault_ = Fault::None;
   std::vector<Fault> choices_;
-  std::minstd_rand random_;
+  /** Unset: in turn. */
+  std::optional<std::minstd_rand> random_;
+  std::size_t turn_ = 0;
   double bytesPerSecond_ = 0;
   /** When each direction of the link has carried what it was given. */
   Clock::time_point upFree_{}, downFree_{};
