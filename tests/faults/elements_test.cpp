@@ -109,9 +109,9 @@ TEST_P(OffloadBehind, EveryFrameLeavesMarkedAndCountedAndTheServerComesBack) {
   EXPECT_FALSE(bus.has(GST_MESSAGE_ERROR));
 }
 
-class OffloadBehindAPrompt : public OffloadBehind {};
+class OffloadBehindAPromptFault : public OffloadBehind {};
 
-TEST_P(OffloadBehindAPrompt, AnotherServerGetsItsPartsWithinTheSameFrame) {
+TEST_P(OffloadBehindAPromptFault, AnotherServerGetsItsPartsWithinTheSameFrame) {
   StubServer other;
   Harness harness("elfoffload servers=" + proxy_.url() + "," + other.url());
   harness.setVideo(64, 48);
@@ -160,7 +160,7 @@ std::string testName(const ::testing::TestParamInfo<Fault>& fault) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fault, OffloadBehind, ::testing::ValuesIn(everyFault()), testName);
-INSTANTIATE_TEST_SUITE_P(Fault, OffloadBehindAPrompt, ::testing::ValuesIn(promptFaults()),
+INSTANTIATE_TEST_SUITE_P(Fault, OffloadBehindAPromptFault, ::testing::ValuesIn(promptFaults()),
                          testName);
 
 }  // namespace
