@@ -284,6 +284,37 @@ TEST(Merge, RpsOfAPartWithoutAnswerAreCoasted) {
   EXPECT_TRUE(feedbackOf(record).looked);
 }
 
+TEST(Merge, WhatAnotherPartFoundIsNotCoastedToo) {
+  FrameRecord record = twoHalves();
+  Rp rp;
+  rp.expected = {460, 100, 500, 200};
+  record.rps = std::vector<Rp>{rp};
+  record.plan->parts[1].rps = {0};
+  record.answers[1].state = AnswerState::Failed;
+  record.answers[0].detections = {person({462, 101, 502, 201}, 0.9F)};
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_FALSE(merged[0].coasted);
+  // A neighbour is another object, and so is one of another class.
+  record.answers[0].detections = {person({380, 101, 440, 201}, 0.9F)};
+  EXPECT_EQ(merge(record).size(), 2U);
+  record.answers[0].detections = {person({462, 101, 502, 201}, 0.9F)};
+  record.answers[0].detections[0].labelId = 3;
+  EXPECT_EQ(merge(record).size(), 2U);
+}
+
+TEST(Merge, AnRpThatNoPartHoldsWholeIsCoastedWhereAPieceGotNoAnswer) {
+  FrameRecord record = twoHalves();
+  Rp rp;
+  rp.box = rp.expected = {300, 100, 700, 200};
+  record.rps = std::vector<Rp>{rp};
+  EXPECT_TRUE(merge(record).empty()) << "both parts were answered, and saw nothing";
+  record.answers[1].state = AnswerState::Failed;
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_TRUE(merged[0].coasted);
+}
+
 TEST(Merge, PartsWithoutAnswerAreFedBackAsUnseen) {
   FrameRecord record = twoHalves();
   record.answers[1].state = AnswerState::Failed;

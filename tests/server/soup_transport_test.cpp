@@ -73,11 +73,15 @@ class RawServer {
   std::thread thread_;
 };
 
-std::future<HttpReply> get(SoupTransport& transport, const std::string& url) {
+std::future<HttpReply> request(SoupTransport& transport, HttpRequest sent) {
   auto promise = std::make_shared<std::promise<HttpReply>>();
   std::future<HttpReply> reply = promise->get_future();
-  transport.send({.url = url}, [promise](HttpReply got) { promise->set_value(std::move(got)); });
+  transport.send(std::move(sent), [promise](HttpReply got) { promise->set_value(std::move(got)); });
   return reply;
+}
+
+std::future<HttpReply> get(SoupTransport& transport, const std::string& url) {
+  return request(transport, {.url = url});
 }
 
 TEST(SoupTransport, LooksUpNames) {
@@ -156,6 +160,20 @@ TEST(SoupTransport, SendsAgainAtOnceWhereAKeptConnectionTurnsOutToBeClosed) {
   EXPECT_EQ(get(transport, server.url()).get().status, 200);
   EXPECT_EQ(get(transport, server.url()).get().status, 200);
   EXPECT_EQ(requests, 3);
+}
+
+TEST(SoupTransport, OneConnectionCarriesOnePostAfterTheOther) {
+  const RawServer server([](int socket, int) {
+    while (RawServer::readRequest(socket))
+      RawServer::write(socket, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  SoupTransport transport("test-io");
+  for (int i = 0; i < 3; ++i) {
+    auto reply = request(transport, {.method = "POST", .url = server.url()});
+    // Another connection would wait for the end of the first one.
+    ASSERT_EQ(reply.wait_for(std::chrono::seconds(5)), std::future_status::ready) << i;
+    EXPECT_EQ(reply.get().status, 200);
+  }
 }
 
 TEST(SoupTransport, StopCancelsWhatIsUnderWayAndWaitsForIt) {

@@ -1,5 +1,5 @@
-#!/ usr / bin / env python3
-#SPDX - License - Identifier : LGPL - 2.1 - or -later
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Counts the cases of a JUnit file as Meson writes it: tells each skip and its reason, and ends
 with `N passed, N failed, N skipped`. Exits with 1 where a case failed or none passed."""
 

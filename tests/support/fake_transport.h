@@ -61,6 +61,12 @@ class FakeTransport : public Transport {
     now_ = until;
   }
 
+  /** The clock goes on after a standstill: what was due meanwhile runs now. */
+  void jump(Clock::duration by) {
+    now_ += by;
+    advance({});
+  }
+
   /** The handles of the requests under way whose URL contains `text`, oldest first. */
   std::vector<Handle> to(const std::string& text) const {
     std::vector<Handle> found;

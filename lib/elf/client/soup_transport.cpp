@@ -158,7 +158,11 @@ struct SoupTransport::Private {
       e->reply.error = "not a valid URL";
       return finish(e);
     }
-    soup_message_add_flags(e->message.get(), SOUP_MESSAGE_NO_REDIRECT);
+    // Without the second flag libsoup opens a connection for each POST. To infer twice harms
+    // nobody.
+    soup_message_add_flags(
+        e->message.get(),
+        static_cast<SoupMessageFlags>(SOUP_MESSAGE_NO_REDIRECT | SOUP_MESSAGE_IDEMPOTENT));
     SoupMessageHeaders* headers = soup_message_get_request_headers(e->message.get());
     if (!e->request.host.empty()) standFor(e->request.host, e->message.get());
     for (const auto& [name, value] : e->request.headers)

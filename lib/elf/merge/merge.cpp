@@ -196,6 +196,33 @@ bool wasLookedAt(const FrameRecord& record) {
          });
 }
 
+// RPs whose part got no answer; where no part holds an RP whole, one that reaches into it.
+std::vector<const Rp*> unansweredRps(const FrameRecord& record) {
+  if (!record.rps) return {};
+  const std::vector<Part>& parts = record.plan->parts;
+  const auto answered = [&](std::size_t part) {
+    return record.answers[part].state == AnswerState::Answered;
+  };
+  enum Fate { NoPart, Answered, Unanswered };
+  std::vector<Fate> fates(record.rps->size(), NoPart);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    for (const int rp : parts[i].rps)
+      fates[static_cast<std::size_t>(rp)] = answered(i) ? Answered : Unanswered;
+  std::vector<const Rp*> unanswered;
+  for (std::size_t r = 0; r < fates.size(); ++r) {
+    const Rp& rp = (*record.rps)[r];
+    for (std::size_t i = 0; fates[r] == NoPart && i < parts.size(); ++i)
+      if (!answered(i) && !intersect(toBox(parts[i].rect), rp.box).empty()) fates[r] = Unanswered;
+    if (fates[r] == Unanswered) unanswered.push_back(&rp);
+  }
+  return unanswered;
+}
+
+// Another part may have seen it: neighbours overlap.
+bool isWhatWasExpected(const Detection& detection, const Rp& rp) {
+  return detection.labelId == rp.labelId && iou(detection.box, rp.expected) >= kExpectedIou;
+}
+
 Detection coasted(const Rp& rp) {
   return {.box = rp.expected,
           .score = rp.score,
@@ -238,11 +265,11 @@ void mergeAnswers(FrameRecord& record, Doubles doubles) {
     detections.push_back(std::move(one.detection));
   }
 
-  for (std::size_t i = 0; i < record.answers.size(); ++i) {
-    if (record.answers[i].state == AnswerState::Answered || !record.rps) continue;
-    for (const int rp : record.plan->parts[i].rps)
-      detections.push_back(coasted((*record.rps)[static_cast<std::size_t>(rp)]));
-  }
+  const std::size_t found = detections.size();
+  for (const Rp* rp : unansweredRps(record))
+    if (std::none_of(detections.begin(), detections.begin() + static_cast<std::ptrdiff_t>(found),
+                     [&](const Detection& detection) { return isWhatWasExpected(detection, *rp); }))
+      detections.push_back(coasted(*rp));
   sortByScore(detections);
 }
 

@@ -33,7 +33,9 @@ std::span<const Choice> doublesChoices();
  * be.
  * - What an LRC sees where a part looked that was scaled down no further is what that part saw.
  *
- * RPs whose part got no answer, and all RPs of a skipped frame, stand in as coasted detections.
+ * RPs whose part got no answer, and all RPs of a skipped frame, stand in as coasted detections,
+ * unless another part found the object. An RP that no part holds whole is that of all that it
+ * reaches into.
  * Strongest first; identities are not set (see Identifier).
  */
 void mergeAnswers(FrameRecord& record, Doubles doubles = Doubles::Drop);

@@ -196,24 +196,29 @@ void Offloader::waitForLateness(Ticket ticket, Frame& frame, std::size_t index) 
                   ? 0
                   : std::max(request.expected, std::min(seconds, left - other.seconds));
   }
-  part.timer =
-      transport_.at(now + durationOf(seconds), [this, ticket, index] { onLate(ticket, index); });
+  callWhenLate(ticket, part, index, durationOf(seconds));
 }
 
 // The same for the time at which the server of a part that is late has said nothing for too long.
 void Offloader::waitForSilence(Ticket ticket, PartState& part, std::size_t index) {
-  constexpr Clock::duration kLeast = std::chrono::milliseconds(10);
-  Clock::duration longest{};
-  for (const Request& request : part.requests)
-    longest = std::max(longest, servers_.silence(servers_.endpointOf(request.server)));
-  part.timer = transport_.at(transport_.now() + std::max(kLeast, ServerSet::kSilence - longest),
-                             [this, ticket, index] { onLate(ticket, index); });
+  constexpr Clock::duration kLeast = std::chrono::milliseconds(10), kMost = std::chrono::hours(1);
+  Clock::duration soonest = kMost;
+  for (const Request& request : part.requests) {
+    const auto silence = servers_.silence(servers_.endpointOf(request.server));
+    soonest = std::min(soonest, std::max(untilOverdue(request), ServerSet::kSilence - silence));
+  }
+  callWhenLate(ticket, part, index, std::max(kLeast, soonest));
 }
 
-bool Offloader::isOverdue(const Request& request) const {
-  const Lateness& lateness = servers_.lateness(request.server);
-  return lateness.known() &&
-         secondsOf(transport_.now() - request.sentAt) >= request.expected * lateness.factor();
+void Offloader::callWhenLate(Ticket ticket, PartState& part, std::size_t index,
+                             Clock::duration time) {
+  part.lateAt = transport_.now() + time;
+  part.timer = transport_.at(part.lateAt, [this, ticket, index] { onLate(ticket, index); });
+}
+
+Transport::Clock::duration Offloader::untilOverdue(const Request& request) const {
+  const double factor = servers_.lateness(request.server).factor();
+  return durationOf(request.expected * factor) - (transport_.now() - request.sentAt);
 }
 
 void Offloader::onLate(Ticket ticket, std::size_t index) {
@@ -225,13 +230,18 @@ void Offloader::onLate(Ticket ticket, std::size_t index) {
     Frame& frame = found->second;
     PartState& part = frame.parts[index];
     if (part.settled || part.requests.empty()) return;
+    // A computer that slept, or a program that was stopped, has kept no server waiting.
+    constexpr Clock::duration kAway = std::chrono::milliseconds(200);
+    const bool away = transport_.now() - part.lateAt > kAway;
+    if (away) servers_.forgiveSilence();
     for (const Request& request : part.requests) {
       const std::size_t endpoint = servers_.endpointOf(request.server);
-      if (isOverdue(request) && servers_.silence(endpoint) >= ServerSet::kSilence)
+      if (untilOverdue(request) <= Clock::duration{} &&
+          servers_.silence(endpoint) >= ServerSet::kSilence)
         servers_.giveUpSilent(endpoint, calls);
     }
     // What it has under way goes elsewhere as soon as the lock is released.
-    if (calls.empty() && part.requests.size() == 1) hedge(ticket, frame, index, calls);
+    if (!away && calls.empty() && part.requests.size() == 1) hedge(ticket, frame, index, calls);
     if (part.requests.size() == 1) waitForSilence(ticket, part, index);
   }
   run(calls);

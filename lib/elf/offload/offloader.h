@@ -129,6 +129,7 @@ class Offloader {
     std::vector<int> tried;
     /** Until it is late. */
     Transport::Handle timer = 0;
+    Clock::time_point lateAt{};
 
     std::size_t bytes() const { return image.data.size(); }
   };
@@ -145,9 +146,10 @@ class Offloader {
   // With mutex_ held.
   void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge,
                 Calls& calls);
+  void callWhenLate(Ticket ticket, PartState& part, std::size_t index, Clock::duration time);
   void waitForLateness(Ticket ticket, Frame& frame, std::size_t index);
   void waitForSilence(Ticket ticket, PartState& part, std::size_t index);
-  bool isOverdue(const Request& request) const;
+  Clock::duration untilOverdue(const Request& request) const;
   void hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void giveUp(const PartState& part, const Request& request, Calls& calls);

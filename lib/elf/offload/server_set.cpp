@@ -287,6 +287,13 @@ ServerSet::Clock::duration ServerSet::silence(std::size_t index) const {
   return endpoint.silence + (transport_.now() - endpoint.outstandingSince);
 }
 
+void ServerSet::forgiveSilence() {
+  for (Endpoint& endpoint : endpoints_) {
+    endpoint.silence = {};
+    endpoint.outstandingSince = transport_.now();
+  }
+}
+
 void ServerSet::giveUpSilent(std::size_t index, Calls& calls) {
   const Endpoint& endpoint = endpoints_[index];
   if (endpoint.health == Health::Up && usableEndpoints() > 1)

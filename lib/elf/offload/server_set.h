@@ -208,6 +208,8 @@ class ServerSet {
    * How long it has had parts to answer and has answered none; to be called once that is strange.
    */
   Clock::duration silence(std::size_t endpoint) const;
+  /** It was we who were away: no silence so far counts. */
+  void forgiveSilence();
   /** Leaves a silent endpoint out, unless it is the last one. */
   void giveUpSilent(std::size_t endpoint, Calls& calls);
   void learn(int server, Lesson lesson, Clock::time_point sent, Calls& calls);
