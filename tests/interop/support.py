@@ -99,7 +99,7 @@ def elf_server(*options) -> Process:
     return Process(["elf-server", "--port", port, *options], port, "/v2/health/ready")
 
 
-def triton(models: "dict[str, str]", changes: "dict[str, str]" = {}) -> Process:
+def triton(models: "dict[str, str]", changes: "dict[str, str] | None" = None) -> Process:
     """Triton with the example once for each name, around the class of that name; `changes` is what
     stands in the example's files, and what is to stand there instead."""
     site = next(venv("triton").glob("lib/python3*/site-packages"))
@@ -117,7 +117,7 @@ def triton(models: "dict[str, str]", changes: "dict[str, str]" = {}) -> Process:
             shutil.copy(module, model / "1")
         for file in (model / "config.pbtxt", model / "1" / "model.py"):
             text = file.read_text()
-            for old, new in {**changes, EXAMPLE_CLASS: detector}.items():
+            for old, new in {**(changes or {}), EXAMPLE_CLASS: detector}.items():
                 text = text.replace(old, new)
             file.write_text(text)
     port = free_port()

@@ -523,12 +523,13 @@ TEST(Wire, WhatAServerTakesIsTheDatatypeOfTheInputOfThatName) {
 
 TEST(TensorNames, ChangeWhereTheListGivesThem) {
   EXPECT_EQ(withTensorNames("", {.scores = "s"}), (TensorNames{.scores = "s"}));
-  EXPECT_EQ(withTensorNames(" image = input_1 , boxes=a=b,", {.boxes = "x", .scores = "s"}),
+  EXPECT_EQ(withTensorNames("image=input_1,boxes=a=b", {.boxes = "x", .scores = "s"}),
             (TensorNames{.image = "input_1", .boxes = "a=b", .scores = "s"}));
 }
 
 TEST(TensorNames, ThatAreNoneAreRefused) {
-  for (const char* list : {"image", "image=", "picture=x", "=x", "image=x,boxes"})
+  for (const char* list :
+       {"image", "image=", "picture=x", "=x", "image=x,boxes", "image=x,,boxes=y"})
     EXPECT_THROW(withTensorNames(list, {}), Error) << list;
 }
 

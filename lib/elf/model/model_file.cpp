@@ -137,6 +137,12 @@ class Reader {
     for (std::size_t i = 0; i < value.size(); ++i) value[i] = number<double>(group, key, parts[i]);
   }
 
+  void read(TensorNames& names) const {
+    for (const Group& group : knownGroups())
+      for (const std::string_view key : group.remoteKeys)
+        if (has(group.name, key.data())) *tensorNamed(names, key) = text(group.name, key.data());
+  }
+
   template <typename Enum>
   Enum choice(const char* group, const char* key,
               std::initializer_list<std::pair<const char*, Enum>> choices) const {
@@ -260,9 +266,7 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
     reader.fail(groupOf(key), key.data(), "is out of bounds");
 
   if (model.backend == ModelBackend::Remote) {
-    for (const char* key : {"image", "boxes", "scores", "labels"})
-      if (reader.has("tensors", key))
-        *tensorNamed(model.tensors, key) = reader.text("tensors", key);
+    reader.read(model.tensors);
   } else {
     reader.refuse(&Group::remoteKeys);
   }

@@ -18,11 +18,10 @@ struct TensorNames {
 };
 
 /**
- * `names` with those changed that a list such as "image=input_1,boxes=dets" gives; blanks around
- * its words don't count. Throws elf::Error naming `tensor-names` for an entry that names no tensor
- * or gives it no name.
+ * `names` with those changed that a list such as "image=input_1,boxes=dets" gives. Throws
+ * elf::Error naming `tensor-names` for an entry that names no tensor or gives it no name.
  */
-TensorNames withTensorNames(std::string_view list, TensorNames names);
+TensorNames withTensorNames(const std::string& list, TensorNames names);
 
 /** The name of the tensor `key`, one of image, boxes, scores and labels; null for another. */
 std::string* tensorNamed(TensorNames& names, std::string_view key);
