@@ -19,6 +19,7 @@
  * - A server that cannot be reached, or fails three times in a row, is left out with one warning,
  *   and asked with a growing pause whether it is back.
  * - Live: `deadline` is added to the latency of the pipeline, and must not be -1.
+ * - https:// servers must have a certificate that the system, or `ca-file`, vouches for.
  * - At the start each server is probed with a few small pictures. What it costs is learned from its
  *   answers, and shared by all elfoffload of a pipeline, or of several that share the GstContext
  *   `elf.servers`.
@@ -50,6 +51,7 @@
 #include <vector>
 
 #include "elf/base/printable.h"
+#include "elf/client/client_security.h"
 #include "elf/client/soup_transport.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_file.h"
@@ -93,6 +95,7 @@ struct Settings {
   elf::Encoding encoding = kDefaultEncoding;
   int jpegQuality = kDefaultJpegQuality;
   bool qos = kDefaultQos;
+  elf::ClientSecurity security;
 
   std::optional<std::chrono::milliseconds> timeLimit() const {
     if (deadline == kNoDeadline) return std::nullopt;
@@ -278,10 +281,11 @@ class Offload {
 /** What lives from READY->PAUSED until PAUSED->READY. The listener runs in the transport's thread.
  */
 struct Offload::Session : elf::Offloader::Listener {
-  Session(Offload& user, elf::OffloadSettings settings, elf::ServerPool& pool)
+  Session(Offload& user, elf::OffloadSettings settings, const elf::ClientSecurity& security,
+          elf::ServerPool& pool)
       : owner(user),
         model(settings.model),
-        transport("elfoffload-io"),
+        transport("elfoffload-io", security),
         offloader(std::move(settings), pool, transport, *this) {}
 
   void onReady() override {
@@ -361,7 +365,15 @@ void Offload::start() {
                   elf::encodingChoices()[static_cast<std::size_t>(settings.encoding)].name,
                   settings.jpegQuality, settings.qos);
   const elf::ServerPoolPtr pool = elf::gst::findServers(element_);
-  const auto session = std::make_shared<Session>(*this, std::move(offload), *pool);
+  const std::vector<std::string> urls = offload.servers;
+  const auto session =
+      std::make_shared<Session>(*this, std::move(offload), settings.security, *pool);
+  const auto inClear = std::ranges::find_if(urls, elf::goesInClear);
+  if (!settings.security.tokenFile.empty() && inClear != urls.end())
+    GST_ELEMENT_WARNING(
+        element_, RESOURCE, SETTINGS,
+        ("token-file: the token goes to %s in clear; https:// would hide it.", inClear->c_str()),
+        (nullptr));
   {
     const std::lock_guard lock(mutex_);
     session_ = session;
@@ -847,6 +859,10 @@ enum {
   PROP_ENCODING,
   PROP_JPEG_QUALITY,
   PROP_QOS,
+  PROP_CA_FILE,
+  PROP_CLIENT_CERTIFICATE,
+  PROP_CLIENT_KEY,
+  PROP_TOKEN_FILE,
   PROP_STATS
 };
 
@@ -868,6 +884,22 @@ static GType gst_elf_encoding_get_type(void) {
 static std::string text_of(const GValue* value) {
   const gchar* text = g_value_get_string(value);
   return text ? text : "";
+}
+
+/** The setting that is a file's name and no more; null for another property. */
+static std::string elf::ClientSecurity::*file_of(guint id) {
+  switch (id) {
+    case PROP_CA_FILE:
+      return &elf::ClientSecurity::caFile;
+    case PROP_CLIENT_CERTIFICATE:
+      return &elf::ClientSecurity::clientCertificate;
+    case PROP_CLIENT_KEY:
+      return &elf::ClientSecurity::clientKey;
+    case PROP_TOKEN_FILE:
+      return &elf::ClientSecurity::tokenFile;
+    default:
+      return nullptr;
+  }
 }
 
 static void gst_elf_offload_set_property(GObject* object, guint id, const GValue* value,
@@ -903,6 +935,12 @@ static void gst_elf_offload_set_property(GObject* object, guint id, const GValue
     case PROP_QOS:
       offload->change([&](Settings& settings) { settings.qos = g_value_get_boolean(value); });
       break;
+    case PROP_CA_FILE:
+    case PROP_CLIENT_CERTIFICATE:
+    case PROP_CLIENT_KEY:
+    case PROP_TOKEN_FILE:
+      offload->change([&](Settings& settings) { settings.security.*file_of(id) = text_of(value); });
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -934,6 +972,14 @@ static void gst_elf_offload_get_property(GObject* object, guint id, GValue* valu
     case PROP_QOS:
       g_value_set_boolean(value, settings.qos);
       break;
+    case PROP_CA_FILE:
+    case PROP_CLIENT_CERTIFICATE:
+    case PROP_CLIENT_KEY:
+    case PROP_TOKEN_FILE: {
+      const std::string& file = settings.security.*file_of(id);
+      g_value_set_string(value, file.empty() ? nullptr : file.c_str());
+      break;
+    }
     case PROP_STATS:
       g_value_take_boxed(value, offload->stats());
       break;
@@ -1091,6 +1137,21 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
                            "Send nothing for frames that the sink would find too late; they pass "
                            "with what was predicted",
                            kDefaultQos, flags(GST_PARAM_MUTABLE_PLAYING)));
+  const auto install_file = [&](guint id, const char* name, const char* nick, const char* blurb) {
+    g_object_class_install_property(
+        object_class, id,
+        g_param_spec_string(name, nick, blurb, nullptr, flags(GST_PARAM_MUTABLE_READY)));
+  };
+  install_file(PROP_CA_FILE, "ca-file", "CA file",
+               "PEM file of the authorities that vouch for https:// servers (unset: the system's)");
+  install_file(PROP_CLIENT_CERTIFICATE, "client-certificate", "Client certificate",
+               "PEM file of the certificate, and its key unless client-key is set, that is shown "
+               "to servers that ask for one");
+  install_file(PROP_CLIENT_KEY, "client-key", "Client key",
+               "PEM file of the key of client-certificate");
+  install_file(PROP_TOKEN_FILE, "token-file", "Token file",
+               "File with the bearer token that is sent to the servers; read when the element "
+               "starts");
   g_object_class_install_property(
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",

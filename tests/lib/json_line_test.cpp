@@ -46,10 +46,11 @@ TEST(JsonLine, IsNullWhereThereIsNoTimestampAndNoServer) {
   EXPECT_NE(line.find(R"("server":null)"), std::string::npos);
 }
 
-TEST(JsonLine, ReplacesBytesThatAreNoText) {
+TEST(JsonLine, IsAsciiOnOneLineWhateverAServerCallsAnObject) {
   FrameRecord record = oneDetection();
-  record.detections[0].label = "a\xff\nb";
-  EXPECT_NE(toJsonLine(record, 0).find("\"a\xef\xbf\xbd\\nb\""), std::string::npos);
+  // No text, the end of a line, an escape sequence, and an escape as U+009B.
+  record.detections[0].label = "a\xff\nb\x1b[2J\xc2\x9b";
+  EXPECT_NE(toJsonLine(record, 0).find(R"("a\ufffd\nb\u001b[2J\u009b")"), std::string::npos);
 }
 
 TEST(JsonLine, IsStillJsonForANumberThatIsNone) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -19,6 +20,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   /** Sent where `method` is "POST". */
   std::vector<std::uint8_t> body;
+  /** A reply of more bytes is an error. */
+  std::size_t longestReply = std::size_t{16} << 20;
 };
 
 struct HttpReply {

@@ -35,6 +35,9 @@ std::string reason(const HttpReply& reply) {
   return body.empty() ? text : text + ", " + body;
 }
 
+/** Of an answer about health or a model, in bytes. */
+constexpr std::size_t kLongestDescription = std::size_t{1} << 20;
+
 void setTimeout(wire::InferRequest& request, Microseconds timeout) {
   request.parameters["timeout"] = std::int64_t{timeout.count()};
 }
@@ -531,12 +534,16 @@ void Offloader::ask(std::size_t index, HttpRequest question,
 }
 
 void Offloader::askMetadata(std::size_t index) {
-  ask(index, {.url = endpoints_[index].url + "/v2/models/" + settings_.model},
+  ask(index,
+      {.url = endpoints_[index].url + "/v2/models/" + settings_.model,
+       .longestReply = kLongestDescription},
       &Offloader::onMetadata);
 }
 
 void Offloader::askHealth(std::size_t index, Calls&) {
-  ask(index, {.url = endpoints_[index].url + "/v2/health/ready"}, &Offloader::onHealth);
+  ask(index,
+      {.url = endpoints_[index].url + "/v2/health/ready", .longestReply = kLongestDescription},
+      &Offloader::onHealth);
 }
 
 void Offloader::onMetadata(std::size_t index, const HttpReply& reply, Calls& calls) {
