@@ -15,6 +15,8 @@
  *   upstream or, without elfmerge downstream, when the frame was pushed.
  * - A part that fails is sent once more, to another server. What has no answer by the `deadline` is
  *   late, and the frame goes on without it. No frame is ever dropped.
+ * - Under a budget (`bandwidth`) JPEGs are made as good as it allows, then parts smaller, and then
+ *   frames pass for which nothing is sent.
  * - Late in QoS terms (`qos`): the frame passes, and nothing is sent for it.
  * - A server that cannot be reached, or fails three times in a row, is left out with one warning,
  *   and asked with a growing pause whether it is back.
@@ -55,8 +57,10 @@
 #include "elf/client/soup_transport.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_file.h"
+#include "elf/offload/bandwidth.h"
 #include "elf/offload/encoding.h"
 #include "elf/offload/offloader.h"
+#include "elf/offload/whole_frame.h"
 #include "elf/wire/infer.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
@@ -83,6 +87,7 @@ constexpr int kDefaultMaxInFlight = 1;
 constexpr int kMostInFlight = 64;
 constexpr elf::Encoding kDefaultEncoding = elf::Encoding::Auto;
 constexpr int kDefaultJpegQuality = 90;
+constexpr int kNoBudget = 0;
 constexpr bool kDefaultQos = true;
 /** How long the servers' metadata and probes are waited for where there is no deadline. */
 constexpr std::chrono::milliseconds kReadyWait{2000};
@@ -94,12 +99,17 @@ struct Settings {
   int maxInFlight = kDefaultMaxInFlight;
   elf::Encoding encoding = kDefaultEncoding;
   int jpegQuality = kDefaultJpegQuality;
+  /** In kbit/s. */
+  int bandwidth = kNoBudget;
   bool qos = kDefaultQos;
   elf::ClientSecurity security;
 
   std::optional<std::chrono::milliseconds> timeLimit() const {
     if (deadline == kNoDeadline) return std::nullopt;
     return std::chrono::milliseconds(deadline);
+  }
+  bool isRaw(const elf::ServerState& server) const {
+    return elf::sendsRaw(encoding, server, bandwidth != kNoBudget);
   }
 };
 
@@ -226,7 +236,12 @@ class Offload {
   void forgetStream();
   bool isLate(GstBuffer* buffer);
   elf::FrameRecord recordOf(GstBuffer* buffer, const Session& session);
+  bool fitIntoBudget(Item& item, const Session& session, Settings& settings);
   bool sendParts(const ItemPtr& item, Session& session, const Settings& settings);
+  void noteFile(elf::FrameRecord& record, std::size_t part, std::size_t bytes,
+                const Settings& settings);
+  std::size_t wholeBytes(const elf::gst::MappedFrame& frame, const Session& session,
+                         const Settings& settings);
   elf::Result<elf::wire::Tensor> encode(const elf::gst::MappedFrame& frame, const elf::Part& part,
                                         bool raw, int jpegQuality);
   void waitUntilReady(Lock& lock);
@@ -254,6 +269,8 @@ class Offload {
   GstSegment segment_;
   std::unique_ptr<elf::JpegEncoder> encoder_;
   elf::gst::RgbCutter cutter_;
+  elf::BandwidthControl control_;
+  elf::WholeFrameEstimate whole_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -273,6 +290,9 @@ class Offload {
   GstClockTime earliest_ = GST_CLOCK_TIME_NONE;
   std::uint64_t frames_ = 0;
   std::uint64_t skipped_ = 0;
+  std::uint64_t wholeBytes_ = 0;
+  /** Of the last frame that was sent. */
+  elf::BandwidthControl::Choice sending_;
   /** Of the last run, once it is over. */
   elf::OffloadStats lastStats_;
   std::vector<elf::ServerState> lastServers_;
@@ -355,15 +375,17 @@ void Offload::start() {
     throw elf::Error("model", "'" + offload.model + "' is no name of a model");
   offload.localRules = localRules(settings.model);
   encoder_ = std::make_unique<elf::JpegEncoder>();
+  control_ = {};
+  whole_ = {};
   forgetStream();
   gst_video_info_init(&info_);
   GST_INFO_OBJECT(element_,
                   "servers %s, model %s, deadline %d ms, %d in flight, encoding %s, JPEG quality "
-                  "%d, qos %d",
+                  "%d, bandwidth %d kbit/s, qos %d",
                   settings.servers.c_str(), settings.model.c_str(), settings.deadline,
                   settings.maxInFlight,
                   elf::encodingChoices()[static_cast<std::size_t>(settings.encoding)].name,
-                  settings.jpegQuality, settings.qos);
+                  settings.jpegQuality, settings.bandwidth, settings.qos);
   const elf::ServerPoolPtr pool = elf::gst::findServers(element_);
   const std::vector<std::string> urls = offload.servers;
   const auto session =
@@ -380,7 +402,8 @@ void Offload::start() {
     ready_ = false;
     readyBy_ = Clock::now() + settings.timeLimit().value_or(kReadyWait);
     latencyRefused_ = false;
-    frames_ = skipped_ = 0;
+    frames_ = skipped_ = wholeBytes_ = 0;
+    sending_ = {.quality = settings.jpegQuality};
   }
   session->offloader.start();
 }
@@ -408,8 +431,9 @@ GstStructure* Offload::stats() {
       guint64{skipped_}, "parts-sent", G_TYPE_UINT64, guint64{stats.partsSent}, "parts-failed",
       G_TYPE_UINT64, guint64{stats.partsFailed}, "parts-late", G_TYPE_UINT64,
       guint64{stats.partsLate}, "parts-retried", G_TYPE_UINT64, guint64{stats.partsRetried},
-      "bytes-sent", G_TYPE_UINT64, guint64{stats.bytesSent}, "pixels-sent", G_TYPE_UINT64,
-      static_cast<guint64>(stats.pixelsSent), nullptr);
+      "bytes-sent", G_TYPE_UINT64, guint64{stats.bytesSent}, "bytes-whole", G_TYPE_UINT64,
+      guint64{wholeBytes_}, "pixels-sent", G_TYPE_UINT64, static_cast<guint64>(stats.pixelsSent),
+      "quality", G_TYPE_INT, sending_.quality, "scale", G_TYPE_DOUBLE, sending_.scale, nullptr);
   const std::vector<elf::ServerState> servers =
       session_ ? session_->offloader.capacity().servers : lastServers_;
   GValue array = G_VALUE_INIT;
@@ -538,14 +562,17 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     settings = settings_;
   }
   item->record = recordOf(buffer, *session);
-  if (item->record.skipped || item->record.plan->parts.empty())
+  elf::FrameRecord& record = item->record;
+  if (!record.skipped) record.skipped = !fitIntoBudget(*item, *session, settings);
+  if (record.skipped)
     item->answered = true;
   else if (!sendParts(item, *session, settings))
     return GST_FLOW_ERROR;
 
   Lock lock(mutex_);
   ++frames_;
-  if (item->record.skipped) ++skipped_;
+  wholeBytes_ += record.wholeBytes;
+  if (record.skipped) ++skipped_;
   if (flow_ != GST_FLOW_OK) {
     const GstFlowReturn flow = flow_;
     lock.unlock();
@@ -562,6 +589,36 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   return flow_;
 }
 
+// Sets the quality, and scales the plan's parts: only here is it known how large files get. False
+// where nothing may be sent.
+bool Offload::fitIntoBudget(Item& item, const Session& session, Settings& settings) {
+  elf::BandwidthControl::Choice choice{.quality = settings.jpegQuality};
+  if (settings.bandwidth != kNoBudget) {
+    constexpr double kBytesOfKilobit = 125;
+    const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
+    elf::BandwidthControl::Load load;
+    for (const elf::Part& part : item.record.plan->parts) {
+      const auto server = static_cast<std::size_t>(part.server);
+      const bool raw = server < servers.size() && settings.isRaw(servers[server]);
+      (raw ? load.rawPixels : load.jpegPixels) += part.sentSize().area();
+      ++load.parts;
+    }
+    const elf::OffloadStats stats = session.offloader.stats();
+    const double sent = static_cast<double>(stats.bytesSent) +
+                        static_cast<double>(stats.partsSent) * elf::BandwidthControl::kRequestBytes;
+    const auto chosen = control_.choose(item.entered, settings.bandwidth * kBytesOfKilobit, sent,
+                                        load, settings.jpegQuality);
+    if (!chosen) return false;
+    choice = *chosen;
+    if (choice.scale < 1)
+      for (elf::Part& part : item.record.plan->parts) part.scale *= choice.scale;
+    settings.jpegQuality = choice.quality;
+  }
+  const std::lock_guard lock(mutex_);
+  sending_ = choice;
+  return true;
+}
+
 // Encodes each part and posts it at once, so that the first server works while the rest is encoded.
 bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& settings) {
   const auto mapped = elf::gst::MappedFrame::map(info_, item->buffer, GST_MAP_READ);
@@ -575,6 +632,11 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
   const elf::Size size = mapped->view().size;
   const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
   const std::vector<elf::Part>& parts = item->record.plan->parts;
+  if (parts.empty()) {
+    item->record.wholeBytes = wholeBytes(*mapped, session, settings);
+    item->answered = true;
+    return true;
+  }
   std::optional<Clock::time_point> deadline;
   if (const auto limit = settings.timeLimit()) deadline = item->entered + *limit;
   const auto ticket = session.offloader.begin(
@@ -596,16 +658,47 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
     }
     const auto begun = Clock::now();
     const auto server = static_cast<std::size_t>(parts[i].server);
-    const bool raw = server < servers.size() && elf::sendsRaw(settings.encoding, servers[server]);
+    const bool raw = server < servers.size() && settings.isRaw(servers[server]);
     auto image = encode(*mapped, parts[i], raw, settings.jpegQuality);
     encoding += Clock::now() - begun;
+    if (image && !raw) noteFile(item->record, i, image.value().data.size(), settings);
     if (image)
       session.offloader.send(ticket, i, std::move(image).value());
     else
       session.offloader.fail(ticket, i, image.error());
   }
   item->record.timings.encode = std::chrono::duration_cast<elf::Microseconds>(encoding);
+  // While the servers work.
+  if (item->record.wholeBytes == 0)
+    item->record.wholeBytes = wholeBytes(*mapped, session, settings);
   return true;
+}
+
+// Learns from a JPEG how large they get.
+void Offload::noteFile(elf::FrameRecord& record, std::size_t part, std::size_t bytes,
+                       const Settings& settings) {
+  const elf::Size sent = record.plan->parts[part].sentSize();
+  if (settings.bandwidth != kNoBudget) control_.encoded(sent.area(), bytes, settings.jpegQuality);
+  if (sent != record.size) return;
+  whole_.measured(sent, sent, bytes, settings.jpegQuality);
+  record.wholeBytes = bytes;
+}
+
+// What the frame would be, sent as it is where there is no plan, at the quality of this frame.
+std::size_t Offload::wholeBytes(const elf::gst::MappedFrame& frame, const Session& session,
+                                const Settings& settings) {
+  constexpr double kRawBytes = 3;
+  const elf::Size size = frame.view().size;
+  const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
+  const auto best = static_cast<std::size_t>(session.offloader.bestServer(size));
+  if (settings.isRaw(servers[best])) return static_cast<std::size_t>(size.area() * kRawBytes);
+  do {
+    const elf::Rect tile = whole_.nextTile(size);
+    const auto file = encoder_->encode(frame.view(), tile, tile.size(), settings.jpegQuality);
+    if (!file) return 0;
+    whole_.measured(size, tile.size(), file.value().size(), settings.jpegQuality);
+  } while (whole_.tiles() < elf::WholeFrameEstimate::kFirstTiles);
+  return static_cast<std::size_t>(whole_.bytes(size, settings.jpegQuality));
 }
 
 elf::Result<elf::wire::Tensor> Offload::encode(const elf::gst::MappedFrame& frame,
@@ -858,6 +951,7 @@ enum {
   PROP_MAX_IN_FLIGHT,
   PROP_ENCODING,
   PROP_JPEG_QUALITY,
+  PROP_BANDWIDTH,
   PROP_QOS,
   PROP_CA_FILE,
   PROP_CLIENT_CERTIFICATE,
@@ -932,6 +1026,9 @@ static void gst_elf_offload_set_property(GObject* object, guint id, const GValue
     case PROP_JPEG_QUALITY:
       offload->change([&](Settings& settings) { settings.jpegQuality = g_value_get_int(value); });
       break;
+    case PROP_BANDWIDTH:
+      offload->change([&](Settings& settings) { settings.bandwidth = g_value_get_int(value); });
+      break;
     case PROP_QOS:
       offload->change([&](Settings& settings) { settings.qos = g_value_get_boolean(value); });
       break;
@@ -968,6 +1065,9 @@ static void gst_elf_offload_get_property(GObject* object, guint id, GValue* valu
       break;
     case PROP_JPEG_QUALITY:
       g_value_set_int(value, settings.jpegQuality);
+      break;
+    case PROP_BANDWIDTH:
+      g_value_set_int(value, settings.bandwidth);
       break;
     case PROP_QOS:
       g_value_set_boolean(value, settings.qos);
@@ -1132,6 +1232,12 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
                        "Quality of JPEGs that are sent, in percent: lower is smaller", 1, 100,
                        kDefaultJpegQuality, flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
+      object_class, PROP_BANDWIDTH,
+      g_param_spec_int("bandwidth", "Bandwidth",
+                       "What may be sent, in kbit/s: JPEGs get no better than jpeg-quality and no "
+                       "worse than 30, then parts smaller, then frames pass unsent (0 = no limit)",
+                       0, G_MAXINT, kNoBudget, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
       object_class, PROP_QOS,
       g_param_spec_boolean("qos", "QoS",
                            "Send nothing for frames that the sink would find too late; they pass "
@@ -1156,8 +1262,9 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",
                          "Counts since the start: frames, skipped, parts-sent, parts-failed, "
-                         "parts-late, parts-retried, bytes-sent, pixels-sent; and servers: for "
-                         "each its url, healthy, answers, fixed-ms, ms-per-megapixel, "
+                         "parts-late, parts-retried, bytes-sent, bytes-whole (what whole frames "
+                         "would have been), pixels-sent; quality and scale of the last frame; and "
+                         "servers: for each its url, healthy, answers, fixed-ms, ms-per-megapixel, "
                          "ms-per-megabyte, outstanding-ms",
                          GST_TYPE_STRUCTURE,
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));

@@ -26,6 +26,7 @@ FrameRecord oneDetection() {
   d.server = 0;
   record.detections.push_back(d);
   record.timings.total = Microseconds(1234);
+  record.wholeBytes = 9;
   return record;
 }
 
@@ -35,7 +36,7 @@ TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
             R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
             R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1"}],)"
             R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"
-            R"("total":1234},"bytes":{"sent":0}})");
+            R"("total":1234},"bytes":{"sent":0,"whole":9}})");
 }
 
 TEST(JsonLine, IsNullWhereThereIsNoTimestampAndNoServer) {

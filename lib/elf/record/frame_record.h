@@ -84,6 +84,9 @@ struct FrameRecord {
   CapacityPtr capacity;
   /** Nothing was sent for this frame on purpose (overload): its RPs are coasted. */
   bool skipped = false;
+  /** Bytes that the picture of the whole frame would have had, sent as the parts were; 0 where
+   * skipped. */
+  std::size_t wholeBytes = 0;
 
   // elfmerge
   /** In the frame's pixels, strongest first. */
