@@ -160,6 +160,13 @@ std::string accountOf(const elf::Offloader::Lesson& lesson) {
   return account;
 }
 
+/** Of a server of the record's; empty where it is none. */
+std::string urlOf(const elf::FrameRecord& record, int server) {
+  const auto at = static_cast<std::size_t>(server);
+  return record.capacity && at < record.capacity->servers.size() ? record.capacity->servers[at].url
+                                                                 : std::string();
+}
+
 bool hasFlag(const GstEvent* event, GstEventTypeFlags flag) {
   return gst_event_type_get_flags(GST_EVENT_TYPE(event)) & flag;
 }
@@ -255,6 +262,7 @@ class Offload {
   void loop();
   bool mayLeave(const Item& item) const;
   void endTask(Lock& lock);
+  void logWay(const elf::FrameRecord& record) const;
   GstFlowReturn pushFrame(Item& item);
   gboolean runQuery(GstQuery* query);
   bool flows() const { return flow_ == GST_FLOW_OK || flow_ == GST_FLOW_EOS; }
@@ -649,7 +657,8 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
         answered->answeredAt = Clock::now();
         answered->answered = true;
         changed_.notify_all();
-      });
+      },
+      item->record.trace);
   Clock::duration encoding{};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].rect.empty() || !contains(elf::wholeFrame(size), parts[i].rect)) {
@@ -835,6 +844,25 @@ void Offload::endTask(Lock& lock) {
   if (eos && isFailure(flow)) GST_ELEMENT_FLOW_ERROR(element_, flow);
 }
 
+void Offload::logWay(const elf::FrameRecord& record) const {
+  for (std::size_t i = 0; i < record.answers.size(); ++i) {
+    const elf::PartAnswer& answer = record.answers[i];
+    const elf::Part& part = record.plan->parts[i];
+    const elf::Size sent = part.sentSize();
+    GST_CAT_LEVEL_LOG(
+        GST_CAT_DEFAULT,
+        answer.state == elf::AnswerState::Answered ? GST_LEVEL_LOG : GST_LEVEL_INFO, element_,
+        "%s: part %d, %s %dx%d at %d,%d sent as %dx%d, to %s, span %s: %d attempts, %.1f ms, %s",
+        record.name().c_str(), static_cast<int>(i), std::string(elf::toString(part.kind)).c_str(),
+        part.rect.width, part.rect.height, part.rect.x, part.rect.y, sent.width, sent.height,
+        urlOf(record, answer.server).c_str(), answer.span.c_str(), answer.attempts,
+        milliseconds(answer.roundTrip), answer.error.empty() ? "answered" : answer.error.c_str());
+  }
+  GST_LOG_OBJECT(element_, "%s: %d parts, %" G_GSIZE_FORMAT " bytes, %.1f ms%s",
+                 record.name().c_str(), static_cast<int>(record.answers.size()), record.bytesSent(),
+                 milliseconds(record.timings.offload), record.skipped ? ", skipped" : "");
+}
+
 GstFlowReturn Offload::pushFrame(Item& item) {
   elf::FrameRecord& record = item.record;
   {
@@ -846,13 +874,7 @@ GstFlowReturn Offload::pushFrame(Item& item) {
   if (!record.answers.empty())
     record.timings.offload =
         std::chrono::duration_cast<elf::Microseconds>(item.answeredAt - item.entered);
-  GST_LOG_OBJECT(element_,
-                 "frame %" G_GUINT64_FORMAT ": %d parts, %" G_GSIZE_FORMAT " bytes, %.1f ms%s",
-                 record.id, static_cast<int>(record.answers.size()), record.bytesSent(),
-                 milliseconds(record.timings.offload), record.skipped ? ", skipped" : "");
-  for (const elf::PartAnswer& answer : record.answers)
-    if (answer.state != elf::AnswerState::Answered)
-      GST_INFO_OBJECT(element_, "frame %" G_GUINT64_FORMAT ": %s", record.id, answer.error.c_str());
+  logWay(record);
   GstBuffer* buffer = gst_buffer_make_writable(std::exchange(item.buffer, nullptr));
   elf::gst::setRecord(buffer, std::make_shared<const elf::FrameRecord>(std::move(record)));
   return gst_pad_push(srcpad_, buffer);

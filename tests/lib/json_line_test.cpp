@@ -12,6 +12,7 @@ FrameRecord oneDetection() {
   FrameRecord record;
   record.id = 7;
   record.generation = 2;
+  record.trace = "ab";
   record.size = {640, 480};
   record.horizon = 3;
   Capacity capacity;
@@ -32,7 +33,7 @@ FrameRecord oneDetection() {
 
 TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
   EXPECT_EQ(toJsonLine(oneDetection(), 40000000),
-            R"({"frame":7,"generation":2,"pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
+            R"({"frame":7,"generation":2,"trace":"ab","pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
             R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
             R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1"}],)"
             R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"

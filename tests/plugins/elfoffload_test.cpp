@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -133,6 +134,23 @@ TEST(Offload, PixelsGoAsJpegOrAsTheyAre) {
     if (type == wire::DataType::Uint8) {
       EXPECT_EQ(image.shape, (std::vector<std::int64_t>{1, 48, 64, 3}));
     }
+  }
+}
+
+TEST(Offload, EachRequestCarriesTheTraceOfItsFrameAndASpanOfItsOwn) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  harness.setVideo(64, 48);
+  std::vector<std::string> seen;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+    const FrameRecordPtr record = take(harness);
+    const std::string& span = record->answers.at(0).span;
+    EXPECT_THAT(record->trace, ::testing::MatchesRegex("[0-9a-f]{32}"));
+    EXPECT_THAT(span, ::testing::MatchesRegex("[0-9a-f]{16}"));
+    EXPECT_EQ(server.lastHeader("traceparent"), "00-" + record->trace + "-" + span + "-01");
+    EXPECT_EQ(std::ranges::count(seen, record->trace) + std::ranges::count(seen, span), 0);
+    seen.insert(seen.end(), {record->trace, span});
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "elf/base/printable.h"
 #include "elf/base/seconds.h"
+#include "elf/base/trace_id.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
@@ -201,11 +202,13 @@ int Offloader::pick(Size sent, const wire::Tensor* image, int except) const {
 
 Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation, Size size,
                                    std::span<const Part> parts,
-                                   std::optional<Clock::time_point> deadline, Done done) {
+                                   std::optional<Clock::time_point> deadline, Done done,
+                                   std::string trace) {
   const std::lock_guard lock(mutex_);
   const Ticket ticket = nextTicket_++;
   Frame& frame = frames_[ticket];
   frame.name = std::to_string(generation) + "." + std::to_string(frameId);
+  frame.trace = std::move(trace);
   frame.open = parts.size();
   frame.deadline = deadline;
   frame.done = std::move(done);
@@ -287,8 +290,13 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   ++stats_.partsSent;
   stats_.bytesSent += part.image.data.size();
   stats_.pixelsSent += part.sent.area();
+  HttpRequest post = toHttp(url(server), request);
+  if (!frame.trace.empty()) {
+    part.answer.span = newSpanId();
+    post.headers.emplace_back("traceparent", traceparent(frame.trace, part.answer.span));
+  }
   part.request = transport_.send(
-      toHttp(url(server), request),
+      std::move(post),
       [this, ticket, index, attempt, id = request.id, sent = part.sent, from = url(server)](
           const HttpReply& reply) { onReply(ticket, index, attempt, id, sent, from, reply); });
 }
