@@ -35,7 +35,8 @@ bool goesInClear(const std::string& url) {
   if (!url.starts_with("http://")) return false;
   GUri* uri = g_uri_parse(url.c_str(), G_URI_FLAGS_NONE, nullptr);
   if (!uri) return true;
-  const std::string host = g_uri_get_host(uri);
+  const gchar* named = g_uri_get_host(uri);
+  const std::string host = named ? named : "";
   g_uri_unref(uri);
   if (host == "localhost") return false;
   GInetAddress* address = g_inet_address_new_from_string(host.c_str());

@@ -48,8 +48,11 @@ std::optional<BandwidthControl::Choice> BandwidthControl::choose(Clock::time_poi
   Choice choice{.quality = bestQuality};
   if (load.parts == 0) return choice;
   if (allowed <= 0) return std::nullopt;
-  fileBytes_ *= kOldFiles;
-  filePixels_ *= kOldFiles;
+  // Where no files are made the last ones are what is known.
+  if (filePixels_ > 1) {
+    fileBytes_ *= kOldFiles;
+    filePixels_ *= kOldFiles;
+  }
   const double room = allowed - load.parts * (kRequestBytes + kJpegTables);
   const int least = std::min(kLeastQuality, bestQuality);
   while (choice.quality > least && pixelBytes(load, choice.quality) > room) --choice.quality;
