@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/elfvision/gstelfrecords.h"
 
+#include "elf/base/trace_id.h"
 #include "gst/elfvision/gstelfmeta.h"
 
 namespace elf::gst {
@@ -25,6 +26,7 @@ FrameRecordPtr FrameRecords::of(GstBuffer* buffer, Size size) {
   fresh.id = nextId_++;
   fresh.generation = generation_;
   fresh.size = size;
+  fresh.trace = newTraceId();
   fresh.entered = std::chrono::steady_clock::now();
   return std::make_shared<const FrameRecord>(std::move(fresh));
 }

@@ -19,6 +19,7 @@
  */
 #include "plugins/elfmerge/gstelfmerge.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -95,8 +96,9 @@ std::optional<std::int64_t> ptsOf(GstBuffer* buffer) {
 }
 
 /**
- * All that an elfmerge knows. `settings` is guarded by its mutex, which is never held while calling
- * anything; the rest belongs to the streaming thread, or to whoever starts and stops the element.
+ * All that an elfmerge knows. Settings and counts are guarded by its mutex, which is never held
+ * while calling anything; the rest belongs to the streaming thread, or to whoever starts and stops
+ * the element.
  */
 class Merger {
  public:
@@ -113,8 +115,23 @@ class Merger {
     return settings_;
   }
 
+  /** Any thread. */
+  GstStructure* stats() const {
+    const std::lock_guard lock(mutex_);
+    return gst_structure_new("elf-merge-stats", "frames", G_TYPE_UINT64, stats_.frames, "bare",
+                             G_TYPE_UINT64, stats_.bare, "detections", G_TYPE_UINT64,
+                             stats_.detections, "coasted", G_TYPE_UINT64, stats_.coasted,
+                             "unanswered", G_TYPE_UINT64, stats_.unanswered, "merge-us",
+                             G_TYPE_UINT64, static_cast<guint64>(stats_.merge.count()), "total-us",
+                             G_TYPE_UINT64, static_cast<guint64>(stats_.total.count()), nullptr);
+  }
+
   void start() {
     const Settings now = settings();
+    {
+      const std::lock_guard lock(mutex_);
+      stats_ = {};
+    }
     if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
     identifier_.setIndexer(elf::RpIndexer::create(elf::indexerChoices()[now.indexing].name));
     forget();
@@ -137,7 +154,11 @@ class Merger {
     const Clock::time_point begin = Clock::now();
     const elf::Size size{GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)};
     const elf::FrameRecordPtr arrived = records_.carriedBy(buffer, size);
-    if (!arrived) return GST_FLOW_OK;
+    if (!arrived) {
+      const std::lock_guard lock(mutex_);
+      ++stats_.bare;
+      return GST_FLOW_OK;
+    }
     if (arrived->generation != generation_) {
       generation_ = arrived->generation;
       identifier_.forget();
@@ -157,6 +178,7 @@ class Merger {
     const Clock::time_point end = Clock::now();
     record.timings.merge = std::chrono::duration_cast<elf::Microseconds>(end - begin);
     record.timings.total = std::chrono::duration_cast<elf::Microseconds>(end - record.entered);
+    count(record);
     elf::gst::replaceRegions(buffer, record);
     if (now.postMessages) post(record, ptsOf(buffer));
     const bool written = !results_ || write(record, ptsOf(buffer));
@@ -165,6 +187,31 @@ class Merger {
   }
 
  private:
+  /** Since the start. */
+  struct Stats {
+    guint64 frames = 0, bare = 0, detections = 0, coasted = 0, unanswered = 0;
+    elf::Microseconds merge{0}, total{0};
+  };
+
+  void count(const elf::FrameRecord& record) {
+    const auto coasted = std::ranges::count(record.detections, true, &elf::Detection::coasted);
+    const auto answered =
+        std::ranges::count(record.answers, elf::AnswerState::Answered, &elf::PartAnswer::state);
+    GST_LOG_OBJECT(element_,
+                   "%s: %d detections, %d of them coasted, %d of %d parts answered, %.1f ms",
+                   record.name().c_str(), static_cast<int>(record.detections.size()),
+                   static_cast<int>(coasted), static_cast<int>(answered),
+                   static_cast<int>(record.answers.size()),
+                   static_cast<double>(record.timings.total.count()) * 1e-3);
+    const std::lock_guard lock(mutex_);
+    ++stats_.frames;
+    stats_.detections += record.detections.size();
+    stats_.coasted += static_cast<guint64>(coasted);
+    stats_.unanswered += record.answers.size() - static_cast<std::size_t>(answered);
+    stats_.merge += record.timings.merge;
+    stats_.total += record.timings.total;
+  }
+
   void sendFeedback(const elf::FrameRecord& record) {
     GstEvent* event = elf::gst::newDetectionsEvent(
         std::make_shared<const elf::Feedback>(elf::feedbackOf(record)));
@@ -210,6 +257,7 @@ class Merger {
   GstBaseTransform* element_;
   mutable std::mutex mutex_;
   Settings settings_;
+  Stats stats_;
 
   GstVideoInfo info_{};
   elf::gst::FrameRecords records_;
@@ -227,7 +275,8 @@ enum Property {
   kResultsLocation,
   kIndexing,
   kDoubles,
-  kReportMissed
+  kReportMissed,
+  kStats
 };
 
 }  // namespace
@@ -337,6 +386,9 @@ static void gst_elf_merge_get_property(GObject* object, guint id, GValue* value,
         break;
       case kReportMissed:
         g_value_set_boolean(value, settings.reportMissed);
+        break;
+      case kStats:
+        g_value_take_boxed(value, mergerOf(object).stats());
         break;
       default:
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -455,6 +507,15 @@ static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
                         gst_elf_indexing_get_type(), initial.indexing,
                         static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                  GST_PARAM_MUTABLE_READY)));
+
+  g_object_class_install_property(
+      object, kStats,
+      g_param_spec_boxed("stats", "Statistics",
+                         "Counts since the start: frames; bare, those without a record; "
+                         "detections, and coasted among them; unanswered parts; merge-us and "
+                         "total-us, microseconds spent here, and since the first Elf element",
+                         GST_TYPE_STRUCTURE,
+                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 
   gst_element_class_set_static_metadata(
       element, "Elf merge", "Filter/Analyzer/Video",

@@ -16,11 +16,14 @@
  * - A part that fails is sent to another server, and one that takes longer than nineteen of twenty
  *   to a second one too (`hedging`). What has no answer by the `deadline` is late, and the frame
  *   goes on without it. No frame is ever dropped.
+ * - Under a budget (`bandwidth`) JPEGs are made as good as it allows, then parts smaller, and then
+ *   frames pass for which nothing is sent.
  * - Late in QoS terms (`qos`), or one too many (`leaky`): the frame passes, and nothing is sent.
  * - A server that cannot be reached, or fails three times in a row, is left out, and asked with a
  *   growing pause whether it is back. The last one that goes is one warning.
  * - `servers` may change while playing; a host name is looked up every five seconds.
  * - Live: `deadline` is added to the latency of the pipeline, and must not be -1.
+ * - https:// servers must have a certificate that the system, or `ca-file`, vouches for.
  * - At the start each server is probed with a few small pictures. What it costs is learned from its
  *   answers, and shared by all elfoffload of a pipeline, or of several that share the GstContext
  *   `elf.servers`.
@@ -52,12 +55,15 @@
 #include <vector>
 
 #include "elf/base/printable.h"
+#include "elf/client/client_security.h"
 #include "elf/client/soup_transport.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_file.h"
+#include "elf/offload/bandwidth.h"
 #include "elf/offload/encoding.h"
 #include "elf/offload/offloader.h"
 #include "elf/offload/server_url.h"
+#include "elf/offload/whole_frame.h"
 #include "elf/wire/infer.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
@@ -84,6 +90,7 @@ constexpr int kDefaultMaxInFlight = 1;
 constexpr int kMostInFlight = 64;
 constexpr elf::Encoding kDefaultEncoding = elf::Encoding::Auto;
 constexpr int kDefaultJpegQuality = 90;
+constexpr int kNoBudget = 0;
 constexpr bool kDefaultQos = true;
 constexpr bool kDefaultLeaky = false;
 constexpr double kDefaultHedging = 5;
@@ -101,15 +108,21 @@ struct Settings {
   int maxInFlight = kDefaultMaxInFlight;
   elf::Encoding encoding = kDefaultEncoding;
   int jpegQuality = kDefaultJpegQuality;
+  /** In kbit/s. */
+  int bandwidth = kNoBudget;
   bool qos = kDefaultQos;
   bool leaky = kDefaultLeaky;
   /** Percent. */
   double hedging = kDefaultHedging;
+  elf::ClientSecurity security;
 
   double hedgingShare() const { return hedging / 100; }
   std::optional<std::chrono::milliseconds> timeLimit() const {
     if (deadline == kNoDeadline) return std::nullopt;
     return std::chrono::milliseconds(deadline);
+  }
+  bool isRaw(const elf::ServerState& server) const {
+    return elf::sendsRaw(encoding, server, bandwidth != kNoBudget);
   }
 };
 
@@ -158,6 +171,13 @@ std::string accountOf(const elf::Lesson& lesson) {
   add("decode", lesson.decode);
   add("infer", lesson.infer);
   return account;
+}
+
+/** Of a server of the record's; empty where it is none. */
+std::string urlOf(const elf::FrameRecord& record, int server) {
+  const auto at = static_cast<std::size_t>(server);
+  return record.capacity && at < record.capacity->servers.size() ? record.capacity->servers[at].url
+                                                                 : std::string();
 }
 
 bool hasFlag(const GstEvent* event, GstEventTypeFlags flag) {
@@ -239,7 +259,12 @@ class Offload {
   bool isLate(GstBuffer* buffer);
   bool isFull() const;
   elf::FrameRecord recordOf(GstBuffer* buffer, const Session& session);
+  bool fitIntoBudget(Item& item, const Session& session, Settings& settings);
   bool sendParts(const ItemPtr& item, Session& session, const Settings& settings);
+  void noteFile(elf::FrameRecord& record, std::size_t part, std::size_t bytes,
+                const Settings& settings);
+  std::size_t wholeBytes(const elf::gst::MappedFrame& frame, const Session& session,
+                         const Settings& settings);
   elf::Result<elf::wire::Tensor> encode(const elf::gst::MappedFrame& frame, const elf::Part& part,
                                         bool raw, int jpegQuality);
   void waitUntilReady(Lock& lock);
@@ -253,6 +278,7 @@ class Offload {
   void loop();
   bool mayLeave(const Item& item) const;
   void endTask(Lock& lock);
+  void logWay(const elf::FrameRecord& record) const;
   GstFlowReturn pushFrame(Item& item);
   gboolean runQuery(GstQuery* query);
   bool flows() const { return flow_ == GST_FLOW_OK || flow_ == GST_FLOW_EOS; }
@@ -267,6 +293,8 @@ class Offload {
   GstSegment segment_;
   std::unique_ptr<elf::JpegEncoder> encoder_;
   elf::gst::RgbCutter cutter_;
+  elf::BandwidthControl control_;
+  elf::WholeFrameEstimate whole_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -286,6 +314,9 @@ class Offload {
   GstClockTime earliest_ = GST_CLOCK_TIME_NONE;
   std::uint64_t frames_ = 0;
   std::uint64_t skipped_ = 0;
+  std::uint64_t wholeBytes_ = 0;
+  /** Of the last frame that was sent. */
+  elf::BandwidthControl::Choice sending_;
   /** Of the last run, once it is over. */
   elf::OffloadStats lastStats_;
   std::vector<elf::ServerState> lastServers_;
@@ -294,10 +325,11 @@ class Offload {
 /** What lives from READY->PAUSED until PAUSED->READY. The listener runs in the transport's thread.
  */
 struct Offload::Session : elf::OffloadListener {
-  Session(Offload& user, elf::OffloadSettings settings, elf::ServerPool& pool)
+  Session(Offload& user, elf::OffloadSettings settings, const elf::ClientSecurity& security,
+          elf::ServerPool& pool)
       : owner(user),
         model(settings.model),
-        transport("elfoffload-io"),
+        transport("elfoffload-io", security),
         offloader(std::move(settings), pool, transport, *this) {}
 
   void onReady() override {
@@ -394,24 +426,35 @@ void Offload::start() {
   offload.hedging = settings.hedgingShare();
   offload.seed = g_random_int();
   encoder_ = std::make_unique<elf::JpegEncoder>();
+  control_ = {};
+  whole_ = {};
   forgetStream();
   gst_video_info_init(&info_);
-  GST_INFO_OBJECT(element_,
-                  "servers %s, model %s, deadline %d ms, %d in flight, encoding %s, JPEG quality "
-                  "%d, qos %d, leaky %d, hedging %.1f %%",
-                  settings.servers.c_str(), settings.model.c_str(), settings.deadline,
-                  settings.maxInFlight,
-                  elf::encodingChoices()[static_cast<std::size_t>(settings.encoding)].name,
-                  settings.jpegQuality, settings.qos, settings.leaky, settings.hedging);
+  GST_INFO_OBJECT(
+      element_,
+      "servers %s, model %s, deadline %d ms, %d in flight, encoding %s, JPEG quality "
+      "%d, bandwidth %d kbit/s, qos %d, leaky %d, hedging %.1f %%",
+      settings.servers.c_str(), settings.model.c_str(), settings.deadline, settings.maxInFlight,
+      elf::encodingChoices()[static_cast<std::size_t>(settings.encoding)].name,
+      settings.jpegQuality, settings.bandwidth, settings.qos, settings.leaky, settings.hedging);
   const elf::ServerPoolPtr pool = elf::gst::findServers(element_);
-  const auto session = std::make_shared<Session>(*this, std::move(offload), *pool);
+  const std::vector<std::string> urls = offload.servers;
+  const auto session =
+      std::make_shared<Session>(*this, std::move(offload), settings.security, *pool);
+  const auto inClear = std::ranges::find_if(urls, elf::goesInClear);
+  if (!settings.security.tokenFile.empty() && inClear != urls.end())
+    GST_ELEMENT_WARNING(
+        element_, RESOURCE, SETTINGS,
+        ("token-file: the token goes to %s in clear; https:// would hide it.", inClear->c_str()),
+        (nullptr));
   {
     const std::lock_guard lock(mutex_);
     session_ = session;
     ready_ = false;
     readyBy_ = Clock::now() + settings.timeLimit().value_or(kReadyWait);
     latencyRefused_ = false;
-    frames_ = skipped_ = 0;
+    frames_ = skipped_ = wholeBytes_ = 0;
+    sending_ = {.quality = settings.jpegQuality};
   }
   session->offloader.start();
 }
@@ -469,7 +512,9 @@ GstStructure* Offload::stats() {
       guint64{stats.partsLate}, "parts-retried", G_TYPE_UINT64, guint64{stats.partsRetried},
       "parts-hedged", G_TYPE_UINT64, guint64{stats.partsHedged}, "hedges-won", G_TYPE_UINT64,
       guint64{stats.hedgesWon}, "bytes-sent", G_TYPE_UINT64, guint64{stats.bytesSent},
-      "pixels-sent", G_TYPE_UINT64, static_cast<guint64>(stats.pixelsSent), nullptr);
+      "bytes-whole", G_TYPE_UINT64, guint64{wholeBytes_}, "pixels-sent", G_TYPE_UINT64,
+      static_cast<guint64>(stats.pixelsSent), "quality", G_TYPE_INT, sending_.quality, "scale",
+      G_TYPE_DOUBLE, sending_.scale, nullptr);
   const std::vector<elf::ServerState> servers =
       session_ ? session_->offloader.capacity().servers : lastServers_;
   GValue array = G_VALUE_INIT;
@@ -607,15 +652,18 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     passes = settings.leaky && isFull();
   }
   item->record = recordOf(buffer, *session);
-  if (passes) item->record.skipped = true;
-  if (item->record.skipped || item->record.plan->parts.empty())
+  elf::FrameRecord& record = item->record;
+  if (passes) record.skipped = true;
+  if (!record.skipped) record.skipped = !fitIntoBudget(*item, *session, settings);
+  if (record.skipped)
     item->answered = true;
   else if (!sendParts(item, *session, settings))
     return GST_FLOW_ERROR;
 
   Lock lock(mutex_);
   ++frames_;
-  if (item->record.skipped) ++skipped_;
+  wholeBytes_ += record.wholeBytes;
+  if (record.skipped) ++skipped_;
   if (flow_ != GST_FLOW_OK) {
     const GstFlowReturn flow = flow_;
     lock.unlock();
@@ -632,6 +680,36 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   return flow_;
 }
 
+// Sets the quality, and scales the plan's parts: only here is it known how large files get. False
+// where nothing may be sent.
+bool Offload::fitIntoBudget(Item& item, const Session& session, Settings& settings) {
+  elf::BandwidthControl::Choice choice{.quality = settings.jpegQuality};
+  if (settings.bandwidth != kNoBudget) {
+    constexpr double kBytesOfKilobit = 125;
+    const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
+    elf::BandwidthControl::Load load;
+    for (const elf::Part& part : item.record.plan->parts) {
+      const auto server = static_cast<std::size_t>(part.server);
+      const bool raw = server < servers.size() && settings.isRaw(servers[server]);
+      (raw ? load.rawPixels : load.jpegPixels) += part.sentSize().area();
+      ++load.parts;
+    }
+    const elf::OffloadStats stats = session.offloader.stats();
+    const double sent = static_cast<double>(stats.bytesSent) +
+                        static_cast<double>(stats.partsSent) * elf::BandwidthControl::kRequestBytes;
+    const auto chosen = control_.choose(item.entered, settings.bandwidth * kBytesOfKilobit, sent,
+                                        load, settings.jpegQuality);
+    if (!chosen) return false;
+    choice = *chosen;
+    if (choice.scale < 1)
+      for (elf::Part& part : item.record.plan->parts) part.scale *= choice.scale;
+    settings.jpegQuality = choice.quality;
+  }
+  const std::lock_guard lock(mutex_);
+  sending_ = choice;
+  return true;
+}
+
 // Encodes each part and posts it at once, so that the first server works while the rest is encoded.
 bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& settings) {
   const auto mapped = elf::gst::MappedFrame::map(info_, item->buffer, GST_MAP_READ);
@@ -645,6 +723,11 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
   const elf::Size size = mapped->view().size;
   const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
   const std::vector<elf::Part>& parts = item->record.plan->parts;
+  if (parts.empty()) {
+    item->record.wholeBytes = wholeBytes(*mapped, session, settings);
+    item->answered = true;
+    return true;
+  }
   std::optional<Clock::time_point> deadline;
   if (const auto limit = settings.timeLimit()) deadline = item->entered + *limit;
   const auto ticket = session.offloader.begin(
@@ -657,7 +740,8 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
         answered->answeredAt = Clock::now();
         answered->answered = true;
         changed_.notify_all();
-      });
+      },
+      item->record.trace);
   Clock::duration encoding{};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].rect.empty() || !contains(elf::wholeFrame(size), parts[i].rect)) {
@@ -666,16 +750,47 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
     }
     const auto begun = Clock::now();
     const auto server = static_cast<std::size_t>(parts[i].server);
-    const bool raw = server < servers.size() && elf::sendsRaw(settings.encoding, servers[server]);
+    const bool raw = server < servers.size() && settings.isRaw(servers[server]);
     auto image = encode(*mapped, parts[i], raw, settings.jpegQuality);
     encoding += Clock::now() - begun;
+    if (image && !raw) noteFile(item->record, i, image.value().data.size(), settings);
     if (image)
       session.offloader.send(ticket, i, std::move(image).value());
     else
       session.offloader.fail(ticket, i, image.error());
   }
   item->record.timings.encode = std::chrono::duration_cast<elf::Microseconds>(encoding);
+  // While the servers work.
+  if (item->record.wholeBytes == 0)
+    item->record.wholeBytes = wholeBytes(*mapped, session, settings);
   return true;
+}
+
+// Learns from a JPEG how large they get.
+void Offload::noteFile(elf::FrameRecord& record, std::size_t part, std::size_t bytes,
+                       const Settings& settings) {
+  const elf::Size sent = record.plan->parts[part].sentSize();
+  if (settings.bandwidth != kNoBudget) control_.encoded(sent.area(), bytes, settings.jpegQuality);
+  if (sent != record.size) return;
+  whole_.measured(sent, sent, bytes, settings.jpegQuality);
+  record.wholeBytes = bytes;
+}
+
+// What the frame would be, sent as it is where there is no plan, at the quality of this frame.
+std::size_t Offload::wholeBytes(const elf::gst::MappedFrame& frame, const Session& session,
+                                const Settings& settings) {
+  constexpr double kRawBytes = 3;
+  const elf::Size size = frame.view().size;
+  const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
+  const auto best = static_cast<std::size_t>(session.offloader.bestServer(size));
+  if (settings.isRaw(servers[best])) return static_cast<std::size_t>(size.area() * kRawBytes);
+  do {
+    const elf::Rect tile = whole_.nextTile(size);
+    const auto file = encoder_->encode(frame.view(), tile, tile.size(), settings.jpegQuality);
+    if (!file) return 0;
+    whole_.measured(size, tile.size(), file.value().size(), settings.jpegQuality);
+  } while (whole_.tiles() < elf::WholeFrameEstimate::kFirstTiles);
+  return static_cast<std::size_t>(whole_.bytes(size, settings.jpegQuality));
 }
 
 elf::Result<elf::wire::Tensor> Offload::encode(const elf::gst::MappedFrame& frame,
@@ -812,6 +927,25 @@ void Offload::endTask(Lock& lock) {
   if (eos && isFailure(flow)) GST_ELEMENT_FLOW_ERROR(element_, flow);
 }
 
+void Offload::logWay(const elf::FrameRecord& record) const {
+  for (std::size_t i = 0; i < record.answers.size(); ++i) {
+    const elf::PartAnswer& answer = record.answers[i];
+    const elf::Part& part = record.plan->parts[i];
+    const elf::Size sent = part.sentSize();
+    GST_CAT_LEVEL_LOG(
+        GST_CAT_DEFAULT,
+        answer.state == elf::AnswerState::Answered ? GST_LEVEL_LOG : GST_LEVEL_INFO, element_,
+        "%s: part %d, %s %dx%d at %d,%d sent as %dx%d, to %s, span %s: %d attempts, %.1f ms, %s",
+        record.name().c_str(), static_cast<int>(i), std::string(elf::toString(part.kind)).c_str(),
+        part.rect.width, part.rect.height, part.rect.x, part.rect.y, sent.width, sent.height,
+        urlOf(record, answer.server).c_str(), answer.span.c_str(), answer.attempts,
+        milliseconds(answer.roundTrip), answer.error.empty() ? "answered" : answer.error.c_str());
+  }
+  GST_LOG_OBJECT(element_, "%s: %d parts, %" G_GSIZE_FORMAT " bytes, %.1f ms%s",
+                 record.name().c_str(), static_cast<int>(record.answers.size()), record.bytesSent(),
+                 milliseconds(record.timings.offload), record.skipped ? ", skipped" : "");
+}
+
 GstFlowReturn Offload::pushFrame(Item& item) {
   elf::FrameRecord& record = item.record;
   {
@@ -823,13 +957,7 @@ GstFlowReturn Offload::pushFrame(Item& item) {
   if (!record.answers.empty())
     record.timings.offload =
         std::chrono::duration_cast<elf::Microseconds>(item.answeredAt - item.entered);
-  GST_LOG_OBJECT(element_,
-                 "frame %" G_GUINT64_FORMAT ": %d parts, %" G_GSIZE_FORMAT " bytes, %.1f ms%s",
-                 record.id, static_cast<int>(record.answers.size()), record.bytesSent(),
-                 milliseconds(record.timings.offload), record.skipped ? ", skipped" : "");
-  for (const elf::PartAnswer& answer : record.answers)
-    if (answer.state != elf::AnswerState::Answered)
-      GST_INFO_OBJECT(element_, "frame %" G_GUINT64_FORMAT ": %s", record.id, answer.error.c_str());
+  logWay(record);
   GstBuffer* buffer = gst_buffer_make_writable(std::exchange(item.buffer, nullptr));
   elf::gst::setRecord(buffer, std::make_shared<const elf::FrameRecord>(std::move(record)));
   return gst_pad_push(srcpad_, buffer);
@@ -931,9 +1059,14 @@ enum {
   PROP_MAX_IN_FLIGHT,
   PROP_ENCODING,
   PROP_JPEG_QUALITY,
+  PROP_BANDWIDTH,
   PROP_QOS,
   PROP_LEAKY,
   PROP_HEDGING,
+  PROP_CA_FILE,
+  PROP_CLIENT_CERTIFICATE,
+  PROP_CLIENT_KEY,
+  PROP_TOKEN_FILE,
   PROP_STATS
 };
 
@@ -955,6 +1088,22 @@ static GType gst_elf_encoding_get_type(void) {
 static std::string text_of(const GValue* value) {
   const gchar* text = g_value_get_string(value);
   return text ? text : "";
+}
+
+/** The setting that is a file's name and no more; null for another property. */
+static std::string elf::ClientSecurity::*file_of(guint id) {
+  switch (id) {
+    case PROP_CA_FILE:
+      return &elf::ClientSecurity::caFile;
+    case PROP_CLIENT_CERTIFICATE:
+      return &elf::ClientSecurity::clientCertificate;
+    case PROP_CLIENT_KEY:
+      return &elf::ClientSecurity::clientKey;
+    case PROP_TOKEN_FILE:
+      return &elf::ClientSecurity::tokenFile;
+    default:
+      return nullptr;
+  }
 }
 
 static void gst_elf_offload_set_property(GObject* object, guint id, const GValue* value,
@@ -993,6 +1142,9 @@ static void gst_elf_offload_set_property(GObject* object, guint id, const GValue
     case PROP_JPEG_QUALITY:
       offload->change([&](Settings& settings) { settings.jpegQuality = g_value_get_int(value); });
       break;
+    case PROP_BANDWIDTH:
+      offload->change([&](Settings& settings) { settings.bandwidth = g_value_get_int(value); });
+      break;
     case PROP_QOS:
       offload->change([&](Settings& settings) { settings.qos = g_value_get_boolean(value); });
       break;
@@ -1001,6 +1153,12 @@ static void gst_elf_offload_set_property(GObject* object, guint id, const GValue
       break;
     case PROP_HEDGING:
       offload->setHedging(g_value_get_double(value));
+      break;
+    case PROP_CA_FILE:
+    case PROP_CLIENT_CERTIFICATE:
+    case PROP_CLIENT_KEY:
+    case PROP_TOKEN_FILE:
+      offload->change([&](Settings& settings) { settings.security.*file_of(id) = text_of(value); });
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -1036,6 +1194,9 @@ static void gst_elf_offload_get_property(GObject* object, guint id, GValue* valu
     case PROP_JPEG_QUALITY:
       g_value_set_int(value, settings.jpegQuality);
       break;
+    case PROP_BANDWIDTH:
+      g_value_set_int(value, settings.bandwidth);
+      break;
     case PROP_QOS:
       g_value_set_boolean(value, settings.qos);
       break;
@@ -1045,6 +1206,14 @@ static void gst_elf_offload_get_property(GObject* object, guint id, GValue* valu
     case PROP_HEDGING:
       g_value_set_double(value, settings.hedging);
       break;
+    case PROP_CA_FILE:
+    case PROP_CLIENT_CERTIFICATE:
+    case PROP_CLIENT_KEY:
+    case PROP_TOKEN_FILE: {
+      const std::string& file = settings.security.*file_of(id);
+      g_value_set_string(value, file.empty() ? nullptr : file.c_str());
+      break;
+    }
     case PROP_STATS:
       g_value_take_boxed(value, offload->stats());
       break;
@@ -1209,11 +1378,32 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
                        "Quality of JPEGs that are sent, in percent: lower is smaller", 1, 100,
                        kDefaultJpegQuality, flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
+      object_class, PROP_BANDWIDTH,
+      g_param_spec_int("bandwidth", "Bandwidth",
+                       "What may be sent, in kbit/s: JPEGs get no better than jpeg-quality and no "
+                       "worse than 30, then parts smaller, then frames pass unsent (0 = no limit)",
+                       0, G_MAXINT, kNoBudget, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
       object_class, PROP_QOS,
       g_param_spec_boolean("qos", "QoS",
                            "Send nothing for frames that the sink would find too late; they pass "
                            "with what was predicted",
                            kDefaultQos, flags(GST_PARAM_MUTABLE_PLAYING)));
+  const auto install_file = [&](guint id, const char* name, const char* nick, const char* blurb) {
+    g_object_class_install_property(
+        object_class, id,
+        g_param_spec_string(name, nick, blurb, nullptr, flags(GST_PARAM_MUTABLE_READY)));
+  };
+  install_file(PROP_CA_FILE, "ca-file", "CA file",
+               "PEM file of the authorities that vouch for https:// servers (unset: the system's)");
+  install_file(PROP_CLIENT_CERTIFICATE, "client-certificate", "Client certificate",
+               "PEM file of the certificate, and its key unless client-key is set, that is shown "
+               "to servers that ask for one");
+  install_file(PROP_CLIENT_KEY, "client-key", "Client key",
+               "PEM file of the key of client-certificate");
+  install_file(PROP_TOKEN_FILE, "token-file", "Token file",
+               "File with the bearer token that is sent to the servers; read when the element "
+               "starts");
   g_object_class_install_property(
       object_class, PROP_LEAKY,
       g_param_spec_boolean("leaky", "Leaky",
@@ -1232,8 +1422,9 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
       g_param_spec_boxed("stats", "Statistics",
                          "Counts since the start: frames, skipped, parts-sent, parts-failed, "
                          "parts-late, parts-retried, parts-hedged, hedges-won, bytes-sent, "
-                         "pixels-sent; and servers: for "
-                         "each its url, healthy, answers, fixed-ms, ms-per-megapixel, "
+                         "bytes-whole (what whole frames would have been), pixels-sent; quality "
+                         "and scale of the last frame; and "
+                         "servers: for each its url, healthy, answers, fixed-ms, ms-per-megapixel, "
                          "ms-per-megabyte, outstanding-ms",
                          GST_TYPE_STRUCTURE,
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));

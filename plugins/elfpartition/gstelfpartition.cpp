@@ -31,6 +31,7 @@
 #include "plugins/elfpartition/gstelfpartition.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -101,6 +102,10 @@ class Partition {
     roisSeen_ = false;
     warnedOf_.clear();
     forget();
+    {
+      const std::lock_guard lock(mutex_);
+      stats_ = {};
+    }
     const elf::FramePlanner::Settings& planner = settings.planner;
     GST_INFO_OBJECT(element_,
                     "partitioner %s, scan interval %d frames, change threshold %d, LRC every %d "
@@ -108,6 +113,20 @@ class Partition {
                     partitioner, planner.discovery.scanInterval, planner.discovery.changeThreshold,
                     planner.lrcInterval, planner.lrcRatio,
                     planner.lrcServer.empty() ? "any server" : planner.lrcServer.c_str());
+  }
+
+  /** Any thread. */
+  GstStructure* stats() {
+    const std::lock_guard lock(mutex_);
+    GstStructure* structure = gst_structure_new(
+        "elf-partition-stats", "frames", G_TYPE_UINT64, stats_.frames, "cold", G_TYPE_UINT64,
+        stats_.cold, "empty", G_TYPE_UINT64, stats_.empty, "pixels", G_TYPE_UINT64,
+        static_cast<guint64>(stats_.pixels), "partition-us", G_TYPE_UINT64,
+        static_cast<guint64>(stats_.time.count()), nullptr);
+    for (const elf::PartKind kind : kKinds)
+      gst_structure_set(structure, ("parts-" + std::string(elf::toString(kind))).c_str(),
+                        G_TYPE_UINT64, stats_.parts[static_cast<std::size_t>(kind)], nullptr);
+    return structure;
   }
 
   /** Streaming thread: after a start, a flush or a change of size. */
@@ -140,12 +159,36 @@ class Partition {
     record.plan = makePlan(record, *capacity, buffer);
     record.timings.partition =
         std::chrono::duration_cast<elf::Microseconds>(steady_clock::now() - begun);
-    GST_LOG_OBJECT(element_, "frame %" G_GUINT64_FORMAT ": %d parts, %.1f ms expected", record.id,
+    count(record);
+    GST_LOG_OBJECT(element_, "%s: %d parts, %.1f ms expected", record.name().c_str(),
                    static_cast<int>(record.plan->parts.size()), record.plan->makespan * 1e3);
     elf::gst::setRecord(buffer, std::make_shared<const elf::FrameRecord>(std::move(record)));
   }
 
  private:
+  static constexpr std::array kKinds{elf::PartKind::Rp, elf::PartKind::Lrc, elf::PartKind::Scan,
+                                     elf::PartKind::Grid, elf::PartKind::Full};
+
+  /** Since the start. */
+  struct Stats {
+    guint64 frames = 0, cold = 0, empty = 0;
+    /** By PartKind. */
+    std::array<guint64, kKinds.size()> parts{};
+    double pixels = 0;
+    elf::Microseconds time{0};
+  };
+
+  void count(const elf::FrameRecord& record) {
+    const std::lock_guard lock(mutex_);
+    ++stats_.frames;
+    if (!record.rps) ++stats_.cold;
+    if (record.plan->parts.empty()) ++stats_.empty;
+    for (const elf::Part& part : record.plan->parts)
+      ++stats_.parts[static_cast<std::size_t>(part.kind)];
+    stats_.pixels += record.plan->sentPixels();
+    stats_.time += record.timings.partition;
+  }
+
   elf::Size size() const { return {info_.width, info_.height}; }
 
   elf::Plan makePlan(const elf::FrameRecord& record, const elf::Capacity& capacity,
@@ -229,6 +272,7 @@ class Partition {
   std::uint32_t generation_ = 0;
   /** Where servers did not answer in frames of that generation, since the last one. */
   std::vector<elf::Rect> unseen_;
+  Stats stats_;
 };
 
 }  // namespace
@@ -246,7 +290,8 @@ enum {
   PROP_CHANGE_THRESHOLD,
   PROP_LRC_INTERVAL,
   PROP_LRC_RATIO,
-  PROP_LRC_SERVER
+  PROP_LRC_SERVER,
+  PROP_STATS
 };
 
 #define gst_elf_partition_parent_class parent_class
@@ -324,6 +369,9 @@ static void gst_elf_partition_get_property(GObject* object, guint id, GValue* va
     case PROP_LRC_SERVER:
       g_value_set_string(
           value, settings.planner.lrcServer.empty() ? nullptr : settings.planner.lrcServer.c_str());
+      break;
+    case PROP_STATS:
+      g_value_take_boxed(value, GST_ELF_PARTITION(object)->partition->stats());
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -435,6 +483,15 @@ static void gst_elf_partition_class_init(GstElfPartitionClass* klass) {
                           "URL of the server that looks at the low resolution, one of "
                           "elfoffload's (unset: the one with the most time left)",
                           nullptr, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_STATS,
+      g_param_spec_boxed("stats", "Statistics",
+                         "Counts since the start: frames; cold, those of which no RPs were known; "
+                         "empty, those for which nothing was planned; parts-rp, parts-lrc, "
+                         "parts-scan, parts-grid, parts-full; pixels of the parts as they are to "
+                         "be sent; partition-us, microseconds spent",
+                         GST_TYPE_STRUCTURE,
+                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
   elf::gst::addVideoPads(element_class);

@@ -105,9 +105,20 @@ class RpPredict {
     history_ = elf::History({.length = settings.history, .coastFrames = settings.coastFrames});
     calibrator_.forget();
     flushing_ = false;
+    stats_ = {};
     GST_INFO_OBJECT(element_, "predictor %s, history %d frames, coast %d frames, coverage %g",
                     elf::predictorChoices()[settings.predictor].name, settings.history,
                     settings.coastFrames, calibrator_.coverage());
+  }
+
+  /** Any thread. */
+  GstStructure* stats() {
+    const std::lock_guard lock(mutex_);
+    return gst_structure_new("elf-rp-predict-stats", "frames", G_TYPE_UINT64, stats_.frames, "cold",
+                             G_TYPE_UINT64, stats_.cold, "rps", G_TYPE_UINT64, stats_.rps,
+                             "answers", G_TYPE_UINT64, stats_.answers, "given-up", G_TYPE_UINT64,
+                             stats_.givenUp, "predict-us", G_TYPE_UINT64,
+                             static_cast<guint64>(stats_.time.count()), nullptr);
   }
 
   /** Any thread: wakes a waiting frame, which returns FLUSHING. */
@@ -146,6 +157,7 @@ class RpPredict {
   void takeIn(const elf::Feedback& feedback) {
     const std::lock_guard lock(mutex_);
     if (feedback.generation != records_.generation() || feedback.size != size_) return;
+    ++stats_.answers;
     learn(feedback);
     history_.add(feedback);
     changed_.notify_all();
@@ -163,12 +175,19 @@ class RpPredict {
         forecast.rps = elf::makeRps(forecast.predictions, history_, size_,
                                     calibrator_.padding(record.horizon));
         record.rps = forecast.rps;
+        stats_.rps += forecast.rps.size();
         if (forecasts_.size() == kMostForecasts) forecasts_.erase(forecasts_.begin());
         forecasts_.insert_or_assign(record.id, std::move(forecast));
       }
     }
     record.timings.predict = duration_cast<elf::Microseconds>(steady_clock::now() - begun);
-    GST_LOG_OBJECT(element_, "frame %" G_GUINT64_FORMAT ": %d RPs, horizon %d", record.id,
+    {
+      const std::lock_guard lock(mutex_);
+      ++stats_.frames;
+      if (!record.rps) ++stats_.cold;
+      stats_.time += record.timings.predict;
+    }
+    GST_LOG_OBJECT(element_, "%s: %d RPs, horizon %d", record.name().c_str(),
                    record.rps ? static_cast<int>(record.rps->size()) : -1, record.horizon);
     elf::gst::setRecord(buffer, std::make_shared<const elf::FrameRecord>(std::move(record)));
     return GST_FLOW_OK;
@@ -180,6 +199,12 @@ class RpPredict {
     int horizon = 0;
     std::vector<elf::Prediction> predictions;
     std::vector<elf::Rp> rps;
+  };
+
+  /** Since the start. */
+  struct Stats {
+    guint64 frames = 0, cold = 0, rps = 0, answers = 0, givenUp = 0;
+    elf::Microseconds time{0};
   };
 
   // Call with mutex_ held.
@@ -216,6 +241,7 @@ class RpPredict {
                          " were lost downstream",
                          static_cast<int>(patience.count()), id);
       waivedBefore_ = id;
+      ++stats_.givenUp;
     }
     return !flushing_;
   }
@@ -238,6 +264,7 @@ class RpPredict {
   bool flushing_ = false;
   // Frames before this id are not waited for any more.
   std::uint64_t waivedBefore_ = 0;
+  Stats stats_;
 };
 
 }  // namespace
@@ -247,7 +274,15 @@ struct _GstElfRpPredict {
   RpPredict* predict;
 };
 
-enum { PROP_0, PROP_PREDICTOR, PROP_WEIGHTS, PROP_HISTORY, PROP_COAST_FRAMES, PROP_COVERAGE };
+enum {
+  PROP_0,
+  PROP_PREDICTOR,
+  PROP_WEIGHTS,
+  PROP_HISTORY,
+  PROP_COAST_FRAMES,
+  PROP_COVERAGE,
+  PROP_STATS
+};
 
 #define gst_elf_rp_predict_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE(GstElfRpPredict, gst_elf_rp_predict, GST_TYPE_BASE_TRANSFORM,
@@ -308,6 +343,9 @@ static void gst_elf_rp_predict_get_property(GObject* object, guint id, GValue* v
       break;
     case PROP_COVERAGE:
       g_value_set_double(value, GST_ELF_RP_PREDICT(object)->predict->coverage());
+      break;
+    case PROP_STATS:
+      g_value_take_boxed(value, GST_ELF_RP_PREDICT(object)->predict->stats());
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -434,6 +472,14 @@ static void gst_elf_rp_predict_class_init(GstElfRpPredictClass* klass) {
                           "Share of objects that should lie whole inside their RP",
                           PaddingCalibrator::kLeastCoverage, PaddingCalibrator::kMostCoverage,
                           PaddingCalibrator::kDefaultCoverage, flags(GST_PARAM_MUTABLE_PLAYING)));
+  g_object_class_install_property(
+      object_class, PROP_STATS,
+      g_param_spec_boxed("stats", "Statistics",
+                         "Counts since the start: frames; cold, those without RPs because nothing "
+                         "was known; rps; answers, frames of which elfmerge told what they held; "
+                         "given-up, waits for such an answer; predict-us, microseconds spent",
+                         GST_TYPE_STRUCTURE,
+                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_elf_rp_predict_change_state);

@@ -12,6 +12,7 @@ FrameRecord oneDetection() {
   FrameRecord record;
   record.id = 7;
   record.generation = 2;
+  record.trace = "ab";
   record.size = {640, 480};
   record.horizon = 3;
   Capacity capacity;
@@ -26,16 +27,17 @@ FrameRecord oneDetection() {
   d.server = 0;
   record.detections.push_back(d);
   record.timings.total = Microseconds(1234);
+  record.wholeBytes = 9;
   return record;
 }
 
 TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
   EXPECT_EQ(toJsonLine(oneDetection(), 40000000),
-            R"({"frame":7,"generation":2,"pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
+            R"({"frame":7,"generation":2,"trace":"ab","pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
             R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
             R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1"}],)"
             R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"
-            R"("total":1234},"bytes":{"sent":0}})");
+            R"("total":1234},"bytes":{"sent":0,"whole":9}})");
 }
 
 TEST(JsonLine, IsNullWhereThereIsNoTimestampAndNoServer) {
@@ -46,10 +48,11 @@ TEST(JsonLine, IsNullWhereThereIsNoTimestampAndNoServer) {
   EXPECT_NE(line.find(R"("server":null)"), std::string::npos);
 }
 
-TEST(JsonLine, ReplacesBytesThatAreNoText) {
+TEST(JsonLine, IsAsciiOnOneLineWhateverAServerCallsAnObject) {
   FrameRecord record = oneDetection();
-  record.detections[0].label = "a\xff\nb";
-  EXPECT_NE(toJsonLine(record, 0).find("\"a\xef\xbf\xbd\\nb\""), std::string::npos);
+  // No text, the end of a line, an escape sequence, and an escape as U+009B.
+  record.detections[0].label = "a\xff\nb\x1b[2J\xc2\x9b";
+  EXPECT_NE(toJsonLine(record, 0).find(R"("a\ufffd\nb\u001b[2J\u009b")"), std::string::npos);
 }
 
 TEST(JsonLine, IsStillJsonForANumberThatIsNone) {

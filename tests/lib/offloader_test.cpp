@@ -290,7 +290,14 @@ TEST(Encoding, AutoIsRawWhereThatIsHardlySlowerAndTheServerTakesIt) {
 TEST(Encoding, AutoIsRawHoweverSlowWhereTheServerTakesNothingElse) {
   const ServerState server{.takesRaw = true, .takesEncoded = false, .cost = {.b = 1e-5, .c = 1e-6}};
   EXPECT_TRUE(sendsRaw(Encoding::Auto, server));
+  EXPECT_TRUE(sendsRaw(Encoding::Auto, server, true));
   EXPECT_FALSE(sendsRaw(Encoding::Jpeg, server));
+}
+
+TEST(Encoding, AutoIsJpegForAServerThatTakesBothWhereBytesAreFew) {
+  const ServerState server{.takesRaw = true};
+  ASSERT_TRUE(sendsRaw(Encoding::Auto, server));
+  EXPECT_FALSE(sendsRaw(Encoding::Auto, server, true));
 }
 
 TEST_F(OffloaderTest, EachRequestTellsTheTimeThatIsLeft) {

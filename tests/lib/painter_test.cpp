@@ -224,6 +224,22 @@ TEST(Painter, EachIdentityKeepsAColourOfItsOwnAndCoastedBoxesAreGrey) {
   EXPECT_EQ(grey[1], grey[2]);
 }
 
+TEST(Painter, DrawsOfALabelOfAServersNoMoreThanItsBeginning) {
+  const auto drawn = [](const std::string& label) {
+    FrameRecord record;
+    record.size = {1024, 48};
+    record.detections = {detection({10, 10, 50, 40}, 1)};
+    record.detections[0].label = label;
+    Picture picture(PixelFormat::GRAY8, record.size, ColourRange::Full, ColourMatrix::Bt601);
+    paint(record, {false, true, false, false}, picture.view());
+    return picture.pixels();
+  };
+  const std::string begin(40, 'x');
+  EXPECT_EQ(drawn(begin + std::string(1 << 20, 'y')), drawn(begin));
+  EXPECT_NE(drawn(begin), drawn(std::string(39, 'x')));
+  EXPECT_EQ(drawn("a\nb\x1b"), drawn("a b "));
+}
+
 TEST(Painter, TellsWhenThereIsNothingToDraw) {
   FrameRecord record;
   EXPECT_FALSE(paintsAnything(record, kAll));

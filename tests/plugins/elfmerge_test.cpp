@@ -356,10 +356,12 @@ TEST_F(MergeResults, AppendsOneLineForEachFrameWithARecord) {
                             R"("server":"http://a:1"}])"),
             std::string::npos)
       << written[0];
-  EXPECT_NE(written[0].find(R"("bytes":{"sent":1000}})"), std::string::npos) << written[0];
-  EXPECT_EQ(written[1].find(R"({"frame":2,"generation":0,"pts_ns":20000000,"width":640,)"
-                            R"("height":480,"horizon":0,"detections":[],)"),
-            0U)
+  EXPECT_NE(written[0].find(R"("bytes":{"sent":1000,"whole":0}})"), std::string::npos)
+      << written[0];
+  EXPECT_EQ(
+      written[1].find(R"({"frame":2,"generation":0,"trace":null,"pts_ns":20000000,"width":640,)"
+                      R"("height":480,"horizon":0,"detections":[],)"),
+      0U)
       << written[1];
 }
 

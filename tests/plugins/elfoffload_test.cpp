@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -135,6 +136,86 @@ TEST(Offload, PixelsGoAsJpegOrAsTheyAre) {
       EXPECT_EQ(image.shape, (std::vector<std::int64_t>{1, 48, 64, 3}));
     }
   }
+}
+
+TEST(Offload, EachRequestCarriesTheTraceOfItsFrameAndASpanOfItsOwn) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  harness.setVideo(64, 48);
+  std::vector<std::string> seen;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+    const FrameRecordPtr record = take(harness);
+    const std::string& span = record->answers.at(0).span;
+    EXPECT_THAT(record->trace, ::testing::MatchesRegex("[0-9a-f]{32}"));
+    EXPECT_THAT(span, ::testing::MatchesRegex("[0-9a-f]{16}"));
+    EXPECT_EQ(server.lastHeader("traceparent"), "00-" + record->trace + "-" + span + "-01");
+    EXPECT_EQ(std::ranges::count(seen, record->trace) + std::ranges::count(seen, span), 0);
+    seen.insert(seen.end(), {record->trace, span});
+  }
+}
+
+TEST(Offload, ABudgetMakesPicturesSmallerAndSaysByHowMuch) {
+  StubServer server;
+  Harness harness(element(server.url(), "encoding=jpeg bandwidth=1000"));
+  harness.setVideo(640, 480);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  const FrameRecordPtr record = take(harness);
+  const double scale = record->plan->parts.at(0).scale;
+  EXPECT_LT(scale, 1);
+  EXPECT_EQ(record->answers.at(0).state, AnswerState::Answered);
+  GstStructure* stats = nullptr;
+  g_object_get(harness.element(), "stats", &stats, nullptr);
+  int quality = 0;
+  double told = 0;
+  EXPECT_TRUE(gst_structure_get(stats, "quality", G_TYPE_INT, &quality, "scale", G_TYPE_DOUBLE,
+                                &told, nullptr));
+  gst_structure_free(stats);
+  EXPECT_EQ(quality, 30);
+  EXPECT_EQ(told, scale);
+}
+
+TEST(Offload, FramesThatTheBudgetHasNoRoomForPassUnsent) {
+  StubServer server;
+  Harness harness(element(server.url(), "encoding=jpeg bandwidth=1"));
+  harness.setVideo(640, 480);
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+  EXPECT_FALSE(take(harness)->skipped);
+  for (int i = 1; i < 5; ++i) {
+    const FrameRecordPtr record = take(harness);
+    EXPECT_TRUE(record->skipped);
+    EXPECT_EQ(record->wholeBytes, 0U);
+  }
+  EXPECT_EQ(server.requests(), 1);
+  EXPECT_EQ(OffloadStatsOf(harness.element()).count("skipped"), 4U);
+}
+
+TEST(Offload, TellsWhatWholeFramesWouldHaveBeen) {
+  StubServer server;
+  Harness harness(element(server.url(), "encoding=jpeg"));
+  harness.setVideo(640, 480);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  const FrameRecordPtr whole = take(harness);
+  EXPECT_EQ(whole->wholeBytes, whole->answers.at(0).bytesSent);
+  FrameRecord half;
+  half.id = 1;
+  half.size = {640, 480};
+  half.plan.emplace().parts.push_back({.rect = {0, 0, 320, 480}});
+  FrameRecord nothing = half;
+  nothing.id = 2;
+  nothing.plan.emplace();
+  for (const FrameRecord& record : {half, nothing}) {
+    GstBuffer* buffer = harness.frame(static_cast<int>(record.id));
+    setRecord(buffer, std::make_shared<const FrameRecord>(record));
+    ASSERT_EQ(harness.push(buffer), GST_FLOW_OK);
+    const FrameRecordPtr sent = take(harness);
+    EXPECT_LT(sent->bytesSent(), sent->wholeBytes);
+    EXPECT_NEAR(static_cast<double>(sent->wholeBytes), static_cast<double>(whole->wholeBytes),
+                0.02 * static_cast<double>(whole->wholeBytes));
+  }
+  EXPECT_NEAR(static_cast<double>(OffloadStatsOf(harness.element()).count("bytes-whole")),
+              3.0 * static_cast<double>(whole->wholeBytes),
+              0.04 * static_cast<double>(whole->wholeBytes));
 }
 
 TEST(Offload, AnEmptyPlanPassesWithoutARequest) {

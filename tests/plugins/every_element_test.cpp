@@ -9,6 +9,7 @@
 #include "gst/elfvision/gstelfmeta.h"
 #include "tests/support/bus.h"
 #include "tests/support/harness.h"
+#include "tests/support/log.h"
 #include "tests/support/stub_server.h"
 
 namespace elf::gst {
@@ -16,6 +17,7 @@ namespace {
 
 using elf::testing::BusOf;
 using elf::testing::Harness;
+using elf::testing::LogOf;
 using elf::testing::StubServer;
 
 class EveryElement : public ::testing::TestWithParam<const char*> {
@@ -53,6 +55,51 @@ TEST_P(EveryElement, IgnoresARecordOfAnotherSizeAndWarnsOnce) {
     gst_buffer_unref(out);
   }
   EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 1);
+}
+
+TEST_P(EveryElement, CountsAFrameAndNamesItInTheLogByItsTrace) {
+  LogOf log(GetParam());
+  {
+    Harness harness(launch());
+    harness.setVideo(64, 48);
+    FrameRecord record;
+    record.id = 7;
+    record.generation = 3;
+    record.size = {64, 48};
+    record.trace = "0af7651916cd43dd8448eb211c80319c";
+    GstBuffer* buffer = harness.frame(0);
+    setRecord(buffer, std::make_shared<const FrameRecord>(record));
+    ASSERT_EQ(harness.push(buffer), GST_FLOW_OK);
+    GstBuffer* out = harness.pull();
+    EXPECT_EQ(getRecord(out)->trace, record.trace);
+    gst_buffer_unref(out);
+    GstStructure* stats = nullptr;
+    g_object_get(harness.element(), "stats", &stats, nullptr);
+    guint64 frames = 0;
+    EXPECT_TRUE(gst_structure_get_uint64(stats, "frames", &frames));
+    EXPECT_EQ(frames, 1U);
+    gst_structure_free(stats);
+  }
+  EXPECT_FALSE(log.with("frame 3.7 trace 0af7651916cd43dd8448eb211c80319c: ").empty());
+}
+
+TEST_P(EveryElement, StatsBeginAnewWithTheElement) {
+  Harness harness(launch());
+  harness.setVideo(64, 48);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  gst_buffer_unref(harness.pull());
+  gst_element_set_state(harness.element(), GST_STATE_READY);
+  gst_element_set_state(harness.element(), GST_STATE_PLAYING);
+  GstStructure* stats = nullptr;
+  g_object_get(harness.element(), "stats", &stats, nullptr);
+  for (int i = 0; i < gst_structure_n_fields(stats); ++i) {
+    const char* name = gst_structure_nth_field_name(stats, static_cast<guint>(i));
+    guint64 count = 0;
+    if (gst_structure_get_uint64(stats, name, &count)) {
+      EXPECT_EQ(count, 0U) << name;
+    }
+  }
+  gst_structure_free(stats);
 }
 
 TEST_P(EveryElement, EosBeforeAnyFramePasses) {

@@ -134,6 +134,40 @@ TEST(SoupTransport, CutsOffAReplyWithoutEndAndHangsUp) {
   }
 }
 
+TEST(SoupTransport, HeadersWithoutEndAreAnError) {
+  for (const char* begin : {"HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 200 "}) {
+    std::promise<void> hungUp;
+    const RawServer server([&](int socket, int) {
+      RawServer::readRequest(socket);
+      RawServer::write(socket, begin);
+      const std::string block(1 << 16, 'x');
+      while (RawServer::write(socket, block)) {
+      }
+      hungUp.set_value();
+    });
+    SoupTransport transport("test-io");
+    const HttpReply reply = get(transport, server.url()).get();
+    EXPECT_EQ(reply.status, 0);
+    EXPECT_FALSE(reply.error.empty());
+    hungUp.get_future().wait();
+  }
+}
+
+TEST(SoupTransport, ARequestMayAskForAShorterReply) {
+  const RawServer server([](int socket, int) {
+    RawServer::readRequest(socket);
+    RawServer::write(socket,
+                     "HTTP/1.1 200 OK\r\nContent-Length: 2048\r\n\r\n" + std::string(2048, 'x'));
+  });
+  SoupTransport transport("test-io");
+  for (const std::size_t longest : {2048, 2047}) {
+    std::promise<HttpReply> reply;
+    transport.send({.url = server.url(), .longestReply = longest},
+                   [&](HttpReply got) { reply.set_value(std::move(got)); });
+    EXPECT_EQ(reply.get_future().get().status, longest == 2048 ? 200 : 0);
+  }
+}
+
 TEST(SoupTransport, AReplyThatEndsEarlyIsAnError) {
   const RawServer server([](int socket, int) {
     RawServer::readRequest(socket);

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <map>
 #include <set>
 #include <utility>
+
+#include "elf/base/error.h"
 
 namespace elf {
 
@@ -65,6 +68,32 @@ std::chrono::seconds retryAfter(SoupMessageHeaders* headers) {
   return std::chrono::seconds(number ? static_cast<std::int64_t>(seconds) : 0);
 }
 
+/** What `load` made of a file, which it is told to report on in a GError. */
+template <typename T, std::invocable<GError**> Load>
+ObjectPtr<T> loaded(const char* property, const std::string& file, Load&& load) {
+  GError* error = nullptr;
+  ObjectPtr<T> object(reinterpret_cast<T*>(load(&error)));
+  if (!error) return object;
+  const std::string why = error->message;
+  g_error_free(error);
+  throw Error(property, "cannot use '" + file + "': " + why);
+}
+
+/** The error of a request, with what GIO holds against the server's certificate. */
+std::string reasonOf(const GError* error, SoupMessage* message) {
+  std::string reason = error->message;
+  if (!g_error_matches(error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE)) return reason;
+  auto* flags = static_cast<GFlagsClass*>(g_type_class_ref(G_TYPE_TLS_CERTIFICATE_FLAGS));
+  guint left = soup_message_get_tls_peer_certificate_errors(message);
+  const char* separator = ": ";
+  while (const GFlagsValue* flaw = left ? g_flags_get_first_value(flags, left) : nullptr) {
+    reason += std::exchange(separator, ", ") + std::string(flaw->value_nick);
+    left &= ~flaw->value;
+  }
+  g_type_class_unref(flags);
+  return reason;
+}
+
 GSource* jobSource(GSource* source, Job job) {
   g_source_set_callback(
       source,
@@ -104,7 +133,9 @@ struct SoupTransport::Private {
     ObjectPtr<GCancellable> cancellable;
   };
 
-  explicit Private(const std::string& threadName) : context(g_main_context_new()) {
+  Private(const std::string& threadName, const ClientSecurity& security) {
+    load(security);
+    context = g_main_context_new();
     loop = g_main_loop_new(context, FALSE);
     thread = g_thread_new(
         threadName.c_str(),
@@ -118,6 +149,30 @@ struct SoupTransport::Private {
   ~Private() {
     g_main_loop_unref(loop);
     g_main_context_unref(context);
+  }
+
+  void load(const ClientSecurity& security) {
+    if (!security.caFile.empty())
+      authorities = loaded<GTlsDatabase>("ca-file", security.caFile, [&](GError** error) {
+        // GIO wants an absolute path.
+        gchar* path = g_canonicalize_filename(security.caFile.c_str(), nullptr);
+        GTlsDatabase* database = g_tls_file_database_new(path, error);
+        g_free(path);
+        return database;
+      });
+    const std::string& certificateFile = security.clientCertificate;
+    if (certificateFile.empty() && !security.clientKey.empty())
+      throw Error("client-key", "there is no client-certificate that it could belong to");
+    const std::string& keyFile = security.clientKey.empty() ? certificateFile : security.clientKey;
+    if (!certificateFile.empty())
+      certificate = loaded<GTlsCertificate>("client-certificate",
+                                            certificateFile + "' with the key in '" + keyFile,
+                                            [&](GError** error) {
+                                              return g_tls_certificate_new_from_files(
+                                                  certificateFile.c_str(), keyFile.c_str(), error);
+                                            });
+    if (!security.tokenFile.empty())
+      authorization = "Bearer " + readToken("token-file", security.tokenFile);
   }
 
   /** Runs `job` in the thread, in the order of the calls. */
@@ -136,6 +191,7 @@ struct SoupTransport::Private {
                                             kMaxConnectionsPerHost, "timeout", 0, "proxy-resolver",
                                             nullptr, nullptr);
     soup_session_remove_feature_by_type(session, SOUP_TYPE_CONTENT_DECODER);
+    if (authorities) soup_session_set_tls_database(session, authorities.get());
     g_main_loop_run(loop);
     g_object_unref(session);
     // The closed connections' last sources.
@@ -167,6 +223,9 @@ struct SoupTransport::Private {
     if (!e->request.host.empty()) standFor(e->request.host, e->message.get());
     for (const auto& [name, value] : e->request.headers)
       soup_message_headers_replace(headers, name.c_str(), value.c_str());
+    if (!authorization.empty())
+      soup_message_headers_replace(headers, "Authorization", authorization.c_str());
+    if (certificate) soup_message_set_tls_client_certificate(e->message.get(), certificate.get());
     if (e->body)
       soup_message_set_request_body_from_bytes(e->message.get(), e->request.contentType.c_str(),
                                                e->body);
@@ -190,7 +249,7 @@ struct SoupTransport::Private {
     if (error) {
       const bool again = used && !g_cancellable_is_cancelled(e->cancellable.get()) &&
                          soup_message_get_status(e->message.get()) == SOUP_STATUS_NONE;
-      e->reply.error = error->message;
+      e->reply.error = reasonOf(error, e->message.get());
       g_error_free(error);
       if (!again) return finish(e);
       e->reply.error.clear();
@@ -223,11 +282,12 @@ struct SoupTransport::Private {
     }
     gsize size = 0;
     const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(chunk, &size));
-    const bool fits = e->reply.body.size() + size <= kMaxReply;
+    const std::size_t longest = e->request.longestReply;
+    const bool fits = e->reply.body.size() + size <= longest;
     if (fits) e->reply.body.insert(e->reply.body.end(), data, data + size);
     g_bytes_unref(chunk);
     if (!fits) {
-      e->reply.error = "the reply is larger than " + std::to_string(kMaxReply >> 20) + " MiB";
+      e->reply.error = "the reply is larger than " + std::to_string(longest >> 10) + " KiB";
       // The rest is not read: cancelling closes the connection.
       g_cancellable_cancel(e->cancellable.get());
       return finish(e);
@@ -324,10 +384,16 @@ struct SoupTransport::Private {
     if (exchanges.empty() && lookUps.empty()) g_main_loop_quit(loop);
   }
 
-  GMainContext* context;
+  GMainContext* context = nullptr;
   GMainLoop* loop = nullptr;
   GThread* thread = nullptr;
   std::atomic<Handle> next{1};
+  /** Null where the system's hold. */
+  ObjectPtr<GTlsDatabase> authorities;
+  /** Null where there is none. */
+  ObjectPtr<GTlsCertificate> certificate;
+  /** The value of the header; empty where there is no token. */
+  std::string authorization;
 
   // Of the thread alone.
   SoupSession* session = nullptr;
@@ -339,8 +405,8 @@ struct SoupTransport::Private {
   std::set<guint64> connections;
 };
 
-SoupTransport::SoupTransport(const std::string& threadName)
-    : p_(std::make_unique<Private>(threadName)) {}
+SoupTransport::SoupTransport(const std::string& threadName, const ClientSecurity& security)
+    : p_(std::make_unique<Private>(threadName, security)) {}
 
 SoupTransport::~SoupTransport() {
   stop();

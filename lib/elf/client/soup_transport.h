@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "elf/client/client_security.h"
 #include "elf/client/transport.h"
 
 namespace elf {
@@ -12,17 +13,23 @@ namespace elf {
 /**
  * One SoupSession with keep-alive in its own thread and main context, without proxies, cookies,
  * redirects or content encodings. A request that meets a kept-alive connection which the server has
- * closed meanwhile is sent again at once. A reply larger than kMaxReply is cut off and becomes an
- * error.
+ * closed meanwhile is sent again at once. A reply larger than the request allows is cut off and
+ * becomes an error, as do headers of more than 64 KiB.
+ *
+ * Of an https:// server the certificate is checked against the authorities of ClientSecurity, or
+ * the system's; the error of one that does not pass says what is wrong with it. The token goes to
+ * the URLs that are asked, and nowhere else.
  */
 class SoupTransport : public Transport {
  public:
-  static constexpr std::size_t kMaxReply = std::size_t{16} << 20;
   /** Parallel requests to one server; libsoup's own bound of 2 would queue the parts of a frame. */
   static constexpr int kMaxConnectionsPerHost = 256;
 
-  /** `threadName` has at most 15 characters. */
-  explicit SoupTransport(const std::string& threadName);
+  /**
+   * `threadName` has at most 15 characters. Reads the files of `security` and throws elf::Error,
+   * naming property and file, where one can't be used.
+   */
+  explicit SoupTransport(const std::string& threadName, const ClientSecurity& security = {});
   /** Stops. */
   ~SoupTransport() override;
 

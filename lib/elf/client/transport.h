@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -25,6 +26,8 @@ struct HttpRequest {
   /** Sent where `method` is "POST", as content of that type. */
   std::vector<std::uint8_t> body;
   std::string contentType = "application/octet-stream";
+  /** A reply of more bytes is an error. */
+  std::size_t longestReply = std::size_t{16} << 20;
 };
 
 struct HttpReply {

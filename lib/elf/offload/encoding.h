@@ -28,9 +28,11 @@ inline constexpr double kExactIsWorth = 0.2;
 /** Seconds for a byte (50 MB/s) of a link that is spared twelve times the bytes. */
 inline constexpr double kSparedLink = 2e-8;
 
-/** Whether a part for `server` is sent raw. What the server takes only matters to Auto. */
-inline bool sendsRaw(Encoding encoding, const ServerState& server) {
+/** Whether a part for `server` is sent raw. What the server takes only matters to Auto, and where
+ * bytes are few (`sparing`) it sends JPEGs to all that take them. */
+inline bool sendsRaw(Encoding encoding, const ServerState& server, bool sparing = false) {
   if (encoding != Encoding::Auto) return encoding == Encoding::Raw;
+  if (sparing && server.takesEncoded) return false;
   if (!server.takesRaw || !server.takesEncoded) return server.takesRaw;
   const double slower = kMoreBytes * server.cost.c - kSavedSeconds;
   return slower <= kExactIsWorth * server.cost.b && server.cost.c < kSparedLink;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "elf/base/seconds.h"
+#include "elf/base/trace_id.h"
 #include "elf/offload/reading.h"
 
 namespace elf {
@@ -79,11 +80,13 @@ int Offloader::bestServer(Size sent) const {
 
 Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation, Size size,
                                    std::span<const Part> parts,
-                                   std::optional<Clock::time_point> deadline, Done done) {
+                                   std::optional<Clock::time_point> deadline, Done done,
+                                   std::string trace) {
   const std::lock_guard lock(mutex_);
   const Ticket ticket = nextTicket_++;
   Frame& frame = frames_[ticket];
   frame.name = std::to_string(generation) + "." + std::to_string(frameId);
+  frame.trace = std::move(trace);
   frame.open = parts.size();
   frame.deadline = deadline;
   frame.done = std::move(done);
@@ -162,19 +165,19 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   if (part.placement) wire::setPlacement(request.parameters, *part.placement);
   request.inputs.push_back(part.image);
   const auto bytes = static_cast<double>(part.bytes());
-  const double expected = servers_.secondsFor(server, part.sent, bytes);
-  part.requests.push_back({.handle = transport_.send(servers_.toHttp(server, request),
-                                                     [this, ticket, index, attempt, id = request.id,
-                                                      sent = part.sent](const HttpReply& reply) {
-                                                       onReply(ticket, index, attempt, id, sent,
-                                                               reply);
-                                                     }),
-                           .server = server,
-                           .attempt = attempt,
-                           .hedge = hedge,
-                           .sentAt = now,
-                           .cost = servers_.beginRequest(server, part.sent, bytes),
-                           .expected = expected});
+  Request sent{.server = server, .attempt = attempt, .hedge = hedge, .sentAt = now};
+  sent.expected = servers_.secondsFor(server, part.sent, bytes);
+  sent.cost = servers_.beginRequest(server, part.sent, bytes);
+  HttpRequest post = servers_.toHttp(server, request);
+  if (!frame.trace.empty()) {
+    sent.span = newSpanId();
+    post.headers.emplace_back("traceparent", traceparent(frame.trace, sent.span));
+  }
+  sent.handle = transport_.send(std::move(post), [this, ticket, index, attempt, id = request.id,
+                                                  size = part.sent](const HttpReply& reply) {
+    onReply(ticket, index, attempt, id, size, reply);
+  });
+  part.requests.push_back(std::move(sent));
   waitForLateness(ticket, frame, index);
 }
 
@@ -321,6 +324,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
     const int server = request.server;
     PartAnswer& answer = part.answer;
     answer.server = server;
+    answer.span = request.span;
     answer.roundTrip = duration_cast<Microseconds>(now - request.sentAt);
     if (reading.error.empty()) {
       answer.state = AnswerState::Answered;
@@ -369,6 +373,7 @@ void Offloader::onDeadline(Ticket ticket) {
         continue;
       }
       answer.error = url + ": did not answer by the deadline";
+      answer.span = part.requests.back().span;
       answer.roundTrip =
           duration_cast<Microseconds>(transport_.now() - part.requests.back().sentAt);
       for (const Request& request : std::exchange(part.requests, {})) {

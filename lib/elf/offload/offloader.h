@@ -92,10 +92,12 @@ class Offloader {
 
   /**
    * Opens a frame of size `size`; `parts` is not empty. Each part must then be given to send() or
-   * fail(). The frame id and generation only serve to name requests.
+   * fail(). The frame id and generation only serve to name requests. Each request has a span of
+   * its own in `trace` (elf/base/trace_id.h), where that is not empty.
    */
   Ticket begin(std::uint64_t frame, std::uint32_t generation, Size size,
-               std::span<const Part> parts, std::optional<Clock::time_point> deadline, Done done);
+               std::span<const Part> parts, std::optional<Clock::time_point> deadline, Done done,
+               std::string trace = {});
   /** `image` is the part as an input tensor. A ticket that is settled already is ignored. */
   void send(Ticket ticket, std::size_t part, wire::Tensor image);
   /** The part could not be encoded. */
@@ -109,6 +111,8 @@ class Offloader {
     int server = 0;
     /** Counts from 1. */
     int attempt = 0;
+    /** Of the trace of its frame. */
+    std::string span;
     /** Sent because another request was late. */
     bool hedge = false;
     Clock::time_point sentAt{};
@@ -136,6 +140,7 @@ class Offloader {
 
   struct Frame {
     std::string name;
+    std::string trace;
     std::vector<PartState> parts;
     std::size_t open = 0;
     std::optional<Clock::time_point> deadline;

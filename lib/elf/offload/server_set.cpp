@@ -21,6 +21,9 @@ std::string probeId(std::size_t number) {
   return "probe." + std::to_string(number);
 }
 
+/** Of an answer about health or a model, in bytes. */
+constexpr std::size_t kLongestDescription = std::size_t{1} << 20;
+
 bool isIpv6(const std::string& address) {
   return address.find(':') != std::string::npos;
 }
@@ -427,7 +430,7 @@ void ServerSet::ask(std::size_t index, HttpRequest question, Clock::duration lim
 
 HttpRequest ServerSet::get(std::size_t index, const std::string& path) const {
   const Target& target = endpoints_[index].target;
-  return {.url = target.url + path, .host = target.host};
+  return {.url = target.url + path, .host = target.host, .longestReply = kLongestDescription};
 }
 
 void ServerSet::askMetadata(std::size_t index) {

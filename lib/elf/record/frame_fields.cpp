@@ -63,9 +63,11 @@ FieldValue timings(const Timings& t) {
 }  // namespace
 
 std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
-  std::vector<Field> bytes{{"sent", integer(static_cast<std::int64_t>(record.bytesSent()))}};
+  std::vector<Field> bytes{{"sent", integer(static_cast<std::int64_t>(record.bytesSent()))},
+                           {"whole", integer(static_cast<std::int64_t>(record.wholeBytes))}};
   return {{"frame", integer(static_cast<std::int64_t>(record.id))},
           {"generation", integer(record.generation)},
+          {"trace", record.trace.empty() ? FieldValue{} : FieldValue{record.trace}},
           {"pts_ns", ptsNs ? integer(*ptsNs) : FieldValue{}},
           {"width", integer(record.size.width)},
           {"height", integer(record.size.height)},

@@ -3,6 +3,10 @@
 
 namespace elf {
 
+std::string FrameRecord::name() const {
+  return "frame " + std::to_string(generation) + "." + std::to_string(id) + " trace " + trace;
+}
+
 std::size_t FrameRecord::bytesSent() const {
   std::size_t sum = 0;
   for (const PartAnswer& answer : answers) sum += answer.bytesSent;

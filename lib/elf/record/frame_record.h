@@ -33,6 +33,8 @@ struct PartAnswer {
   int server = 0;
   /** How often the part was sent: 1, or 2 when it was sent once more to another server. */
   int attempts = 0;
+  /** The span of its last request (elf/base/trace_id.h); empty where none was sent. */
+  std::string span;
   /** From sending until the whole answer was there. */
   Microseconds roundTrip{0};
   /** The server's own account; zero where it gave none. */
@@ -65,6 +67,8 @@ struct FrameRecord {
   /** Raised by a flush, a change of size and a restart; an older generation's news is dropped. */
   std::uint32_t generation = 0;
   Size size;
+  /** The trace of all its requests (elf/base/trace_id.h); empty: none. */
+  std::string trace;
   /** When the first Elf element saw the frame. */
   std::chrono::steady_clock::time_point entered{};
 
@@ -84,6 +88,9 @@ struct FrameRecord {
   CapacityPtr capacity;
   /** Nothing was sent for this frame on purpose (overload): its RPs are coasted. */
   bool skipped = false;
+  /** Bytes that the picture of the whole frame would have had, sent as the parts were; 0 where
+   * skipped. */
+  std::size_t wholeBytes = 0;
 
   // elfmerge
   /** In the frame's pixels, strongest first. */
@@ -93,6 +100,8 @@ struct FrameRecord {
 
   Timings timings;
 
+  /** "frame GENERATION.ID trace TRACE": how every line of the log names it. */
+  std::string name() const;
   /** Bytes of encoded pictures sent for this frame. */
   std::size_t bytesSent() const;
   /** Pixels sent for this frame, after scaling. */

@@ -42,8 +42,8 @@ Json toJson(const std::vector<Field>& fields) {
 }  // namespace
 
 std::string toJsonLine(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
-  // Labels come from servers, and a server may send any bytes.
-  return toJson(frameFields(record, ptsNs)).dump(-1, ' ', false, Json::error_handler_t::replace);
+  // Labels come from servers, and a server may send any bytes, and what a terminal obeys.
+  return toJson(frameFields(record, ptsNs)).dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 }  // namespace elf

@@ -10,7 +10,7 @@
 
 namespace elf {
 
-/** The fields of frameFields() as one JSON object, without the line's end. Always valid UTF-8. */
+/** The fields of frameFields() as one JSON object, without the line's end, in ASCII. */
 std::string toJsonLine(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
 
 }  // namespace elf

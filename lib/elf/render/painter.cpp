@@ -7,6 +7,7 @@
 #include <opencv2/imgproc.hpp>
 #include <string>
 
+#include "elf/base/printable.h"
 #include "elf/render/colour.h"
 
 namespace elf {
@@ -225,7 +226,9 @@ void label(Canvas& canvas, const std::string& words, const cv::Rect& r, LabelPla
 std::string words(const Detection& d) {
   char score[32];
   std::snprintf(score, sizeof score, " %.2f", static_cast<double>(d.score));
-  return (d.label.empty() ? std::to_string(d.labelId) : d.label) + score;
+  constexpr std::size_t kLongestLabel = 40;
+  // A server says what it likes, and OpenCV measures and draws all of it.
+  return (d.label.empty() ? std::to_string(d.labelId) : printable(d.label, kLongestLabel)) + score;
 }
 
 }  // namespace

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/offload/bandwidth.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "elf/base/seconds.h"
+#include "elf/offload/jpeg_size.h"
+
+namespace elf {
+
+namespace {
+
+constexpr double kRawBytes = 3;
+/** What files of the frame before count for, against those of this one. */
+constexpr double kOldFiles = 0.6;
+/** The weight of the newest interval. */
+constexpr double kNewInterval = 0.1;
+/** Where frames pause for longer, the stream has stopped in between. */
+constexpr double kLongestInterval = 2;
+
+}  // namespace
+
+// Bytes that the frame of `now` may take.
+double BandwidthControl::allowance(Clock::time_point now, double bytesPerSecond, double sent) {
+  debt_ += sent - std::exchange(sentBefore_, sent);
+  if (before_) {
+    const double passed = secondsOf(now - *before_);
+    interval_ += kNewInterval * (std::min(passed, kLongestInterval) - interval_);
+    debt_ = std::max(debt_ - bytesPerSecond * passed, -bytesPerSecond * kBurst);
+  }
+  before_ = now;
+  const double share = bytesPerSecond * interval_;
+  return debt_ <= 0 ? share - debt_ : share - debt_ * std::min(1.0, interval_ / kRepay);
+}
+
+double BandwidthControl::pixelBytes(const Load& load, int quality) const {
+  return load.jpegPixels * jpegShareAt(quality) * fileBytes_ / filePixels_ +
+         load.rawPixels * kRawBytes;
+}
+
+std::optional<BandwidthControl::Choice> BandwidthControl::choose(Clock::time_point now,
+                                                                 double bytesPerSecond, double sent,
+                                                                 const Load& load,
+                                                                 int bestQuality) {
+  const double allowed = allowance(now, bytesPerSecond, sent);
+  Choice choice{.quality = bestQuality};
+  if (load.parts == 0) return choice;
+  if (allowed <= 0) return std::nullopt;
+  // Where no files are made the last ones are what is known.
+  if (filePixels_ > 1) {
+    fileBytes_ *= kOldFiles;
+    filePixels_ *= kOldFiles;
+  }
+  const double room = allowed - load.parts * (kRequestBytes + kJpegTables);
+  const int least = std::min(kLeastQuality, bestQuality);
+  while (choice.quality > least && pixelBytes(load, choice.quality) > room) --choice.quality;
+  const double pixels = pixelBytes(load, choice.quality);
+  if (pixels > room) choice.scale = std::max(kLeastScale, std::sqrt(std::max(0.0, room) / pixels));
+  return choice;
+}
+
+void BandwidthControl::encoded(double pixels, std::size_t bytes, int quality) {
+  fileBytes_ += std::max(0.0, static_cast<double>(bytes) - kJpegTables);
+  filePixels_ += pixels * jpegShareAt(quality);
+}
+
+}  // namespace elf
