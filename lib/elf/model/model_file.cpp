@@ -39,16 +39,18 @@ using Text = std::unique_ptr<char, FreeMemory>;
 struct Group {
   const char* name;
   std::vector<std::string_view> keys;
-  /** Keys that only a network file has a use for. */
+  /** Keys that only a network file has a use for, and those that only a simulated model has. */
   std::vector<std::string_view> networkKeys;
+  std::vector<std::string_view> simulatedKeys;
 };
 
 const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
-      {"model", {"backend", "labels", "task"}, {"file", "sha256"}},
-      {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}},
-      {"output", {"min-score", "sure-score"}, {"decoder", "nms"}},
-      {"parts", {"align", "placed", "context", "object-size"}, {}}};
+      {"model", {"backend", "labels", "task"}, {"file", "sha256"}, {}},
+      {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}, {}},
+      {"output", {"min-score", "sure-score"}, {"decoder", "nms"}, {}},
+      {"parts", {"align", "placed", "context", "object-size"}, {}, {}},
+      {"simulated", {}, {}, {"fixed-ms", "ms-per-megapixel"}}};
   return *groups;
 }
 
@@ -78,16 +80,17 @@ class Reader {
       if (known == knownGroups().end()) throw Error(path_ + ": [" + *group + "]", "unknown group");
       const Strings keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
       for (char** key = keys.get(); *key; ++key)
-        if (!holds(known->keys, *key) && !holds(known->networkKeys, *key))
+        if (!holds(known->keys, *key) && !holds(known->networkKeys, *key) &&
+            !holds(known->simulatedKeys, *key))
           fail(*group, *key, "unknown key");
     }
   }
 
-  void refuseNetworkKeys(const std::string& backend) const {
+  void refuse(std::vector<std::string_view> Group::*keys) const {
     for (const Group& group : knownGroups())
-      for (const std::string_view key : group.networkKeys)
+      for (const std::string_view key : group.*keys)
         if (has(group.name, key.data()))
-          fail(group.name, key.data(), "has no meaning for backend " + backend);
+          fail(group.name, key.data(), "has no meaning for backend " + text("model", "backend"));
   }
 
   [[noreturn]] void fail(const char* group, const char* key, const std::string& why) const {
@@ -132,6 +135,12 @@ class Reader {
     const std::vector<std::string> parts = list(group, key);
     if (parts.size() != value.size()) fail(group, key, "is no list of three numbers");
     for (std::size_t i = 0; i < value.size(); ++i) value[i] = number<double>(group, key, parts[i]);
+  }
+
+  void readMilliseconds(const char* group, const char* key, double& value) const {
+    constexpr double kMost = 3'600'000;
+    read(group, key, value);
+    if (value < 0 || value > kMost) fail(group, key, "is not between 0 and 3600000");
   }
 
   template <typename Enum>
@@ -233,7 +242,10 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   model.name = name;
   model.path = path;
   model.backend = reader.choice<ModelBackend>(
-      "model", "backend", {{"hog", ModelBackend::Hog}, {"opencv-dnn", ModelBackend::OpencvDnn}});
+      "model", "backend",
+      {{"hog", ModelBackend::Hog},
+       {"opencv-dnn", ModelBackend::OpencvDnn},
+       {"simulated", ModelBackend::Simulated}});
   if (reader.has("model", "task")) reader.choice<bool>("model", "task", {{"detection", true}});
 
   ModelRules& rules = model.rules;
@@ -254,8 +266,12 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   if (const std::string_view key = badKey(rules); !key.empty())
     reader.fail(groupOf(key), key.data(), "is out of bounds");
 
-  if (model.backend == ModelBackend::Hog) {
-    reader.refuseNetworkKeys("hog");
+  if (model.backend != ModelBackend::OpencvDnn) reader.refuse(&Group::networkKeys);
+  if (model.backend != ModelBackend::Simulated) reader.refuse(&Group::simulatedKeys);
+  if (model.backend == ModelBackend::Hog) return model;
+  if (model.backend == ModelBackend::Simulated) {
+    reader.readMilliseconds("simulated", "fixed-ms", model.fixedMs);
+    reader.readMilliseconds("simulated", "ms-per-megapixel", model.msPerMegapixel);
     return model;
   }
   model.files = reader.list("model", "file");

@@ -12,8 +12,9 @@ namespace elf {
 
 /** What runs a model. */
 enum class ModelBackend {
-  Hog,       ///< `hog`: OpenCV's pedestrian detector, needs no file
-  OpencvDnn  ///< `opencv-dnn`: a network file, run by OpenCV
+  Hog,        ///< `hog`: OpenCV's pedestrian detector, needs no file
+  OpencvDnn,  ///< `opencv-dnn`: a network file, run by OpenCV
+  Simulated   ///< `simulated`: takes its time and finds nothing
 };
 
 /** How a network's output tensors are read. */
@@ -48,6 +49,11 @@ struct ModelFile {
   OutputDecoder decoder = OutputDecoder::Yolox;
   /** Of two boxes of one class with more intersection over union, the weaker one goes. */
   double nms = 0.45;
+
+  // [simulated]
+  /** What a picture takes: these milliseconds, and these for each million pixels of inputSize(). */
+  double fixedMs = 0;
+  double msPerMegapixel = 0;
 
   /** What clients are told. */
   ModelRules rules;

@@ -6,7 +6,15 @@
 namespace elf {
 
 std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
-  return file.backend == ModelBackend::Hog ? createHogModel(file) : createDnnModel(file);
+  switch (file.backend) {
+    case ModelBackend::Hog:
+      return createHogModel(file);
+    case ModelBackend::OpencvDnn:
+      return createDnnModel(file);
+    case ModelBackend::Simulated:
+      break;
+  }
+  return createSimulatedModel(file);
 }
 
 }  // namespace elf
