@@ -115,7 +115,7 @@ void serve(const Options& options) {
   g_unix_signal_add(SIGINT, quit, loop);
   g_unix_signal_add(SIGTERM, quit, loop);
   const elf::ModelFile file = elf::loadModelFile(options.model);
-  elf::Server server([&file] { return elf::InferenceModel::create(file); }, options.server);
+  elf::Server server({[&file] { return elf::InferenceModel::create(file); }}, options.server);
   std::cout << "listening " << server.url() << std::endl;
   if (!options.jsonFile.empty()) writeJson(options, file.name, server.url());
   g_main_loop_run(loop);

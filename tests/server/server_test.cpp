@@ -125,7 +125,8 @@ class ServerTest : public ::testing::Test {
  protected:
   void start(ServerOptions options = {}) {
     server_ = std::make_unique<Server>(
-        [this] { return std::make_unique<FakeModel>(gate_, placement_); }, options);
+        std::vector<ModelFactory>{[this] { return std::make_unique<FakeModel>(gate_, placement_); }},
+        options);
   }
   ~ServerTest() override { gate_.open(); }
 
@@ -492,9 +493,7 @@ TEST_F(ServerTest, NamesTheAddressThatItCannotListenOn) {
   start();
   const auto port =
       static_cast<std::uint16_t>(std::stoi(server_->url().substr(server_->url().rfind(':') + 1)));
-  EXPECT_THROW(Server([this] { return std::make_unique<FakeModel>(gate_, placement_); },
-                      ServerOptions{.port = port}),
-               Error);
+  EXPECT_THROW(start({.port = port}), Error);
 }
 
 }  // namespace

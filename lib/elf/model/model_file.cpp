@@ -241,11 +241,10 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   ModelFile model;
   model.name = name;
   model.path = path;
-  model.backend = reader.choice<ModelBackend>(
-      "model", "backend",
-      {{"hog", ModelBackend::Hog},
-       {"opencv-dnn", ModelBackend::OpencvDnn},
-       {"simulated", ModelBackend::Simulated}});
+  model.backend = reader.choice<ModelBackend>("model", "backend",
+                                              {{"hog", ModelBackend::Hog},
+                                               {"opencv-dnn", ModelBackend::OpencvDnn},
+                                               {"simulated", ModelBackend::Simulated}});
   if (reader.has("model", "task")) reader.choice<bool>("model", "task", {{"detection", true}});
 
   ModelRules& rules = model.rules;
