@@ -53,18 +53,17 @@ struct Connections::Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /** May end this. */
+  /** Ends this. */
   void hangUp() {
-    clear(watch);
-    if (!last) {
-      // Libsoup is reading or writing and sees it.
-      g_socket_shutdown(socket, TRUE, TRUE, nullptr);
-      return;
-    }
     const Ref<GSocket> held = shared(socket);
     const Ref<SoupServerMessage> message = std::move(last);
-    const Ref<GIOStream> stream(soup_server_message_steal_connection(message.get()));
-    g_socket_close(held.get(), nullptr);
+    if (message) {
+      const Ref<GIOStream> stream(soup_server_message_steal_connection(message.get()));
+      g_socket_close(held.get(), nullptr);
+    } else {
+      // Libsoup is reading or writing and sees it.
+      g_socket_shutdown(held.get(), TRUE, TRUE, nullptr);
+    }
     g_object_set_data(G_OBJECT(held.get()), kConnection, nullptr);
   }
 

@@ -121,9 +121,12 @@ void ModelQueue::runWorker(InferenceModel& model) {
     lock.unlock();
     InferOutcome outcome = infer(job, model, decoder);
     job.body.reset();
+    lock.lock();
+    // Whoever has this answer finds the worker free.
+    ++idle_;
+    lock.unlock();
     end(job, std::move(outcome));
     lock.lock();
-    ++idle_;
   }
 }
 

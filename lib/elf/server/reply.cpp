@@ -12,8 +12,8 @@ namespace elf {
 namespace {
 
 constexpr const char* kRetrySeconds = "1";
-/** Bytes; a smaller body fits into a few packets as it is. */
-constexpr std::size_t kWorthCompressing = 4096;
+/** Bytes; a smaller body fits into a packet or two as it is. */
+constexpr std::size_t kWorthCompressing = 2048;
 
 }  // namespace
 

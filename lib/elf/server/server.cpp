@@ -256,11 +256,21 @@ class Server::Impl {
     if (!certificate) fail(options_.tlsCert, "with key " + options_.tlsKey + ": ", error);
     soup_server_set_tls_certificate(server, certificate.get());
     if (options_.clientCa.empty()) return true;
-    const Ref<GTlsDatabase> database(g_tls_file_database_new(options_.clientCa.c_str(), &error));
+    gchar* path = g_canonicalize_filename(options_.clientCa.c_str(), nullptr);
+    const Ref<GTlsDatabase> database(g_tls_file_database_new(path, &error));
+    g_free(path);
     if (!database) fail(options_.clientCa, "", error);
     soup_server_set_tls_database(server, database.get());
     soup_server_set_tls_auth_mode(server, G_TLS_AUTHENTICATION_REQUIRED);
+    g_signal_connect(server, "request-started", G_CALLBACK(onPeer), nullptr);
     return true;
+  }
+
+  static void onPeer(SoupServer*, SoupServerMessage* message, gpointer) {
+    // Asked of each certificate, also of those without fault, and nobody to say so refuses it.
+    const auto faultless = [](SoupServerMessage*, GTlsCertificate*, GTlsCertificateFlags faults,
+                              gpointer) -> gboolean { return faults == 0; };
+    g_signal_connect(message, "accept-certificate", G_CALLBACK(+faultless), nullptr);
   }
 
   bool allowed(SoupServerMessage* message, const std::optional<Route>& route) const {
