@@ -420,6 +420,17 @@ TEST_F(ServerTest, BodiesThatAreHeldTogetherAreBounded) {
   EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), body).status, 400U);
 }
 
+TEST_F(ServerTest, ABodyIsNotHeldOnceItIsAnswered) {
+  start({.maxBody = 1000, .maxBuffered = 1500});
+  GSocketConnection* kept = deliverText(uploadHead(900) + "\r\n" + std::string(900, '?'));
+  char answer[13] = {};
+  g_input_stream_read_all(g_io_stream_get_input_stream(G_IO_STREAM(kept)), answer, 12, nullptr,
+                          nullptr, nullptr);
+  EXPECT_STREQ(answer, "HTTP/1.1 400");
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), Body(800, '?')).status, 400U);
+  g_object_unref(kept);
+}
+
 TEST_F(ServerTest, HangsUpOnAConnectionThatTakesTooLong) {
   start({.idle = std::chrono::milliseconds(50)});
   EXPECT_EQ(readToEnd(sendText("")), "");

@@ -195,6 +195,7 @@ void Connections::onChunk(SoupServerMessage* message, GBytes* chunk, gpointer se
 void Connections::onFinished(SoupServerMessage* message, gpointer) {
   Connection* connection = connectionOf(message);
   if (!connection) return;
+  connection->all->forgetBody(message);
   connection->startTimer();
   connection->awaitNext(message);
 }
