@@ -1,29 +1,38 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elf-server: serves one model over HTTP (docs/server.md).
+// elf-server: serves models over HTTP (docs/server.md).
+#include <gio/gio.h>
 #include <glib-unix.h>
-#include <glib.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <opencv2/core/utility.hpp>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/printable.h"
 #include "elf/model/model_file.h"
 #include "elf/server/server.h"
+#include "programs/options.h"
 
 namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
 
+using elf::program::Text;
+
 struct Options {
-  std::string model = "hog";
+  std::vector<std::string> models;
   std::string jsonFile;
+  std::string logFile;
+  std::string tokenFile;
   bool list = false;
   bool version = false;
   elf::ServerOptions server;
@@ -36,51 +45,66 @@ int wrongUse(const std::string& why) {
 
 /** Fills `options`; returns why it could not, or nothing. */
 std::string parse(int argc, char** argv, Options& options) {
-  gchar* model = nullptr;
-  gchar* bind = nullptr;
-  gchar* json = nullptr;
+  gchar** models = nullptr;
+  Text bind, json, log, token, cert, key, clientCa;
   gint port = 8000;
   gint threads = options.server.threads;
   gint queue = static_cast<gint>(options.server.queue);
   gboolean list = FALSE;
   gboolean version = FALSE;
   const GOptionEntry entries[] = {
-      {"model", 'm', 0, G_OPTION_ARG_FILENAME, &model, "Model to serve (default: hog)",
-       "NAME|FILE"},
+      {"model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &models,
+       "Model to serve; may be given several times (default: hog)", "NAME|FILE"},
       {"port", 'p', 0, G_OPTION_ARG_INT, &port, "Port; 0 takes any free one (default: 8000)", "N"},
-      {"bind", 0, 0, G_OPTION_ARG_STRING, &bind, "Address to listen on (default: 127.0.0.1)",
+      {"bind", 0, 0, G_OPTION_ARG_STRING, bind.slot(), "Address to listen on (default: 127.0.0.1)",
        "ADDRESS"},
+      {"token-file", 0, 0, G_OPTION_ARG_FILENAME, token.slot(),
+       "Serve only those who bring the token in this file", "FILE"},
+      {"tls-cert", 0, 0, G_OPTION_ARG_FILENAME, cert.slot(),
+       "Certificate of this server, PEM: speak HTTPS", "FILE"},
+      {"tls-key", 0, 0, G_OPTION_ARG_FILENAME, key.slot(), "Its key, PEM", "FILE"},
+      {"client-ca", 0, 0, G_OPTION_ARG_FILENAME, clientCa.slot(),
+       "Serve only clients with a certificate of these authorities, PEM", "FILE"},
       {"threads", 0, 0, G_OPTION_ARG_INT, &threads,
-       "Worker threads, each with the model to itself (default: 1)", "N"},
+       "Worker threads of each model, each with the model to itself (default: 1)", "N"},
       {"queue", 0, 0, G_OPTION_ARG_INT, &queue,
-       "Requests that may wait; one more is answered with 503 (default: 16)", "N"},
-      {"json", 0, 0, G_OPTION_ARG_FILENAME, &json,
-       "Write url, model and threads as JSON once it listens; - is standard output", "FILE"},
+       "Requests that may wait for a model; one more is answered with 503 (default: 16)", "N"},
+      {"log", 0, 0, G_OPTION_ARG_FILENAME, log.slot(),
+       "Append a JSON line for each request; - is standard output", "FILE"},
+      {"json", 0, 0, G_OPTION_ARG_FILENAME, json.slot(),
+       "Write url, models and threads as JSON once it listens; - is standard output", "FILE"},
       {"list", 0, 0, G_OPTION_ARG_NONE, &list, "List the models that are found, and end", nullptr},
       {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and end", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
-  GOptionContext* context = g_option_context_new("- serve a model over HTTP");
+  GOptionContext* context = g_option_context_new("- serve models over HTTP");
   g_option_context_add_main_entries(context, entries, nullptr);
   GError* error = nullptr;
   const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
   g_option_context_free(context);
-  const auto take = [](gchar* text, std::string& to) {
-    if (text) to = text;
-    g_free(text);
-  };
-  take(model, options.model);
-  take(bind, options.server.bind);
-  take(json, options.jsonFile);
+  for (gchar** model = models; model && *model; ++model) options.models.emplace_back(*model);
+  g_strfreev(models);
   if (!parsed) {
     const std::string why = error->message;
     g_error_free(error);
     return why;
   }
+  if (options.models.empty()) options.models = {"hog"};
+  options.jsonFile = json.valueOr("");
+  options.logFile = log.valueOr("");
+  options.tokenFile = token.valueOr("");
+  options.server.bind = bind.valueOr(options.server.bind);
+  options.server.tlsCert = cert.valueOr("");
+  options.server.tlsKey = key.valueOr("");
+  options.server.clientCa = clientCa.valueOr("");
   if (argc > 1) return std::string("unexpected argument '") + argv[1] + "'";
-  if (options.model.empty()) return "--model: is empty";
+  if (std::ranges::count(options.models, "") > 0) return "--model: is empty";
   if (port < 0 || port > 65535) return "--port: is not between 0 and 65535";
   if (threads < 1 || threads > 256) return "--threads: is not between 1 and 256";
   if (queue < 0 || queue > 10000) return "--queue: is not between 0 and 10000";
+  if (options.server.tlsCert.empty() != options.server.tlsKey.empty())
+    return "--tls-cert and --tls-key: one is nothing without the other";
+  if (!options.server.clientCa.empty() && options.server.tlsCert.empty())
+    return "--client-ca: is nothing without --tls-cert";
   options.server.port = static_cast<std::uint16_t>(port);
   options.server.threads = threads;
   options.server.queue = static_cast<std::size_t>(queue);
@@ -89,10 +113,56 @@ std::string parse(int argc, char** argv, Options& options) {
   return {};
 }
 
-void writeJson(const Options& options, const std::string& model, const std::string& url) {
-  const std::string text =
-      nlohmann::json{{"url", url}, {"model", model}, {"threads", options.server.threads}}.dump(
-          -1, ' ', false, nlohmann::json::error_handler_t::replace);
+/** What the file holds but for blanks at its ends. */
+std::string readToken(const std::string& file) {
+  constexpr const char* kBlanks = " \t\r\n";
+  const std::string text = elf::readFile(file);
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string::npos) throw elf::Error(file, "holds no token");
+  const std::string token = text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+  if (token != elf::printable(token, token.size()) || token.find(' ') != std::string::npos)
+    throw elf::Error(file, "is no token: it holds a character that none has");
+  return token;
+}
+
+/** Appends lines to a file, for as long as the object lives. */
+class Log {
+ public:
+  explicit Log(const std::string& file) : file_(file) {
+    if (file != "-") stream_.open(file, std::ios::app);
+    if (!stream_) throw elf::Error(file, "cannot be written");
+  }
+
+  void write(const std::string& line) {
+    std::ostream& out = file_ == "-" ? std::cout : stream_;
+    out << line << std::endl;
+    if (out || failed_) return;
+    failed_ = true;
+    std::cerr << "elf-server: " << file_ << ": cannot be written\n";
+  }
+
+ private:
+  const std::string file_;
+  std::ofstream stream_;
+  bool failed_ = false;
+};
+
+bool isLoopback(const std::string& bind) {
+  GInetAddress* address = g_inet_address_new_from_string(bind.c_str());
+  const bool loopback = address && g_inet_address_get_is_loopback(address);
+  if (address) g_object_unref(address);
+  return loopback;
+}
+
+void writeJson(const Options& options, const std::vector<elf::ModelFile>& files,
+               const std::string& url) {
+  nlohmann::json models = nlohmann::json::array();
+  for (const elf::ModelFile& file : files) models.push_back(file.name);
+  const std::string text = nlohmann::json{
+      {"url", url},
+      {"models", std::move(models)},
+      {"threads",
+       options.server.threads}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (options.jsonFile == "-") {
     std::cout << text << std::endl;
     return;
@@ -114,10 +184,25 @@ void serve(const Options& options) {
   GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
   g_unix_signal_add(SIGINT, quit, loop);
   g_unix_signal_add(SIGTERM, quit, loop);
-  const elf::ModelFile file = elf::loadModelFile(options.model);
-  elf::Server server([&file] { return elf::InferenceModel::create(file); }, options.server);
+  elf::ServerOptions settings = options.server;
+  if (!options.tokenFile.empty()) settings.token = readToken(options.tokenFile);
+  std::optional<Log> log;
+  if (!options.logFile.empty()) {
+    log.emplace(options.logFile);
+    settings.log = [&log](const std::string& line) { log->write(line); };
+  }
+  std::vector<elf::ModelFile> files;
+  std::vector<elf::ModelFactory> models;
+  for (const std::string& model : options.models) {
+    files.push_back(elf::loadModelFile(model));
+    models.emplace_back([file = files.back()] { return elf::InferenceModel::create(file); });
+  }
+  elf::Server server(models, settings);
+  if (settings.token.empty() && settings.clientCa.empty() && !isLoopback(settings.bind))
+    std::cerr << "elf-server: warning: " << settings.bind
+              << " can be reached from other machines, and everybody is served; see --token-file\n";
   std::cout << "listening " << server.url() << std::endl;
-  if (!options.jsonFile.empty()) writeJson(options, file.name, server.url());
+  if (!options.jsonFile.empty()) writeJson(options, files, server.url());
   g_main_loop_run(loop);
   g_main_loop_unref(loop);
   if (!server.stop()) {
@@ -135,7 +220,8 @@ int main(int argc, char** argv) {
     if (options.version) {
       std::cout << "elf-server " << ELF_VERSION << '\n';
     } else if (options.list) {
-      for (const std::string& name : elf::listDataFiles(elf::kModelFiles)) std::cout << name << '\n';
+      for (const std::string& name : elf::listDataFiles(elf::kModelFiles))
+        std::cout << name << '\n';
     } else {
       serve(options);
     }

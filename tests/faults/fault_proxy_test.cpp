@@ -106,7 +106,7 @@ TEST_F(Proxy, FalsifiesWhatAnAnswerSays) {
   for (const Fault fault : {Fault::WrongShapes, Fault::NanBoxes, Fault::ManyBoxes}) {
     proxy_.set(fault);
     const HttpReply reply = infer();
-    EXPECT_LE(reply.body.size(), HttpRequest().longestReply);
+    EXPECT_LE(reply.body.size(), kLongestReply);
     const auto response = parse(reply);
     ASSERT_TRUE(response) << nameOf(fault);
     EXPECT_FALSE(wire::decodeDetections(response.value(), {}, {64, 48})) << nameOf(fault);

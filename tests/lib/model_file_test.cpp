@@ -124,6 +124,20 @@ TEST_F(ModelFileTest, OnlyARemoteModelNamesTensors) {
               HasSubstr("has no meaning for backend remote"));
 }
 
+TEST_F(ModelFileTest, ASimulatedModelHasItsTimesAndNoneOfANetwork) {
+  const ModelFile model =
+      parse("[model]\nbackend=simulated\n[simulated]\nfixed-ms=2.5\nms-per-megapixel=40\n");
+  EXPECT_EQ(model.backend, ModelBackend::Simulated);
+  EXPECT_EQ(model.fixedMs, 2.5);
+  EXPECT_EQ(model.msPerMegapixel, 40);
+  EXPECT_THAT(errorOf("[model]\nbackend=simulated\n[simulated]\nfixed-ms=-1\n"),
+              HasSubstr("[simulated] fixed-ms"));
+  EXPECT_THAT(errorOf("[model]\nbackend=simulated\nfile=net.onnx\n"),
+              HasSubstr("has no meaning for backend simulated"));
+  EXPECT_THAT(errorOf("[model]\nbackend=hog\n[simulated]\nfixed-ms=1\n"),
+              HasSubstr("has no meaning for backend hog"));
+}
+
 TEST_F(ModelFileTest, WeightsAreLookedForBesideTheFileAndCompared) {
   std::string text = kNetwork;
   EXPECT_THROW(weightFiles(parse(text)), Error);

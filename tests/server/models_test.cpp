@@ -2,6 +2,9 @@
 // The real models on real pictures.
 #include <gtest/gtest.h>
 
+#include <time.h>
+
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <opencv2/imgcodecs.hpp>
@@ -155,6 +158,27 @@ TEST(Networks, OfAnotherLayoutThanTheFileSaysAreRefusedAtOnce) {
       "[output]\ndecoder=darknet-region\n",
       "wrong", sharedFile("models/wrong.model"));
   EXPECT_THROW(InferenceModel::create(wrong), Error);
+}
+
+TEST(SimulatedModel, TakesItsTimeWithoutTakingACoreAndFindsNothing) {
+  ModelFile file;
+  file.backend = ModelBackend::Simulated;
+  file.fixedMs = 20;
+  file.msPerMegapixel = 1000;
+  const auto model = InferenceModel::create(file);
+  const cv::Mat picture(100, 200, CV_8UC3);
+  const auto cpuTime = [] {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  };
+  const auto cpu = cpuTime();
+  const auto start = std::chrono::steady_clock::now();
+  const auto detections = run(*model, picture);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(40));
+  EXPECT_LT(cpuTime() - cpu, std::chrono::milliseconds(20));
+  ASSERT_TRUE(detections);
+  EXPECT_TRUE(detections.value().empty());
 }
 
 }  // namespace

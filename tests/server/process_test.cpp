@@ -5,11 +5,15 @@
 #include <libsoup/soup.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "elf/base/error.h"
 #include "elf/server/local_server.h"
+#include "tests/support/folder.h"
 #include "tests/support/process.h"
 
 namespace elf {
@@ -27,16 +31,24 @@ Outcome run(std::vector<std::string> arguments) {
   return testing::run(program(), std::move(arguments));
 }
 
-TEST(ElfServer, ListensServesAndEndsWithSuccessOnSigterm) {
-  LocalServer server({.program = program(), .core = 0});
+/** Of a GET with this Authorization header; empty: with none. */
+guint statusOf(const std::string& url, const std::string& authorization) {
   SoupSession* session = soup_session_new();
-  SoupMessage* message = soup_message_new("GET", (server.url() + "/v2/models/hog").c_str());
+  SoupMessage* message = soup_message_new("GET", url.c_str());
+  if (!authorization.empty())
+    soup_message_headers_append(soup_message_get_request_headers(message), "Authorization",
+                                authorization.c_str());
   GBytes* got = soup_session_send_and_read(session, message, nullptr, nullptr);
-  ASSERT_NE(got, nullptr);
-  EXPECT_EQ(soup_message_get_status(message), 200U);
-  g_bytes_unref(got);
+  const guint status = got ? soup_message_get_status(message) : 0;
+  g_clear_pointer(&got, g_bytes_unref);
   g_object_unref(message);
   g_object_unref(session);
+  return status;
+}
+
+TEST(ElfServer, ListensServesAndEndsWithSuccessOnSigterm) {
+  LocalServer server({.program = program(), .core = 0});
+  EXPECT_EQ(statusOf(server.url() + "/v2/models/hog", ""), 200U);
   kill(server.pid(), SIGTERM);
   siginfo_t info{};
   // Left for the LocalServer to reap.
@@ -49,7 +61,8 @@ TEST(ElfServer, ExitCodesTellWrongUseFromFailure) {
   EXPECT_EQ(run({"--help"}).code, 0);
   EXPECT_THAT(run({"--version"}).out, HasSubstr("elf-server "));
   EXPECT_THAT(run({"--list"}).out, HasSubstr("hog\n"));
-  for (const char* wrong : {"--nonsense", "--port=70000", "--threads=0", "--queue=-1", "--model=", "stray"}) {
+  for (const char* wrong : {"--nonsense", "--port=70000", "--threads=0", "--queue=-1",
+                            "--model=", "--tls-cert=a", "--client-ca=a", "stray"}) {
     const Outcome outcome = run({wrong});
     EXPECT_EQ(outcome.code, 2) << wrong;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
@@ -58,6 +71,76 @@ TEST(ElfServer, ExitCodesTellWrongUseFromFailure) {
   EXPECT_EQ(failed.code, 1);
   EXPECT_THAT(failed.err, HasSubstr("nowhere"));
   EXPECT_EQ(run({"--port=0", "--bind=nowhere"}).code, 1);
+}
+
+TEST(ElfServer, ReadsATokenWithoutTheBlanksAroundIt) {
+  const testing::Folder folder;
+  const std::string file = folder.file("token");
+  std::ofstream(file) << " secret\r\n\n";
+  const LocalServer server({.program = program(), .arguments = {"--token-file", file}});
+  EXPECT_EQ(statusOf(server.url() + "/v2", ""), 401U);
+  EXPECT_EQ(statusOf(server.url() + "/v2", "Bearer secret"), 200U);
+}
+
+TEST(ElfServer, RefusesATokenFileThatHoldsNone) {
+  const testing::Folder folder;
+  for (const char* text : {"", " \n", "two words\n", "\x01\n"}) {
+    std::ofstream(folder.file("token")) << text;
+    const Outcome outcome = run({"--port=0", "--token-file", folder.file("token")});
+    EXPECT_EQ(outcome.code, 1) << text;
+    EXPECT_THAT(outcome.err, HasSubstr(folder.file("token")));
+  }
+  EXPECT_EQ(run({"--port=0", "--token-file", folder.file("none")}).code, 1);
+}
+
+TEST(ElfServer, ServesSeveralModelsAndLogsRequestsToAFile) {
+  const testing::Folder folder;
+  const std::string file = folder.file("log");
+  {
+    const LocalServer server(
+        {.program = program(), .arguments = {"-m", "hog", "-m", "simulated", "--log", file}});
+    EXPECT_EQ(statusOf(server.url() + "/v2/models/hog", ""), 200U);
+    EXPECT_EQ(statusOf(server.url() + "/v2/models/simulated", ""), 200U);
+  }
+  std::ifstream in(file);
+  std::string line;
+  for (const char* model : {"hog", "simulated"}) {
+    ASSERT_TRUE(std::getline(in, line));
+    EXPECT_EQ(nlohmann::json::parse(line)["model"], model);
+  }
+  EXPECT_FALSE(std::getline(in, line));
+}
+
+/** What it says on standard error until it listens and is asked to end. */
+std::string warningsOf(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {program(), "--port", "0"});
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  GPid pid = 0;
+  gint out = -1, err = -1;
+  if (!g_spawn_async_with_pipes(nullptr, argv.data(), nullptr, G_SPAWN_DO_NOT_REAP_CHILD, nullptr,
+                                nullptr, &pid, nullptr, &out, &err, nullptr))
+    return "was not started";
+  char listening = 0;
+  EXPECT_EQ(read(out, &listening, 1), 1);
+  kill(pid, SIGTERM);
+  std::string said;
+  char block[256];
+  for (ssize_t n = read(err, block, sizeof block); n > 0; n = read(err, block, sizeof block))
+    said.append(block, static_cast<std::size_t>(n));
+  close(out);
+  close(err);
+  waitpid(pid, nullptr, 0);
+  return said;
+}
+
+TEST(ElfServer, WarnsWhereOtherMachinesAreServedWithoutAToken) {
+  const testing::Folder folder;
+  std::ofstream(folder.file("token")) << "secret";
+  EXPECT_THAT(warningsOf({"--bind", "0.0.0.0"}), HasSubstr("warning: 0.0.0.0"));
+  EXPECT_EQ(warningsOf({"--bind", "0.0.0.0", "--token-file", folder.file("token")}), "");
+  EXPECT_EQ(warningsOf({"--bind", "127.0.0.1"}), "");
 }
 
 TEST(LocalServer, NamesAProgramThatCannotBeStartedOrEndsAtOnce) {

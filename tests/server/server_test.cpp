@@ -8,12 +8,16 @@
 #include <libsoup/soup.h>
 
 #include <atomic>
+#include <fstream>
 #include <future>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <thread>
 
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
+#include "tests/support/certificates.h"
 #include "tests/support/gate.h"
 
 namespace elf {
@@ -23,9 +27,9 @@ using elf::testing::Gate;
 using ::testing::HasSubstr;
 using Body = std::vector<std::uint8_t>;
 
-ModelFile fakeFile() {
+ModelFile fakeFile(const std::string& name = "fake") {
   ModelFile file;
-  file.name = "fake";
+  file.name = name;
   file.rules.labels = {"thing"};
   file.rules.align = 16;
   return file;
@@ -35,8 +39,8 @@ ModelFile fakeFile() {
 class FakeModel : public InferenceModel {
  public:
   /** `placement` is told where each picture lies, while no other is being run. */
-  FakeModel(Gate& gate, Placement& placement)
-      : InferenceModel(fakeFile()), gate_(gate), placement_(placement) {}
+  FakeModel(Gate& gate, Placement& placement, const std::string& name = "fake")
+      : InferenceModel(fakeFile(name)), gate_(gate), placement_(placement) {}
   std::string platform() const override { return "fake"; }
   Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override {
     gate_.pass();
@@ -60,15 +64,38 @@ struct Answer {
   Body body;
   std::optional<std::size_t> jsonLength;
   std::string retryAfter;
+  std::map<std::string, std::string> headers;
 
   std::string text() const { return {body.begin(), body.end()}; }
 };
 
-/** One request, in a session of its own. */
+/** What a request has besides its body. */
+struct Extra {
+  std::vector<std::pair<std::string, std::string>> headers;
+  /** PEM files: whom the server's certificate must be signed by, and the client's own. */
+  std::string ca;
+  std::string certificate;
+};
+
+/** One request, in a session of its own. Status 0: there was no answer. */
 Answer request(const std::string& verb, const std::string& url, const Body& body = {},
-               std::optional<std::size_t> jsonLength = std::nullopt) {
+               std::optional<std::size_t> jsonLength = std::nullopt, const Extra& extra = {}) {
   SoupSession* session = soup_session_new();
+  soup_session_remove_feature_by_type(session, SOUP_TYPE_CONTENT_DECODER);
   SoupMessage* message = soup_message_new(verb.c_str(), url.c_str());
+  for (const auto& [name, value] : extra.headers)
+    soup_message_headers_append(soup_message_get_request_headers(message), name.c_str(),
+                                value.c_str());
+  if (!extra.ca.empty()) {
+    GTlsDatabase* database = g_tls_file_database_new(extra.ca.c_str(), nullptr);
+    soup_session_set_tls_database(session, database);
+    g_object_unref(database);
+  }
+  if (!extra.certificate.empty()) {
+    GTlsCertificate* own = g_tls_certificate_new_from_file(extra.certificate.c_str(), nullptr);
+    soup_message_set_tls_client_certificate(message, own);
+    g_object_unref(own);
+  }
   if (!body.empty()) {
     GBytes* bytes = g_bytes_new(body.data(), body.size());
     soup_message_set_request_body_from_bytes(message, "application/octet-stream", bytes);
@@ -91,6 +118,12 @@ Answer request(const std::string& verb, const std::string& url, const Body& body
       answer.jsonLength = std::stoul(text);
     if (const char* text = soup_message_headers_get_one(headers, "Retry-After"))
       answer.retryAfter = text;
+    soup_message_headers_foreach(
+        headers,
+        [](const char* name, const char* value, gpointer all) {
+          (*static_cast<std::map<std::string, std::string>*>(all))[name] = value;
+        },
+        &answer.headers);
     g_bytes_unref(got);
   }
   g_clear_error(&error);
@@ -124,8 +157,10 @@ Body encodedPicture(int width, int height, const char* type) {
 class ServerTest : public ::testing::Test {
  protected:
   void start(ServerOptions options = {}) {
-    server_ = std::make_unique<Server>(
-        [this] { return std::make_unique<FakeModel>(gate_, placement_); }, options);
+    server_ = std::make_unique<Server>(std::vector<ModelFactory>{[this] {
+                                         return std::make_unique<FakeModel>(gate_, placement_);
+                                       }},
+                                       options);
   }
   ~ServerTest() override { gate_.open(); }
 
@@ -385,6 +420,17 @@ TEST_F(ServerTest, BodiesThatAreHeldTogetherAreBounded) {
   EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), body).status, 400U);
 }
 
+TEST_F(ServerTest, ABodyIsNotHeldOnceItIsAnswered) {
+  start({.maxBody = 1000, .maxBuffered = 1500});
+  GSocketConnection* kept = deliverText(uploadHead(900) + "\r\n" + std::string(900, '?'));
+  char answer[13] = {};
+  g_input_stream_read_all(g_io_stream_get_input_stream(G_IO_STREAM(kept)), answer, 12, nullptr,
+                          nullptr, nullptr);
+  EXPECT_STREQ(answer, "HTTP/1.1 400");
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), Body(800, '?')).status, 400U);
+  g_object_unref(kept);
+}
+
 TEST_F(ServerTest, HangsUpOnAConnectionThatTakesTooLong) {
   start({.idle = std::chrono::milliseconds(50)});
   EXPECT_EQ(readToEnd(sendText("")), "");
@@ -404,6 +450,20 @@ TEST_F(ServerTest, TheTimeOfTheModelIsNotTheClients) {
   EXPECT_EQ(readToEnd(sendText("")), "");
   gate_.open();
   EXPECT_THAT(readToEnd(first), HasSubstr("200 OK"));
+}
+
+TEST_F(ServerTest, LetsGoOfAKeptConnectionThatThePeerHasClosed) {
+  start({.maxConnections = 1});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U) << i;
+}
+
+TEST_F(ServerTest, ClosesAConnectionThatIsOneTooMany) {
+  start({.maxConnections = 2});
+  GSocketConnection* first = deliverText("");
+  GSocketConnection* second = sendText("");
+  EXPECT_EQ(readToEnd(sendText("GET /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\n")), "");
+  g_object_unref(first);
+  g_object_unref(second);
 }
 
 TEST_F(ServerTest, AFullQueueIsA503WithRetryAfter) {
@@ -482,6 +542,265 @@ TEST_F(ServerTest, ServesManyConnectionsAtOnce) {
   for (auto& answer : answers) EXPECT_EQ(answer.get().status, 200U);
 }
 
+TEST_F(ServerTest, ServesNobodyWithoutTheTokenButTellsItsHealth) {
+  start({.token = "secret", .maxBody = 1000});
+  for (const char* path : {"/v2/health/live", "/v2/health/ready"})
+    EXPECT_EQ(request("GET", url(path)).status, 200U) << path;
+  for (const char* path : {"/", "/v2", "/metrics", "/v2/models/fake", "/v2/models/stats"}) {
+    const Answer answer = request("GET", url(path));
+    EXPECT_EQ(answer.status, 401U) << path;
+    EXPECT_THAT(answer.text(), HasSubstr("\"error\"")) << path;
+    EXPECT_EQ(answer.headers.at("WWW-Authenticate"), "Bearer") << path;
+  }
+  for (const char* wrong : {"Bearer", "Bearer ", "Bearer secre", "Bearer secrets", "Basic secret",
+                            "secret", "Bearer Secret"})
+    EXPECT_EQ(request("GET", url("/v2"), {}, {}, {.headers = {{"Authorization", wrong}}}).status,
+              401U)
+        << wrong;
+  // Its body is not kept, and too large for one that would be.
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), Body(1500)).status, 401U);
+  EXPECT_EQ(gate_.entered(), 0);
+  const Extra right{.headers = {{"Authorization", "bearer secret"}}};
+  EXPECT_EQ(request("GET", url("/v2"), {}, {}, right).status, 200U);
+  const wire::Message message = wire::encode(requestOf(rgbImage(4, 4)));
+  EXPECT_EQ(
+      request("POST", url("/v2/models/fake/infer"), message.body, message.jsonLength, right).status,
+      200U);
+}
+
+TEST_F(ServerTest, SpeaksHttpsWithItsCertificate) {
+  const elf::testing::Certificates certificates;
+  if (!certificates.made()) GTEST_SKIP() << "openssl is not there to make certificates";
+  start({.tlsCert = certificates.server(), .tlsKey = certificates.server()});
+  EXPECT_THAT(server_->url(), ::testing::StartsWith("https://127.0.0.1:"));
+  const Extra trusting{.ca = certificates.ca()};
+  EXPECT_EQ(request("GET", url("/v2"), {}, {}, trusting).status, 200U);
+  EXPECT_EQ(request("GET", url("/v2"), {}, {}, {.ca = certificates.stranger()}).status, 0U);
+  const wire::Message message = wire::encode(requestOf(rgbImage(400, 300)));
+  EXPECT_EQ(
+      request("POST", url("/v2/models/fake/infer"), message.body, message.jsonLength, trusting)
+          .status,
+      200U);
+  EXPECT_EQ(request("GET", "http" + url("/v2").substr(strlen("https"))).status, 0U);
+}
+
+TEST_F(ServerTest, WantsACertificateOfItsAuthority) {
+  const elf::testing::Certificates certificates;
+  if (!certificates.made()) GTEST_SKIP() << "openssl is not there to make certificates";
+  start({.tlsCert = certificates.server(),
+         .tlsKey = certificates.server(),
+         .clientCa = certificates.ca()});
+  const auto statusWith = [&](const std::string& certificate) {
+    return request("GET", url("/v2/health/live"), {}, {},
+                   {.ca = certificates.ca(), .certificate = certificate})
+        .status;
+  };
+  EXPECT_EQ(statusWith(certificates.client()), 200U);
+  EXPECT_EQ(statusWith(""), 0U);
+  EXPECT_EQ(statusWith(certificates.strangeClient()), 0U);
+}
+
+TEST_F(ServerTest, APeerThatDoesNotFinishItsHandshakeIsHungUpOn) {
+  const elf::testing::Certificates certificates;
+  if (!certificates.made()) GTEST_SKIP() << "openssl is not there to make certificates";
+  start({.tlsCert = certificates.server(),
+         .tlsKey = certificates.server(),
+         .idle = std::chrono::milliseconds(50)});
+  GSocketClient* client = g_socket_client_new();
+  GSocketConnection* connection = g_socket_client_connect_to_host(
+      client, url("").substr(strlen("https://")).c_str(), 443, nullptr, nullptr);
+  g_object_unref(client);
+  EXPECT_EQ(readToEnd(connection), "");
+}
+
+TEST_F(ServerTest, NamesTheTlsFileThatItCannotUse) {
+  const elf::testing::Certificates certificates;
+  if (!certificates.made()) GTEST_SKIP() << "openssl is not there to make certificates";
+  const auto subjectOf = [this](const ServerOptions& options) -> std::string {
+    try {
+      start(options);
+    } catch (const Error& error) {
+      return error.subject();
+    }
+    return "none";
+  };
+  EXPECT_EQ(subjectOf({.tlsCert = "nowhere.pem", .tlsKey = certificates.server()}), "nowhere.pem");
+  EXPECT_EQ(subjectOf({.tlsCert = certificates.server(),
+                       .tlsKey = certificates.server(),
+                       .clientCa = "nowhere.pem"}),
+            "nowhere.pem");
+}
+
+TEST_F(ServerTest, EachModelHasItsOwnQueueAndWorkers) {
+  Gate other;
+  Placement placement;
+  ServerOptions options{.queue = 0};
+  server_ = std::make_unique<Server>(
+      std::vector<ModelFactory>{
+          [this] { return std::make_unique<FakeModel>(gate_, placement_); },
+          [&] { return std::make_unique<FakeModel>(other, placement, "other"); }},
+      options);
+  gate_.close();
+  auto running = inferAside(requestOf(rgbImage(4, 4)));
+  gate_.awaitEntered(1);
+  EXPECT_EQ(infer(rgbImage(4, 4)).status, 503U);
+  const wire::Message message = wire::encode(requestOf(rgbImage(4, 4)));
+  const auto inferOther = [&](const char* path) {
+    return request("POST", url(path), message.body, message.jsonLength);
+  };
+  EXPECT_EQ(inferOther("/v2/models/other/infer").status, 200U);
+  EXPECT_EQ(inferOther("/v2/models/other/versions/1/infer").status, 200U);
+  EXPECT_EQ(inferOther("/v2/models/other/versions/2/infer").status, 404U);
+  EXPECT_EQ(inferOther("/v2/models/third/infer").status, 404U);
+  EXPECT_EQ(other.entered(), 2);
+  gate_.open();
+  EXPECT_EQ(running.get().status, 200U);
+  const std::string text = request("GET", url("/metrics")).text();
+  for (const char* line : {R"(elf_requests_total{code="503",model="fake"} 1)",
+                           R"(elf_requests_total{code="200",model="other"} 2)"})
+    EXPECT_THAT(text, HasSubstr(line));
+  // Each family is declared once.
+  EXPECT_EQ(text.find("# TYPE elf_infer_seconds"), text.rfind("# TYPE elf_infer_seconds"));
+  server_.reset();
+}
+
+TEST_F(ServerTest, RefusesTwoModelsOfOneName) {
+  const ModelFactory fake = [this] { return std::make_unique<FakeModel>(gate_, placement_); };
+  EXPECT_THROW(Server({fake, fake}, {}), Error);
+}
+
+TEST_F(ServerTest, TellsTheProtocolsStatistics) {
+  start();
+  EXPECT_EQ(infer(rgbImage(4, 4)).status, 200U);
+  EXPECT_EQ(infer(rgbImage(13, 4)).status, 500U);
+  for (const char* path :
+       {"/v2/models/stats", "/v2/models/fake/stats", "/v2/models/fake/versions/1/stats"}) {
+    const auto stats = nlohmann::json::parse(request("GET", url(path)).text())["model_stats"];
+    ASSERT_EQ(stats.size(), 1U) << path;
+    EXPECT_EQ(stats[0]["name"], "fake");
+    EXPECT_EQ(stats[0]["version"], "1");
+    EXPECT_EQ(stats[0]["inference_count"], 1);
+    EXPECT_GT(stats[0]["last_inference"], 0);
+    const auto& of = stats[0]["inference_stats"];
+    EXPECT_EQ(of["success"]["count"], 1);
+    EXPECT_EQ(of["fail"]["count"], 1);
+    for (const char* step : {"queue", "compute_input", "compute_infer", "compute_output"})
+      EXPECT_EQ(of[step]["count"], 1) << step;
+    EXPECT_GE(of["success"]["ns"], of["compute_infer"]["ns"]);
+  }
+  EXPECT_EQ(request("GET", url("/v2/models/other/stats")).status, 404U);
+  EXPECT_THAT(request("GET", url("/v2")).text(), HasSubstr("statistics"));
+}
+
+/** `body` through GIO's own compressor. */
+Body compressed(const Body& body, GZlibCompressorFormat format) {
+  GZlibCompressor* compressor = g_zlib_compressor_new(format, -1);
+  Body out(body.size() + 1000);
+  gsize read = 0, written = 0;
+  g_converter_convert(G_CONVERTER(compressor), body.data(), body.size(), out.data(), out.size(),
+                      G_CONVERTER_INPUT_AT_END, &read, &written, nullptr);
+  out.resize(written);
+  g_object_unref(compressor);
+  return out;
+}
+
+TEST_F(ServerTest, TakesCompressedBodies) {
+  start();
+  const wire::Message message = wire::encode(requestOf(rgbImage(40, 30)));
+  const auto post = [&](const Body& body, const char* coding) {
+    return request("POST", url("/v2/models/fake/infer"), body, message.jsonLength,
+                   {.headers = {{"Content-Encoding", coding}}});
+  };
+  const Body gzip = compressed(message.body, G_ZLIB_COMPRESSOR_FORMAT_GZIP);
+  EXPECT_EQ(post(gzip, "gzip").status, 200U);
+  EXPECT_EQ(post(compressed(message.body, G_ZLIB_COMPRESSOR_FORMAT_ZLIB), "deflate").status, 200U);
+  EXPECT_EQ(post(message.body, "gzip").status, 400U);
+  EXPECT_EQ(post(Body(gzip.begin(), gzip.end() - 9), "gzip").status, 400U);
+  Body more = gzip;
+  more.push_back('?');
+  EXPECT_EQ(post(more, "gzip").status, 400U);
+  EXPECT_EQ(post(message.body, "br").status, 415U);
+}
+
+TEST_F(ServerTest, ABombOfACompressedBodyIsA413) {
+  start({.maxBody = 100000});
+  const Body bomb = compressed(Body(20000000), G_ZLIB_COMPRESSOR_FORMAT_GZIP);
+  ASSERT_LT(bomb.size(), 100000U);
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), bomb, {},
+                    {.headers = {{"Content-Encoding", "gzip"}}})
+                .status,
+            413U);
+  EXPECT_EQ(gate_.entered(), 0);
+}
+
+TEST_F(ServerTest, CompressesLargeAnswersForThoseWhoTakeThem) {
+  start();
+  const auto metrics = [this](const char* accepted) {
+    return request("GET", url("/metrics"), {}, {}, {.headers = {{"Accept-Encoding", accepted}}});
+  };
+  EXPECT_EQ(infer(rgbImage(4, 4)).status, 200U);
+  const Answer plain = request("GET", url("/metrics"));
+  EXPECT_EQ(plain.headers.count("Content-Encoding"), 0U);
+  EXPECT_EQ(metrics("br, gzip;q=0").headers.count("Content-Encoding"), 0U);
+  for (const auto& [name, format] : {std::pair("gzip", G_ZLIB_COMPRESSOR_FORMAT_GZIP),
+                                     std::pair("deflate", G_ZLIB_COMPRESSOR_FORMAT_ZLIB)}) {
+    const Answer answer = metrics(name);
+    ASSERT_EQ(answer.headers.at("Content-Encoding"), name);
+    EXPECT_LT(answer.body.size(), plain.body.size() / 2);
+    GZlibDecompressor* decompressor = g_zlib_decompressor_new(format);
+    Body out(plain.body.size() + 1);
+    gsize read = 0, written = 0;
+    EXPECT_EQ(g_converter_convert(G_CONVERTER(decompressor), answer.body.data(), answer.body.size(),
+                                  out.data(), out.size(), G_CONVERTER_INPUT_AT_END, &read, &written,
+                                  nullptr),
+              G_CONVERTER_FINISHED);
+    g_object_unref(decompressor);
+    out.resize(written);
+    EXPECT_EQ(out, plain.body);
+  }
+  // Small ones gain nothing.
+  EXPECT_EQ(request("GET", url("/v2"), {}, {}, {.headers = {{"Accept-Encoding", "gzip"}}})
+                .headers.count("Content-Encoding"),
+            0U);
+}
+
+TEST_F(ServerTest, LogsEachRequestWithItsTrace) {
+  std::vector<nlohmann::json> lines;
+  start({.log = [&](const std::string& line) {
+    EXPECT_EQ(line.find('\n'), std::string::npos);
+    lines.push_back(nlohmann::json::parse(line));
+  }});
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const std::string traceparent = "00-" + trace + "-00f067aa0ba902b7-01";
+  wire::InferRequest what = requestOf(rgbImage(40, 30));
+  what.id = "a\"\n\x01";
+  const wire::Message message = wire::encode(what);
+  const Answer answer = request("POST", url("/v2/models/fake/infer"), message.body,
+                                message.jsonLength, {.headers = {{"traceparent", traceparent}}});
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_EQ(answer.headers.at("traceparent"), traceparent);
+  const Answer odd =
+      request("GET", url("/%1b%5b31m"), {}, {}, {.headers = {{"traceparent", "00-x"}}});
+  EXPECT_EQ(odd.headers.count("traceparent"), 0U);
+  server_->stop();
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0]["peer"], "127.0.0.1");
+  EXPECT_EQ(lines[0]["method"], "POST");
+  EXPECT_EQ(lines[0]["path"], "/v2/models/fake/infer");
+  EXPECT_EQ(lines[0]["model"], "fake");
+  EXPECT_EQ(lines[0]["id"], "a\"  ");
+  EXPECT_EQ(lines[0]["trace"], trace);
+  EXPECT_EQ(lines[0]["status"], 200);
+  EXPECT_EQ(lines[0]["bytes_in"], message.body.size());
+  EXPECT_EQ(lines[0]["bytes_out"], answer.body.size());
+  for (const char* time : {"queue_us", "decode_us", "infer_us"})
+    EXPECT_TRUE(lines[0][time].is_number_unsigned()) << time;
+  EXPECT_TRUE(lines[0]["time"].is_string());
+  EXPECT_EQ(lines[1]["status"], 404);
+  EXPECT_EQ(lines[1].count("trace"), 0U);
+  EXPECT_EQ(lines[1].count("model"), 0U);
+}
+
 TEST_F(ServerTest, NamesTheAddressThatItCannotListenOn) {
   try {
     start({.bind = "nowhere"});
@@ -492,9 +811,7 @@ TEST_F(ServerTest, NamesTheAddressThatItCannotListenOn) {
   start();
   const auto port =
       static_cast<std::uint16_t>(std::stoi(server_->url().substr(server_->url().rfind(':') + 1)));
-  EXPECT_THROW(Server([this] { return std::make_unique<FakeModel>(gate_, placement_); },
-                      ServerOptions{.port = port}),
-               Error);
+  EXPECT_THROW(start({.port = port}), Error);
 }
 
 }  // namespace

@@ -27,8 +27,9 @@ class BlobModel final : public InferenceModel {
 
 /** A server in this process that runs a BlobModel called "blob". */
 inline std::unique_ptr<Server> startBlobServer(Gate* gate = nullptr) {
-  return std::make_unique<Server>([gate] { return std::make_unique<BlobModel>(gate); },
-                                  ServerOptions{});
+  return std::make_unique<Server>(
+      std::vector<ModelFactory>{[gate] { return std::make_unique<BlobModel>(gate); }},
+      ServerOptions{});
 }
 
 }  // namespace elf::testing

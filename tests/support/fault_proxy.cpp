@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-#include "elf/client/soup_transport.h"
+#include "elf/client/transport.h"
 #include "elf/wire/infer.h"
 
 namespace elf::testing {
@@ -132,7 +132,7 @@ void FaultProxy::Message::falsify(Fault fault) {
   };
   constexpr std::int64_t kBillion = 1'000'000'000;
   // 28 bytes each, and room for the JSON.
-  constexpr std::int64_t kMost = (SoupTransport::kMaxReply - 4096) / 28;
+  constexpr std::int64_t kMost = (kLongestReply - 4096) / 28;
   switch (fault) {
     case Fault::GarbageJson:
       *this = reply("200 OK", "{\"outputs\":" + std::string(100'000, '['));

@@ -13,6 +13,9 @@
 
 namespace elf {
 
+/** Of an answer to a part, in bytes; boxes by the thousand take a hundredth of it. */
+inline constexpr std::size_t kLongestReply = std::size_t{16} << 20;
+
 struct HttpRequest {
   /** "GET" or "POST". */
   std::string method = "GET";
@@ -27,7 +30,7 @@ struct HttpRequest {
   std::vector<std::uint8_t> body;
   std::string contentType = "application/octet-stream";
   /** A reply of more bytes is an error. */
-  std::size_t longestReply = std::size_t{16} << 20;
+  std::size_t longestReply = kLongestReply;
 };
 
 struct HttpReply {

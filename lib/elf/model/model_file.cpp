@@ -39,8 +39,8 @@ using Text = std::unique_ptr<char, FreeMemory>;
 struct Group {
   const char* name;
   std::vector<std::string_view> keys;
-  /** Keys that only a network file has a use for, and only a remote model. */
-  std::vector<std::string_view> networkKeys, remoteKeys;
+  /** Keys that only a network file has a use for, only a remote model, and only a simulated one. */
+  std::vector<std::string_view> networkKeys = {}, remoteKeys = {}, simulatedKeys = {};
 };
 
 const std::vector<Group>& knownGroups() {
@@ -49,7 +49,8 @@ const std::vector<Group>& knownGroups() {
       {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}, {}},
       {"output", {"min-score", "sure-score"}, {"decoder", "nms"}, {}},
       {"parts", {"align", "placed", "context", "object-size"}, {}, {}},
-      {"tensors", {}, {}, {"image", "boxes", "scores", "labels"}}};
+      {"tensors", {}, {}, {"image", "boxes", "scores", "labels"}},
+      {"simulated", {}, {}, {}, {"fixed-ms", "ms-per-megapixel"}}};
   return *groups;
 }
 
@@ -80,7 +81,7 @@ class Reader {
       const Strings keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
       for (char** key = keys.get(); *key; ++key)
         if (!holds(known->keys, *key) && !holds(known->networkKeys, *key) &&
-            !holds(known->remoteKeys, *key))
+            !holds(known->remoteKeys, *key) && !holds(known->simulatedKeys, *key))
           fail(*group, *key, "unknown key");
     }
   }
@@ -141,6 +142,12 @@ class Reader {
     for (const Group& group : knownGroups())
       for (const std::string_view key : group.remoteKeys)
         if (has(group.name, key.data())) *tensorNamed(names, key) = text(group.name, key.data());
+  }
+
+  void readMilliseconds(const char* group, const char* key, double& value) const {
+    constexpr double kMost = 3'600'000;
+    read(group, key, value);
+    if (value < 0 || value > kMost) fail(group, key, "is not between 0 and 3600000");
   }
 
   template <typename Enum>
@@ -244,7 +251,8 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   model.backend = reader.choice<ModelBackend>("model", "backend",
                                               {{"hog", ModelBackend::Hog},
                                                {"opencv-dnn", ModelBackend::OpencvDnn},
-                                               {"remote", ModelBackend::Remote}});
+                                               {"remote", ModelBackend::Remote},
+                                               {"simulated", ModelBackend::Simulated}});
   if (reader.has("model", "task")) reader.choice<bool>("model", "task", {{"detection", true}});
 
   ModelRules& rules = model.rules;
@@ -265,13 +273,17 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   if (const std::string_view key = badKey(rules); !key.empty())
     reader.fail(groupOf(key), key.data(), "is out of bounds");
 
+  if (model.backend != ModelBackend::OpencvDnn) reader.refuse(&Group::networkKeys);
+  if (model.backend != ModelBackend::Remote) reader.refuse(&Group::remoteKeys);
+  if (model.backend != ModelBackend::Simulated) reader.refuse(&Group::simulatedKeys);
+  if (model.backend == ModelBackend::Hog) return model;
   if (model.backend == ModelBackend::Remote) {
     reader.read(model.tensors);
-  } else {
-    reader.refuse(&Group::remoteKeys);
+    return model;
   }
-  if (model.backend != ModelBackend::OpencvDnn) {
-    reader.refuse(&Group::networkKeys);
+  if (model.backend == ModelBackend::Simulated) {
+    reader.readMilliseconds("simulated", "fixed-ms", model.fixedMs);
+    reader.readMilliseconds("simulated", "ms-per-megapixel", model.msPerMegapixel);
     return model;
   }
   model.files = reader.list("model", "file");

@@ -15,7 +15,8 @@ namespace elf {
 enum class ModelBackend {
   Hog,        ///< `hog`: OpenCV's pedestrian detector, needs no file
   OpencvDnn,  ///< `opencv-dnn`: a network file, run by OpenCV
-  Remote      ///< `remote`: a server other than elf-server
+  Remote,     ///< `remote`: a server other than elf-server
+  Simulated   ///< `simulated`: takes its time and finds nothing
 };
 
 /** How a network's output tensors are read. */
@@ -54,6 +55,11 @@ struct ModelFile {
   // [tensors]
   /** What the server of a remote model calls them. */
   TensorNames tensors;
+
+  // [simulated]
+  /** What a picture takes: these milliseconds, and these for each million pixels of inputSize(). */
+  double fixedMs = 0;
+  double msPerMegapixel = 0;
 
   /** What clients are told. */
   ModelRules rules;

@@ -14,6 +14,9 @@ std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
 /** A network file that OpenCV's DNN module reads. */
 std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);
 
+/** Takes its time and finds nothing. */
+std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);
+
 /** The same pixels as OpenCV sees them; OpenCV has no read-only Mat, so take care. */
 inline cv::Mat matOf(const ImageView& bgr) {
   return cv::Mat(bgr.size.height, bgr.size.width, CV_8UC3, const_cast<std::uint8_t*>(bgr.planes[0]),

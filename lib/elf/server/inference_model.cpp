@@ -11,6 +11,8 @@ std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
       return createHogModel(file);
     case ModelBackend::OpencvDnn:
       return createDnnModel(file);
+    case ModelBackend::Simulated:
+      return createSimulatedModel(file);
     case ModelBackend::Remote:
       break;
   }

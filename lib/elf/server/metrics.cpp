@@ -7,6 +7,8 @@ namespace elf {
 
 namespace {
 
+constexpr unsigned kOk = 200;
+
 /** Seconds: from a small part on a fast server to a whole frame on a slow one. */
 const prometheus::Histogram::BucketBoundaries& buckets() {
   static const prometheus::Histogram::BucketBoundaries kBuckets{
@@ -14,10 +16,9 @@ const prometheus::Histogram::BucketBoundaries& buckets() {
   return kBuckets;
 }
 
-prometheus::Histogram& histogram(prometheus::Registry& registry, const prometheus::Labels& model,
-                                 const char* name, const char* help) {
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(model,
-                                                                                   buckets());
+prometheus::Family<prometheus::Histogram>& histograms(prometheus::Registry& registry,
+                                                      const char* name, const char* help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
 double seconds(std::chrono::microseconds time) {
@@ -26,38 +27,52 @@ double seconds(std::chrono::microseconds time) {
 
 }  // namespace
 
-ServerMetrics::ServerMetrics(const std::string& model)
-    : model_{{"model", model}},
-      requests_(prometheus::BuildCounter()
+ServerMetrics::ServerMetrics()
+    : requests_(prometheus::BuildCounter()
                     .Name("elf_requests_total")
                     .Help("Requests for inference that were answered, by HTTP status")
                     .Register(registry_)),
       waiting_(prometheus::BuildGauge()
                    .Name("elf_requests_waiting")
                    .Help("Requests that no worker has taken yet")
-                   .Register(registry_)
-                   .Add(model_)),
-      queue_(histogram(registry_, model_, "elf_queue_seconds",
-                       "From the arrival of a request until a worker takes it")),
-      decode_(histogram(registry_, model_, "elf_decode_seconds", "Reading and decoding a picture")),
-      infer_(histogram(registry_, model_, "elf_infer_seconds", "Running the model")) {}
+                   .Register(registry_)),
+      queue_(histograms(registry_, "elf_queue_seconds",
+                        "From the arrival of a request until a worker takes it")),
+      decode_(histograms(registry_, "elf_decode_seconds", "Reading and decoding a picture")),
+      infer_(histograms(registry_, "elf_infer_seconds", "Running the model")) {}
 
-void ServerMetrics::answered(unsigned status) {
+std::string ServerMetrics::text() const {
+  return prometheus::TextSerializer().Serialize(registry_.Collect());
+}
+
+ModelMetrics::ModelMetrics(ServerMetrics& all, const std::string& model)
+    : all_(all),
+      model_{{"model", model}},
+      waiting_(all.waiting_.Add(model_)),
+      queue_(all.queue_.Add(model_, buckets())),
+      decode_(all.decode_.Add(model_, buckets())),
+      infer_(all.infer_.Add(model_, buckets())) {}
+
+void ModelMetrics::answered(unsigned status, const InferTimes& times) {
   prometheus::Labels labels = model_;
   labels["code"] = std::to_string(status);
-  requests_.Add(labels).Increment();
+  all_.requests_.Add(labels).Increment();
+  const std::lock_guard lock(mutex_);
+  if (status != kOk) return tallies_.fail.add(times.total);
+  queue_.Observe(seconds(times.queue));
+  decode_.Observe(seconds(times.decode));
+  infer_.Observe(seconds(times.infer));
+  tallies_.success.add(times.total);
+  tallies_.queue.add(times.queue);
+  tallies_.decode.add(times.decode);
+  tallies_.infer.add(times.infer);
+  tallies_.encode.add(times.encode);
+  tallies_.last = std::chrono::system_clock::now();
 }
 
-void ServerMetrics::inferred(std::chrono::microseconds queue, std::chrono::microseconds decode,
-                             std::chrono::microseconds infer) {
-  queue_.Observe(seconds(queue));
-  decode_.Observe(seconds(decode));
-  infer_.Observe(seconds(infer));
-}
-
-std::string ServerMetrics::text(std::size_t waiting) {
-  waiting_.Set(static_cast<double>(waiting));
-  return prometheus::TextSerializer().Serialize(registry_.Collect());
+ModelTallies ModelMetrics::tallies() const {
+  const std::lock_guard lock(mutex_);
+  return tallies_;
 }
 
 }  // namespace elf

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a server counts, for Prometheus. Not installed.
+// What a server counts of each model: for Prometheus, and as the protocol's statistics. Not
+// installed.
 #pragma once
 
 #include <prometheus/counter.h>
@@ -10,32 +11,85 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <mutex>
 #include <string>
 
 namespace elf {
 
-/** Counts for one model since the start. All functions may be called from any thread. */
+/** What a request took, each >= 0. */
+struct InferTimes {
+  /** From its arrival until a worker takes it. */
+  std::chrono::microseconds queue{};
+  /** Reading it and decoding its picture. */
+  std::chrono::microseconds decode{};
+  /** Running the model. */
+  std::chrono::microseconds infer{};
+  /** Writing the answer. */
+  std::chrono::microseconds encode{};
+  /** All of it. */
+  std::chrono::microseconds total{};
+};
+
+/** How often, and how long altogether. */
+struct Tally {
+  std::uint64_t count = 0;
+  std::chrono::microseconds time{};
+
+  void add(std::chrono::microseconds one) {
+    ++count;
+    time += one;
+  }
+};
+
+/** What the protocol's statistics are made of. */
+struct ModelTallies {
+  Tally success, fail, queue, decode, infer, encode;
+  /** Unset, zero, before the first request that was inferred. */
+  std::chrono::system_clock::time_point last;
+};
+
+class ModelMetrics;
+
+/** Counts since the start. All functions may be called from any thread. */
 class ServerMetrics {
  public:
-  explicit ServerMetrics(const std::string& model);
+  ServerMetrics();
 
-  /** A request for inference was answered, or refused, with this HTTP status. */
-  void answered(unsigned status);
-  /** What a request that was inferred took, each >= 0. */
-  void inferred(std::chrono::microseconds queue, std::chrono::microseconds decode,
-                std::chrono::microseconds infer);
-
-  /** In Prometheus's text format; `waiting` requests have no worker yet. */
-  std::string text(std::size_t waiting);
+  /** In Prometheus's text format. */
+  std::string text() const;
 
  private:
+  friend class ModelMetrics;
   prometheus::Registry registry_;
-  const prometheus::Labels model_;
   prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Gauge>& waiting_;
+  prometheus::Family<prometheus::Histogram>& queue_;
+  prometheus::Family<prometheus::Histogram>& decode_;
+  prometheus::Family<prometheus::Histogram>& infer_;
+};
+
+/** What `all`, which outlives it, counts of one model. All functions may be called from any thread.
+ */
+class ModelMetrics {
+ public:
+  ModelMetrics(ServerMetrics& all, const std::string& model);
+
+  /** A request for inference was answered, or refused, with this HTTP status. */
+  void answered(unsigned status, const InferTimes& times);
+  /** So many requests have no worker yet. */
+  void setWaiting(std::size_t requests) { waiting_.Set(static_cast<double>(requests)); }
+  ModelTallies tallies() const;
+
+ private:
+  ServerMetrics& all_;
+  const prometheus::Labels model_;
   prometheus::Gauge& waiting_;
   prometheus::Histogram& queue_;
   prometheus::Histogram& decode_;
   prometheus::Histogram& infer_;
+  mutable std::mutex mutex_;
+  ModelTallies tallies_;
 };
 
 }  // namespace elf

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Threads: everything of libsoup is touched by the network thread only. A request that is to be
-// inferred is paused there and becomes a Job; a worker takes the Job from the queue and hands a
-// Reply back through an idle source of the network thread's context, which sends and unpauses.
-// While its message is paused libsoup does not read the socket nor close it, so that a worker may
-// ask the kernel whether the peer has hung up.
+// inferred is paused there and becomes a job of its model's queue; a worker ends it through an idle
+// source of the network thread's context, which sends and unpauses. While its message is paused
+// libsoup does not read the socket nor close it, so that a worker may ask the kernel whether the
+// peer has hung up.
 #include "elf/server/server.h"
 
 #include <gio/gio.h>
 #include <libsoup/soup.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <future>
-#include <limits>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -26,8 +21,13 @@
 #include <vector>
 
 #include "elf/base/printable.h"
+#include "elf/server/connections.h"
 #include "elf/server/metrics.h"
-#include "elf/wire/infer.h"
+#include "elf/server/model_queue.h"
+#include "elf/server/refs.h"
+#include "elf/server/reply.h"
+#include "elf/server/request_headers.h"
+#include "elf/server/router.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
@@ -37,56 +37,16 @@ namespace {
 using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 using std::chrono::duration_cast;
-using std::chrono::microseconds;
 
 constexpr const char* kJsonLength = "Inference-Header-Content-Length";
-constexpr const char* kInputName = "image";
-constexpr const char* kVersion = "1";
-constexpr const char* kRetrySeconds = "1";
-// Keys of what is kept of a connection on its socket, and of a request on its message.
-constexpr const char* kConnection = "elf-connection";
-constexpr const char* kUpload = "elf-upload";
+constexpr const char* kTraceParent = "traceparent";
+/** Key of what the log says of a request, on its message. */
+constexpr const char* kRecord = "elf-record";
 
-struct Unref {
-  void operator()(void* object) const { g_object_unref(object); }
-  void operator()(GBytes* bytes) const { g_bytes_unref(bytes); }
-  void operator()(GMainContext* context) const { g_main_context_unref(context); }
-  void operator()(GMainLoop* loop) const { g_main_loop_unref(loop); }
-};
-template <typename T>
-using Ref = std::unique_ptr<T, Unref>;
-
-template <typename T>
-Ref<T> shared(T* object) {
-  return Ref<T>(static_cast<T*>(g_object_ref(object)));
-}
-
-struct Reply {
-  guint status = SOUP_STATUS_OK;
-  std::vector<std::uint8_t> body;
-  /** Set where the body is JSON and tensors. */
-  std::optional<std::size_t> jsonLength;
-  std::string type = "application/json";
-};
-
-Reply jsonReply(const std::string& text, guint status = SOUP_STATUS_OK) {
-  return {.status = status, .body = {text.begin(), text.end()}};
-}
-
-Reply errorReply(guint status, const std::string& why) {
-  return jsonReply(Json{{"error", printable(why)}}.dump(), status);
-}
-
-void send(SoupServerMessage* message, const Reply& reply) {
-  SoupMessageHeaders* headers = soup_server_message_get_response_headers(message);
-  if (reply.jsonLength)
-    soup_message_headers_replace(headers, kJsonLength, std::to_string(*reply.jsonLength).c_str());
-  if (reply.status == SOUP_STATUS_SERVICE_UNAVAILABLE)
-    soup_message_headers_replace(headers, "Retry-After", kRetrySeconds);
-  soup_server_message_set_status(message, reply.status, nullptr);
-  soup_server_message_set_response(message, reply.type.c_str(), SOUP_MEMORY_COPY,
-                                   reinterpret_cast<const char*>(reply.body.data()),
-                                   reply.body.size());
+/** Throws what has gone wrong with `subject`; takes the error. */
+[[noreturn]] void fail(const std::string& subject, const std::string& what, GError* error) {
+  const Ref<GError> owned(error);
+  throw Error(subject, what + error->message);
 }
 
 /** No exception enters libsoup: what `body` throws becomes a 500. */
@@ -100,68 +60,76 @@ void guarded(SoupServerMessage* message, Body&& body) noexcept {
   }
 }
 
-struct Job {
-  Ref<SoupServerMessage> message;
-  Ref<GSocket> socket;
-  Ref<GBytes> body;
-  std::optional<std::size_t> jsonLength;
-  Clock::time_point received;
+const char* requestHeader(SoupServerMessage* message, const char* name) {
+  return soup_message_headers_get_one(soup_server_message_get_request_headers(message), name);
+}
+
+void setHeader(SoupServerMessage* message, const char* name, const char* value) {
+  soup_message_headers_replace(soup_server_message_get_response_headers(message), name, value);
+}
+
+/** What the log says of a request besides what its message knows. */
+struct Record {
+  std::string model, id, trace;
+  std::optional<InferTimes> times;
 };
 
-bool hungUp(GSocket* socket) {
-  char byte;
-  const ssize_t n = recv(g_socket_get_fd(socket), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
-std::int64_t microsecondsBetween(Clock::time_point from, Clock::time_point to) {
-  return duration_cast<microseconds>(to - from).count();
-}
-
-/** The header of that name; unset where absent, nullopt inside where it is no number. */
-std::optional<std::optional<std::size_t>> jsonLengthOf(SoupMessageHeaders* headers) {
-  const char* text = soup_message_headers_get_one(headers, kJsonLength);
-  if (!text) return std::nullopt;
-  guint64 value = 0;
-  if (!g_ascii_string_to_unsigned(text, 10, 0, std::numeric_limits<std::size_t>::max() / 2, &value,
-                                  nullptr))
-    return std::optional<std::size_t>();
-  return std::optional<std::size_t>(value);
-}
-
-std::vector<std::string> segmentsOf(const char* path) {
-  std::vector<std::string> segments;
-  gchar** parts = g_strsplit(path, "/", 12);
-  for (gchar** part = parts; *part; ++part) {
-    gchar* plain = g_uri_unescape_string(*part, nullptr);
-    if (plain && *plain) segments.emplace_back(plain);
-    g_free(plain);
+Record& recordOf(SoupServerMessage* message) {
+  auto* record = static_cast<Record*>(g_object_get_data(G_OBJECT(message), kRecord));
+  if (!record) {
+    record = new Record;
+    g_object_set_data_full(G_OBJECT(message), kRecord, record,
+                           [](gpointer freed) { delete static_cast<Record*>(freed); });
   }
-  g_strfreev(parts);
-  return segments;
+  return *record;
+}
+
+std::string timeNow() {
+  const Ref<GDateTime> now(g_date_time_new_now_utc());
+  gchar* text = g_date_time_format(now.get(), "%Y-%m-%dT%H:%M:%S.%fZ");
+  std::string time = text;
+  g_free(text);
+  return time;
+}
+
+Json tally(const Tally& of) {
+  return {{"count", of.count}, {"ns", std::chrono::nanoseconds(of.time).count()}};
+}
+
+Json statisticsOf(ModelQueue& queue) {
+  const ModelTallies tallies = queue.metrics().tallies();
+  const auto last = duration_cast<std::chrono::milliseconds>(tallies.last.time_since_epoch());
+  return {{"name", queue.metadata().name},
+          {"version", ModelQueue::kVersion},
+          {"last_inference", last.count()},
+          {"inference_count", tallies.infer.count},
+          {"execution_count", tallies.infer.count},
+          {"inference_stats",
+           {{"success", tally(tallies.success)},
+            {"fail", tally(tallies.fail)},
+            {"queue", tally(tallies.queue)},
+            {"compute_input", tally(tallies.decode)},
+            {"compute_infer", tally(tallies.infer)},
+            {"compute_output", tally(tallies.encode)},
+            {"cache_hit", tally({})},
+            {"cache_miss", tally({})}}},
+          {"batch_stats", Json::array()}};
 }
 
 }  // namespace
 
 class Server::Impl {
  public:
-  Impl(const ModelFactory& factory, const ServerOptions& options)
+  Impl(const std::vector<ModelFactory>& factories, const ServerOptions& options)
       : options_(options),
+        connections_(options_),
         context_(g_main_context_new()),
         loop_(g_main_loop_new(context_.get(), FALSE)) {
-    for (int i = 0; i < std::max(1, options_.threads); ++i) models_.push_back(factory());
-    idle_ = models_.size();
-    const InferenceModel& model = *models_.front();
-    metadata_ = {.name = model.name(),
-                 .versions = {kVersion},
-                 .platform = model.platform(),
-                 .inputs = {{kInputName, wire::DataType::Bytes, {1}}},
-                 .outputs = {{"boxes", wire::DataType::Fp32, {-1, 4}},
-                             {"scores", wire::DataType::Fp32, {-1}},
-                             {"labels", wire::DataType::Int64, {-1}}},
-                 .takesRaw = true,
-                 .rules = model.rules()};
-    metrics_.emplace(metadata_.name);
+    for (const ModelFactory& factory : factories) {
+      auto queue = std::make_unique<ModelQueue>(factory, options_, metrics_);
+      if (find(queue->metadata().name)) throw Error(queue->metadata().name, "is there twice");
+      queues_.push_back(std::move(queue));
+    }
     std::promise<std::string> listening;
     std::future<std::string> url = listening.get_future();
     // The promise moves along: it must outlive the call that fulfils it.
@@ -173,28 +141,25 @@ class Server::Impl {
       network_.join();
       throw;
     }
-    for (const auto& each : models_)
-      workers_.emplace_back([this, model = each.get()] { runWorker(*model); });
   }
 
   ~Impl() {
     stop(std::chrono::milliseconds(0));
-    for (std::thread& worker : workers_) worker.join();
+    queues_.clear();
+    // Answers that nobody sends any more; what they own still counts in connections_.
+    loop_.reset();
+    context_.reset();
   }
 
   const std::string& url() const { return url_; }
 
   bool stop(std::chrono::milliseconds patience) {
-    std::deque<Job> waiting;
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return true;
       stopping_ = true;
-      waiting.swap(queue_);
     }
-    wakeWorkers_.notify_all();
-    for (Job& job : waiting)
-      answer(std::move(job.message), errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down"));
+    for (const auto& queue : queues_) queue->stop();
     bool finished = false;
     {
       std::unique_lock lock(mutex_);
@@ -224,13 +189,15 @@ class Server::Impl {
     g_source_unref(source);
   }
 
-  void answer(Ref<SoupServerMessage> message, Reply reply) {
-    metrics_->answered(reply.status);
-    invoke([message = std::move(message), reply = std::move(reply)] {
-      guarded(message.get(), [&] { send(message.get(), reply); });
-      awaitPeer(message.get());
-      soup_server_message_unpause(message.get());
-    });
+  ModelQueue* find(const std::string& model) const {
+    const auto found = std::ranges::find_if(
+        queues_, [&](const auto& queue) { return queue->metadata().name == model; });
+    return found == queues_.end() ? nullptr : found->get();
+  }
+
+  bool stopping() {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
   }
 
   // --- the network thread
@@ -264,14 +231,14 @@ class Server::Impl {
     if (!address) throw Error(options_.bind, "is no address of an interface");
     soup_server_add_early_handler(server, nullptr, onHeaders, this, nullptr);
     soup_server_add_handler(server, nullptr, onRequest, this, nullptr);
-    g_signal_connect(server, "request-started", G_CALLBACK(onStarted), this);
+    connections_.watch(server);
+    g_signal_connect(server, "request-finished", G_CALLBACK(onEnd), this);
+    g_signal_connect(server, "request-aborted", G_CALLBACK(onEnd), this);
+    const bool secure = setUpTls(server);
     GError* error = nullptr;
-    if (!soup_server_listen(server, address.get(), static_cast<SoupServerListenOptions>(0),
-                            &error)) {
-      const std::string why = error->message;
-      g_error_free(error);
-      throw Error(place, "cannot listen: " + why);
-    }
+    if (!soup_server_listen(server, address.get(),
+                            secure ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions{}, &error))
+      fail(place, "cannot listen: ", error);
     GSList* uris = soup_server_get_uris(server);
     gchar* text = g_uri_to_string(static_cast<GUri*>(uris->data));
     std::string url = text;
@@ -281,126 +248,58 @@ class Server::Impl {
     return url;
   }
 
-  struct Connection {
-    Impl* impl;
-    GSocket* socket;
-    /** Hangs up. Runs whenever the peer is waited for. */
-    GSource* timer = nullptr;
-
-    Connection(Impl* server, GSocket* its) : impl(server), socket(its) {}
-    ~Connection() { stopTimer(); }
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-
-    void hangUp() { g_socket_shutdown(socket, TRUE, TRUE, nullptr); }
-
-    void stopTimer() {
-      if (!timer) return;
-      g_source_destroy(timer);
-      g_source_unref(std::exchange(timer, nullptr));
-    }
-
-    void startTimer() {
-      stopTimer();
-      timer = g_timeout_source_new(static_cast<guint>(impl->options_.idle.count()));
-      g_source_set_callback(
-          timer,
-          [](gpointer self) -> gboolean {
-            static_cast<Connection*>(self)->hangUp();
-            return G_SOURCE_REMOVE;
-          },
-          this, nullptr);
-      g_source_attach(timer, impl->context_.get());
-    }
-  };
-
-  struct Upload {
-    Impl* impl;
-    std::size_t received = 0;
-    /** What of it counts in Impl::buffered_. */
-    std::size_t buffered = 0;
-    bool noRoom = false;
-
-    explicit Upload(Impl* server) : impl(server) {}
-    ~Upload() { impl->buffered_ -= buffered; }
-    Upload(const Upload&) = delete;
-    Upload& operator=(const Upload&) = delete;
-  };
-
-  /** A T that lives as long as `object`. */
-  template <typename T>
-  static void attach(gpointer object, const char* key, T* data) {
-    g_object_set_data_full(G_OBJECT(object), key, data,
-                           [](gpointer freed) { delete static_cast<T*>(freed); });
+  bool setUpTls(SoupServer* server) const {
+    if (options_.tlsCert.empty()) return false;
+    GError* error = nullptr;
+    const Ref<GTlsCertificate> certificate(g_tls_certificate_new_from_files(
+        options_.tlsCert.c_str(), options_.tlsKey.c_str(), &error));
+    if (!certificate) fail(options_.tlsCert, "with key " + options_.tlsKey + ": ", error);
+    soup_server_set_tls_certificate(server, certificate.get());
+    if (options_.clientCa.empty()) return true;
+    gchar* path = g_canonicalize_filename(options_.clientCa.c_str(), nullptr);
+    const Ref<GTlsDatabase> database(g_tls_file_database_new(path, &error));
+    g_free(path);
+    if (!database) fail(options_.clientCa, "", error);
+    soup_server_set_tls_database(server, database.get());
+    soup_server_set_tls_auth_mode(server, G_TLS_AUTHENTICATION_REQUIRED);
+    g_signal_connect(server, "request-started", G_CALLBACK(onPeer), nullptr);
+    return true;
   }
 
-  static Upload& uploadOf(SoupServerMessage* message) {
-    return *static_cast<Upload*>(g_object_get_data(G_OBJECT(message), kUpload));
+  static void onPeer(SoupServer*, SoupServerMessage* message, gpointer) {
+    // Asked of each certificate, also of those without fault, and nobody to say so refuses it.
+    const auto faultless = [](SoupServerMessage*, GTlsCertificate*, GTlsCertificateFlags faults,
+                              gpointer) -> gboolean { return faults == 0; };
+    g_signal_connect(message, "accept-certificate", G_CALLBACK(+faultless), nullptr);
   }
 
-  /** Null once the message has lost its connection. */
-  static Connection* connectionOf(SoupServerMessage* message) {
-    GSocket* socket = soup_server_message_get_socket(message);
-    if (!socket) return nullptr;
-    return static_cast<Connection*>(g_object_get_data(G_OBJECT(socket), kConnection));
+  bool allowed(SoupServerMessage* message, const std::optional<Route>& route) const {
+    const bool open =
+        route && (route->endpoint == Endpoint::Live || route->endpoint == Endpoint::Ready);
+    return open || options_.token.empty() ||
+           bringsToken(requestHeader(message, "Authorization"), options_.token);
   }
 
-  static void awaitPeer(SoupServerMessage* message) {
-    if (Connection* connection = connectionOf(message)) connection->startTimer();
-  }
-
-  /** A connection is there, or a kept one has its next request. */
-  static void onStarted(SoupServer*, SoupServerMessage* message, gpointer self) {
-    auto* impl = static_cast<Impl*>(self);
-    attach(message, kUpload, new Upload(impl));
-    g_signal_connect(message, "got-chunk", G_CALLBACK(onChunk), self);
-    g_signal_connect(message, "got-headers", G_CALLBACK(awaitPeer), nullptr);
-    g_signal_connect(message, "finished", G_CALLBACK(awaitPeer), nullptr);
-    GSocket* socket = soup_server_message_get_socket(message);
-    if (!g_object_get_data(G_OBJECT(socket), kConnection))
-      attach(socket, kConnection, new Connection(impl, socket));
-    awaitPeer(message);
-  }
-
-  // A client sees its 413 only if it gets to send what it has begun: a connection that is closed
-  // with bytes unread is reset. So what is too large is read and forgotten, up to a bound.
-  bool hopeless(std::uint64_t bytes) const { return bytes / 2 > options_.maxBody; }
+  // A client sees its 401 or 413 only if it gets to send what it has begun: a connection that is
+  // closed with bytes unread is reset. So what is not wanted is read and forgotten, up to a bound.
 
   /** Ends an upload that the header already says to be hopeless before it begins. */
-  static void onHeaders(SoupServer*, SoupServerMessage* message, const char*, GHashTable*,
+  static void onHeaders(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                         gpointer self) {
+    auto* impl = static_cast<Impl*>(self);
     guarded(message, [&] {
       SoupMessageHeaders* headers = soup_server_message_get_request_headers(message);
-      const auto* impl = static_cast<Impl*>(self);
       if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-          impl->hopeless(
+          impl->connections_.hopeless(
               static_cast<std::uint64_t>(soup_message_headers_get_content_length(headers))))
         impl->refuseBody(message);
+      else if (!impl->allowed(message, routeOf(path)))
+        impl->connections_.forgetBody(message);
     });
   }
 
-  static void onChunk(SoupServerMessage* message, GBytes* chunk, gpointer self) {
-    auto& impl = *static_cast<Impl*>(self);
-    const std::size_t bound = impl.options_.maxBody;
-    Upload& upload = uploadOf(message);
-    const std::size_t size = g_bytes_get_size(chunk);
-    upload.received += size;
-    if (impl.hopeless(upload.received))
-      if (Connection* connection = connectionOf(message)) connection->hangUp();
-    if (upload.noRoom || upload.received - size > bound) return;
-    upload.buffered += size;
-    impl.buffered_ += size;
-    upload.noRoom = impl.buffered_ > impl.options_.maxBuffered;
-    if (!upload.noRoom && upload.received <= bound) return;
-    SoupMessageBody* body = soup_server_message_get_request_body(message);
-    soup_message_body_set_accumulate(body, FALSE);
-    soup_message_body_truncate(body);
-    impl.buffered_ -= std::exchange(upload.buffered, 0);
-  }
-
   void refuseBody(SoupServerMessage* message) const {
-    soup_message_headers_replace(soup_server_message_get_response_headers(message), "Connection",
-                                 "close");
+    setHeader(message, "Connection", "close");
     send(message, errorReply(SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE,
                              "body: more than " + std::to_string(options_.maxBody) + " bytes"));
   }
@@ -411,113 +310,145 @@ class Server::Impl {
   }
 
   void handle(SoupServerMessage* message, const char* path) {
-    const Upload& upload = uploadOf(message);
-    if (upload.received > options_.maxBody) return refuseBody(message);
-    if (upload.noRoom)
-      return send(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
-                                      "too many requests are on their way"));
-    const std::vector<std::string> segments = segmentsOf(path);
-    const std::string verb = soup_server_message_get_method(message);
-    const auto at = [&segments](std::size_t i) {
-      return i < segments.size() ? segments[i] : std::string();
-    };
-    const auto notFound = [&] {
-      send(message, errorReply(SOUP_STATUS_NOT_FOUND, std::string(path) + ": no such endpoint"));
-    };
-    const auto get = [&](const Reply& reply) {
-      if (verb == "GET" || verb == "HEAD") return send(message, reply);
-      refuseVerb(message, "GET, HEAD");
-    };
-    if (segments.size() == 1 && at(0) == "metrics") return get(metricsReply());
-    if (at(0) != "v2") return notFound();
-    if (segments.size() == 1) return get(serverMetadata());
-    if (at(1) == "health" && segments.size() == 3) {
-      if (at(2) == "live") return get(jsonReply(R"({"live":true})"));
-      if (at(2) == "ready") return get(readiness(R"({"ready":true})"));
-      return notFound();
+    const char* traceparent = requestHeader(message, kTraceParent);
+    if (std::string trace = traceIdOf(traceparent); !trace.empty()) {
+      recordOf(message).trace = std::move(trace);
+      setHeader(message, kTraceParent, traceparent);
     }
-    if (at(1) != "models" || segments.size() < 3) return notFound();
-    if (at(2) != metadata_.name)
-      return send(message, errorReply(SOUP_STATUS_NOT_FOUND, "model '" + at(2) + "' is unknown"));
-    std::size_t next = 3;
-    if (at(3) == "versions") {
-      if (at(4) != kVersion)
+    const std::optional<Route> route = routeOf(path);
+    if (!allowed(message, route)) {
+      setHeader(message, "WWW-Authenticate", "Bearer");
+      return send(message, errorReply(SOUP_STATUS_UNAUTHORIZED, "the token is missing or wrong"));
+    }
+    switch (Connections::bodyState(message)) {
+      case BodyState::TooLarge:
+        return refuseBody(message);
+      case BodyState::NoRoom:
+        return send(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
+                                        "too many requests are on their way"));
+      case BodyState::Whole:
+        break;
+    }
+    if (!route)
+      return send(message,
+                  errorReply(SOUP_STATUS_NOT_FOUND, std::string(path) + ": no such endpoint"));
+    ModelQueue* queue = nullptr;
+    if (!route->model.empty()) {
+      queue = find(route->model);
+      if (!queue)
         return send(message,
-                    errorReply(SOUP_STATUS_NOT_FOUND,
-                               "version '" + at(4) + "' of model '" + at(2) + "' is unknown"));
-      next = 5;
+                    errorReply(SOUP_STATUS_NOT_FOUND, "model '" + route->model + "' is unknown"));
+      recordOf(message).model = route->model;
+      if (route->version.value_or(ModelQueue::kVersion) != ModelQueue::kVersion)
+        return send(message, errorReply(SOUP_STATUS_NOT_FOUND, "version '" + *route->version +
+                                                                   "' of model '" + route->model +
+                                                                   "' is unknown"));
     }
-    if (segments.size() == next) return get(jsonReply(wire::encodeMetadata(metadata_)));
-    if (segments.size() > next + 1) return notFound();
-    if (at(next) == "ready")
-      return get(readiness(Json{{"name", metadata_.name}, {"ready", true}}.dump()));
-    if (at(next) != "infer") return notFound();
-    if (verb != "POST") return refuseVerb(message, "POST");
-    enqueue(message);
+    const std::string verb = soup_server_message_get_method(message);
+    const bool infer = route->endpoint == Endpoint::Infer;
+    if (infer ? verb != "POST" : verb != "GET" && verb != "HEAD")
+      return refuseVerb(message, infer ? "POST" : "GET, HEAD");
+    if (infer) return enqueue(message, *queue);
+    Reply reply = answerTo(route->endpoint, queue);
+    compress(reply, acceptedCoding(requestHeader(message, "Accept-Encoding")));
+    send(message, std::move(reply));
   }
 
-  static void refuseVerb(SoupServerMessage* message, const char* allowed) {
-    soup_message_headers_replace(soup_server_message_get_response_headers(message), "Allow",
-                                 allowed);
+  /** To all but Infer; `queue` is null where the path names no model. */
+  Reply answerTo(Endpoint endpoint, ModelQueue* queue) {
+    switch (endpoint) {
+      case Endpoint::Metrics: {
+        const std::string text = metrics_.text();
+        return {.body = {text.begin(), text.end()}, .type = "text/plain; version=0.0.4"};
+      }
+      case Endpoint::Server:
+        return jsonReply(
+            Json{{"name", "elf-server"},
+                 {"version", ELF_VERSION},
+                 {"extensions", {"binary_tensor_data", "schedule_policy", "statistics"}}}
+                .dump());
+      case Endpoint::Live:
+        return jsonReply(R"({"live":true})");
+      case Endpoint::Ready:
+        return readiness({{"ready", true}});
+      case Endpoint::Model:
+        return jsonReply(wire::encodeMetadata(queue->metadata()));
+      case Endpoint::ModelReady:
+        return readiness({{"name", queue->metadata().name}, {"ready", true}});
+      case Endpoint::Statistics: {
+        Json list = Json::array();
+        for (const auto& each : queues_)
+          if (!queue || queue == each.get()) list.push_back(statisticsOf(*each));
+        return jsonReply(Json{{"model_stats", std::move(list)}}.dump());
+      }
+      case Endpoint::Infer:
+        break;
+    }
+    return errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, "no such endpoint");
+  }
+
+  static void refuseVerb(SoupServerMessage* message, const char* verbs) {
+    setHeader(message, "Allow", verbs);
     send(message,
-         errorReply(SOUP_STATUS_METHOD_NOT_ALLOWED, std::string("this endpoint takes ") + allowed));
+         errorReply(SOUP_STATUS_METHOD_NOT_ALLOWED, std::string("this endpoint takes ") + verbs));
   }
 
-  static Reply serverMetadata() {
-    return jsonReply(Json{{"name", "elf-server"},
-                          {"version", ELF_VERSION},
-                          {"extensions", {"binary_tensor_data", "schedule_policy"}}}
-                         .dump());
+  Reply readiness(const Json& json) {
+    return stopping() ? errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down")
+                      : jsonReply(json.dump());
   }
 
-  Reply metricsReply() {
-    const std::size_t waiting = [this] {
-      const std::lock_guard lock(mutex_);
-      return queue_.size();
-    }();
-    const std::string text = metrics_->text(waiting);
-    return {.body = {text.begin(), text.end()}, .type = "text/plain; version=0.0.4"};
-  }
-
-  Reply readiness(const std::string& text) {
-    const std::lock_guard lock(mutex_);
-    return stopping_ ? errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down")
-                     : jsonReply(text);
-  }
-
-  void refuse(SoupServerMessage* message, const Reply& reply) {
-    metrics_->answered(reply.status);
-    send(message, reply);
-  }
-
-  void enqueue(SoupServerMessage* message) {
-    const auto jsonLength = jsonLengthOf(soup_server_message_get_request_headers(message));
-    if (jsonLength && !*jsonLength)
-      return refuse(message, errorReply(SOUP_STATUS_BAD_REQUEST,
-                                        std::string(kJsonLength) + ": is no number"));
-    Job job;
-    job.message = shared(message);
-    job.socket = shared(soup_server_message_get_socket(message));
-    job.body.reset(soup_message_body_flatten(soup_server_message_get_request_body(message)));
-    if (jsonLength) job.jsonLength = *jsonLength;
+  void enqueue(SoupServerMessage* message, ModelQueue& queue) {
+    InferJob job;
+    const auto refuse = [&](guint status, const std::string& why) {
+      queue.metrics().answered(status, {});
+      send(message, errorReply(status, why));
+    };
+    if (const char* text = requestHeader(message, kJsonLength)) {
+      job.jsonLength = jsonLengthOf(text);
+      if (!job.jsonLength)
+        return refuse(SOUP_STATUS_BAD_REQUEST, std::string(kJsonLength) + ": is no number");
+    }
+    const auto coding = codingOf(requestHeader(message, "Content-Encoding"));
+    if (!coding) {
+      setHeader(message, "Accept-Encoding", "gzip, deflate");
+      return refuse(SOUP_STATUS_UNSUPPORTED_MEDIA_TYPE,
+                    "Content-Encoding: is neither gzip nor deflate");
+    }
+    job.coding = *coding;
+    job.accepted = acceptedCoding(requestHeader(message, "Accept-Encoding"));
+    job.body = {soup_message_body_flatten(soup_server_message_get_request_body(message)), Unref()};
     job.received = Clock::now();
+    job.abandoned =
+        [socket = std::shared_ptr<GSocket>(shared(soup_server_message_get_socket(message)))] {
+          return hungUp(socket.get());
+        };
+    job.done = [this, held = std::shared_ptr<SoupServerMessage>(shared(message))](
+                   InferOutcome outcome) mutable {
+      invoke([held = std::move(held), outcome = std::move(outcome)]() mutable {
+        SoupServerMessage* answered = held.get();
+        guarded(answered, [&] {
+          Record& record = recordOf(answered);
+          record.id = std::move(outcome.id);
+          record.times = outcome.times;
+          send(answered, std::move(outcome.reply));
+        });
+        Connections::awaitPeer(answered);
+        soup_server_message_unpause(answered);
+      });
+    };
     {
       const std::lock_guard lock(mutex_);
-      // An idle worker takes its request from the queue too: that one does not wait.
-      if (stopping_ || queue_.size() >= options_.queue + idle_)
-        return refuse(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
-                                          stopping_ ? "shutting down" : "the queue is full"));
-      queue_.push_back(std::move(job));
       ++unanswered_;
     }
-    g_signal_connect(message, "finished", G_CALLBACK(onFinished), this);
-    if (Connection* connection = connectionOf(message)) connection->stopTimer();
+    g_signal_connect(message, "finished", G_CALLBACK(onAnswered), this);
+    Connections::stopWaiting(message);
     soup_server_message_pause(message);
-    wakeWorkers_.notify_one();
+    queue.put(std::move(job));
   }
 
   /** The answer is on its way, or there is nobody left to answer. */
-  static void onFinished(SoupServerMessage*, gpointer self) {
+  static void onAnswered(SoupServerMessage*, gpointer self) {
     auto* impl = static_cast<Impl*>(self);
     {
       const std::lock_guard lock(impl->mutex_);
@@ -526,128 +457,57 @@ class Server::Impl {
     impl->allAnswered_.notify_all();
   }
 
-  // --- a worker thread
-
-  void runWorker(InferenceModel& model) {
-    pthread_setname_np(pthread_self(), "elf-server-work");
-    ImageDecoder decoder(options_.maxPixels);
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      wakeWorkers_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (stopping_) return;
-      --idle_;
-      Job job = std::move(queue_.front());
-      queue_.pop_front();
-      lock.unlock();
-      Reply reply;
-      try {
-        reply = infer(job, model, decoder);
-      } catch (const std::exception& error) {
-        reply = errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, error.what());
-      }
-      job.body.reset();
-      answer(std::move(job.message), std::move(reply));
-      lock.lock();
-      ++idle_;
-    }
+  static void onEnd(SoupServer*, SoupServerMessage* message, gpointer self) {
+    const auto* impl = static_cast<Impl*>(self);
+    // A connection that ends without a request is none.
+    if (!impl->options_.log || !soup_server_message_get_method(message)) return;
+    guarded(message, [&] { impl->options_.log(logLine(message)); });
   }
 
-  Reply infer(const Job& job, InferenceModel& model, ImageDecoder& decoder) {
-    const Clock::time_point taken = Clock::now();
-    // Nobody reads this answer.
-    if (hungUp(job.socket.get())) return errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up");
-
-    gsize size = 0;
-    const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(job.body.get(), &size));
-    auto parsed = wire::parseRequest({data, size}, job.jsonLength);
-    if (!parsed) return errorReply(SOUP_STATUS_BAD_REQUEST, parsed.error());
-    wire::InferRequest& request = parsed.value();
-    if (const auto timeout = request.parameters.find("timeout");
-        timeout != request.parameters.end()) {
-      const auto* limit = std::get_if<std::int64_t>(&timeout->second);
-      if (!limit || *limit < 0)
-        return errorReply(SOUP_STATUS_BAD_REQUEST,
-                          "parameters.timeout: is no number of microseconds");
-      if (*limit > 0 && microsecondsBetween(job.received, taken) >= *limit)
-        return errorReply(SOUP_STATUS_GATEWAY_TIMEOUT,
-                          "parameters.timeout: passed while the request waited");
+  static std::string logLine(SoupServerMessage* message) {
+    const Record& record = recordOf(message);
+    const char* peer = soup_server_message_get_remote_host(message);
+    GUri* uri = soup_server_message_get_uri(message);
+    Json line = {{"time", timeNow()},
+                 {"peer", peer ? peer : ""},
+                 {"method", printable(soup_server_message_get_method(message))},
+                 {"path", uri ? printable(g_uri_get_path(uri)) : ""},
+                 {"status", soup_server_message_get_status(message)},
+                 {"bytes_in", Connections::received(message)},
+                 {"bytes_out", soup_server_message_get_response_body(message)->length}};
+    if (!record.model.empty()) line["model"] = record.model;
+    if (!record.id.empty()) line["id"] = printable(record.id);
+    if (!record.trace.empty()) line["trace"] = record.trace;
+    if (record.times) {
+      line["queue_us"] = record.times->queue.count();
+      line["decode_us"] = record.times->decode.count();
+      line["infer_us"] = record.times->infer.count();
     }
-    if (request.inputs.size() != 1)
-      return errorReply(SOUP_STATUS_BAD_REQUEST, "inputs: the model takes one, image");
-    wire::Tensor& image = request.inputs[0];
-    if (job.jsonLength == 0U)
-      image = wire::encodedImage(image.data);
-    else if (image.name != kInputName)
-      return errorReply(SOUP_STATUS_BAD_REQUEST,
-                        "inputs[0].name: '" + image.name + "' is unknown, the model takes image");
-
-    const auto picture = decoder.decode(image);
-    if (!picture) return errorReply(SOUP_STATUS_BAD_REQUEST, picture.error());
-    const auto placement = wire::placementOf(request.parameters, picture.value().size);
-    if (!placement) return errorReply(SOUP_STATUS_BAD_REQUEST, placement.error());
-    const Clock::time_point decoded = Clock::now();
-    const auto detections = model.run(picture.value(), placement.value());
-    if (!detections) return errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, detections.error());
-    const Clock::time_point done = Clock::now();
-
-    wire::InferResponse response{.model = model.name(), .version = kVersion, .id = request.id};
-    const std::int64_t queue = microsecondsBetween(job.received, taken);
-    const std::int64_t decode = microsecondsBetween(taken, decoded);
-    const std::int64_t run = microsecondsBetween(decoded, done);
-    metrics_->inferred(microseconds(queue), microseconds(decode), microseconds(run));
-    response.parameters = {{"queue_us", queue}, {"decode_us", decode}, {"infer_us", run}};
-    std::vector<wire::Tensor> outputs = wire::encodeDetections(detections.value());
-    if (request.outputs.empty()) {
-      response.outputs = std::move(outputs);
-      for (wire::Tensor& output : response.outputs) output.binary = request.binaryOutputs;
-    }
-    for (const wire::RequestedOutput& wanted : request.outputs) {
-      const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& output) {
-        return output.name == wanted.name;
-      });
-      if (found == outputs.end())
-        return errorReply(SOUP_STATUS_BAD_REQUEST, "outputs: '" + wanted.name + "' is unknown");
-      response.outputs.push_back(*found);
-      response.outputs.back().binary = wanted.binary;
-    }
-    wire::Message message = wire::encode(response);
-    return {.body = std::move(message.body),
-            .jsonLength = message.jsonLength,
-            .type = "application/octet-stream"};
+    return line.dump(-1, ' ', true, Json::error_handler_t::replace);
   }
 
   const ServerOptions options_;
-  wire::ModelMetadata metadata_;
+  ServerMetrics metrics_;
   std::string url_;
-  /** Set by the constructor. */
-  std::optional<ServerMetrics> metrics_;
+  /** Of the network thread. */
+  Connections connections_;
+  Ref<GMainContext> context_;
+  Ref<GMainLoop> loop_;
+  /** In the order of the factories; the same from the constructor to the destructor. */
+  std::vector<std::unique_ptr<ModelQueue>> queues_;
 
-  // Bytes of bodies. Of the network thread alone; what that leaves over is freed with context_, and
-  // counts down here.
-  std::size_t buffered_ = 0;
-
-  const Ref<GMainContext> context_;
-  const Ref<GMainLoop> loop_;
-  std::vector<std::unique_ptr<InferenceModel>> models_;
-
-  // Guards what follows, up to the threads. Held for moments only, never while calling out, but
-  // for counting, and libsoup's setting of a response.
+  // Guards what follows, up to the thread. Held for moments only, never while calling out.
   std::mutex mutex_;
-  std::condition_variable wakeWorkers_;
   std::condition_variable allAnswered_;
-  std::deque<Job> queue_;
-  /** Workers without a job, from the first moment on. */
-  std::size_t idle_ = 0;
   /** Paused messages whose answer is not written yet. */
   std::size_t unanswered_ = 0;
   bool stopping_ = false;
 
   std::thread network_;
-  std::vector<std::thread> workers_;
 };
 
-Server::Server(const ModelFactory& factory, const ServerOptions& options)
-    : impl_(std::make_unique<Impl>(factory, options)) {}
+Server::Server(const std::vector<ModelFactory>& models, const ServerOptions& options)
+    : impl_(std::make_unique<Impl>(models, options)) {}
 
 Server::~Server() = default;
 

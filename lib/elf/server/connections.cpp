@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/server/connections.h"
+
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <poll.h>
+
+#include <utility>
+
+#include "elf/server/refs.h"
+
+namespace elf {
+
+namespace {
+
+// Keys of what is kept of a connection on its socket, and of a request on its message.
+constexpr const char* kConnection = "elf-connection";
+constexpr const char* kUpload = "elf-upload";
+
+/** A T that lives as long as `object`. */
+template <typename T>
+void attach(gpointer object, const char* key, T* data) {
+  g_object_set_data_full(G_OBJECT(object), key, data,
+                         [](gpointer freed) { delete static_cast<T*>(freed); });
+}
+
+void clear(GSource*& source) {
+  if (!source) return;
+  g_source_destroy(source);
+  g_source_unref(std::exchange(source, nullptr));
+}
+
+}  // namespace
+
+struct Connections::Connection {
+  Connections* all;
+  GSocket* socket;
+  /** Hangs up. Runs whenever the peer is waited for. */
+  GSource* timer = nullptr;
+  // libsoup 3.2 does not notice that a kept connection is closed between two requests, and would
+  // keep its socket for ever. So both are set from the end of a request to the next sign of the
+  // peer: the request, through which alone libsoup lets go of a connection, and what looks for
+  // that sign.
+  Ref<SoupServerMessage> last;
+  GSource* watch = nullptr;
+
+  Connection(Connections* its, GSocket* of) : all(its), socket(of) { ++all->open_; }
+  ~Connection() {
+    clear(timer);
+    clear(watch);
+    --all->open_;
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /** Ends this. */
+  void hangUp() {
+    const Ref<GSocket> held = shared(socket);
+    const Ref<SoupServerMessage> message = std::move(last);
+    if (message) {
+      const Ref<GIOStream> stream(soup_server_message_steal_connection(message.get()));
+      g_socket_close(held.get(), nullptr);
+    } else {
+      // Libsoup is reading or writing and sees it.
+      g_socket_shutdown(held.get(), TRUE, TRUE, nullptr);
+    }
+    g_object_set_data(G_OBJECT(held.get()), kConnection, nullptr);
+  }
+
+  void startTimer() {
+    clear(timer);
+    timer = g_timeout_source_new(static_cast<guint>(all->options_.idle.count()));
+    g_source_set_callback(
+        timer,
+        [](gpointer self) -> gboolean {
+          static_cast<Connection*>(self)->hangUp();
+          return G_SOURCE_REMOVE;
+        },
+        this, nullptr);
+    g_source_attach(timer, g_main_context_get_thread_default());
+  }
+
+  void wake() {
+    clear(watch);
+    last.reset();
+  }
+
+  void awaitNext(SoupServerMessage* message) {
+    last = shared(message);
+    clear(watch);
+    watch = g_unix_fd_source_new(g_socket_get_fd(socket), G_IO_IN);
+    // Before libsoup reads the end.
+    g_source_set_priority(watch, G_PRIORITY_HIGH);
+    const GUnixFDSourceFunc signOfLife = [](gint, GIOCondition, gpointer self) -> gboolean {
+      auto* connection = static_cast<Connection*>(self);
+      if (elf::hungUp(connection->socket))
+        connection->hangUp();
+      else
+        connection->wake();
+      return G_SOURCE_REMOVE;
+    };
+    g_source_set_callback(watch, G_SOURCE_FUNC(signOfLife), this, nullptr);
+    g_source_attach(watch, g_main_context_get_thread_default());
+  }
+};
+
+struct Connections::Upload {
+  Connections* all;
+  std::size_t received = 0;
+  /** What of it counts in Connections::buffered_. */
+  std::size_t buffered = 0;
+  bool noRoom = false;
+  bool forgotten = false;
+
+  explicit Upload(Connections* its) : all(its) {}
+  ~Upload() { all->buffered_ -= buffered; }
+  Upload(const Upload&) = delete;
+  Upload& operator=(const Upload&) = delete;
+};
+
+void Connections::watch(SoupServer* server) {
+  g_signal_connect(server, "request-started", G_CALLBACK(onStarted), this);
+}
+
+BodyState Connections::bodyState(SoupServerMessage* message) {
+  const Upload& upload = uploadOf(message);
+  if (upload.received > upload.all->options_.maxBody) return BodyState::TooLarge;
+  return upload.noRoom ? BodyState::NoRoom : BodyState::Whole;
+}
+
+std::size_t Connections::received(SoupServerMessage* message) {
+  return uploadOf(message).received;
+}
+
+void Connections::forgetBody(SoupServerMessage* message) {
+  Upload& upload = uploadOf(message);
+  upload.forgotten = true;
+  SoupMessageBody* body = soup_server_message_get_request_body(message);
+  soup_message_body_set_accumulate(body, FALSE);
+  soup_message_body_truncate(body);
+  buffered_ -= std::exchange(upload.buffered, 0);
+}
+
+void Connections::stopWaiting(SoupServerMessage* message) {
+  if (Connection* connection = connectionOf(message)) clear(connection->timer);
+}
+
+void Connections::awaitPeer(SoupServerMessage* message) {
+  if (Connection* connection = connectionOf(message)) connection->startTimer();
+}
+
+Connections::Upload& Connections::uploadOf(SoupServerMessage* message) {
+  return *static_cast<Upload*>(g_object_get_data(G_OBJECT(message), kUpload));
+}
+
+/** Null once the message has lost its connection. */
+Connections::Connection* Connections::connectionOf(SoupServerMessage* message) {
+  GSocket* socket = soup_server_message_get_socket(message);
+  if (!socket) return nullptr;
+  return static_cast<Connection*>(g_object_get_data(G_OBJECT(socket), kConnection));
+}
+
+/** A connection is there (before any handshake), or a kept one has its next request. */
+void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer self) {
+  auto* all = static_cast<Connections*>(self);
+  attach(message, kUpload, new Upload(all));
+  g_signal_connect(message, "got-chunk", G_CALLBACK(onChunk), self);
+  g_signal_connect(message, "got-headers", G_CALLBACK(awaitPeer), nullptr);
+  g_signal_connect(message, "finished", G_CALLBACK(onFinished), nullptr);
+  GSocket* socket = soup_server_message_get_socket(message);
+  if (!g_object_get_data(G_OBJECT(socket), kConnection)) {
+    auto* connection = new Connection(all, socket);
+    attach(socket, kConnection, connection);
+    if (all->open_ > all->options_.maxConnections) return connection->hangUp();
+  }
+  Connection* connection = connectionOf(message);
+  connection->wake();
+  connection->startTimer();
+}
+
+void Connections::onChunk(SoupServerMessage* message, GBytes* chunk, gpointer self) {
+  auto& all = *static_cast<Connections*>(self);
+  Upload& upload = uploadOf(message);
+  const std::size_t size = g_bytes_get_size(chunk);
+  upload.received += size;
+  if (all.hopeless(upload.received))
+    if (Connection* connection = connectionOf(message)) connection->hangUp();
+  if (upload.forgotten) return;
+  upload.buffered += size;
+  all.buffered_ += size;
+  upload.noRoom = all.buffered_ > all.options_.maxBuffered;
+  if (upload.noRoom || upload.received > all.options_.maxBody) all.forgetBody(message);
+}
+
+void Connections::onFinished(SoupServerMessage* message, gpointer) {
+  Connection* connection = connectionOf(message);
+  if (!connection) return;
+  connection->all->forgetBody(message);
+  connection->startTimer();
+  connection->awaitNext(message);
+}
+
+bool hungUp(GSocket* socket) {
+  pollfd peer{g_socket_get_fd(socket), POLLRDHUP, 0};
+  return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL));
+}
+
+}  // namespace elf

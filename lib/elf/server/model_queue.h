@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One model of a server: the requests that wait for it, and its workers. Not installed.
+#pragma once
+
+#include <gio/gio.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "elf/server/image_decoder.h"
+#include "elf/server/metrics.h"
+#include "elf/server/reply.h"
+#include "elf/server/server.h"
+#include "elf/wire/metadata.h"
+
+namespace elf {
+
+/** How a request for inference ended. */
+struct InferOutcome {
+  Reply reply;
+  /** As the request has it; empty where it was not read. */
+  std::string id;
+  InferTimes times;
+};
+
+struct InferJob {
+  std::shared_ptr<GBytes> body;
+  /** How `body` is compressed, and how the answer may be. */
+  ContentCoding coding = ContentCoding::Plain;
+  ContentCoding accepted = ContentCoding::Plain;
+  std::optional<std::size_t> jsonLength;
+  std::chrono::steady_clock::time_point received;
+  /** Whether nobody waits for the answer any more. Called in a worker. */
+  std::function<bool()> abandoned;
+  /** Called once, from any thread, with no lock held. */
+  std::function<void(InferOutcome)> done;
+};
+
+/** All functions may be called from any thread. */
+class ModelQueue {
+ public:
+  /** Throws elf::Error where the model cannot be made. `options` and `metrics` outlive this. */
+  ModelQueue(const ModelFactory& factory, const ServerOptions& options, ServerMetrics& metrics);
+  /** Waits for what the model is running just then. */
+  ~ModelQueue();
+  ModelQueue(const ModelQueue&) = delete;
+  ModelQueue& operator=(const ModelQueue&) = delete;
+
+  static constexpr const char* kVersion = "1";
+  const wire::ModelMetadata& metadata() const { return metadata_; }
+  ModelMetrics& metrics() { return metrics_; }
+
+  /** Queues the job, or ends it at once where there is no room or the queue has been stopped. */
+  void put(InferJob job);
+  /** Ends what waits. The workers end with what they are running. */
+  void stop();
+
+ private:
+  void runWorker(InferenceModel& model);
+  InferOutcome infer(const InferJob& job, InferenceModel& model, ImageDecoder& decoder);
+  Reply inferInto(InferOutcome& outcome, const InferJob& job, InferenceModel& model,
+                  ImageDecoder& decoder) const;
+  void end(InferJob& job, InferOutcome outcome);
+
+  const ServerOptions& options_;
+  std::vector<std::unique_ptr<InferenceModel>> models_;
+  const wire::ModelMetadata metadata_;
+  ModelMetrics metrics_;
+
+  // Guards what follows, up to the threads. Held for moments only, never while calling out.
+  std::mutex mutex_;
+  std::condition_variable wakeWorkers_;
+  std::deque<InferJob> queue_;
+  /** Workers without a job, from the first moment on. */
+  std::size_t idle_ = 0;
+  bool stopping_ = false;
+
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace elf

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the server answers. Not installed.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "elf/server/content_coding.h"
+
+namespace elf {
+
+struct Reply {
+  guint status = SOUP_STATUS_OK;
+  std::vector<std::uint8_t> body;
+  /** Set where the body is JSON and tensors; bytes before any compression. */
+  std::optional<std::size_t> jsonLength;
+  std::string type = "application/json";
+  ContentCoding coding = ContentCoding::Plain;
+};
+
+Reply jsonReply(const std::string& text, guint status = SOUP_STATUS_OK);
+/** `why` may hold what a peer has sent: only its printable part is shown. */
+Reply errorReply(guint status, const std::string& why);
+
+/** Compresses a body that is large enough to gain by it. */
+void compress(Reply& reply, ContentCoding accepted);
+
+/** Makes it the message's response. In the network thread. */
+void send(SoupServerMessage* message, Reply reply);
+
+}  // namespace elf
