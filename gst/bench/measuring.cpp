@@ -32,7 +32,7 @@ FrameResult resultOf(const FrameRecord& record) {
     result.coasted = result.coasted || detection.coasted;
   for (const PartAnswer& answer : record.answers) {
     result.failed = result.failed || answer.state != AnswerState::Answered;
-    result.retried = result.retried || answer.attempts > 1;
+    result.retried = result.retried || answer.attempts - answer.hedges > 1;
   }
   return result;
 }

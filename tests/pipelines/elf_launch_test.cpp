@@ -158,7 +158,8 @@ TEST_F(ElfLaunch, WithoutAServerOneWarningAndEveryFrame) {
       "name=offload servers=http://127.0.0.1:1 ! elfmerge ! fakesink\n");
   const Outcome outcome = run({"--quiet", pipeline(), "--json=-"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(outcome.err.find("elf-launch: warning: offload: Inference server http://127.0.0.1:1: "),
+  EXPECT_EQ(outcome.err.find(
+                "elf-launch: warning: offload: No inference server is left: http://127.0.0.1:1: "),
             0U)
       << outcome.err;
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;

@@ -26,7 +26,7 @@ struct Cameras : ElfPipeline {
   /** One stream, its elfoffload called "o0", its appsink "s0" for number 0. */
   std::string camera(int number) const {
     const std::string name = std::to_string(number);
-    return kBall + elf("name=o" + name) + "appsink sync=false name=s" + name + " ";
+    return kBall + elf("hedging=0 name=o" + name) + "appsink sync=false name=s" + name + " ";
   }
 
   static void expectAllFrames(Pipeline& pipeline, int camera) {

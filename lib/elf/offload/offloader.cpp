@@ -155,7 +155,10 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   ++stats_.partsSent;
   stats_.bytesSent += part.bytes();
   stats_.pixelsSent += part.sent.area();
-  if (!hedge) budget_.count();
+  if (hedge)
+    ++part.answer.hedges;
+  else
+    budget_.count();
 
   const int attempt = ++part.answer.attempts;
   wire::InferRequest request;

@@ -31,8 +31,10 @@ struct PartAnswer {
   std::vector<Detection> detections;
   /** Index into Capacity::servers of the server that answered or failed last. */
   int server = 0;
-  /** How often the part was sent: 1, or 2 when it was sent once more to another server. */
+  /** How often the part was sent, each time to another server. */
   int attempts = 0;
+  /** Of these: because another one was late (elf/offload/hedging.h). */
+  int hedges = 0;
   /** The span of its last request (elf/base/trace_id.h); empty where none was sent. */
   std::string span;
   /** From sending until the whole answer was there. */
