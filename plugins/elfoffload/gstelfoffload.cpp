@@ -254,6 +254,7 @@ class Offload {
 
   static Key keyOf(const elf::FrameRecord& record) { return {record.generation, record.id}; }
 
+  void warnOfClearToken(const std::vector<std::string>& urls, const Settings& settings);
   void setCaps(GstCaps* caps);
   void forgetStream();
   bool isLate(GstBuffer* buffer);
@@ -326,11 +327,12 @@ class Offload {
  */
 struct Offload::Session : elf::OffloadListener {
   Session(Offload& user, elf::OffloadSettings settings, const elf::ClientSecurity& security,
-          elf::ServerPool& pool)
+          elf::ServerPoolPtr shared)
       : owner(user),
         model(settings.model),
+        pool(std::move(shared)),
         transport("elfoffload-io", security),
-        offloader(std::move(settings), pool, transport, *this) {}
+        offloader(std::move(settings), *pool, transport, *this) {}
 
   void onReady() override {
     const std::lock_guard lock(owner.mutex_);
@@ -370,7 +372,7 @@ struct Offload::Session : elf::OffloadListener {
 
   void onServerBack(const std::string& url) override {
     GST_ELEMENT_INFO(owner.element_, RESOURCE, OPEN_READ,
-                     ("Inference server %s is back.", url.c_str()), (nullptr));
+                     ("Inference server %s answers.", url.c_str()), (nullptr));
   }
 
   void onModelMissing(const std::string& url, const std::string& why) override {
@@ -381,6 +383,8 @@ struct Offload::Session : elf::OffloadListener {
 
   Offload& owner;
   const std::string model;
+  /** The element may be given another one. */
+  const elf::ServerPoolPtr pool;
   elf::SoupTransport transport;
   elf::Offloader offloader;
 };
@@ -437,16 +441,9 @@ void Offload::start() {
       settings.servers.c_str(), settings.model.c_str(), settings.deadline, settings.maxInFlight,
       elf::encodingChoices()[static_cast<std::size_t>(settings.encoding)].name,
       settings.jpegQuality, settings.bandwidth, settings.qos, settings.leaky, settings.hedging);
-  const elf::ServerPoolPtr pool = elf::gst::findServers(element_);
-  const std::vector<std::string> urls = offload.servers;
-  const auto session =
-      std::make_shared<Session>(*this, std::move(offload), settings.security, *pool);
-  const auto inClear = std::ranges::find_if(urls, elf::goesInClear);
-  if (!settings.security.tokenFile.empty() && inClear != urls.end())
-    GST_ELEMENT_WARNING(
-        element_, RESOURCE, SETTINGS,
-        ("token-file: the token goes to %s in clear; https:// would hide it.", inClear->c_str()),
-        (nullptr));
+  warnOfClearToken(offload.servers, settings);
+  const auto session = std::make_shared<Session>(*this, std::move(offload), settings.security,
+                                                 elf::gst::findServers(element_));
   {
     const std::lock_guard lock(mutex_);
     session_ = session;
@@ -457,6 +454,17 @@ void Offload::start() {
     sending_ = {.quality = settings.jpegQuality};
   }
   session->offloader.start();
+  // It may have been set since `settings` were read.
+  if (const std::string now = this->settings().servers; now != settings.servers) setServers(now);
+}
+
+void Offload::warnOfClearToken(const std::vector<std::string>& urls, const Settings& settings) {
+  const auto inClear = std::ranges::find_if(urls, elf::goesInClear);
+  if (settings.security.tokenFile.empty() || inClear == urls.end()) return;
+  GST_ELEMENT_WARNING(
+      element_, RESOURCE, SETTINGS,
+      ("token-file: the token goes to %s in clear; https:// would hide it.", inClear->c_str()),
+      (nullptr));
 }
 
 void Offload::stop() {
@@ -483,8 +491,10 @@ void Offload::setServers(const std::string& list) {
   }
   if (!session) return;
   try {
-    session->offloader.setServers(elf::parseServers(list));
+    const std::vector<std::string> urls = elf::parseServers(list);
     change([&](Settings& settings) { settings.servers = list; });
+    warnOfClearToken(urls, settings());
+    session->offloader.setServers(urls);
   } catch (const elf::Error& error) {
     GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("%s", error.what()),
                         ("the servers stay what they were"));
@@ -783,7 +793,9 @@ std::size_t Offload::wholeBytes(const elf::gst::MappedFrame& frame, const Sessio
   const elf::Size size = frame.view().size;
   const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
   const auto best = static_cast<std::size_t>(session.offloader.bestServer(size));
-  if (settings.isRaw(servers[best])) return static_cast<std::size_t>(size.area() * kRawBytes);
+  // One that was added meanwhile is in no list yet.
+  if (best < servers.size() && settings.isRaw(servers[best]))
+    return static_cast<std::size_t>(size.area() * kRawBytes);
   do {
     const elf::Rect tile = whole_.nextTile(size);
     const auto file = encoder_->encode(frame.view(), tile, tile.size(), settings.jpegQuality);

@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::FakeTransport;
 
-const std::string kA = "http://10.0.0.1:1", kB = "http://10.0.0.2:2";
+const std::string kA = "http://10.0.0.1:1", kB = "http://10.0.0.2:2", kC = "http://10.0.0.3:3";
 constexpr Size kFrame{400, 300};
 const wire::Tensor kPicture = wire::encodedImage(std::vector<std::uint8_t>(100, 7));
 
@@ -133,6 +133,28 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
   }
 
   void TearDown() override { EXPECT_TRUE(failedProbes_.empty() || !lost_.empty()); }
+
+  /** Answers all parts that are under way to a server. */
+  void answerAll(const std::string& url) {
+    for (const auto handle : transport_.to(url + "/v2/models/hog/infer"))
+      transport_.reply(handle, good(handle));
+  }
+  /** Moves the clock until a frame is done, while `urls` answer at once. */
+  void waitWhileAnswering(const std::vector<std::string>& urls) {
+    for (int i = 0; i < 600 && calls_ == 0; ++i) {
+      transport_.advance(100ms);
+      for (const std::string& url : urls) answerAll(url);
+    }
+  }
+  /** Three requests to a server fail, which leaves it out. */
+  void failThrice(int server, const HttpReply& reply = {.error = "Connection refused"}) {
+    const std::string url = offloader_->capacity().servers.at(static_cast<std::size_t>(server)).url;
+    for (int i = 0; i < ServerSet::kErrorsInARow; ++i) {
+      sendFrame({server}, 1ms);
+      transport_.reply(transport_.to(url + "/v2/models/hog/infer").at(0), reply);
+    }
+  }
+  std::size_t healthQuestions() const { return transport_.to("/v2/health/ready").size(); }
 
   void onReady() override { ++ready_; }
   void onLearned(const Lesson& lesson) override { lesson_ = lesson; }
@@ -446,6 +468,9 @@ TEST_F(OffloaderTest, ThreeErrorsInARowLeaveAServerOutUntilItIsReady) {
   EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
   EXPECT_EQ(lost_.size(), 1U);
   EXPECT_EQ(left_, 1);
+  EXPECT_TRUE(back_.empty()) << "not before it answers a part";
+  sendFrame({0});
+  answerAll(kA);
   EXPECT_EQ(back_, std::vector<std::string>{kA});
 }
 
@@ -644,8 +669,63 @@ TEST_F(OffloaderHedgingTest, NorToTheSameEndpoint) {
 TEST_F(OffloaderHedgingTest, NorWhileNobodyKnowsWhatIsLate) {
   openReady();
   sendFrame({0}, std::nullopt);
-  transport_.advance(10s);
+  transport_.advance(ServerSet::kFirstSilence - 1s);
   EXPECT_TRUE(toB().empty());
+}
+
+TEST_F(OffloaderHedgingTest, AServerThatNeverAnswersItsFirstPartIsLeftOutToo) {
+  openReady();
+  sendFrame({0}, std::nullopt);
+  waitWhileAnswering({kB});
+  EXPECT_EQ(calls_, 1);
+  EXPECT_EQ(lost_.size(), 1U);
+}
+
+TEST_F(OffloaderHedgingTest, OfTwoServersThatGoSilentTheThirdAnswers) {
+  open({kA, kB, kC});
+  for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
+  for (const int server : {0, 1, 2}) {
+    sendFrame({server});
+    for (const std::string& url : {kA, kB, kC}) answerAll(url);
+  }
+  calls_ = 0;
+  sendFrame({0}, std::nullopt);
+  waitWhileAnswering({kC});
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].server, 2);
+}
+
+TEST_F(OffloaderHedgingTest, AServerThatComesBackTakesOverFromOneThatHasGoneSilent) {
+  failThrice(1);
+  offloader_->abandonAll();
+  calls_ = 0;
+  sendFrame({0}, std::nullopt);
+  while (healthQuestions() == 0) transport_.advance(100ms);
+  revive(kB);
+  waitWhileAnswering({kB});
+  EXPECT_EQ(calls_, 1);
+}
+
+TEST_F(OffloaderHedgingTest, WhatARemovedServerDoesNotAnswerGoesElsewhere) {
+  sendFrame({0}, std::nullopt);
+  offloader_->setServers({kB});
+  waitWhileAnswering({kB});
+  EXPECT_EQ(calls_, 1);
+}
+
+TEST_F(OffloaderHedgingTest, ASlowServerIsNotLeftOutForOneAnswerThatIsLate) {
+  offloader_->setHedging(0);
+  for (int i = 0; i < 60; ++i) {
+    sendFrame({0}, 10s);
+    transport_.advance(600ms);
+    answerAll(kA);
+    answerAll(kB);
+  }
+  lost_.clear();
+  sendFrame({0}, 10s);
+  transport_.advance(1s);
+  answerAll(kA);
+  EXPECT_TRUE(lost_.empty());
 }
 
 TEST_F(OffloaderHedgingTest, AServerThatGoesSilentIsLeftOutLongBeforeTheDeadline) {
@@ -697,8 +777,7 @@ TEST_F(OffloaderHedgingTest, WhatIsUnderWayToAServerThatIsLeftOutGoesElsewhereAt
 }
 
 TEST_F(OffloaderTest, APartGoesFromServerToServerUntilOneAnswers) {
-  const std::string c = "http://10.0.0.3:3";
-  open({kA, kB, c});
+  open({kA, kB, kC});
   for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
   sendFrame({0});
   transport_.reply(transport_.to("/infer").at(0), text(500, "oops"));
@@ -741,6 +820,41 @@ TEST_F(OffloaderTest, RetryAfterIsWaitedFor) {
   EXPECT_EQ(transport_.to("/v2/health/ready").size(), 1U);
 }
 
+TEST_F(OffloaderTest, RetryAfterHoldsForOnePauseOnly) {
+  openReady();
+  HttpReply busy = text(503, "busy");
+  busy.retryAfter = 20s;
+  failThrice(0, busy);
+  transport_.advance(20100ms);
+  ASSERT_EQ(healthQuestions(), 1U);
+  transport_.reply(transport_.to("/v2/health/ready").at(0), {.error = "Connection refused"});
+  transport_.advance(ServerSet::kFirstPause * 2);
+  EXPECT_EQ(healthQuestions(), 1U);
+}
+
+TEST_F(OffloaderTest, ServersThatAreNotReadyMaySayWhenToAskAgain) {
+  openReady();
+  failThrice(0);
+  transport_.advance(ServerSet::kFirstPause);
+  HttpReply loading = text(503, "loading");
+  loading.retryAfter = 20s;
+  transport_.reply(transport_.to("/v2/health/ready").at(0), loading);
+  transport_.advance(19s);
+  EXPECT_EQ(healthQuestions(), 0U);
+}
+
+TEST_F(OffloaderTest, AServerThatInfersInTrialsOnlyIsOneWarning) {
+  open({kA});
+  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  for (int i = 0; i < 10; ++i) {
+    failThrice(0);
+    while (healthQuestions() == 0) transport_.advance(100ms);
+    revive(kA);
+  }
+  EXPECT_EQ(lost_.size(), 1U);
+  EXPECT_TRUE(back_.empty());
+}
+
 TEST_F(OffloaderTest, WithAllServersGoneEachIsAskedAgainSoon) {
   openReady();
   const auto fail = [&](int server) {
@@ -759,7 +873,8 @@ TEST_F(OffloaderTest, WithAllServersGoneEachIsAskedAgainSoon) {
   EXPECT_EQ(transport_.to("/v2/health/ready").size(), 2U);
   revive(kA);
   revive(kB);
-  EXPECT_EQ(back_.size(), 2U);
+  EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
+  EXPECT_TRUE(offloader_->capacity().servers[1].healthy);
 }
 
 class OffloaderServersTest : public OffloaderTest {
@@ -774,21 +889,20 @@ class OffloaderServersTest : public OffloaderTest {
     const auto servers = offloader_->capacity().servers;
     return static_cast<int>(std::ranges::find(servers, url, &ServerState::url) - servers.begin());
   }
-
-  const std::string c_ = "http://10.0.0.3:3";
 };
 
 TEST_F(OffloaderServersTest, AServerThatIsAddedIsUsedOnceItHasInferred) {
   openReady();
-  offloader_->setServers({kA, kB, c_});
+  offloader_->setServers({kA, kB, kC});
   EXPECT_EQ(usable(), (std::vector{kA, kB}));
   EXPECT_EQ(numberOf(kB), 1) << "numbers stay";
-  pool_.server(c_, "hog", 0)->endProbe(true);
-  tell(c_);
-  EXPECT_EQ(usable(), (std::vector{kA, kB, c_}));
-  EXPECT_EQ(back_, std::vector{c_});
+  pool_.server(kC, "hog", 0)->endProbe(true);
+  tell(kC);
+  EXPECT_EQ(usable(), (std::vector{kA, kB, kC}));
   sendFrame({2});
-  EXPECT_EQ(transport_.to(c_ + "/v2/models/hog/infer").size(), 1U);
+  answerAll(kC);
+  EXPECT_EQ(calls_, 1);
+  EXPECT_EQ(back_, std::vector{kC});
 }
 
 TEST_F(OffloaderServersTest, AServerThatIsRemovedAnswersWhatItHasAndGetsNothingMore) {
@@ -816,12 +930,12 @@ TEST_F(OffloaderServersTest, AServerThatIsNamedTwiceMayBeNamedOnce) {
 
 TEST_F(OffloaderServersTest, AServerThatIsAddedWithoutTheModelIsLeftOutUntilItHasIt) {
   openReady();
-  offloader_->setServers({kA, kB, c_});
-  transport_.reply(transport_.to(c_ + "/v2/models/hog").at(0), text(404, "{}"));
+  offloader_->setServers({kA, kB, kC});
+  transport_.reply(transport_.to(kC + "/v2/models/hog").at(0), text(404, "{}"));
   EXPECT_TRUE(missing_.empty()) << "the pipeline need not end for that";
-  pool_.server(c_, "hog", 0)->endProbe(true);
+  pool_.server(kC, "hog", 0)->endProbe(true);
   transport_.advance(ServerSet::kFirstPause);
-  revive(c_);
+  revive(kC);
   EXPECT_EQ(usable().size(), 3U);
 }
 
@@ -834,9 +948,67 @@ TEST_F(OffloaderServersTest, ThePlaceOfARemovedServerIsTakenAgainAfterAWhile) {
   EXPECT_LE(offloader_->capacity().servers.size(), 4U);
 }
 
+TEST_F(OffloaderServersTest, WhereTheLastOneThatIsUpIsRemovedTheOthersAreAskedSoon) {
+  openReady();
+  failThrice(1);
+  for (int i = 0; i < 7; ++i) {
+    while (healthQuestions() == 0) transport_.advance(100ms);
+    transport_.reply(transport_.to("/v2/health/ready").at(0), {.error = "Connection refused"});
+  }
+  offloader_->setServers({kB});
+  transport_.advance(ServerSet::kFirstPause);
+  EXPECT_EQ(healthQuestions(), 1U);
+}
+
+TEST_F(OffloaderServersTest, TheRulesAreThoseOfTheServersThatAreLeft) {
+  open({kA});
+  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  offloader_->setServers({kB});
+  EXPECT_EQ(offloader_->capacity().rules.label(0), "person") << "until the others have told";
+  wire::ModelMetadata other{.name = "hog"};
+  other.rules.emplace().labels = {"cat"};
+  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0),
+                   text(200, wire::encodeMetadata(other)));
+  EXPECT_EQ(offloader_->capacity().rules.label(0), "cat");
+}
+
+TEST_F(OffloaderServersTest, TwoNamesOfOneAddressAreTwoServers) {
+  open({"http://a.example", "http://b.example"});
+  transport_.resolve("a.example", {"10.9.0.1", "10.9.0.2"});
+  transport_.resolve("b.example", {"10.9.0.1", "10.9.0.2"});
+  const auto asked = std::ranges::count_if(transport_.requests, [](const auto& sent) {
+    return sent.second.request.host == "b.example";
+  });
+  EXPECT_EQ(asked, 2);
+}
+
+TEST_F(OffloaderServersTest, ANameThatGetsASecondAddressStaysUp) {
+  open({"http://detector.svc:8000"});
+  transport_.resolve("detector.svc", {"10.1.0.1"});
+  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  transport_.advance(ServerSet::kLookUpAgain);
+  transport_.resolve("detector.svc", {"10.1.0.1", "10.1.0.2"});
+  EXPECT_EQ(usable().size(), 2U);
+  EXPECT_EQ(offloader_->capacity().rules.label(0), "person");
+  sendFrame({0});
+  EXPECT_EQ(calls_, 0);
+}
+
+TEST_F(OffloaderServersTest, WhatWasSentBeforeANameWasLookedUpIsThatServersStill) {
+  open({"http://detector.svc:8000"});
+  sendFrame({0}, 5s);
+  const auto handle = transport_.to("/infer").at(0);
+  transport_.resolve("detector.svc", {"10.1.0.2", "10.1.0.1"});
+  transport_.reply(handle, good(handle));
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(offloader_->capacity().servers.at(static_cast<std::size_t>(answers_[0].server)).url,
+            "http://detector.svc:8000");
+  EXPECT_EQ(pool_.server("http://detector.svc:8000", "hog", 0)->standing().outstanding, 0);
+}
+
 TEST_F(OffloaderServersTest, EachAddressOfANameIsAServer) {
-  pool_.server("http://10.1.0.1:8000", "hog", 0)->endProbe(true);
-  pool_.server("http://10.1.0.2:8000", "hog", 0)->endProbe(true);
+  pool_.server("http://10.1.0.1:8000#detector.svc", "hog", 0)->endProbe(true);
+  pool_.server("http://10.1.0.2:8000#detector.svc", "hog", 0)->endProbe(true);
   open({"http://detector.svc:8000"});
   EXPECT_TRUE(transport_.requests.empty()) << "it is not known yet whom to ask";
   transport_.resolve("detector.svc", {"10.1.0.2", "10.1.0.1", "fd00::1"});
@@ -848,7 +1020,7 @@ TEST_F(OffloaderServersTest, EachAddressOfANameIsAServer) {
   EXPECT_EQ(usable(), (std::vector<std::string>{"http://10.1.0.1:8000", "http://10.1.0.2:8000"}));
 
   // One goes, another one comes.
-  pool_.server("http://10.1.0.3:8000", "hog", 0)->endProbe(true);
+  pool_.server("http://10.1.0.3:8000#detector.svc", "hog", 0)->endProbe(true);
   transport_.advance(ServerSet::kLookUpAgain);
   transport_.resolve("detector.svc", {"10.1.0.3", "10.1.0.2"});
   EXPECT_EQ(usable(), std::vector<std::string>{"http://10.1.0.2:8000"});

@@ -693,13 +693,19 @@ TEST(Offload, ServersChangeWhilePlaying) {
 
   const std::string both = first.url() + "," + second.url();
   g_object_set(harness.element(), "servers", both.c_str(), nullptr);
-  EXPECT_EQ(bus.text(GST_MESSAGE_INFO), "Inference server " + second.url() + " is back.");
+  int frame = 1;
+  for (int server = 0; server == 0; ++frame) {
+    ASSERT_EQ(harness.push(frameFor(harness, frame, 1)), GST_FLOW_OK);
+    server = take(harness)->answers.at(0).server;
+  }
+  EXPECT_EQ(bus.text(GST_MESSAGE_INFO), "Inference server " + second.url() + " answers.");
+  const int asked = second.requests();
   g_object_set(harness.element(), "servers", second.url().c_str(), nullptr);
-  ASSERT_EQ(harness.push(frameFor(harness, 1, 0)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(frameFor(harness, frame, 0)), GST_FLOW_OK);
   const FrameRecordPtr record = take(harness);
   EXPECT_EQ(record->answers.at(0).state, AnswerState::Answered);
   EXPECT_EQ(record->capacity->servers.at(1).url, second.url());
-  EXPECT_EQ(second.requests(), 1);
+  EXPECT_EQ(second.requests(), asked + 1);
   const OffloadStatsOf stats(harness.element());
   ASSERT_EQ(stats.servers(), 1U);
   EXPECT_EQ(stats.url(0), second.url());

@@ -45,16 +45,14 @@ void standFor(const std::string& name, SoupMessage* message) {
   const std::string host = port < 0 || port == usual ? name : name + ":" + std::to_string(port);
   soup_message_headers_replace(soup_message_get_request_headers(message), "Host", host.c_str());
   if (!secure) return;
-  // GIO compares the certificate with the address: all but that it has checked.
+  // Else GIO would compare the certificate with the address, and the server not learn the name.
   g_signal_connect_data(
-      message, "accept-certificate",
-      G_CALLBACK(+[](SoupMessage*, GTlsCertificate* certificate, GTlsCertificateFlags errors,
-                     gpointer expected) -> gboolean {
-        if (errors != G_TLS_CERTIFICATE_BAD_IDENTITY) return FALSE;
+      message, "network-event",
+      G_CALLBACK(+[](SoupMessage*, GSocketClientEvent event, GIOStream* stream, gpointer expected) {
+        if (event != G_SOCKET_CLIENT_TLS_HANDSHAKING || !G_IS_TLS_CLIENT_CONNECTION(stream)) return;
         GSocketConnectable* identity = g_network_address_new(static_cast<char*>(expected), 0);
-        const auto wrong = g_tls_certificate_verify(certificate, identity, nullptr);
+        g_tls_client_connection_set_server_identity(G_TLS_CLIENT_CONNECTION(stream), identity);
         g_object_unref(identity);
-        return wrong == 0;
       }),
       g_strdup(name.c_str()), [](gpointer copy, GClosure*) { g_free(copy); },
       static_cast<GConnectFlags>(0));

@@ -112,7 +112,9 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
 
 void FramePlanner::addLrc(Plan& plan, Size frame, const Capacity& capacity) const {
   Part lrc{.rect = wholeFrame(frame), .scale = settings_.lrcRatio, .kind = PartKind::Lrc};
-  const auto named = std::ranges::find(capacity.servers, settings_.lrcServer, &ServerState::url);
+  const auto named = std::ranges::find_if(capacity.servers, [&](const ServerState& server) {
+    return server.healthy && server.url == settings_.lrcServer;
+  });
   lrc.server = named != capacity.servers.end() ? static_cast<int>(named - capacity.servers.begin())
                                                : idlestServer(plan, lrc, capacity);
   plan.parts.push_back(std::move(lrc));

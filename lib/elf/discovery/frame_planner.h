@@ -42,7 +42,7 @@ class FramePlanner {
     int lrcInterval = 0;
     /** Along one side, 0 < lrcRatio <= 1. */
     double lrcRatio = 0.4;
-    /** Its URL; empty, or not among the servers: the one with the most slack. */
+    /** Its URL; empty, or none that is up: the one with the most slack. */
     std::string lrcServer;
   };
 

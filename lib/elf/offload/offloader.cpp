@@ -143,17 +143,16 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   PartState& part = frame.parts[index];
   const Clock::time_point now = transport_.now();
   const ServerSet::Target& target = servers_.target(server);
-  if (frame.deadline && now >= *frame.deadline) {
+  // Of a part that is under way already the deadline has its own timer.
+  if (!hedge && frame.deadline && now >= *frame.deadline) {
     part.answer.state = AnswerState::Late;
     part.answer.error = target.url + ": the deadline had passed before the part was sent";
     ++stats_.partsLate;
     return settle(ticket, frame, index, calls);
   }
   part.answer.server = server;
-  part.answer.bytesSent += part.bytes();
   part.tried.push_back(server);
   ++stats_.partsSent;
-  stats_.bytesSent += part.bytes();
   stats_.pixelsSent += part.sent.area();
   if (hedge)
     ++part.answer.hedges;
@@ -164,7 +163,8 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   wire::InferRequest request;
   request.id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
   if (frame.deadline)
-    wire::setTimeout(request.parameters, duration_cast<Microseconds>(*frame.deadline - now));
+    wire::setTimeout(request.parameters,
+                     std::max(Microseconds{1}, duration_cast<Microseconds>(*frame.deadline - now)));
   if (part.placement) wire::setPlacement(request.parameters, *part.placement);
   request.inputs.push_back(part.image);
   const auto bytes = static_cast<double>(part.bytes());
@@ -172,6 +172,10 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   sent.expected = servers_.secondsFor(server, part.sent, bytes);
   sent.cost = servers_.beginRequest(server, part.sent, bytes);
   HttpRequest post = servers_.toHttp(server, request);
+  // In JSON pictures are longer.
+  const std::size_t onTheWay = servers_.takesBinary(server) ? part.bytes() : post.body.size();
+  part.answer.bytesSent += onTheWay;
+  stats_.bytesSent += onTheWay;
   if (!frame.trace.empty()) {
     sent.span = newSpanId();
     post.headers.emplace_back("traceparent", traceparent(frame.trace, sent.span));
@@ -187,13 +191,11 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
 // Sets the time at which a part that is under way to one server is late.
 void Offloader::waitForLateness(Ticket ticket, Frame& frame, std::size_t index) {
   PartState& part = frame.parts[index];
-  transport_.cancel(std::exchange(part.timer, 0));
-  if (part.requests.size() != 1) return waitForSilence(ticket, part, index);
   const Request& request = part.requests.front();
-  // Of a server that has never answered nobody knows what is late.
-  if (!servers_.lateness(request.server).known()) return;
   const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
-  if (other.server < 0) return;
+  // Of a server that has never answered nobody knows what is late.
+  if (part.requests.size() != 1 || other.server < 0 || !servers_.lateness(request.server).known())
+    return waitForSilence(ticket, part, index);
   const Clock::time_point now = transport_.now();
   double seconds = request.expected * servers_.lateness(request.server).factor();
   if (frame.deadline) {
@@ -207,17 +209,17 @@ void Offloader::waitForLateness(Ticket ticket, Frame& frame, std::size_t index) 
 
 // The same for the time at which the server of a part that is late has said nothing for too long.
 void Offloader::waitForSilence(Ticket ticket, PartState& part, std::size_t index) {
-  constexpr Clock::duration kLeast = std::chrono::milliseconds(10), kMost = std::chrono::hours(1);
+  // As long as there is nobody else, it is looked again and again whether there is.
+  constexpr Clock::duration kLeast = std::chrono::milliseconds(100), kMost = std::chrono::hours(1);
   Clock::duration soonest = kMost;
-  for (const Request& request : part.requests) {
-    const auto silence = servers_.silence(servers_.endpointOf(request.server));
-    soonest = std::min(soonest, std::max(untilOverdue(request), ServerSet::kSilence - silence));
-  }
+  for (const Request& request : part.requests)
+    soonest = std::min(soonest, std::max(untilOverdue(request), untilSilent(request)));
   callWhenLate(ticket, part, index, std::max(kLeast, soonest));
 }
 
 void Offloader::callWhenLate(Ticket ticket, PartState& part, std::size_t index,
                              Clock::duration time) {
+  transport_.cancel(part.timer);
   part.lateAt = transport_.now() + time;
   part.timer = transport_.at(part.lateAt, [this, ticket, index] { onLate(ticket, index); });
 }
@@ -225,6 +227,11 @@ void Offloader::callWhenLate(Ticket ticket, PartState& part, std::size_t index,
 Transport::Clock::duration Offloader::untilOverdue(const Request& request) const {
   const double factor = servers_.lateness(request.server).factor();
   return durationOf(request.expected * factor) - (transport_.now() - request.sentAt);
+}
+
+Transport::Clock::duration Offloader::untilSilent(const Request& request) const {
+  return servers_.longestSilence(request.server, request.expected) -
+         servers_.silence(servers_.endpointOf(request.server));
 }
 
 void Offloader::onLate(Ticket ticket, std::size_t index) {
@@ -240,15 +247,12 @@ void Offloader::onLate(Ticket ticket, std::size_t index) {
     constexpr Clock::duration kAway = std::chrono::milliseconds(200);
     const bool away = transport_.now() - part.lateAt > kAway;
     if (away) servers_.forgiveSilence();
-    for (const Request& request : part.requests) {
-      const std::size_t endpoint = servers_.endpointOf(request.server);
-      if (untilOverdue(request) <= Clock::duration{} &&
-          servers_.silence(endpoint) >= ServerSet::kSilence)
-        servers_.giveUpSilent(endpoint, calls);
-    }
+    for (const Request& request : part.requests)
+      if (std::max(untilOverdue(request), untilSilent(request)) <= Clock::duration{})
+        servers_.giveUpSilent(servers_.endpointOf(request.server), calls);
     // What it has under way goes elsewhere as soon as the lock is released.
     if (!away && calls.empty() && part.requests.size() == 1) hedge(ticket, frame, index, calls);
-    if (part.requests.size() == 1) waitForSilence(ticket, part, index);
+    waitForSilence(ticket, part, index);
   }
   run(calls);
 }
@@ -256,7 +260,7 @@ void Offloader::onLate(Ticket ticket, std::size_t index) {
 void Offloader::hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
   PartState& part = frame.parts[index];
   const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
-  if (other.server < 0) return;
+  if (other.server < 0 || !servers_.lateness(part.requests.front().server).known()) return;
   const bool same =
       servers_.endpointOf(other.server) == servers_.endpointOf(part.requests.front().server);
   const bool late =
@@ -279,6 +283,7 @@ void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index, Calls& ca
   PartState& part = frame.parts[index];
   if (std::exchange(part.settled, true)) return;
   transport_.cancel(part.timer);
+  for (const Request& request : std::exchange(part.requests, {})) giveUp(part, request, calls);
   if (--frame.open > 0) return;
   transport_.cancel(frame.timer);
   std::vector<PartAnswer> answers;
@@ -293,7 +298,7 @@ void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index, Calls& ca
 // server, where there is one in time.
 void Offloader::sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
   PartState& part = frame.parts[index];
-  if (!part.requests.empty()) return;
+  if (!part.requests.empty()) return waitForLateness(ticket, frame, index);
   const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
   if (other.server >= 0 &&
       (!frame.deadline || other.seconds < secondsOf(*frame.deadline - transport_.now()))) {
@@ -344,9 +349,8 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
                       .decode = reading.decode,
                       .infer = reading.infer},
                      request.sentAt, calls);
-      servers_.countAnswer(server, request.expected, secondsOf(now - request.sentAt));
+      servers_.countAnswer(server, request.expected, secondsOf(now - request.sentAt), calls);
       if (request.hedge) ++stats_.hedgesWon;
-      for (const Request& other : std::exchange(part.requests, {})) giveUp(part, other, calls);
       settle(ticket, frame, index, calls);
     } else {
       answer.error = servers_.target(server).url + ": " + reading.error;
@@ -368,14 +372,15 @@ void Offloader::onDeadline(Ticket ticket) {
     for (PartState& part : frame.parts) {
       if (part.settled) continue;
       PartAnswer& answer = part.answer;
-      const std::string& url = servers_.target(answer.server).url;
       answer.state = AnswerState::Late;
       ++stats_.partsLate;
       if (part.requests.empty()) {
-        answer.error = url + ": the deadline came before the part was sent";
+        answer.error =
+            servers_.target(answer.server).url + ": the deadline came before the part was sent";
         continue;
       }
-      answer.error = url + ": did not answer by the deadline";
+      answer.server = part.requests.back().server;
+      answer.error = servers_.target(answer.server).url + ": did not answer by the deadline";
       answer.span = part.requests.back().span;
       answer.roundTrip =
           duration_cast<Microseconds>(transport_.now() - part.requests.back().sentAt);

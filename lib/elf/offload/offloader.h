@@ -49,7 +49,8 @@ struct OffloadStats {
  *   when another endpoint could only just answer before the deadline. It is then sent to that one
  *   too, as far as the budget of `hedging` goes. The first good answer counts, and the other
  *   request is cancelled, which tells the server.
- * - A server that is late and has said nothing for ServerSet::kSilence is left out.
+ * - A server that is late and has said nothing for too long (ServerSet::longestSilence()) is left
+ *   out, where there is another one.
  * - A server that has not answered by the deadline has made an error, one for each frame.
  *
  * What servers cost and have to do is shared with the other offloaders of the pool. How servers are
@@ -155,6 +156,7 @@ class Offloader {
   void waitForLateness(Ticket ticket, Frame& frame, std::size_t index);
   void waitForSilence(Ticket ticket, PartState& part, std::size_t index);
   Clock::duration untilOverdue(const Request& request) const;
+  Clock::duration untilSilent(const Request& request) const;
   void hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void giveUp(const PartState& part, const Request& request, Calls& calls);

@@ -96,6 +96,13 @@ void ServerSet::onAddresses(const std::string& url, std::vector<std::string> add
   if (!std::ranges::all_of(addresses, isIpv6)) std::erase_if(addresses, isIpv6);
   std::ranges::sort(addresses);
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  const auto before = std::ranges::find_if(endpoints_, [&](const Endpoint& endpoint) {
+    return !endpoint.removed && endpoint.target == Target{.url = url};
+  });
+  // From one address to several: as long as nothing else is known, they are what the one was.
+  const bool divides = name->addresses.empty() && addresses.size() > 1 &&
+                       before != endpoints_.end() && before->known;
+  const Endpoint one = divides ? *before : Endpoint{};
   if (addresses.size() > 1 || (!addresses.empty() && !name->addresses.empty()))
     name->addresses = std::move(addresses);
   name->timer = transport_.at(transport_.now() + kLookUpAgain, [this, url] {
@@ -103,6 +110,15 @@ void ServerSet::onAddresses(const std::string& url, std::vector<std::string> add
     lookUp(url);
   });
   matchWanted(calls);
+  if (!divides) return;
+  for (Endpoint& endpoint : endpoints_) {
+    if (endpoint.removed || endpoint.known || endpoint.target.host != hostOf(url)) continue;
+    endpoint.health = one.health;
+    endpoint.rules = one.rules;
+    endpoint.takesRaw = one.takesRaw;
+    endpoint.takesEncoded = one.takesEncoded;
+    endpoint.takesBinary = one.takesBinary;
+  }
 }
 
 std::vector<ServerSet::Target> ServerSet::wanted() const {
@@ -123,13 +139,13 @@ std::vector<ServerSet::Target> ServerSet::wanted() const {
 void ServerSet::matchWanted(Calls& calls) {
   const std::vector<Target> targets = wanted();
   std::map<std::string, int> counts, mentions;
-  for (const Target& target : targets) ++counts[target.url];
+  for (const Target& target : targets) ++counts[target.key()];
   for (Server& server : servers_)
-    if (!server.removed && server.mention >= counts[endpoints_[server.endpoint].target.url])
+    if (!server.removed && server.mention >= counts[endpoints_[server.endpoint].target.key()])
       server.removed = transport_.now();
   for (Endpoint& endpoint : endpoints_)
-    if (!endpoint.removed && counts[endpoint.target.url] == 0) remove(endpoint);
-  for (const Target& target : targets) add(target, mentions[target.url]++);
+    if (!endpoint.removed && counts[endpoint.target.key()] == 0) remove(endpoint);
+  for (const Target& target : targets) add(target, mentions[target.key()]++);
 
   for (std::size_t i = 0; i < endpoints_.size(); ++i) {
     const Endpoint& endpoint = endpoints_[i];
@@ -137,6 +153,7 @@ void ServerSet::matchWanted(Calls& calls) {
     const bool found = name == names_.end() || name->lookedUp;
     if (!endpoint.removed && !endpoint.begun && found) begin(i);
   }
+  hurryIfNoneIsUp();
   checkReady(calls);
 }
 
@@ -146,7 +163,8 @@ void ServerSet::add(const Target& target, int mention) {
     return server.endpoint == endpoint && server.mention == mention;
   };
   const auto free = [&](const Server& server) {
-    return server.removed && transport_.now() - *server.removed >= kKeptPlace;
+    return server.removed && transport_.now() - *server.removed >= kKeptPlace &&
+           endpoints_[server.endpoint].outstanding == 0;
   };
   auto place = std::ranges::find_if(servers_, is);
   if (place != servers_.end() && !place->removed) return;
@@ -154,15 +172,14 @@ void ServerSet::add(const Target& target, int mention) {
   if (place == servers_.end()) place = servers_.emplace(servers_.end());
   *place = {.endpoint = endpoint,
             .mention = mention,
-            .shared = pool_.server(target.url, model_, mention)};
+            .shared = pool_.server(target.key(), model_, mention)};
 }
 
 // The endpoint of that URL, in its old place where it had one.
 std::size_t ServerSet::endpointFor(const Target& target) {
-  const auto is = [&](const Endpoint& endpoint) { return endpoint.target.url == target.url; };
+  const auto is = [&](const Endpoint& endpoint) { return endpoint.target == target; };
   const auto free = [&](const Endpoint& endpoint) {
-    // One that was asked nothing has no parts that anybody could know it by.
-    return endpoint.removed &&
+    return endpoint.removed && endpoint.outstanding == 0 &&
            (!endpoint.begun || transport_.now() - *endpoint.removed >= kKeptPlace);
   };
   auto place = std::ranges::find_if(endpoints_, is);
@@ -172,11 +189,13 @@ std::size_t ServerSet::endpointFor(const Target& target) {
   if (place == endpoints_.end()) place = endpoints_.emplace(endpoints_.end());
   const std::uint64_t questions = place->questions + 1;
   const int outstanding = place->outstanding;
+  const Clock::time_point since = place->outstandingSince;
   *place = {.target = target,
             .health = ready_ ? Health::Trial : Health::Up,
             .initial = !ready_,
             .away = ready_,
             .outstanding = outstanding,
+            .outstandingSince = since,
             .questions = questions};
   return static_cast<std::size_t>(place - endpoints_.begin());
 }
@@ -226,9 +245,13 @@ Capacity ServerSet::capacity() const {
 }
 
 const ModelRules& ServerSet::rules() const {
-  const auto told =
-      std::ranges::find_if(endpoints_, [](const Endpoint& e) { return e.rules.has_value(); });
-  return told != endpoints_.end() ? *told->rules : settings_.localRules;
+  const ModelRules* told = &settings_.localRules;
+  for (const Endpoint& endpoint : endpoints_) {
+    if (!endpoint.rules) continue;
+    told = &*endpoint.rules;
+    if (!endpoint.removed) break;
+  }
+  return *told;
 }
 
 double ServerSet::bytesPerPixel(const Server& server) const {
@@ -290,6 +313,13 @@ ServerSet::Clock::duration ServerSet::silence(std::size_t index) const {
   return endpoint.silence + (transport_.now() - endpoint.outstandingSince);
 }
 
+ServerSet::Clock::duration ServerSet::longestSilence(int server, double expected) const {
+  constexpr double kTimes = 3;
+  const auto least = lateness(server).known() ? kSilence : kFirstSilence;
+  return std::max<Clock::duration>(
+      least, duration_cast<Clock::duration>(std::chrono::duration<double>(kTimes * expected)));
+}
+
 void ServerSet::forgiveSilence() {
   for (Endpoint& endpoint : endpoints_) {
     endpoint.silence = {};
@@ -299,19 +329,22 @@ void ServerSet::forgiveSilence() {
 
 void ServerSet::giveUpSilent(std::size_t index, Calls& calls) {
   const Endpoint& endpoint = endpoints_[index];
-  if (endpoint.health == Health::Up && usableEndpoints() > 1)
+  if (endpoint.removed && usableEndpoints() > 0)
+    calls.emplace_back([this, index] { lost_(index); });
+  else if (endpoint.health == Health::Up && usableEndpoints() > 1)
     lose(index, endpoint.target.url + ": does not answer", calls);
 }
 
-void ServerSet::countAnswer(int number, double expected, double taken) {
+void ServerSet::countAnswer(int number, double expected, double taken, Calls& calls) {
   Server& server = servers_[static_cast<std::size_t>(number)];
   if (expected > 0) server.lateness.add(expected, taken);
   Endpoint& endpoint = endpoints_[server.endpoint];
   endpoint.errors = 0;
   endpoint.pause = kFirstPause;
-  endpoint.retryAfter = {};
   endpoint.silence = {};
   endpoint.outstandingSince = transport_.now();
+  if (std::exchange(endpoint.away, false))
+    calls.emplace_back([this, url = endpoint.target.url] { listener_.onServerBack(url); });
 }
 
 void ServerSet::learn(int number, Lesson lesson, Clock::time_point sent, Calls& calls) {
@@ -336,7 +369,7 @@ void ServerSet::learn(int number, Lesson lesson, Clock::time_point sent, Calls& 
 void ServerSet::countError(std::size_t index, const std::string& why,
                            std::chrono::seconds retryAfter, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
-  endpoint.retryAfter = std::min<milliseconds>(retryAfter, kLongestPause);
+  heed(endpoint, retryAfter);
   if (++endpoint.errors >= kErrorsInARow && endpoint.health == Health::Up) lose(index, why, calls);
 }
 
@@ -355,13 +388,23 @@ void ServerSet::lose(std::size_t index, const std::string& why, Calls& calls) {
     markAsked(index, calls);
   }
   if (!wasUp) return;
-  // With the last one gone, nobody is waited for as long as before.
-  if (left == 0)
-    for (std::size_t i = 0; i < endpoints_.size(); ++i)
-      if (i != index && !endpoints_[i].removed && endpoints_[i].health == Health::Out &&
-          endpoints_[i].question == 0)
-        askAgainLater(i);
+  hurryIfNoneIsUp();
   calls.emplace_back([this, index] { lost_(index); });
+}
+
+// With the last one gone, nobody is waited for as long as before.
+void ServerSet::hurryIfNoneIsUp() {
+  if (usableEndpoints() > 0) return;
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    const Endpoint& endpoint = endpoints_[i];
+    if (!endpoint.removed && endpoint.health == Health::Out && endpoint.question == 0)
+      askAgainLater(i);
+  }
+}
+
+void ServerSet::heed(Endpoint& endpoint, std::chrono::seconds retryAfter) const {
+  if (retryAfter.count() > 0)
+    endpoint.notBefore = transport_.now() + std::min<milliseconds>(retryAfter, kLongestPause);
 }
 
 void ServerSet::askAgainLater(std::size_t index) {
@@ -373,21 +416,18 @@ void ServerSet::askAgainLater(std::size_t index) {
   }
   const double jitter = random_.uniform(0.5, 1);
   wait(index,
-       std::max<Clock::duration>(endpoint.retryAfter,
+       std::max<Clock::duration>(endpoint.notBefore - transport_.now(),
                                  duration_cast<Clock::duration>(
                                      std::chrono::duration<double>(secondsOf(pause) * jitter))),
        &ServerSet::askHealth);
 }
 
 // It infers: it gets parts again.
-void ServerSet::takeBack(std::size_t index, Calls& calls) {
-  Endpoint& endpoint = endpoints_[index];
+void ServerSet::takeBack(Endpoint& endpoint) {
   endpoint.health = Health::Up;
   endpoint.errors = 0;
   endpoint.silence = {};
   endpoint.outstandingSince = transport_.now();
-  if (std::exchange(endpoint.away, false))
-    calls.emplace_back([this, url = endpoint.target.url] { listener_.onServerBack(url); });
 }
 
 // In the place of whatever the endpoint's timer was for.
@@ -438,7 +478,8 @@ void ServerSet::askMetadata(std::size_t index) {
 }
 
 void ServerSet::askHealth(std::size_t index, Calls&) {
-  ask(index, get(index, "/v2/health/ready"), kHealthTimeout, &ServerSet::onHealth);
+  ask(index, get(index, "/v2/health/ready"),
+      usableEndpoints() > 0 ? kHealthTimeout : kUrgentTimeout, &ServerSet::onHealth);
 }
 
 void ServerSet::onMetadata(std::size_t index, const HttpReply& reply, Calls& calls) {
@@ -457,6 +498,7 @@ void ServerSet::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
     why = metadata.error();
   }
   why = endpoint.target.url + ": " + why;
+  heed(endpoint, reply.retryAfter);
   if (reply.status != 404 || endpoint.known || !endpoint.initial) return lose(index, why, calls);
   endpoint.health = Health::Out;
   calls.emplace_back(
@@ -481,6 +523,7 @@ void ServerSet::onTold(std::size_t index, Calls& calls) {
 // It may have another model than before: that is asked each time.
 void ServerSet::onHealth(std::size_t index, const HttpReply& reply, Calls& calls) {
   if (reply.status == 200) return askMetadata(index);
+  heed(endpoints_[index], reply.retryAfter);
   lose(index, endpoints_[index].target.url + ": " + reason(reply), calls);
 }
 
@@ -497,7 +540,7 @@ void ServerSet::probe(std::size_t index, Calls& calls) {
     probes = endpoint.takesEncoded ? makeProbes(rules(), encoder_) : makeRawProbes(rules());
   if (probes.empty()) {
     if (endpoint.health == Health::Trial) {
-      takeBack(index, calls);
+      takeBack(endpoint);
       // Its first part is its trial.
       endpoint.errors = kErrorsInARow - 1;
     }
@@ -551,7 +594,7 @@ void ServerSet::onProbe(std::size_t index, const HttpReply& reply, Calls& calls)
       wait(index, endpoint.pause, &ServerSet::probe);
     return markAsked(index, calls);
   }
-  takeBack(index, calls);
+  takeBack(endpoint);
   if (!endpoint.probing) return markAsked(index, calls);
   if (endpoint.probe >= kWarmUpProbes)
     for (int i = 0; i < count(); ++i)

@@ -81,7 +81,7 @@ class OffloadListener {
   /** `why` is one sentence that begins with the endpoint's URL. */
   virtual void onProbeFailed(const std::string& why) = 0;
   virtual void onServerLost(const Loss& loss) = 0;
-  /** An endpoint that was left out, or was added, is used from now on. */
+  /** An endpoint that was left out, or was added, has answered a part. */
   virtual void onServerBack(const std::string& url) = 0;
   /** The endpoint runs, but has no such model. */
   virtual void onModelMissing(const std::string& url, const std::string& why) = 0;
@@ -96,11 +96,11 @@ using Calls = std::vector<std::function<void()>>;
  *
  * Each endpoint has a circuit breaker:
  *
- * - Up (closed): it gets parts. kErrorsInARow errors in a row leave it out, and kSilence from one
- *   whose parts are late, where another one is up.
+ * - Up (closed): it gets parts. kErrorsInARow errors in a row leave it out, and so does
+ *   longestSilence(), where another one is up.
  * - Out (open): it gets nothing, and is asked for `/v2/health/ready` after a pause that doubles
- *   from kFirstPause to kLongestPause until a part or trial is answered well, is never shorter than
- *   a `Retry-After` of its last answer, and is cut short at random by up to half (jitter), so that
+ *   from kFirstPause to kLongestPause until a part is answered well, is not over before a
+ *   `Retry-After` that it has told, and is cut short at random by up to half (jitter), so that
  *   the streams of many machines do not come all at once. While no endpoint at all is up, all
  *   pauses are kFirstPause: whatever comes back first is used within that time.
  * - Trial (half open): it is ready, says so, and has told its model; one probe
@@ -131,12 +131,13 @@ class ServerSet {
   /** For a question about metadata, and for the answer to a probe of a server that is not known to
    * be slow. */
   static constexpr std::chrono::milliseconds kQuestionTimeout{2000};
-  /** For a question about health. */
+  /** For a question about health, also while no endpoint is up. */
   static constexpr std::chrono::milliseconds kHealthTimeout{1000};
+  static constexpr std::chrono::milliseconds kUrgentTimeout{400};
   /** How often it is looked whether the probe of another offloader is over. */
   static constexpr std::chrono::milliseconds kProbePoll{10};
-  /** An endpoint that is late and has said nothing for so long is left out. */
   static constexpr std::chrono::milliseconds kSilence{500};
+  static constexpr std::chrono::milliseconds kFirstSilence{5000};
   static constexpr std::chrono::milliseconds kLookUpAgain{5000};
   static constexpr std::chrono::milliseconds kKeptPlace{60000};
 
@@ -145,6 +146,10 @@ class ServerSet {
     std::string url;
     /** HttpRequest::host. */
     std::string host;
+
+    bool operator==(const Target&) const = default;
+    /** In the pool, and to tell two names of one address apart. */
+    std::string key() const { return host.empty() ? url : url + "#" + host; }
   };
 
   /** Called with no lock held: `endpoint` has been left out, and its requests are lost. */
@@ -176,6 +181,8 @@ class ServerSet {
   const Target& target(int server) const { return endpointAt(server).target; }
   std::size_t endpointOf(int server) const { return at(server).endpoint; }
   bool usable(int server) const;
+  /** Whether tensors go behind the JSON, not inside it. */
+  bool takesBinary(int server) const { return endpointAt(server).takesBinary; }
   /** How much later than expected its answers come. */
   const Lateness& lateness(int server) const { return at(server).lateness; }
 
@@ -203,14 +210,15 @@ class ServerSet {
   /** It was answered or given up. */
   void endRequest(int server, double cost);
   /** A part was answered well: after `taken` seconds, where `expected` were expected. */
-  void countAnswer(int server, double expected, double taken);
-  /**
-   * How long it has had parts to answer and has answered none; to be called once that is strange.
-   */
+  void countAnswer(int server, double expected, double taken, Calls& calls);
+  /** How long it has had parts to answer and has answered none. */
   Clock::duration silence(std::size_t endpoint) const;
+  /** From how much of that on it is to be left out: three times what a part was expected to take,
+   * at least kSilence, and kFirstSilence before its first answer. */
+  Clock::duration longestSilence(int server, double expected) const;
   /** It was we who were away: no silence so far counts. */
   void forgiveSilence();
-  /** Leaves a silent endpoint out, unless it is the last one. */
+  /** Leaves a silent endpoint out, unless it is the last one; what a removed one has is lost. */
   void giveUpSilent(std::size_t endpoint, Calls& calls);
   void learn(int server, Lesson lesson, Clock::time_point sent, Calls& calls);
 
@@ -228,7 +236,7 @@ class ServerSet {
     bool initial = true;
     /** It has been asked something. */
     bool begun = false;
-    /** The listener knows it as lost, or does not know it yet. */
+    /** The listener knows it as lost, or does not know it yet; until a part is answered well. */
     bool away = false;
     /** The first metadata and probe have come, or failed. */
     bool asked = false;
@@ -238,7 +246,8 @@ class ServerSet {
     bool known = false;       ///< metadata has come
     int errors = 0;
     std::chrono::milliseconds pause = kFirstPause;
-    std::chrono::milliseconds retryAfter{0};
+    /** It has asked not to be asked again sooner. */
+    Clock::time_point notBefore{};
     /** Parts that it has not answered, since when it has any, and the silence before that. */
     int outstanding = 0;
     Clock::time_point outstandingSince{};
@@ -303,7 +312,9 @@ class ServerSet {
 
   void lose(std::size_t endpoint, const std::string& why, Calls& calls);
   void askAgainLater(std::size_t endpoint);
-  void takeBack(std::size_t endpoint, Calls& calls);
+  void hurryIfNoneIsUp();
+  void heed(Endpoint& endpoint, std::chrono::seconds retryAfter) const;
+  void takeBack(Endpoint& endpoint);
   int usableEndpoints() const;
   void wait(std::size_t endpoint, Clock::duration time,
             void (ServerSet::*then)(std::size_t, Calls&));
