@@ -3,9 +3,10 @@
 """The page at / of elf-server in a real browser: Chromium, without a screen.
 
 usage: page.py SERVER-PROGRAM           checks the page; exits with 77 where there is no browser
-       page.py --screenshot URL FILE    loads the page, waits for a minute, writes a PNG
+       page.py --screenshot URL FILE    loads the page, waits for a minute, writes a JPEG
 """
 
+import base64
 import json
 import pathlib
 import shutil
@@ -35,7 +36,7 @@ SETTLING = 60
 def browser(width: int = 1000, height: int = 760) -> "webdriver.Chrome":
     options = webdriver.ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-                     f"--window-size={width},{height}"):
+                     "--hide-scrollbars", f"--window-size={width},{height}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return webdriver.Chrome(options=options, service=Service(DRIVER))
@@ -174,8 +175,9 @@ def screenshot(url: str, file: str) -> None:
     try:
         driver.get(url)
         time.sleep(SETTLING)
-        if not driver.save_screenshot(file):
-            sys.exit(f"{file}: cannot be written")
+        taken = driver.execute_cdp_cmd("Page.captureScreenshot", {
+            "format": "jpeg", "quality": 80, "captureBeyondViewport": True})
+        pathlib.Path(file).write_bytes(base64.b64decode(taken["data"]))
     finally:
         driver.quit()
 
