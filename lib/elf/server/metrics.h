@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a server counts of each model: for Prometheus, and as the protocol's statistics. Not
-// installed.
+// What a server counts of each model: for Prometheus, as the protocol's statistics, and for its
+// page. Not installed.
 #pragma once
 
 #include <prometheus/counter.h>
