@@ -50,6 +50,7 @@ std::string parse(int argc, char** argv, Options& options) {
   gint port = 8000;
   gint threads = options.server.threads;
   gint queue = static_cast<gint>(options.server.queue);
+  gboolean showAnswers = FALSE;
   gboolean list = FALSE;
   gboolean version = FALSE;
   const GOptionEntry entries[] = {
@@ -69,6 +70,8 @@ std::string parse(int argc, char** argv, Options& options) {
        "Worker threads of each model, each with the model to itself (default: 1)", "N"},
       {"queue", 0, 0, G_OPTION_ARG_INT, &queue,
        "Requests that may wait for a model; one more is answered with 503 (default: 16)", "N"},
+      {"show-answers", 0, 0, G_OPTION_ARG_NONE, &showAnswers,
+       "Show the last picture of each model, small, and what was found there at /", nullptr},
       {"log", 0, 0, G_OPTION_ARG_FILENAME, log.slot(),
        "Append a JSON line for each request; - is standard output", "FILE"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, json.slot(),
@@ -108,6 +111,7 @@ std::string parse(int argc, char** argv, Options& options) {
   options.server.port = static_cast<std::uint16_t>(port);
   options.server.threads = threads;
   options.server.queue = static_cast<std::size_t>(queue);
+  options.server.showAnswers = showAnswers;
   options.list = list;
   options.version = version;
   return {};

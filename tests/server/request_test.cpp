@@ -11,6 +11,8 @@ namespace {
 TEST(Router, NamesTheEndpointOfAPath) {
   EXPECT_EQ(routeOf("/v2"), (Route{.endpoint = Endpoint::Server}));
   EXPECT_EQ(routeOf("/v2/"), (Route{.endpoint = Endpoint::Server}));
+  EXPECT_EQ(routeOf("/"), (Route{.endpoint = Endpoint::Page}));
+  EXPECT_EQ(routeOf("/status"), (Route{.endpoint = Endpoint::Status}));
   EXPECT_EQ(routeOf("/metrics"), (Route{.endpoint = Endpoint::Metrics}));
   EXPECT_EQ(routeOf("/v2/health/live"), (Route{.endpoint = Endpoint::Live}));
   EXPECT_EQ(routeOf("/v2/health/ready"), (Route{.endpoint = Endpoint::Ready}));
@@ -24,9 +26,9 @@ TEST(Router, NamesTheEndpointOfAPath) {
 }
 
 TEST(Router, KnowsNoOtherPath) {
-  for (const char* path :
-       {"", "/", "/v1", "/V2", "/v2/health", "/v2/models", "/v2/models/m/versions",
-        "/v2/models/m/odd", "/v2/models/m/infer/more", "/metrics/more", "/v2/../etc/passwd"})
+  for (const char* path : {"/v1", "/index.html", "/status/more", "/V2", "/v2/health", "/v2/models",
+                           "/v2/models/m/versions", "/v2/models/m/odd", "/v2/models/m/infer/more",
+                           "/metrics/more", "/v2/../etc/passwd"})
     EXPECT_FALSE(routeOf(path)) << path;
 }
 

@@ -258,8 +258,9 @@ TEST_F(ServerTest, TellsPrometheusWhatItHasDone) {
 
 TEST_F(ServerTest, RefusesWhatIsNotThere) {
   start();
-  for (const char* path : {"/", "/v1", "/v2/nothing", "/v2/models/other", "/v2/models/fake/odd",
-                           "/v2/models/fake/versions/2", "/v2/models/fake/infer/more"}) {
+  for (const char* path :
+       {"/index.html", "/v1", "/v2/nothing", "/v2/models/other", "/v2/models/fake/odd",
+        "/v2/models/fake/versions/2", "/v2/models/fake/infer/more"}) {
     const Answer answer = request("GET", url(path));
     EXPECT_EQ(answer.status, 404U) << path;
     EXPECT_THAT(answer.text(), HasSubstr("\"error\"")) << path;
@@ -546,7 +547,7 @@ TEST_F(ServerTest, ServesNobodyWithoutTheTokenButTellsItsHealth) {
   start({.token = "secret", .maxBody = 1000});
   for (const char* path : {"/v2/health/live", "/v2/health/ready"})
     EXPECT_EQ(request("GET", url(path)).status, 200U) << path;
-  for (const char* path : {"/", "/v2", "/metrics", "/v2/models/fake", "/v2/models/stats"}) {
+  for (const char* path : {"/status", "/v2", "/metrics", "/v2/models/fake", "/v2/models/stats"}) {
     const Answer answer = request("GET", url(path));
     EXPECT_EQ(answer.status, 401U) << path;
     EXPECT_THAT(answer.text(), HasSubstr("\"error\"")) << path;
@@ -799,6 +800,124 @@ TEST_F(ServerTest, LogsEachRequestWithItsTrace) {
   EXPECT_EQ(lines[1]["status"], 404);
   EXPECT_EQ(lines[1].count("trace"), 0U);
   EXPECT_EQ(lines[1].count("model"), 0U);
+}
+
+/** The script or the style of the page, as the Content-Security-Policy names it. */
+std::string sha256Of(const std::string& page, const std::string& tag) {
+  const std::size_t begin = page.find("<" + tag + ">") + tag.size() + 2;
+  const std::size_t end = page.rfind("</" + tag + ">");
+  gchar* hex = g_compute_checksum_for_string(G_CHECKSUM_SHA256, page.data() + begin,
+                                             static_cast<gssize>(end - begin));
+  Body bytes;
+  for (const char* digit = hex; *digit; digit += 2)
+    bytes.push_back(static_cast<std::uint8_t>(std::stoi(std::string(digit, 2), nullptr, 16)));
+  gchar* text = g_base64_encode(bytes.data(), bytes.size());
+  const std::string name = std::string("'sha256-") + text + "'";
+  g_free(hex);
+  g_free(text);
+  return name;
+}
+
+TEST_F(ServerTest, ItsPageRunsNothingButItsOwnScriptAndAsksNobodyElse) {
+  start({.token = "secret"});
+  // It holds nothing that the token guards.
+  const Answer answer = request("GET", url("/"));
+  ASSERT_EQ(answer.status, 200U);
+  const std::string page = answer.text();
+  const std::string policy = answer.headers.at("Content-Security-Policy");
+  EXPECT_THAT(policy, HasSubstr("default-src 'none'"));
+  EXPECT_THAT(policy, HasSubstr("script-src " + sha256Of(page, "script") + ";"));
+  EXPECT_THAT(policy, HasSubstr("style-src " + sha256Of(page, "style") + ";"));
+  EXPECT_THAT(policy, HasSubstr("connect-src 'self'"));
+  EXPECT_THAT(policy, HasSubstr("frame-ancestors 'none'"));
+  EXPECT_THAT(policy, ::testing::Not(HasSubstr("unsafe")));
+  EXPECT_EQ(answer.headers.at("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(answer.headers.at("X-Content-Type-Options"), "nosniff");
+  for (const char* odd : {"://", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write",
+                          "eval(", "fake", "secret"})
+    EXPECT_THAT(page, ::testing::Not(HasSubstr(odd)));
+  EXPECT_EQ(
+      request("POST", url("/"), {1}, {}, {.headers = {{"Authorization", "Bearer secret"}}}).status,
+      405U);
+}
+
+TEST_F(ServerTest, TellsItsStatusToThoseWhoBringTheToken) {
+  start({.token = "secret"});
+  EXPECT_EQ(request("GET", url("/status")).status, 401U);
+  const Answer answer =
+      request("GET", url("/status"), {}, {}, {.headers = {{"Authorization", "Bearer secret"}}});
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_EQ(answer.headers.at("Cache-Control"), "no-store");
+}
+
+TEST_F(ServerTest, StatusTellsWhatWaitsRunsAndWasAnswered) {
+  start({.threads = 2, .queue = 1});
+  EXPECT_EQ(infer(rgbImage(20, 10)).status, 200U);
+  EXPECT_EQ(infer(rgbImage(13, 10)).status, 500U);
+  gate_.close();
+  std::vector<std::future<Answer>> held;
+  for (int i = 0; i < 2; ++i) {
+    held.push_back(inferAside(requestOf(rgbImage(20, 10))));
+    gate_.awaitEntered(3 + i);
+  }
+  GSocketConnection* waits = enqueue(requestOf(rgbImage(20, 10)));
+  EXPECT_EQ(infer(rgbImage(20, 10)).status, 503U);
+  const auto status = nlohmann::json::parse(request("GET", url("/status")).text());
+  EXPECT_GT(status["uptime_s"], 0.0);
+  ASSERT_EQ(status["models"].size(), 1U);
+  const auto& model = status["models"][0];
+  EXPECT_EQ(model["name"], "fake");
+  EXPECT_EQ(model["waiting"], 1);
+  EXPECT_EQ(model["busy"], 2);
+  EXPECT_EQ(model["workers"], 2);
+  EXPECT_EQ(model["requests"], (nlohmann::json{{"200", 1}, {"500", 1}, {"503", 1}}));
+  ASSERT_EQ(model["answers"].size(), 1U);
+  const auto& answer = model["answers"][0];
+  EXPECT_EQ(answer["waiting"], 0);
+  EXPECT_LT(answer["at_s"], status["uptime_s"]);
+  for (const char* time : {"queue_us", "decode_us", "infer_us"}) EXPECT_GE(answer[time], 0) << time;
+  gate_.open();
+  for (auto& each : held) EXPECT_EQ(each.get().status, 200U);
+  g_object_unref(waits);
+}
+
+TEST_F(ServerTest, StatusKeepsPicturesToItselfUnlessTheyMayBeShown) {
+  for (const bool allowed : {false, true}) {
+    start({.showAnswers = allowed});
+    EXPECT_FALSE(nlohmann::json::parse(request("GET", url("/status")).text())["models"][0].contains(
+        "picture"));
+    EXPECT_EQ(infer(rgbImage(640, 480)).status, 200U);
+    const auto status = nlohmann::json::parse(request("GET", url("/status")).text());
+    const auto& model = status["models"][0];
+    ASSERT_EQ(model.contains("picture"), allowed);
+    if (!allowed) continue;
+    const auto& picture = model["picture"];
+    EXPECT_EQ(picture["width"], 640);
+    EXPECT_EQ(picture["height"], 480);
+    gsize size = 0;
+    const auto text = picture["jpeg"].get<std::string>();
+    guchar* file = g_base64_decode(text.c_str(), &size);
+    const cv::Mat shown = cv::imdecode(Body(file, file + size), cv::IMREAD_COLOR);
+    g_free(file);
+    EXPECT_EQ(shown.size(), cv::Size(320, 240));
+    ASSERT_EQ(picture["found"].size(), 1U);
+    EXPECT_EQ(picture["found"][0]["box"], (nlohmann::json{0, 0, 640, 480}));
+    EXPECT_EQ(picture["found"][0]["label"], "9");
+  }
+}
+
+TEST_F(ServerTest, StatusIsJsonWhateverAModelIsCalled) {
+  const std::string name = "</script><script>alert('\xff')</script>";
+  server_ = std::make_unique<Server>(std::vector<ModelFactory>{[&] {
+                                       return std::make_unique<FakeModel>(gate_, placement_, name);
+                                     }},
+                                     ServerOptions{});
+  const Answer answer = request("GET", url("/status"));
+  EXPECT_EQ(answer.headers.at("Content-Type"), "application/json");
+  EXPECT_EQ(answer.headers.at("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(nlohmann::json::parse(answer.text())["models"][0]["name"],
+            "</script><script>alert('\xef\xbf\xbd')</script>");
+  EXPECT_THAT(request("GET", url("/")).text(), ::testing::Not(HasSubstr("alert")));
 }
 
 TEST_F(ServerTest, NamesTheAddressThatItCannotListenOn) {

@@ -15,7 +15,8 @@ def main() -> int:
         if case.find("failure") is not None or case.find("error") is not None:
             failed.append(name)
         elif skip is not None:
-            reason = (skip.get("message") or skip.text or "no reason given").strip()
+            reason = (skip.get("message") or skip.text or case.findtext("system-out")
+                      or "no reason given").strip()
             skipped.append(f"{name}: {reason}")
         else:
             passed += 1

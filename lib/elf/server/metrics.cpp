@@ -58,6 +58,7 @@ void ModelMetrics::answered(unsigned status, const InferTimes& times) {
   labels["code"] = std::to_string(status);
   all_.requests_.Add(labels).Increment();
   const std::lock_guard lock(mutex_);
+  ++tallies_.codes[status];
   if (status != kOk) return tallies_.fail.add(times.total);
   queue_.Observe(seconds(times.queue));
   decode_.Observe(seconds(times.decode));
@@ -68,11 +69,20 @@ void ModelMetrics::answered(unsigned status, const InferTimes& times) {
   tallies_.infer.add(times.infer);
   tallies_.encode.add(times.encode);
   tallies_.last = std::chrono::system_clock::now();
+  if (recent_.size() == kRecent) recent_.pop_front();
+  recent_.push_back({.at = std::chrono::steady_clock::now(),
+                     .times = times,
+                     .waiting = static_cast<std::size_t>(waiting_.Value())});
 }
 
 ModelTallies ModelMetrics::tallies() const {
   const std::lock_guard lock(mutex_);
   return tallies_;
+}
+
+std::vector<RecentAnswer> ModelMetrics::recent() const {
+  const std::lock_guard lock(mutex_);
+  return {recent_.begin(), recent_.end()};
 }
 
 }  // namespace elf

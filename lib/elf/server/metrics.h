@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a server counts of each model: for Prometheus, and as the protocol's statistics. Not
-// installed.
+// What a server counts of each model: for Prometheus, as the protocol's statistics, and for its
+// page. Not installed.
 #pragma once
 
 #include <prometheus/counter.h>
@@ -12,8 +12,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace elf {
 
@@ -47,6 +50,16 @@ struct ModelTallies {
   Tally success, fail, queue, decode, infer, encode;
   /** Unset, zero, before the first request that was inferred. */
   std::chrono::system_clock::time_point last;
+  /** How many requests were answered with each HTTP status. */
+  std::map<unsigned, std::uint64_t> codes;
+};
+
+/** One of the last requests that were inferred. */
+struct RecentAnswer {
+  std::chrono::steady_clock::time_point at;
+  InferTimes times;
+  /** Requests that had no worker then. */
+  std::size_t waiting = 0;
 };
 
 class ModelMetrics;
@@ -73,6 +86,8 @@ class ServerMetrics {
  */
 class ModelMetrics {
  public:
+  static constexpr std::size_t kRecent = 120;
+
   ModelMetrics(ServerMetrics& all, const std::string& model);
 
   /** A request for inference was answered, or refused, with this HTTP status. */
@@ -80,6 +95,8 @@ class ModelMetrics {
   /** So many requests have no worker yet. */
   void setWaiting(std::size_t requests) { waiting_.Set(static_cast<double>(requests)); }
   ModelTallies tallies() const;
+  /** At most kRecent of them, the oldest first. */
+  std::vector<RecentAnswer> recent() const;
 
  private:
   ServerMetrics& all_;
@@ -90,6 +107,7 @@ class ModelMetrics {
   prometheus::Histogram& infer_;
   mutable std::mutex mutex_;
   ModelTallies tallies_;
+  std::deque<RecentAnswer> recent_;
 };
 
 }  // namespace elf

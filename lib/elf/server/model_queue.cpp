@@ -60,6 +60,7 @@ ModelQueue::ModelQueue(const ModelFactory& factory, const ServerOptions& options
       metadata_(metadataOf(*models_.front())),
       metrics_(metrics, metadata_.name),
       idle_(models_.size()) {
+  if (options.showAnswers) picture_.emplace();
   for (const auto& each : models_)
     workers_.emplace_back([this, model = each.get()] { runWorker(*model); });
 }
@@ -67,6 +68,15 @@ ModelQueue::ModelQueue(const ModelFactory& factory, const ServerOptions& options
 ModelQueue::~ModelQueue() {
   stop();
   for (std::thread& worker : workers_) worker.join();
+}
+
+QueueLoad ModelQueue::load() {
+  const std::lock_guard lock(mutex_);
+  return {.waiting = queue_.size(), .busy = models_.size() - idle_, .workers = models_.size()};
+}
+
+std::shared_ptr<const ShownAnswer> ModelQueue::shown() const {
+  return picture_ ? picture_->last() : nullptr;
 }
 
 void ModelQueue::put(InferJob job) {
@@ -142,7 +152,7 @@ InferOutcome ModelQueue::infer(const InferJob& job, InferenceModel& model, Image
 
 /** Fills in id and times as far as it gets. */
 Reply ModelQueue::inferInto(InferOutcome& outcome, const InferJob& job, InferenceModel& model,
-                            ImageDecoder& decoder) const {
+                            ImageDecoder& decoder) {
   const Clock::time_point taken = Clock::now();
   outcome.times.queue = between(job.received, taken);
   // Nobody reads this answer.
@@ -194,6 +204,7 @@ Reply ModelQueue::inferInto(InferOutcome& outcome, const InferJob& job, Inferenc
   if (!detections) return errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, detections.error());
   const Clock::time_point done = Clock::now();
   outcome.times.infer = between(decoded, done);
+  if (picture_) picture_->show(picture.value(), detections.value(), done);
 
   wire::InferResponse response{.model = model.name(), .version = kVersion, .id = request.id};
   response.parameters = {{"queue_us", std::int64_t{outcome.times.queue.count()}},

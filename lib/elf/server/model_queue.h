@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "elf/server/image_decoder.h"
+#include "elf/server/last_picture.h"
 #include "elf/server/metrics.h"
 #include "elf/server/reply.h"
 #include "elf/server/server.h"
@@ -44,6 +45,14 @@ struct InferJob {
   std::function<void(InferOutcome)> done;
 };
 
+struct QueueLoad {
+  /** Requests that no worker has taken yet. */
+  std::size_t waiting = 0;
+  /** Workers that have one, of all. */
+  std::size_t busy = 0;
+  std::size_t workers = 0;
+};
+
 /** All functions may be called from any thread. */
 class ModelQueue {
  public:
@@ -57,6 +66,9 @@ class ModelQueue {
   static constexpr const char* kVersion = "1";
   const wire::ModelMetadata& metadata() const { return metadata_; }
   ModelMetrics& metrics() { return metrics_; }
+  QueueLoad load();
+  /** Null where answers are not shown, or none has been given. */
+  std::shared_ptr<const ShownAnswer> shown() const;
 
   /** Queues the job, or ends it at once where there is no room or the queue has been stopped. */
   void put(InferJob job);
@@ -67,13 +79,15 @@ class ModelQueue {
   void runWorker(InferenceModel& model);
   InferOutcome infer(const InferJob& job, InferenceModel& model, ImageDecoder& decoder);
   Reply inferInto(InferOutcome& outcome, const InferJob& job, InferenceModel& model,
-                  ImageDecoder& decoder) const;
+                  ImageDecoder& decoder);
   void end(InferJob& job, InferOutcome outcome);
 
   const ServerOptions& options_;
   std::vector<std::unique_ptr<InferenceModel>> models_;
   const wire::ModelMetadata metadata_;
   ModelMetrics metrics_;
+  /** Unset where answers are not shown. */
+  std::optional<LastPicture> picture_;
 
   // Guards what follows, up to the threads. Held for moments only, never while calling out.
   std::mutex mutex_;

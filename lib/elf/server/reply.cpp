@@ -43,6 +43,8 @@ void send(SoupServerMessage* message, Reply reply) {
     soup_message_headers_replace(headers, "Vary", "Accept-Encoding");
   }
   soup_message_headers_replace(headers, "Content-Type", reply.type.c_str());
+  for (const auto& [name, value] : reply.headers)
+    soup_message_headers_replace(headers, name, value.c_str());
   soup_server_message_set_status(message, reply.status, nullptr);
   auto* body = new std::vector<std::uint8_t>(std::move(reply.body));
   const Ref<GBytes> bytes(g_bytes_new_with_free_func(

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "elf/server/content_coding.h"
@@ -19,6 +20,8 @@ struct Reply {
   /** Set where the body is JSON and tensors; bytes before any compression. */
   std::optional<std::size_t> jsonLength;
   std::string type = "application/json";
+  /** Names and values, besides those that follow from the rest. */
+  std::vector<std::pair<const char*, std::string>> headers;
   ContentCoding coding = ContentCoding::Plain;
 };
 

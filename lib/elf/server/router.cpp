@@ -45,7 +45,9 @@ std::string joined(const std::vector<std::string>& segments) {
 }  // namespace
 
 std::optional<Route> routeOf(const char* path) {
-  constexpr std::array<Named, 5> kFixed{{{"/metrics", Endpoint::Metrics},
+  constexpr std::array<Named, 7> kFixed{{{"", Endpoint::Page},
+                                         {"/status", Endpoint::Status},
+                                         {"/metrics", Endpoint::Metrics},
                                          {"/v2", Endpoint::Server},
                                          {"/v2/health/live", Endpoint::Live},
                                          {"/v2/health/ready", Endpoint::Ready},

@@ -8,6 +8,8 @@
 namespace elf {
 
 enum class Endpoint {
+  Page,        ///< /
+  Status,      ///< /status
   Metrics,     ///< /metrics
   Server,      ///< /v2
   Live,        ///< /v2/health/live

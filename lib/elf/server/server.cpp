@@ -28,6 +28,7 @@
 #include "elf/server/reply.h"
 #include "elf/server/request_headers.h"
 #include "elf/server/router.h"
+#include "elf/server/status_page.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
@@ -275,7 +276,8 @@ class Server::Impl {
 
   bool allowed(SoupServerMessage* message, const std::optional<Route>& route) const {
     const bool open =
-        route && (route->endpoint == Endpoint::Live || route->endpoint == Endpoint::Ready);
+        route && (route->endpoint == Endpoint::Live || route->endpoint == Endpoint::Ready ||
+                  route->endpoint == Endpoint::Page);
     return open || options_.token.empty() ||
            bringsToken(requestHeader(message, "Authorization"), options_.token);
   }
@@ -357,6 +359,10 @@ class Server::Impl {
   /** To all but Infer; `queue` is null where the path names no model. */
   Reply answerTo(Endpoint endpoint, ModelQueue* queue) {
     switch (endpoint) {
+      case Endpoint::Page:
+        return page_.reply();
+      case Endpoint::Status:
+        return statusReply(queues_, started_);
       case Endpoint::Metrics: {
         const std::string text = metrics_.text();
         return {.body = {text.begin(), text.end()}, .type = "text/plain; version=0.0.4"};
@@ -487,6 +493,8 @@ class Server::Impl {
   }
 
   const ServerOptions options_;
+  const Clock::time_point started_ = Clock::now();
+  const StatusPage page_;
   ServerMetrics metrics_;
   std::string url_;
   /** Of the network thread. */

@@ -20,7 +20,7 @@ struct ServerOptions {
   std::string bind = "127.0.0.1";
   /** 0: any free one. */
   std::uint16_t port = 0;
-  /** What all but /v2/health wants as `Authorization: Bearer`; else 401. Empty: nothing. */
+  /** What all but / and /v2/health wants as `Authorization: Bearer`; else 401. Empty: nothing. */
   std::string token;
   /** Files in PEM format, both or none; with them the server speaks HTTPS only. */
   std::string tlsCert;
@@ -45,6 +45,11 @@ struct ServerOptions {
   /** Pixels of a picture; more is answered with 400. */
   std::int64_t maxPixels = ImageDecoder::kDefaultMaxPixels;
   /**
+   * Whether /status and the page at / show the last picture of each model and what was found there,
+   * to all who are served.
+   */
+  bool showAnswers = false;
+  /**
    * Gets one JSON object, without an end of line, for each request that was answered or given up
    * (docs/server.md). Called in the network thread, which waits for it. Null: nobody.
    */
@@ -56,9 +61,9 @@ struct ServerOptions {
 using ModelFactory = std::function<std::unique_ptr<InferenceModel>()>;
 
 /**
- * Listens from its constructor on. `GET /metrics` tells Prometheus what was counted since then. One
- * thread of its own does all networking, in a main context of its own; worker threads decode and
- * infer. All methods may be called from any thread.
+ * Listens from its constructor on. `GET /metrics` tells Prometheus what was counted since then, and
+ * the page at / a person. One thread of its own does all networking, in a main context of its own;
+ * worker threads decode and infer. All methods may be called from any thread.
  */
 class Server {
  public:
