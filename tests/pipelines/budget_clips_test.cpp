@@ -91,6 +91,7 @@ TEST_P(BudgetOnClips, TheEstimateOfWholeFramesIsWithinFivePercentInTotalAndTwent
         estimated += estimate.bytes(view.size, quality);
         real += file;
       });
+    EXPECT_NEAR(estimated, real, 0.05 * real) << quality;
   }
 }
 
