@@ -157,7 +157,8 @@ Command parseCommandLine(int argc, char** argv) {
   require(options.skipInterval >= 1, "--skip-interval", "must be at least 1");
   require(options.sample >= 1, "--sample", "must be at least 1");
   require(options.scale > 0 && options.scale <= 8, "--scale", "must be above 0 and at most 8");
-  require(options.fps >= 0 && options.fps <= 1000, "--fps", "must be within 0..1000");
+  require(options.fps == 0 || (options.fps >= 0.1 && options.fps <= 1000), "--fps",
+          "must be within 0.1..1000");
   require(!raw.truth || !options.truth.empty(), "--truth", "is empty");
   require(!raw.json || !options.json.empty(), "--json", "is empty");
   require(!raw.html || !options.html.empty(), "--html", "is empty");
