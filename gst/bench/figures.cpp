@@ -8,6 +8,7 @@ namespace elf::bench {
 
 namespace {
 
+constexpr double kBytesOfKilobit = 125;
 constexpr double kMinIou = 0.5;
 constexpr double kStrictIou = 0.75;
 
@@ -57,15 +58,22 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
   RepeatFigures figures;
   eval::Counts plain, confident, confident75;
   eval::TruthComparison truth(kMinIou);
-  double bytes = 0, pixels = 0;
-  std::size_t boxes = 0, referenceBoxes = 0;
+  double bytes = 0, countedBytes = 0, wholeBytes = 0, pixels = 0, quality = 0, scale = 0;
+  std::size_t boxes = 0, referenceBoxes = 0, sent = 0;
   const float minScore = yardstick.minScore, sureScore = yardstick.sureScore;
   for (const FrameResult& frame : frames) {
     const std::vector<Detection>& reference = yardstick.reference[frame.frame];
     const std::vector<Detection>& found = frame.detections;
     figures.latencies.push_back(frame.latencyMs);
     bytes += static_cast<double>(frame.bytes);
+    countedBytes += static_cast<double>(frame.countedBytes);
+    wholeBytes += static_cast<double>(frame.wholeBytes);
     pixels += frame.pixels;
+    if (frame.bytes > 0) {
+      ++sent;
+      quality += frame.quality;
+      scale += frame.scale;
+    }
     plain += eval::comparePlain(reference, found, kMinIou, minScore);
     confident += eval::compareConfident(reference, found, kMinIou, minScore, sureScore);
     confident75 += eval::compareConfident(reference, found, kStrictIou, minScore, sureScore);
@@ -75,7 +83,10 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
     if (frame.coasted) figures.marks.insert(kCoastedMark);
     if (frame.failed) figures.marks.insert(kFailedMark);
     if (frame.retried) figures.marks.insert(kRetriedMark);
-    if (frame.skipped) figures.marks.insert(kSkippedMark);
+    if (frame.skipped) {
+      ++figures.skipped;
+      figures.marks.insert(kSkippedMark);
+    }
   }
   if (static_cast<double>(boxes) > kTooManyBoxes * static_cast<double>(referenceBoxes))
     figures.marks.insert(kTooManyBoxesMark);
@@ -83,6 +94,12 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
   figures.latencyMs = eval::summarise(figures.latencies);
   figures.fps = seconds > 0 ? static_cast<double>(frames.size()) / seconds : 0;
   figures.bytesPerFrame = bytes / count;
+  figures.wholeBytesPerFrame = wholeBytes / count;
+  if (seconds > 0) figures.kilobitsPerSecond = countedBytes / kBytesOfKilobit / seconds;
+  if (sent > 0) {
+    figures.quality = quality / static_cast<double>(sent);
+    figures.scale = scale / static_cast<double>(sent);
+  }
   figures.pixelsPerFrame = pixels / count;
   figures.agreement = eval::figures(plain);
   figures.confident = eval::figures(confident);
@@ -110,6 +127,9 @@ void takeWorst(ModeFigures& mode) {
   RepeatFigures worst = worstBy([compared](const RepeatFigures& r) {
     return compared ? -r.speedup.value_or(0) : r.latencyMs.p50;
   });
+  worst.skipped = worstBy([](const auto& r) { return static_cast<double>(r.skipped); }).skipped;
+  worst.kilobitsPerSecond =
+      worstBy([](const auto& r) { return r.kilobitsPerSecond; }).kilobitsPerSecond;
   worst.bytesPerFrame = worstBy([](const auto& r) { return r.bytesPerFrame; }).bytesPerFrame;
   worst.pixelsPerFrame = worstBy([](const auto& r) { return r.pixelsPerFrame; }).pixelsPerFrame;
   worst.agreement = worstBy([](const auto& r) { return -r.agreement.f1; }).agreement;

@@ -49,7 +49,15 @@ struct RepeatFigures {
   eval::Summary latencyMs;
   double fps = 0;
   double bytesPerFrame = 0;
+  /** What whole frames would have taken. */
+  double wholeBytesPerFrame = 0;
+  /** By the clock, and as the budget of elfoffload counts: with what requests take besides. */
+  double kilobitsPerSecond = 0;
   double pixelsPerFrame = 0;
+  /** Frames for which nothing was sent, on account of overload or of a budget. */
+  std::size_t skipped = 0;
+  /** What elfoffload chose, on average over the frames for which something was sent; 0: none. */
+  double quality = 0, scale = 0;
   eval::Figures agreement;
   eval::Figures confident;
   eval::Figures confident75;
@@ -90,8 +98,8 @@ struct ModeFigures {
   /**
    * What counts: the worst of the repeats. Latency, frames/s and speed-up are those of the repeat
    * with the lowest speed-up (without `single`, or for `single` itself, with the highest median);
-   * each kind of agreement is that of the repeat with its lowest F1; bytes and pixels are the
-   * highest; `holds` only if every repeat holds; all marks.
+   * each kind of agreement is that of the repeat with its lowest F1; bytes, pixels and skipped
+   * frames are the most of any repeat; `holds` only if every repeat holds; all marks.
    */
   RepeatFigures worst;
 };

@@ -10,8 +10,10 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <thread>
 
 #include "elf/base/error.h"
+#include "elf/offload/bandwidth.h"
 #include "gst/bench/oracle.h"
 #include "gst/elfvision/gstelfmeta.h"
 
@@ -22,9 +24,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::minutes kPatience{1};
 
+constexpr auto kRequestBytes = static_cast<std::size_t>(BandwidthControl::kRequestBytes);
+
 FrameResult resultOf(const FrameRecord& record) {
   FrameResult result;
-  result.bytes = record.bytesSent();
+  result.bytes = result.countedBytes = record.bytesSent();
+  result.wholeBytes = record.wholeBytes;
   result.pixels = record.pixelsSent();
   result.detections = record.detections;
   result.skipped = record.skipped;
@@ -33,6 +38,7 @@ FrameResult resultOf(const FrameRecord& record) {
   for (const PartAnswer& answer : record.answers) {
     result.failed = result.failed || answer.state != AnswerState::Answered;
     result.retried = result.retried || answer.attempts - answer.hedges > 1;
+    result.countedBytes += static_cast<std::size_t>(answer.attempts) * kRequestBytes;
   }
   return result;
 }
@@ -57,6 +63,7 @@ class ModeRun::Pipeline {
     }
     source_ = gst_bin_get_by_name(GST_BIN(pipeline_), "source");
     sink_ = gst_bin_get_by_name(GST_BIN(pipeline_), "sink");
+    offload_ = gst_bin_get_by_name(GST_BIN(pipeline_), "offload");
     watch();
     GstCaps* caps = gst_video_info_to_caps(&input.info);
     gst_app_src_set_caps(GST_APP_SRC(source_), caps);
@@ -66,14 +73,22 @@ class ModeRun::Pipeline {
 
   ~Pipeline() {
     gst_element_set_state(pipeline_, GST_STATE_NULL);
+    gst_object_unref(offload_);
     gst_object_unref(sink_);
     gst_object_unref(source_);
     gst_object_unref(pipeline_);
   }
 
-  /** Waits until there is room for one more frame under way, and pushes it. */
+  /** Waits until there is room for one more frame under way and it is time for it, and pushes it.
+   */
   void push(std::size_t frame) {
     waitUntil([this] { return underWay_ < mode_.inFlight; });
+    if (mode_.fps > 0) {
+      std::this_thread::sleep_until(due_);
+      due_ = std::max(due_, Clock::now()) +
+             std::chrono::duration_cast<Clock::duration>(
+                 std::chrono::duration<double>(mode_.interval / mode_.fps));
+    }
     {
       const std::lock_guard lock(mutex_);
       ++underWay_;
@@ -97,8 +112,7 @@ class ModeRun::Pipeline {
   };
 
   void watch() {
-    GstElement* first = gst_bin_get_by_name(GST_BIN(pipeline_), "first");
-    GstPad* pad = gst_element_get_static_pad(first, "sink");
+    GstPad* pad = gst_element_get_static_pad(source_, "src");
     gst_pad_add_probe(
         pad, GST_PAD_PROBE_TYPE_BUFFER,
         [](GstPad*, GstPadProbeInfo* info, gpointer self) {
@@ -107,7 +121,6 @@ class ModeRun::Pipeline {
         },
         this, nullptr);
     gst_object_unref(pad);
-    gst_object_unref(first);
 
     GstAppSinkCallbacks callbacks{};
     callbacks.new_sample = [](GstAppSink* sink, gpointer self) {
@@ -144,6 +157,7 @@ class ModeRun::Pipeline {
     const FrameRecordPtr record = gst::getRecord(buffer);
     FrameResult result;
     if (record) result = resultOf(*record);
+    noteChoice(result);
     const std::lock_guard lock(mutex_);
     if (!record || entries_.empty() || entries_.front().pts != GST_BUFFER_PTS(buffer)) {
       error_ = record ? "a frame was lost or came out of turn" : "a frame came out without record";
@@ -156,6 +170,15 @@ class ModeRun::Pipeline {
       --underWay_;
     }
     changed_.notify_all();
+  }
+
+  // With one frame in flight it is that frame's, else that of the last one that went in.
+  void noteChoice(FrameResult& result) {
+    GstStructure* stats = nullptr;
+    g_object_get(offload_, "stats", &stats, nullptr);
+    gst_structure_get(stats, "quality", G_TYPE_INT, &result.quality, "scale", G_TYPE_DOUBLE,
+                      &result.scale, nullptr);
+    gst_structure_free(stats);
   }
 
   void failed(GstMessage* message) {
@@ -185,6 +208,9 @@ class ModeRun::Pipeline {
   GstElement* pipeline_ = nullptr;
   GstElement* source_ = nullptr;
   GstElement* sink_ = nullptr;
+  GstElement* offload_ = nullptr;
+  /** When the next frame may come. */
+  Clock::time_point due_ = Clock::now();
 
   // Guards what follows; held only for moments.
   std::mutex mutex_;

@@ -21,8 +21,14 @@ struct FrameResult {
   /** From entry into the first Elf element until the frame came out of elfmerge; 0 for a frame that
    * was not inferred but took over the boxes of an earlier one. */
   double latencyMs = 0;
-  std::size_t bytes = 0;
+  /** Of pictures, and with what else `bandwidth` of elfoffload counts. */
+  std::size_t bytes = 0, countedBytes = 0;
+  /** Those that the whole frame would have had. */
+  std::size_t wholeBytes = 0;
   double pixels = 0;
+  /** What elfoffload chose for the frame. */
+  int quality = 0;
+  double scale = 1;
   std::vector<Detection> detections;
   // What makes a run no fair measurement.
   bool coasted = false;

@@ -35,6 +35,7 @@ Mode makeMode(const std::string& name, const Options& options,
               const std::vector<std::string>& servers) {
   Mode mode;
   mode.name = name;
+  mode.fps = options.fps;
   std::vector<std::string> used = servers;
   std::string before;
   if (name == "single") {
@@ -47,19 +48,22 @@ Mode makeMode(const std::string& name, const Options& options,
     used.resize(1);
     mode.interval = options.skipInterval;
   } else if (name == "grid") {
-    before = "elfpartition partitioner=grid name=first ! ";
+    before = "elfpartition partitioner=grid ! ";
   } else if (name == "strips") {
-    before = "elfrppredict name=first ! elfpartition partitioner=strips ! ";
+    before = "elfrppredict ! elfpartition partitioner=strips ! ";
   } else if (name == "elf") {
-    before = "elfrppredict name=first ! elfpartition ! ";
+    before = "elfrppredict ! elfpartition ! ";
   } else {
-    before = "elfpartition scan-interval=0 change-threshold=0 name=first ! ";
+    before = "elfpartition scan-interval=0 change-threshold=0 ! ";
     mode.referenceRois = true;
   }
-  mode.launch = before + "elfoffload " + (before.empty() ? "name=first " : "") +
-                "servers=" + quoted(join(used)) + " model=" + quoted(options.model) +
-                " deadline=-1 max-in-flight=" + std::to_string(mode.inFlight) +
-                " ! elfmerge name=last draw-boxes=false draw-labels=false";
+  std::string asked;
+  for (const OffloadProperty& property : options.offload)
+    asked += " " + property.name + "=" + quoted(property.value);
+  mode.launch = before + "elfoffload name=offload servers=" + quoted(join(used)) +
+                " model=" + quoted(options.model) +
+                " deadline=-1 max-in-flight=" + std::to_string(mode.inFlight) + asked +
+                " ! elfmerge draw-boxes=false draw-labels=false";
   return mode;
 }
 

@@ -12,8 +12,8 @@ struct Options;
 /** One way: a launch line between the source and the sink, and which frames go through it. */
 struct Mode {
   std::string name;
-  /** Elements from the first Elf element to elfmerge, in gst-launch syntax; the first and the last
-   * are named `first` and `last`. */
+  /** Elements from the first Elf element to elfmerge, in gst-launch syntax; elfoffload is named
+   * `offload`. */
   std::string launch;
   /** Frames that are under way at the same time. */
   int inFlight = 1;
@@ -21,6 +21,8 @@ struct Mode {
   int sample = 1;
   /** Of these only every so many are inferred; the others repeat the boxes of the last one. */
   int interval = 1;
+  /** Frames a second that come at most; 0: as fast as they are done with. */
+  double fps = 0;
   /** The frames carry the reference's own boxes as regions of interest. */
   bool referenceRois = false;
 };

@@ -46,6 +46,7 @@ struct Raw {
   char* truth = nullptr;
   char* json = nullptr;
   char* html = nullptr;
+  char* offload = nullptr;
   int servers = 2;
   int frames = 0;
   int repeats = 3;
@@ -54,6 +55,7 @@ struct Raw {
   double minScore = std::numeric_limits<double>::quiet_NaN();
   double sureScore = std::numeric_limits<double>::quiet_NaN();
   double scale = 1;
+  double fps = 0;
   gboolean help = FALSE;
   gboolean version = FALSE;
 
@@ -61,7 +63,7 @@ struct Raw {
   Raw(const Raw&) = delete;
   Raw& operator=(const Raw&) = delete;
   ~Raw() {
-    for (char* text : {input, model, modes, truth, json, html}) g_free(text);
+    for (char* text : {input, model, modes, truth, json, html, offload}) g_free(text);
   }
 };
 
@@ -97,6 +99,10 @@ Command parseCommandLine(int argc, char** argv) {
       {"sample", 0, 0, G_OPTION_ARG_INT, &raw.sample,
        "Run single and roundrobin on every N-th frame only (1)", "N"},
       {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &raw.scale, "Resize the input by this factor (1)", "F"},
+      {"offload", 0, 0, G_OPTION_ARG_STRING, &raw.offload,
+       "Set these properties of elfoffload in each mode (none)", "\"NAME=VALUE ...\""},
+      {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw.fps,
+       "Let no more frames come in a second (as fast as they are done with)", "F"},
       {"version", 0, 0, G_OPTION_ARG_NONE, &raw.version, "Print the version", nullptr},
       {"help", 'h', 0, G_OPTION_ARG_NONE, &raw.help, "Print this help", nullptr},
       {}};
@@ -138,6 +144,8 @@ Command parseCommandLine(int argc, char** argv) {
   options.skipInterval = raw.skipInterval;
   options.sample = raw.sample;
   options.scale = raw.scale;
+  options.fps = raw.fps;
+  if (raw.offload) options.offload = parseOffloadProperties(raw.offload);
   if (!std::isnan(raw.minScore)) options.minScore = raw.minScore;
   if (!std::isnan(raw.sureScore)) options.sureScore = raw.sureScore;
 
@@ -149,6 +157,8 @@ Command parseCommandLine(int argc, char** argv) {
   require(options.skipInterval >= 1, "--skip-interval", "must be at least 1");
   require(options.sample >= 1, "--sample", "must be at least 1");
   require(options.scale > 0 && options.scale <= 8, "--scale", "must be above 0 and at most 8");
+  require(options.fps == 0 || (options.fps >= 0.1 && options.fps <= 1000), "--fps",
+          "must be within 0.1..1000");
   require(!raw.truth || !options.truth.empty(), "--truth", "is empty");
   require(!raw.json || !options.json.empty(), "--json", "is empty");
   require(!raw.html || !options.html.empty(), "--html", "is empty");

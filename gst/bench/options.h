@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "gst/bench/offload_properties.h"
+
 namespace elf::bench {
 
 struct Options {
@@ -29,6 +31,10 @@ struct Options {
   std::optional<double> sureScore;
   /** The whole-frame modes `single` and `roundrobin` run on every so many frames. */
   int sample = 1;
+  /** Beyond what the modes set. */
+  std::vector<OffloadProperty> offload;
+  /** Frames a second that come at most; 0: as fast as they are done with. */
+  double fps = 0;
   /** Size of the frames as a share of the input's, along one side. */
   double scale = 1;
 };
@@ -45,7 +51,7 @@ struct Command {
 
 /**
  * Reads a command line. Throws elf::Error naming the option for anything that is wrong: the program
- * then ends with exit code 2.
+ * then ends with exit code 2. After gst_init().
  */
 Command parseCommandLine(int argc, char** argv);
 

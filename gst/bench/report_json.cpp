@@ -33,7 +33,12 @@ Json toJson(const RepeatFigures& figures) {
             {"p95", figures.latencyMs.p95}}},
           {"fps", figures.fps},
           {"bytes_per_frame", figures.bytesPerFrame},
+          {"whole_bytes_per_frame", figures.wholeBytesPerFrame},
+          {"kbit_per_second", figures.kilobitsPerSecond},
           {"pixels_per_frame", figures.pixelsPerFrame},
+          {"skipped", figures.skipped},
+          {"quality", figures.quality},
+          {"scale", figures.scale},
           {"agreement", toJson(figures.agreement)},
           {"confident", toJson(figures.confident)},
           {"confident75", toJson(figures.confident75)},
@@ -41,6 +46,12 @@ Json toJson(const RepeatFigures& figures) {
           {"speedup", toJson(figures.speedup)},
           {"holds", figures.holds},
           {"marks", figures.marks}};
+}
+
+Json toJson(const std::vector<OffloadProperty>& properties) {
+  Json json = Json::object();
+  for (const OffloadProperty& property : properties) json[property.name] = property.value;
+  return json;
 }
 
 Json fileOrNull(const std::string& path) {
@@ -68,6 +79,8 @@ Json settingsOf(const Report& report, const Options& options) {
           {"repeats", options.repeats},
           {"skip_interval", options.skipInterval},
           {"sample", options.sample},
+          {"offload", toJson(options.offload)},
+          {"fps", options.fps},
           {"min_score", score(report.minScore)},
           {"sure_score", score(report.sureScore)},
           {"version", report.version},

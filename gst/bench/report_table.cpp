@@ -60,11 +60,15 @@ std::vector<std::vector<std::string>> tableRows(const Report& report) {
 }
 
 std::string describeRun(const Report& report, const Options& options) {
+  std::string asked;
+  for (const OffloadProperty& property : options.offload)
+    asked += ", " + property.name + "=" + property.value;
+  if (options.fps > 0) asked += ", at most " + formatNumber(options.fps, 1) + " frames/s";
   return "Frames 0 to " + std::to_string(report.frames - 1) + " of " + options.input + " (" +
          std::to_string(report.frameSize.width) + "x" + std::to_string(report.frameSize.height) +
          "), model " + options.model + ", " + counted(options.servers, "server") +
          " with one thread" + (report.pinned ? ", each on a core of its own" : "") + ", " +
-         counted(report.cpus, "core");
+         counted(report.cpus, "core") + asked;
 }
 
 std::vector<std::string> explainTable(const Report& report, const Options& options) {

@@ -94,6 +94,7 @@ int main(int argc, char** argv) {
   const std::string command = commandLine(argc, argv);
   elf::bench::Command parsed;
   try {
+    gst_init(nullptr, nullptr);
     parsed = elf::bench::parseCommandLine(argc, argv);
   } catch (const std::exception& error) {
     return fail(error, kWrongUse);
@@ -103,7 +104,6 @@ int main(int argc, char** argv) {
     return 0;
   }
   try {
-    gst_init(nullptr, nullptr);
     // Each server is to have one thread, and so has each thread of the reference.
     cv::setNumThreads(1);
     run(parsed.options, command);

@@ -68,6 +68,24 @@ TEST(BenchMeasure, IsAgainstTheReferenceOfTheSameFrame) {
   EXPECT_TRUE(figures.marks.empty());
 }
 
+TEST(BenchMeasure, AveragesWhatWasChosenOverTheFramesThatWereSent) {
+  const FrameDetections reference = {{}, {}, {}};
+  FrameResult fine = frameWith(0, 1, {}), coarse = frameWith(1, 1, {}), left = frameWith(2, 1, {});
+  fine.quality = 90;
+  coarse.quality = 30;
+  coarse.scale = 0.5;
+  fine.countedBytes = coarse.countedBytes = 1500;
+  fine.wholeBytes = coarse.wholeBytes = 3000;
+  left.skipped = true;
+  left.bytes = 0;
+  const RepeatFigures figures = measure({fine, coarse, left}, 2, {reference});
+  EXPECT_DOUBLE_EQ(figures.quality, 60);
+  EXPECT_DOUBLE_EQ(figures.scale, 0.75);
+  EXPECT_EQ(figures.skipped, 1U);
+  EXPECT_DOUBLE_EQ(figures.wholeBytesPerFrame, 2000);
+  EXPECT_DOUBLE_EQ(figures.kilobitsPerSecond, 12);
+}
+
 TEST(BenchMeasure, MarksMoreThanAQuarterMoreBoxesThanTheReference) {
   const FrameDetections reference = {{box(0), box(100), box(200), box(300)}};
   const std::vector<Detection> five = {box(0), box(100), box(200), box(300), box(400)};

@@ -125,6 +125,15 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUse{{"--input", "v", "--skip-interval", "0"}, 2, "--skip-interval"},
         WrongUse{{"--input", "v", "--sample", "0"}, 2, "--sample"},
         WrongUse{{"--input", "v", "--scale", "0"}, 2, "--scale"},
+        WrongUse{{"--input", "v", "--fps", "-1"}, 2, "--fps"},
+        WrongUse{{"--input", "v", "--offload", "fast"}, 2, "'fast' is not of the form NAME=VALUE"},
+        WrongUse{{"--input", "v", "--offload", "encoding='jpeg"}, 2, "--offload: "},
+        WrongUse{{"--input", "v", "--offload", "haste=1"}, 2, "no property 'haste'"},
+        WrongUse{{"--input", "v", "--offload", "stats=1"}, 2, "no property 'stats' to set"},
+        WrongUse{{"--input", "v", "--offload", "encoding=gif"}, 2, "'encoding' can't be 'gif'"},
+        WrongUse{{"--input", "v", "--offload", "bandwidth=-1"}, 2, "'bandwidth' can't be '-1'"},
+        WrongUse{{"--input", "v", "--offload", "servers=http://a"}, 2, "set by elf-bench itself"},
+        WrongUse{{"--input", "v", "--offload", "qos=true qos=false"}, 2, "named twice"},
         WrongUse{{"--input", "/nowhere.avi"}, 1, "/nowhere.avi: no such file"},
         WrongUse{{"--input", "/nowhere-%d.png"}, 1, "neither /nowhere-0.png nor"},
         WrongUse{{"--input", "/nowhere-%s.png"}, 1, "one number"},
@@ -139,9 +148,10 @@ TEST(ElfBenchProgram, TellsItsVersionAndHowToUseIt) {
   EXPECT_THAT(version.out, StartsWith("elf-bench "));
   const Outcome help = bench({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* option : {"--input", "--model", "--servers", "--modes", "--frames", "--truth",
-                             "--json", "--html", "--repeats", "--skip-interval", "--min-score",
-                             "--sure-score", "--sample", "--scale", "--version", "--help"})
+  for (const char* option :
+       {"--input", "--model", "--servers", "--modes", "--frames", "--truth", "--json", "--html",
+        "--repeats", "--skip-interval", "--min-score", "--sure-score", "--sample", "--scale",
+        "--offload", "--fps", "--version", "--help"})
     EXPECT_THAT(help.out, HasSubstr(option));
 }
 
@@ -164,7 +174,7 @@ TEST_F(ElfBench, MeasuresAllModesOnAFolderOfImages) {
   std::ofstream(folder_ / "gt.txt") << "1,1,10,10,40,100,1\n";
   const Outcome outcome =
       bench({"--input", folder_, "--repeats", "2", "--json", folder_ / "out.json", "--html",
-             folder_ / "out.html", "--truth", folder_ / "gt.txt"});
+             folder_ / "out.html", "--truth", folder_ / "gt.txt", "--offload", "hedging=0"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "");
   const auto json = nlohmann::json::parse(contents(folder_ / "out.json"));
@@ -208,6 +218,35 @@ TEST_F(ElfBench, SamplesWholeFramesAndScalesAPatternOfImages) {
   EXPECT_EQ(json["modes"]["single"]["frames"], 3);
   EXPECT_EQ(json["modes"]["grid"]["frames"], 9);
   EXPECT_THAT(outcome.err, HasSubstr("1 frame in 4"));
+}
+
+TEST_F(ElfBench, SetsPropertiesOfElfoffloadAndTellsWhatTheyDid) {
+  makeImages();
+  const Outcome outcome = bench({"--input", folder_, "--repeats", "1", "--modes", "single",
+                                 "--offload", "encoding=jpeg jpeg-quality='70'", "--json", "-"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json["settings"]["offload"],
+            nlohmann::json({{"encoding", "jpeg"}, {"jpeg-quality", "70"}}));
+  EXPECT_THAT(outcome.err, HasSubstr(", encoding=jpeg, jpeg-quality=70\n"));
+  const auto& single = json["modes"]["single"];
+  EXPECT_LT(single["bytes_per_frame"], 160 * 192);
+  EXPECT_EQ(single["whole_bytes_per_frame"], single["bytes_per_frame"]);
+  EXPECT_GT(single["kbit_per_second"], 0);
+  EXPECT_EQ(single["quality"], 70);
+  EXPECT_EQ(single["scale"], 1);
+  EXPECT_EQ(single["skipped"], 0);
+}
+
+TEST_F(ElfBench, LetsNoMoreFramesComeInASecondThanAsked) {
+  makeImages();
+  const Outcome outcome = bench(
+      {"--input", folder_, "--repeats", "1", "--modes", "single", "--fps", "20", "--json", "-"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json["settings"]["fps"], 20);
+  // Ten frames have nine intervals.
+  EXPECT_LE(json["modes"]["single"]["fps"], 20 * 10 / 9.0);
 }
 
 TEST_F(ElfBench, AnImageOfAnotherSizeIsNamed) {

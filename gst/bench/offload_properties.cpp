@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/bench/offload_properties.h"
+
+#include <gst/gst.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "elf/base/error.h"
+
+namespace elf::bench {
+
+namespace {
+
+constexpr const char* kOption = "--offload";
+
+/** What makes a mode what it is. */
+constexpr std::array<std::string_view, 5> kOfTheModes{"deadline", "max-in-flight", "model", "name",
+                                                      "servers"};
+
+std::vector<std::string> wordsOf(const std::string& text) {
+  char** list = nullptr;
+  GError* failure = nullptr;
+  if (!g_shell_parse_argv(text.c_str(), nullptr, &list, &failure)) {
+    const std::string reason = failure->message;
+    g_error_free(failure);
+    throw Error(kOption, reason);
+  }
+  std::vector<std::string> words;
+  for (char** word = list; *word; ++word) words.emplace_back(*word);
+  g_strfreev(list);
+  return words;
+}
+
+bool takes(GParamSpec* property, const std::string& text) {
+  GValue value = G_VALUE_INIT;
+  g_value_init(&value, property->value_type);
+  const bool fits = gst_value_deserialize_with_pspec(&value, text.c_str(), property) &&
+                    !g_param_value_validate(property, &value);
+  g_value_unset(&value);
+  return fits;
+}
+
+void check(const OffloadProperty& property, GObjectClass* offload) {
+  if (std::ranges::find(kOfTheModes, property.name) != kOfTheModes.end())
+    throw Error(kOption, "'" + property.name + "' is set by elf-bench itself");
+  GParamSpec* known = g_object_class_find_property(offload, property.name.c_str());
+  if (!known || !(known->flags & G_PARAM_WRITABLE))
+    throw Error(kOption, "elfoffload has no property '" + property.name + "' to set");
+  if (!takes(known, property.value))
+    throw Error(kOption, "'" + property.name + "' can't be '" + property.value + "'");
+}
+
+}  // namespace
+
+std::vector<OffloadProperty> parseOffloadProperties(const std::string& text) {
+  GstElement* offload = gst_element_factory_make("elfoffload", nullptr);
+  if (!offload) throw Error(kOption, "there is no element elfoffload");
+  gst_object_ref_sink(offload);
+  struct Release {
+    GstElement* element;
+    ~Release() { gst_object_unref(element); }
+  } const release{offload};
+  std::vector<OffloadProperty> properties;
+  for (const std::string& word : wordsOf(text)) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos)
+      throw Error(kOption, "'" + word + "' is not of the form NAME=VALUE");
+    OffloadProperty property{word.substr(0, equals), word.substr(equals + 1)};
+    check(property, G_OBJECT_GET_CLASS(offload));
+    if (std::ranges::find(properties, property.name, &OffloadProperty::name) != properties.end())
+      throw Error(kOption, "'" + property.name + "' is named twice");
+    properties.push_back(std::move(property));
+  }
+  return properties;
+}
+
+}  // namespace elf::bench
