@@ -28,10 +28,12 @@ using ::testing::Not;
 
 constexpr const char* kToken = "Zm9vYmFy.-_~+/=";
 
-HttpReply ask(const StubServer& server, const ClientSecurity& security) {
+/** `host` as in HttpRequest. */
+HttpReply ask(const StubServer& server, const ClientSecurity& security,
+              const std::string& host = {}) {
   SoupTransport transport("test-io", security);
   std::promise<HttpReply> reply;
-  transport.send({.url = server.url() + "/v2/health/ready"},
+  transport.send({.url = server.url() + "/v2/health/ready", .host = host},
                  [&](HttpReply got) { reply.set_value(std::move(got)); });
   return reply.get_future().get();
 }
@@ -85,6 +87,16 @@ TEST_F(Https, ACertificateOfAnotherHostIsNotTrusted) {
   const HttpReply reply = ask(server, {.caFile = certificates_.ca()});
   EXPECT_EQ(reply.status, 0);
   EXPECT_THAT(reply.error, AllOf(HasSubstr("bad-identity"), Not(HasSubstr("unknown-ca"))));
+}
+
+TEST_F(Https, OfAnAddressThatStandsForANameTheNameIsCompared) {
+  const StubServer server({.certificate = certificates_.server()}),
+      elsewhere({.certificate = certificates_.elsewhere()});
+  const ClientSecurity security{.caFile = certificates_.ca()};
+  EXPECT_EQ(ask(server, security, "localhost").status, 200);
+  EXPECT_EQ(ask(elsewhere, security, "elsewhere.invalid").status, 200);
+  // That the certificate is good for the address does not count.
+  EXPECT_THAT(ask(server, security, "elsewhere.invalid").error, HasSubstr("bad-identity"));
 }
 
 TEST_F(Https, AServerThatWantsToKnowItsClientsIsShownTheCertificate) {
