@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libsoup/soup.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <fstream>
@@ -458,6 +459,30 @@ TEST_F(ServerTest, LetsGoOfAKeptConnectionThatThePeerHasClosed) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U) << i;
 }
 
+TEST_F(ServerTest, ForgetsAConnectionThatIsNotKept) {
+  start({.maxConnections = 1});
+  for (int i = 0; i < 5; ++i)
+    for (const char* head : {"HTTP/1.1\r\nHost: a\r\nConnection: close", "HTTP/1.0"})
+      EXPECT_THAT(readToEnd(sendText(std::string("GET /v2/health/live ") + head + "\r\n\r\n")),
+                  HasSubstr("200 OK"))
+          << head << i;
+  EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
+}
+
+TEST_F(ServerTest, ForgetsAConnectionThatIsResetInMidBody) {
+  // The one that uploads, and the one by which deliverText() knows that it does.
+  start({.maxConnections = 2});
+  for (int i = 0; i < 5; ++i) {
+    GSocketConnection* peer = deliverText(uploadHead(900) + "\r\n" + std::string(10, '?'));
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    setsockopt(g_socket_get_fd(g_socket_connection_get_socket(peer)), SOL_SOCKET, SO_LINGER, &reset,
+               sizeof reset);
+    g_io_stream_close(G_IO_STREAM(peer), nullptr, nullptr);
+    g_object_unref(peer);
+  }
+  EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
+}
+
 TEST_F(ServerTest, ClosesAConnectionThatIsOneTooMany) {
   start({.maxConnections = 2});
   GSocketConnection* first = deliverText("");
@@ -630,6 +655,11 @@ TEST_F(ServerTest, NamesTheTlsFileThatItCannotUse) {
                        .tlsKey = certificates.server(),
                        .clientCa = "nowhere.pem"}),
             "nowhere.pem");
+}
+
+TEST_F(ServerTest, DoesNotSpeakHttpWhereAKeyOrAnAuthorityWasGiven) {
+  EXPECT_THROW(start({.tlsKey = "key.pem"}), Error);
+  EXPECT_THROW(start({.clientCa = "ca.pem"}), Error);
 }
 
 TEST_F(ServerTest, EachModelHasItsOwnQueueAndWorkers) {

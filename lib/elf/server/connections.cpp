@@ -39,8 +39,8 @@ struct Connections::Connection {
   GSource* timer = nullptr;
   // libsoup 3.2 does not notice that a kept connection is closed between two requests, and would
   // keep its socket for ever. So both are set from the end of a request to the next sign of the
-  // peer: the request, through which alone libsoup lets go of a connection, and what looks for
-  // that sign.
+  // peer, or to the end of the connection where libsoup does not keep it: the request, through
+  // which alone libsoup lets go of a connection, and what looks for that sign.
   Ref<SoupServerMessage> last;
   GSource* watch = nullptr;
 
@@ -53,7 +53,7 @@ struct Connections::Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /** Ends this. */
+  /** Ends the connection and this. */
   void hangUp() {
     const Ref<GSocket> held = shared(socket);
     const Ref<SoupServerMessage> message = std::move(last);
@@ -64,6 +64,12 @@ struct Connections::Connection {
       // Libsoup is reading or writing and sees it.
       g_socket_shutdown(held.get(), TRUE, TRUE, nullptr);
     }
+    forget();
+  }
+
+  /** Ends this, where libsoup has closed the connection or will. */
+  void forget() {
+    const Ref<GSocket> held = shared(socket);
     g_object_set_data(G_OBJECT(held.get()), kConnection, nullptr);
   }
 
@@ -85,12 +91,21 @@ struct Connections::Connection {
     last.reset();
   }
 
+  /** In "finished", after which libsoup closes a connection that is not kept. */
   void awaitNext(SoupServerMessage* message) {
     last = shared(message);
-    clear(watch);
-    watch = g_unix_fd_source_new(g_socket_get_fd(socket), G_IO_IN);
-    // Before libsoup reads the end.
-    g_source_set_priority(watch, G_PRIORITY_HIGH);
+    const GSourceFunc decided = [](gpointer self) -> gboolean {
+      auto* connection = static_cast<Connection*>(self);
+      if (g_socket_is_closed(connection->socket))
+        connection->forget();
+      else
+        connection->lookForPeer();
+      return G_SOURCE_REMOVE;
+    };
+    setWatch(g_idle_source_new(), decided);
+  }
+
+  void lookForPeer() {
     const GUnixFDSourceFunc signOfLife = [](gint, GIOCondition, gpointer self) -> gboolean {
       auto* connection = static_cast<Connection*>(self);
       if (elf::hungUp(connection->socket))
@@ -99,7 +114,15 @@ struct Connections::Connection {
         connection->wake();
       return G_SOURCE_REMOVE;
     };
-    g_source_set_callback(watch, G_SOURCE_FUNC(signOfLife), this, nullptr);
+    setWatch(g_unix_fd_source_new(g_socket_get_fd(socket), G_IO_IN), G_SOURCE_FUNC(signOfLife));
+  }
+
+  /** Takes `source`, which runs before libsoup reads, and before another connection is taken. */
+  void setWatch(GSource* source, GSourceFunc callback) {
+    clear(watch);
+    watch = source;
+    g_source_set_priority(watch, G_PRIORITY_HIGH);
+    g_source_set_callback(watch, callback, this, nullptr);
     g_source_attach(watch, g_main_context_get_thread_default());
   }
 };
@@ -201,6 +224,7 @@ void Connections::onFinished(SoupServerMessage* message, gpointer) {
 }
 
 bool hungUp(GSocket* socket) {
+  if (g_socket_is_closed(socket)) return true;
   pollfd peer{g_socket_get_fd(socket), POLLRDHUP, 0};
   return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL));
 }

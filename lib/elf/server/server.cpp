@@ -250,6 +250,9 @@ class Server::Impl {
   }
 
   bool setUpTls(SoupServer* server) const {
+    for (const std::string& file : {options_.tlsKey, options_.clientCa})
+      if (options_.tlsCert.empty() && !file.empty())
+        throw Error(file, "is nothing without a certificate of this server");
     if (options_.tlsCert.empty()) return false;
     GError* error = nullptr;
     const Ref<GTlsCertificate> certificate(g_tls_certificate_new_from_files(
