@@ -433,6 +433,66 @@ TEST_F(ServerTest, ABodyIsNotHeldOnceItIsAnswered) {
   g_object_unref(kept);
 }
 
+TEST_F(ServerTest, ABodyThatNobodyTakesIsNotHeld) {
+  start({.token = "secret", .maxBody = 1000, .maxBuffered = 1500});
+  const std::string token = "Authorization: Bearer secret\r\n";
+  const std::vector<std::string> heads = {"POST /v2/models/fake/infer HTTP/1.1\r\n",
+                                          "GET /v2/models/fake/infer HTTP/1.1\r\n" + token,
+                                          "POST /v2/models/other/infer HTTP/1.1\r\n" + token,
+                                          "POST /v2/models/fake HTTP/1.1\r\n" + token,
+                                          "POST /v2/health/live HTTP/1.1\r\n",
+                                          "POST /none HTTP/1.1\r\n" + token};
+  std::vector<GSocketConnection*> peers;
+  for (const std::string& head : heads)
+    peers.push_back(
+        deliverText(head + "Host: a\r\nContent-Length: 900\r\n\r\n" + std::string(899, '?')));
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), Body(900, '?'), {},
+                    {.headers = {{"Authorization", "Bearer secret"}}})
+                .status,
+            400U);
+  for (GSocketConnection* peer : peers) g_object_unref(peer);
+}
+
+TEST_F(ServerTest, ABodyMayComeInManyChunks) {
+  start();
+  const wire::Message message = wire::encode(requestOf(rgbImage(40, 30)));
+  std::string text =
+      "POST /v2/models/fake/infer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+      "Transfer-Encoding: chunked\r\nInference-Header-Content-Length: " +
+      std::to_string(*message.jsonLength) + "\r\n\r\n";
+  for (const std::uint8_t byte : message.body)
+    text += std::string("1\r\n") + static_cast<char>(byte) + "\r\n";
+  EXPECT_THAT(readToEnd(sendText(text + "0\r\n\r\n")), HasSubstr("200 OK"));
+}
+
+TEST_F(ServerTest, ANegativeLengthIsA400) {
+  start();
+  EXPECT_THAT(readToEnd(sendText("POST /v2/models/fake/infer HTTP/1.1\r\nHost: a\r\n"
+                                 "Content-Length: -5\r\n\r\n")),
+              HasSubstr("HTTP/1.1 400"));
+}
+
+TEST_F(ServerTest, CountsWhatItRefusesForItsSize) {
+  start({.maxBody = 1000, .maxBuffered = 1500});
+  const Body large(1500, '?');
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), large).status, 413U);
+  EXPECT_EQ(request("POST", url("/v2/models/other/infer"), large).status, 413U);
+  GSocketConnection* slow = deliverText(uploadHead(900) + "\r\n" + std::string(899, '?'));
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), Body(800, '?')).status, 503U);
+  g_object_unref(slow);
+  const std::string text = request("GET", url("/metrics")).text();
+  for (const char* line : {R"(elf_requests_total{code="413",model="fake"} 1)",
+                           R"(elf_requests_total{code="503",model="fake"} 1)"})
+    EXPECT_THAT(text, HasSubstr(line));
+}
+
+TEST_F(ServerTest, DecodesAPathOnce) {
+  start();
+  EXPECT_EQ(request("GET", url("/v2/models/f%61ke")).status, 200U);
+  EXPECT_EQ(request("GET", url("/v2/models/f%2561ke")).status, 404U);
+  EXPECT_EQ(request("GET", url("/v2/models%2Ffake")).status, 404U);
+}
+
 TEST_F(ServerTest, HangsUpOnAConnectionThatTakesTooLong) {
   start({.idle = std::chrono::milliseconds(50)});
   EXPECT_EQ(readToEnd(sendText("")), "");

@@ -130,7 +130,9 @@ struct Connections::Connection {
 struct Connections::Upload {
   Connections* all;
   std::size_t received = 0;
-  /** What of it counts in Connections::buffered_. */
+  /** libsoup would keep each chunk by itself, at a hundred bytes more. */
+  std::vector<std::uint8_t> body;
+  /** What of it counts in Connections::buffered_, also once it is taken. */
   std::size_t buffered = 0;
   bool noRoom = false;
   bool forgotten = false;
@@ -155,12 +157,14 @@ std::size_t Connections::received(SoupServerMessage* message) {
   return uploadOf(message).received;
 }
 
+std::vector<std::uint8_t> Connections::takeBody(SoupServerMessage* message) {
+  return std::move(uploadOf(message).body);
+}
+
 void Connections::forgetBody(SoupServerMessage* message) {
   Upload& upload = uploadOf(message);
   upload.forgotten = true;
-  SoupMessageBody* body = soup_server_message_get_request_body(message);
-  soup_message_body_set_accumulate(body, FALSE);
-  soup_message_body_truncate(body);
+  std::vector<std::uint8_t>().swap(upload.body);
   buffered_ -= std::exchange(upload.buffered, 0);
 }
 
@@ -187,6 +191,7 @@ Connections::Connection* Connections::connectionOf(SoupServerMessage* message) {
 void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer self) {
   auto* all = static_cast<Connections*>(self);
   attach(message, kUpload, new Upload(all));
+  soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
   g_signal_connect(message, "got-chunk", G_CALLBACK(onChunk), self);
   g_signal_connect(message, "got-headers", G_CALLBACK(awaitPeer), nullptr);
   g_signal_connect(message, "finished", G_CALLBACK(onFinished), nullptr);
@@ -204,7 +209,8 @@ void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer se
 void Connections::onChunk(SoupServerMessage* message, GBytes* chunk, gpointer self) {
   auto& all = *static_cast<Connections*>(self);
   Upload& upload = uploadOf(message);
-  const std::size_t size = g_bytes_get_size(chunk);
+  std::size_t size = 0;
+  const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(chunk, &size));
   upload.received += size;
   if (all.hopeless(upload.received))
     if (Connection* connection = connectionOf(message)) connection->hangUp();
@@ -212,7 +218,8 @@ void Connections::onChunk(SoupServerMessage* message, GBytes* chunk, gpointer se
   upload.buffered += size;
   all.buffered_ += size;
   upload.noRoom = all.buffered_ > all.options_.maxBuffered;
-  if (upload.noRoom || upload.received > all.options_.maxBody) all.forgetBody(message);
+  if (upload.noRoom || upload.received > all.options_.maxBody) return all.forgetBody(message);
+  upload.body.insert(upload.body.end(), data, data + size);
 }
 
 void Connections::onFinished(SoupServerMessage* message, gpointer) {

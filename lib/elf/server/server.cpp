@@ -16,6 +16,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -207,7 +208,8 @@ class Server::Impl {
     pthread_setname_np(pthread_self(), "elf-server-net");
     g_main_context_push_thread_default(context_.get());
     {
-      const Ref<SoupServer> server(soup_server_new("server-header", "elf-server", nullptr));
+      const Ref<SoupServer> server(
+          soup_server_new("server-header", "elf-server", "raw-paths", TRUE, nullptr));
       bool ready = false;
       try {
         std::string url = listen(server.get());
@@ -288,25 +290,44 @@ class Server::Impl {
   // A client sees its 401 or 413 only if it gets to send what it has begun: a connection that is
   // closed with bytes unread is reset. So what is not wanted is read and forgotten, up to a bound.
 
+  /** Whose queue the request goes to if its body is taken; null: no body is wanted. */
+  ModelQueue* taker(SoupServerMessage* message, const std::optional<Route>& route) const {
+    const bool infer = route && route->endpoint == Endpoint::Infer &&
+                       soup_server_message_get_method(message) == std::string_view("POST");
+    return infer && allowed(message, route) ? find(route->model) : nullptr;
+  }
+
   /** Ends an upload that the header already says to be hopeless before it begins. */
   static void onHeaders(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                         gpointer self) {
     auto* impl = static_cast<Impl*>(self);
     guarded(message, [&] {
       SoupMessageHeaders* headers = soup_server_message_get_request_headers(message);
-      if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-          impl->connections_.hopeless(
-              static_cast<std::uint64_t>(soup_message_headers_get_content_length(headers))))
-        impl->refuseBody(message);
-      else if (!impl->allowed(message, routeOf(path)))
+      ModelQueue* queue = impl->taker(message, routeOf(path));
+      const goffset length =
+          soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH
+              ? soup_message_headers_get_content_length(headers)
+              : 0;
+      if (length < 0)
+        refuseBody(message, queue, SOUP_STATUS_BAD_REQUEST, "Content-Length: is no length");
+      else if (impl->connections_.hopeless(static_cast<std::uint64_t>(length)))
+        impl->refuseLargeBody(message, queue);
+      else if (!queue)
         impl->connections_.forgetBody(message);
     });
   }
 
-  void refuseBody(SoupServerMessage* message) const {
+  void refuseLargeBody(SoupServerMessage* message, ModelQueue* queue) const {
+    refuseBody(message, queue, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE,
+               "body: more than " + std::to_string(options_.maxBody) + " bytes");
+  }
+
+  /** The connection ends with it: there may be more of the body to come. */
+  static void refuseBody(SoupServerMessage* message, ModelQueue* queue, guint status,
+                         const std::string& why) {
     setHeader(message, "Connection", "close");
-    send(message, errorReply(SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE,
-                             "body: more than " + std::to_string(options_.maxBody) + " bytes"));
+    if (queue) queue->metrics().answered(status, {});
+    send(message, errorReply(status, why));
   }
 
   static void onRequest(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
@@ -325,10 +346,13 @@ class Server::Impl {
       setHeader(message, "WWW-Authenticate", "Bearer");
       return send(message, errorReply(SOUP_STATUS_UNAUTHORIZED, "the token is missing or wrong"));
     }
+    ModelQueue* const taking = taker(message, route);
     switch (Connections::bodyState(message)) {
       case BodyState::TooLarge:
-        return refuseBody(message);
+        return refuseLargeBody(message, taking);
       case BodyState::NoRoom:
+        // Only of a body that is held.
+        taking->metrics().answered(SOUP_STATUS_SERVICE_UNAVAILABLE, {});
         return send(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
                                         "too many requests are on their way"));
       case BodyState::Whole:
@@ -426,7 +450,7 @@ class Server::Impl {
     }
     job.coding = *coding;
     job.accepted = acceptedCoding(requestHeader(message, "Accept-Encoding"));
-    job.body = {soup_message_body_flatten(soup_server_message_get_request_body(message)), Unref()};
+    job.body = Connections::takeBody(message);
     job.received = Clock::now();
     job.abandoned =
         [socket = std::shared_ptr<GSocket>(shared(soup_server_message_get_socket(message)))] {
