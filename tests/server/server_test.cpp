@@ -892,6 +892,24 @@ TEST_F(ServerTest, LogsEachRequestWithItsTrace) {
   EXPECT_EQ(lines[1].count("model"), 0U);
 }
 
+TEST_F(ServerTest, LogsARequestThatWasGivenUpAsSuch) {
+  std::vector<nlohmann::json> lines;
+  start({.log = [&](const std::string& line) { lines.push_back(nlohmann::json::parse(line)); }});
+  g_object_unref(deliverText(uploadHead(900) + "\r\n" + std::string(10, '?')));
+  EXPECT_EQ(infer(rgbImage(13, 4)).status, 500U);
+  server_->stop();
+  const auto uploads = [](const nlohmann::json& line) { return line["method"] == "POST"; };
+  lines.erase(std::stable_partition(lines.begin(), lines.end(), uploads), lines.end());
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0]["peer"], "127.0.0.1");
+  EXPECT_EQ(lines[0]["aborted"], true);
+  EXPECT_EQ(lines[0]["bytes_in"], 10);
+  for (const char* none : {"status", "bytes_out"}) EXPECT_EQ(lines[0].count(none), 0U) << none;
+  // Libsoup calls this one aborted as well.
+  EXPECT_EQ(lines[1]["status"], 500);
+  EXPECT_EQ(lines[1].count("aborted"), 0U);
+}
+
 /** The script or the style of the page, as the Content-Security-Policy names it. */
 std::string sha256Of(const std::string& page, const std::string& tag) {
   const std::size_t begin = page.find("<" + tag + ">") + tag.size() + 2;

@@ -55,6 +55,8 @@ struct Connections::Connection {
 
   /** Ends the connection and this. */
   void hangUp() {
+    // The server that stops closes what is kept.
+    if (g_socket_is_closed(socket)) return forget();
     const Ref<GSocket> held = shared(socket);
     const Ref<SoupServerMessage> message = std::move(last);
     if (message) {

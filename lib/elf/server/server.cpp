@@ -72,7 +72,9 @@ void setHeader(SoupServerMessage* message, const char* name, const char* value) 
 
 /** What the log says of a request besides what its message knows. */
 struct Record {
-  std::string model, id, trace;
+  std::string peer, model, id, trace;
+  /** The answer was written whole. */
+  bool answered = false;
   std::optional<InferTimes> times;
 };
 
@@ -84,6 +86,17 @@ Record& recordOf(SoupServerMessage* message) {
                            [](gpointer freed) { delete static_cast<Record*>(freed); });
   }
   return *record;
+}
+
+/** The address at the other end; empty where it has gone already. */
+std::string peerOf(GSocket* socket) {
+  const Ref<GSocketAddress> address(g_socket_get_remote_address(socket, nullptr));
+  if (!address || !G_IS_INET_SOCKET_ADDRESS(address.get())) return {};
+  gchar* text = g_inet_address_to_string(
+      g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address.get())));
+  std::string peer = text;
+  g_free(text);
+  return peer;
 }
 
 std::string timeNow() {
@@ -235,8 +248,12 @@ class Server::Impl {
     soup_server_add_early_handler(server, nullptr, onHeaders, this, nullptr);
     soup_server_add_handler(server, nullptr, onRequest, this, nullptr);
     connections_.watch(server);
-    g_signal_connect(server, "request-finished", G_CALLBACK(onEnd), this);
-    g_signal_connect(server, "request-aborted", G_CALLBACK(onEnd), this);
+    if (options_.log) {
+      g_signal_connect(server, "request-started", G_CALLBACK(onStart), this);
+      g_signal_connect(server, "request-finished", G_CALLBACK(onEnd), this);
+      // Also of those that were answered with 500.
+      g_signal_connect(server, "request-aborted", G_CALLBACK(onEnd), this);
+    }
     const bool secure = setUpTls(server);
     GError* error = nullptr;
     if (!soup_server_listen(server, address.get(),
@@ -490,24 +507,38 @@ class Server::Impl {
     impl->allAnswered_.notify_all();
   }
 
+  static void onStart(SoupServer*, SoupServerMessage* message, gpointer) {
+    guarded(message, [&] {
+      // Nobody knows it any more once the peer has hung up.
+      recordOf(message).peer = peerOf(soup_server_message_get_socket(message));
+    });
+    const auto onWritten = [](SoupServerMessage* written, gpointer) {
+      recordOf(written).answered = true;
+    };
+    g_signal_connect(message, "wrote-body", G_CALLBACK(+onWritten), nullptr);
+  }
+
   static void onEnd(SoupServer*, SoupServerMessage* message, gpointer self) {
     const auto* impl = static_cast<Impl*>(self);
     // A connection that ends without a request is none.
-    if (!impl->options_.log || !soup_server_message_get_method(message)) return;
+    if (!soup_server_message_get_method(message)) return;
     guarded(message, [&] { impl->options_.log(logLine(message)); });
   }
 
   static std::string logLine(SoupServerMessage* message) {
     const Record& record = recordOf(message);
-    const char* peer = soup_server_message_get_remote_host(message);
     GUri* uri = soup_server_message_get_uri(message);
     Json line = {{"time", timeNow()},
-                 {"peer", peer ? peer : ""},
+                 {"peer", record.peer},
                  {"method", printable(soup_server_message_get_method(message))},
                  {"path", uri ? printable(g_uri_get_path(uri)) : ""},
-                 {"status", soup_server_message_get_status(message)},
-                 {"bytes_in", Connections::received(message)},
-                 {"bytes_out", soup_server_message_get_response_body(message)->length}};
+                 {"bytes_in", Connections::received(message)}};
+    if (record.answered) {
+      line["status"] = soup_server_message_get_status(message);
+      line["bytes_out"] = soup_server_message_get_response_body(message)->length;
+    } else {
+      line["aborted"] = true;
+    }
     if (!record.model.empty()) line["model"] = record.model;
     if (!record.id.empty()) line["id"] = printable(record.id);
     if (!record.trace.empty()) line["trace"] = record.trace;
