@@ -101,6 +101,15 @@ std::string parse(int argc, char** argv, Options& options) {
   options.server.clientCa = clientCa.valueOr("");
   if (argc > 1) return std::string("unexpected argument '") + argv[1] + "'";
   if (std::ranges::count(options.models, "") > 0) return "--model: is empty";
+  // A variable of the shell that is not set must not open the server.
+  for (const auto& [name, text] : {std::pair<const char*, const Text&>{"--bind", bind},
+                                   {"--token-file", token},
+                                   {"--tls-cert", cert},
+                                   {"--tls-key", key},
+                                   {"--client-ca", clientCa},
+                                   {"--log", log},
+                                   {"--json", json}})
+    if (text.valueOr("-").empty()) return std::string(name) + ": is empty";
   if (port < 0 || port > 65535) return "--port: is not between 0 and 65535";
   if (threads < 1 || threads > 256) return "--threads: is not between 1 and 256";
   if (queue < 0 || queue > 10000) return "--queue: is not between 0 and 10000";
@@ -133,16 +142,18 @@ std::string readToken(const std::string& file) {
 class Log {
  public:
   explicit Log(const std::string& file) : file_(file) {
+    // Each line is one write, and nothing of one that failed is left for the next.
+    stream_.rdbuf()->pubsetbuf(nullptr, 0);
     if (file != "-") stream_.open(file, std::ios::app);
     if (!stream_) throw elf::Error(file, "cannot be written");
   }
 
   void write(const std::string& line) {
     std::ostream& out = file_ == "-" ? std::cout : stream_;
-    out << line << std::endl;
-    if (out || failed_) return;
-    failed_ = true;
-    std::cerr << "elf-server: " << file_ << ": cannot be written\n";
+    out << line + '\n' << std::flush;
+    const bool failedBefore = std::exchange(failed_, !out);
+    if (failed_ && !failedBefore) std::cerr << "elf-server: " << file_ << ": cannot be written\n";
+    out.clear();
   }
 
  private:

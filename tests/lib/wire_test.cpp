@@ -312,6 +312,27 @@ TEST(Wire, EmptyBinaryTensorsNeedNoHeader) {
   EXPECT_FALSE(parseResponse(bytesOf(lying), std::nullopt));
 }
 
+TEST(Wire, TheJsonOfARequestHasABoundedNumberOfValues) {
+  const auto pixels = [](int width, int height) {
+    std::string numbers = "0";
+    for (int i = 1; i < width * height * 3; ++i) numbers += ",0";
+    return R"({"inputs":[{"name":"image","datatype":"UINT8","shape":[1,)" + std::to_string(height) +
+           "," + std::to_string(width) + R"(,3],"data":[)" + numbers + "]}]}";
+  };
+  EXPECT_TRUE(parseRequest(bytesOf(pixels(640, 480)), std::nullopt));
+  std::string small = "[]";
+  for (std::size_t i = 0; i < kMostValues; ++i) small += ",[]";
+  for (const std::string& text : {pixels(800, 600), "{\"inputs\":[" + small + "]}"}) {
+    const auto parsed = parseRequest(bytesOf(text), std::nullopt);
+    ASSERT_FALSE(parsed);
+    EXPECT_THAT(parsed.error(), HasSubstr("more than 1048576 values"));
+  }
+  // Commas in strings part nothing.
+  const std::string name(2 * kMostValues, ',');
+  const auto parsed = parseRequest(bytesOf("{\"id\":\"" + name + "\"}"), std::nullopt);
+  EXPECT_THAT(parsed.error(), ::testing::Not(HasSubstr("values")));
+}
+
 TEST(Wire, DeeplyNestedJsonIsRefusedBeforeItIsParsed) {
   const std::string open(100000, '[');
   for (const std::string& text : {open, data("FP32", "[1]", open + std::string(100000, ']'))}) {

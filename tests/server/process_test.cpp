@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The program elf-server, as a user starts it.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libsoup/soup.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,8 +63,9 @@ TEST(ElfServer, ExitCodesTellWrongUseFromFailure) {
   EXPECT_EQ(run({"--help"}).code, 0);
   EXPECT_THAT(run({"--version"}).out, HasSubstr("elf-server "));
   EXPECT_THAT(run({"--list"}).out, HasSubstr("hog\n"));
-  for (const char* wrong : {"--nonsense", "--port=70000", "--threads=0", "--queue=-1",
-                            "--model=", "--tls-cert=a", "--client-ca=a", "stray"}) {
+  for (const char* wrong : {"--nonsense", "--port=70000", "--threads=0", "--queue=-1", "--model=",
+                            "--tls-cert=a", "--client-ca=a", "stray", "--bind=", "--token-file=",
+                            "--tls-cert=", "--tls-key=", "--client-ca=", "--log=", "--json="}) {
     const Outcome outcome = run({wrong});
     EXPECT_EQ(outcome.code, 2) << wrong;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
@@ -109,6 +112,28 @@ TEST(ElfServer, ServesSeveralModelsAndLogsRequestsToAFile) {
     EXPECT_EQ(nlohmann::json::parse(line)["model"], model);
   }
   EXPECT_FALSE(std::getline(in, line));
+}
+
+TEST(ElfServer, GoesOnWithItsLogAfterALineThatCouldNotBeWritten) {
+  const testing::Folder folder;
+  const std::string file = folder.file("log");
+  ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+  const auto openToRead = [&] { return open(file.c_str(), O_RDONLY | O_NONBLOCK); };
+  int reader = openToRead();
+  std::string read(4096, '\0');
+  {
+    const LocalServer server({.program = program(), .arguments = {"--log", file}});
+    close(reader);
+    // It is done with the line of the first when it answers the second.
+    for (const char* path : {"/v2/lost", "/v2/lost"})
+      EXPECT_EQ(statusOf(server.url() + path, ""), 404U);
+    reader = openToRead();
+    EXPECT_EQ(statusOf(server.url() + "/v2/kept", ""), 404U);
+  }
+  read.resize(static_cast<std::size_t>(::read(reader, read.data(), read.size())));
+  close(reader);
+  EXPECT_THAT(read, HasSubstr("/v2/kept"));
+  EXPECT_EQ(read.back(), '\n');
 }
 
 /** What it says on standard error until it listens and is asked to end. */

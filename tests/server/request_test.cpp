@@ -20,6 +20,7 @@ TEST(Router, NamesTheEndpointOfAPath) {
   EXPECT_EQ(routeOf("/v2/models/m"), (Route{.endpoint = Endpoint::Model, .model = "m"}));
   EXPECT_EQ(routeOf("/v2/models/m%20n/ready"),
             (Route{.endpoint = Endpoint::ModelReady, .model = "m n"}));
+  EXPECT_EQ(routeOf("/v2/models/m%2520n"), (Route{.endpoint = Endpoint::Model, .model = "m%20n"}));
   EXPECT_EQ(routeOf("/v2/models/m/versions/2/infer"),
             (Route{.endpoint = Endpoint::Infer, .model = "m", .version = "2"}));
   EXPECT_EQ(routeOf("/v2/models/m/stats"), (Route{.endpoint = Endpoint::Statistics, .model = "m"}));
@@ -28,7 +29,8 @@ TEST(Router, NamesTheEndpointOfAPath) {
 TEST(Router, KnowsNoOtherPath) {
   for (const char* path : {"/v1", "/index.html", "/status/more", "/V2", "/v2/health", "/v2/models",
                            "/v2/models/m/versions", "/v2/models/m/odd", "/v2/models/m/infer/more",
-                           "/metrics/more", "/v2/../etc/passwd"})
+                           "/metrics/more", "/v2/../etc/passwd", "/v2%2Fmodels/m",
+                           "/v2/models/m%2Fready", "/v2/models/m%00", "/v2/models/%zz"})
     EXPECT_FALSE(routeOf(path)) << path;
 }
 

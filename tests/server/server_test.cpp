@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libsoup/soup.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <fstream>
@@ -432,6 +433,66 @@ TEST_F(ServerTest, ABodyIsNotHeldOnceItIsAnswered) {
   g_object_unref(kept);
 }
 
+TEST_F(ServerTest, ABodyThatNobodyTakesIsNotHeld) {
+  start({.token = "secret", .maxBody = 1000, .maxBuffered = 1500});
+  const std::string token = "Authorization: Bearer secret\r\n";
+  const std::vector<std::string> heads = {"POST /v2/models/fake/infer HTTP/1.1\r\n",
+                                          "GET /v2/models/fake/infer HTTP/1.1\r\n" + token,
+                                          "POST /v2/models/other/infer HTTP/1.1\r\n" + token,
+                                          "POST /v2/models/fake HTTP/1.1\r\n" + token,
+                                          "POST /v2/health/live HTTP/1.1\r\n",
+                                          "POST /none HTTP/1.1\r\n" + token};
+  std::vector<GSocketConnection*> peers;
+  for (const std::string& head : heads)
+    peers.push_back(
+        deliverText(head + "Host: a\r\nContent-Length: 900\r\n\r\n" + std::string(899, '?')));
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), Body(900, '?'), {},
+                    {.headers = {{"Authorization", "Bearer secret"}}})
+                .status,
+            400U);
+  for (GSocketConnection* peer : peers) g_object_unref(peer);
+}
+
+TEST_F(ServerTest, ABodyMayComeInManyChunks) {
+  start();
+  const wire::Message message = wire::encode(requestOf(rgbImage(40, 30)));
+  std::string text =
+      "POST /v2/models/fake/infer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+      "Transfer-Encoding: chunked\r\nInference-Header-Content-Length: " +
+      std::to_string(*message.jsonLength) + "\r\n\r\n";
+  for (const std::uint8_t byte : message.body)
+    text += std::string("1\r\n") + static_cast<char>(byte) + "\r\n";
+  EXPECT_THAT(readToEnd(sendText(text + "0\r\n\r\n")), HasSubstr("200 OK"));
+}
+
+TEST_F(ServerTest, ANegativeLengthIsA400) {
+  start();
+  EXPECT_THAT(readToEnd(sendText("POST /v2/models/fake/infer HTTP/1.1\r\nHost: a\r\n"
+                                 "Content-Length: -5\r\n\r\n")),
+              HasSubstr("HTTP/1.1 400"));
+}
+
+TEST_F(ServerTest, CountsWhatItRefusesForItsSize) {
+  start({.maxBody = 1000, .maxBuffered = 1500});
+  const Body large(1500, '?');
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), large).status, 413U);
+  EXPECT_EQ(request("POST", url("/v2/models/other/infer"), large).status, 413U);
+  GSocketConnection* slow = deliverText(uploadHead(900) + "\r\n" + std::string(899, '?'));
+  EXPECT_EQ(request("POST", url("/v2/models/fake/infer"), Body(800, '?')).status, 503U);
+  g_object_unref(slow);
+  const std::string text = request("GET", url("/metrics")).text();
+  for (const char* line : {R"(elf_requests_total{code="413",model="fake"} 1)",
+                           R"(elf_requests_total{code="503",model="fake"} 1)"})
+    EXPECT_THAT(text, HasSubstr(line));
+}
+
+TEST_F(ServerTest, DecodesAPathOnce) {
+  start();
+  EXPECT_EQ(request("GET", url("/v2/models/f%61ke")).status, 200U);
+  EXPECT_EQ(request("GET", url("/v2/models/f%2561ke")).status, 404U);
+  EXPECT_EQ(request("GET", url("/v2/models%2Ffake")).status, 404U);
+}
+
 TEST_F(ServerTest, HangsUpOnAConnectionThatTakesTooLong) {
   start({.idle = std::chrono::milliseconds(50)});
   EXPECT_EQ(readToEnd(sendText("")), "");
@@ -456,6 +517,30 @@ TEST_F(ServerTest, TheTimeOfTheModelIsNotTheClients) {
 TEST_F(ServerTest, LetsGoOfAKeptConnectionThatThePeerHasClosed) {
   start({.maxConnections = 1});
   for (int i = 0; i < 5; ++i) EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U) << i;
+}
+
+TEST_F(ServerTest, ForgetsAConnectionThatIsNotKept) {
+  start({.maxConnections = 1});
+  for (int i = 0; i < 5; ++i)
+    for (const char* head : {"HTTP/1.1\r\nHost: a\r\nConnection: close", "HTTP/1.0"})
+      EXPECT_THAT(readToEnd(sendText(std::string("GET /v2/health/live ") + head + "\r\n\r\n")),
+                  HasSubstr("200 OK"))
+          << head << i;
+  EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
+}
+
+TEST_F(ServerTest, ForgetsAConnectionThatIsResetInMidBody) {
+  // The one that uploads, and the one by which deliverText() knows that it does.
+  start({.maxConnections = 2});
+  for (int i = 0; i < 5; ++i) {
+    GSocketConnection* peer = deliverText(uploadHead(900) + "\r\n" + std::string(10, '?'));
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    setsockopt(g_socket_get_fd(g_socket_connection_get_socket(peer)), SOL_SOCKET, SO_LINGER, &reset,
+               sizeof reset);
+    g_io_stream_close(G_IO_STREAM(peer), nullptr, nullptr);
+    g_object_unref(peer);
+  }
+  EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
 }
 
 TEST_F(ServerTest, ClosesAConnectionThatIsOneTooMany) {
@@ -632,6 +717,11 @@ TEST_F(ServerTest, NamesTheTlsFileThatItCannotUse) {
             "nowhere.pem");
 }
 
+TEST_F(ServerTest, DoesNotSpeakHttpWhereAKeyOrAnAuthorityWasGiven) {
+  EXPECT_THROW(start({.tlsKey = "key.pem"}), Error);
+  EXPECT_THROW(start({.clientCa = "ca.pem"}), Error);
+}
+
 TEST_F(ServerTest, EachModelHasItsOwnQueueAndWorkers) {
   Gate other;
   Placement placement;
@@ -800,6 +890,24 @@ TEST_F(ServerTest, LogsEachRequestWithItsTrace) {
   EXPECT_EQ(lines[1]["status"], 404);
   EXPECT_EQ(lines[1].count("trace"), 0U);
   EXPECT_EQ(lines[1].count("model"), 0U);
+}
+
+TEST_F(ServerTest, LogsARequestThatWasGivenUpAsSuch) {
+  std::vector<nlohmann::json> lines;
+  start({.log = [&](const std::string& line) { lines.push_back(nlohmann::json::parse(line)); }});
+  g_object_unref(deliverText(uploadHead(900) + "\r\n" + std::string(10, '?')));
+  EXPECT_EQ(infer(rgbImage(13, 4)).status, 500U);
+  server_->stop();
+  const auto uploads = [](const nlohmann::json& line) { return line["method"] == "POST"; };
+  lines.erase(std::stable_partition(lines.begin(), lines.end(), uploads), lines.end());
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0]["peer"], "127.0.0.1");
+  EXPECT_EQ(lines[0]["aborted"], true);
+  EXPECT_EQ(lines[0]["bytes_in"], 10);
+  for (const char* none : {"status", "bytes_out"}) EXPECT_EQ(lines[0].count(none), 0U) << none;
+  // Libsoup calls this one aborted as well.
+  EXPECT_EQ(lines[1]["status"], 500);
+  EXPECT_EQ(lines[1].count("aborted"), 0U);
 }
 
 /** The script or the style of the page, as the Content-Security-Policy names it. */

@@ -39,8 +39,8 @@ struct Connections::Connection {
   GSource* timer = nullptr;
   // libsoup 3.2 does not notice that a kept connection is closed between two requests, and would
   // keep its socket for ever. So both are set from the end of a request to the next sign of the
-  // peer: the request, through which alone libsoup lets go of a connection, and what looks for
-  // that sign.
+  // peer, or to the end of the connection where libsoup does not keep it: the request, through
+  // which alone libsoup lets go of a connection, and what looks for that sign.
   Ref<SoupServerMessage> last;
   GSource* watch = nullptr;
 
@@ -53,8 +53,10 @@ struct Connections::Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /** Ends this. */
+  /** Ends the connection and this. */
   void hangUp() {
+    // The server that stops closes what is kept.
+    if (g_socket_is_closed(socket)) return forget();
     const Ref<GSocket> held = shared(socket);
     const Ref<SoupServerMessage> message = std::move(last);
     if (message) {
@@ -64,6 +66,12 @@ struct Connections::Connection {
       // Libsoup is reading or writing and sees it.
       g_socket_shutdown(held.get(), TRUE, TRUE, nullptr);
     }
+    forget();
+  }
+
+  /** Ends this, where libsoup has closed the connection or will. */
+  void forget() {
+    const Ref<GSocket> held = shared(socket);
     g_object_set_data(G_OBJECT(held.get()), kConnection, nullptr);
   }
 
@@ -85,12 +93,21 @@ struct Connections::Connection {
     last.reset();
   }
 
+  /** In "finished", after which libsoup closes a connection that is not kept. */
   void awaitNext(SoupServerMessage* message) {
     last = shared(message);
-    clear(watch);
-    watch = g_unix_fd_source_new(g_socket_get_fd(socket), G_IO_IN);
-    // Before libsoup reads the end.
-    g_source_set_priority(watch, G_PRIORITY_HIGH);
+    const GSourceFunc decided = [](gpointer self) -> gboolean {
+      auto* connection = static_cast<Connection*>(self);
+      if (g_socket_is_closed(connection->socket))
+        connection->forget();
+      else
+        connection->lookForPeer();
+      return G_SOURCE_REMOVE;
+    };
+    setWatch(g_idle_source_new(), decided);
+  }
+
+  void lookForPeer() {
     const GUnixFDSourceFunc signOfLife = [](gint, GIOCondition, gpointer self) -> gboolean {
       auto* connection = static_cast<Connection*>(self);
       if (elf::hungUp(connection->socket))
@@ -99,7 +116,15 @@ struct Connections::Connection {
         connection->wake();
       return G_SOURCE_REMOVE;
     };
-    g_source_set_callback(watch, G_SOURCE_FUNC(signOfLife), this, nullptr);
+    setWatch(g_unix_fd_source_new(g_socket_get_fd(socket), G_IO_IN), G_SOURCE_FUNC(signOfLife));
+  }
+
+  /** Takes `source`, which runs before libsoup reads, and before another connection is taken. */
+  void setWatch(GSource* source, GSourceFunc callback) {
+    clear(watch);
+    watch = source;
+    g_source_set_priority(watch, G_PRIORITY_HIGH);
+    g_source_set_callback(watch, callback, this, nullptr);
     g_source_attach(watch, g_main_context_get_thread_default());
   }
 };
@@ -107,7 +132,9 @@ struct Connections::Connection {
 struct Connections::Upload {
   Connections* all;
   std::size_t received = 0;
-  /** What of it counts in Connections::buffered_. */
+  /** libsoup would keep each chunk by itself, at a hundred bytes more. */
+  std::vector<std::uint8_t> body;
+  /** What of it counts in Connections::buffered_, also once it is taken. */
   std::size_t buffered = 0;
   bool noRoom = false;
   bool forgotten = false;
@@ -132,12 +159,14 @@ std::size_t Connections::received(SoupServerMessage* message) {
   return uploadOf(message).received;
 }
 
+std::vector<std::uint8_t> Connections::takeBody(SoupServerMessage* message) {
+  return std::move(uploadOf(message).body);
+}
+
 void Connections::forgetBody(SoupServerMessage* message) {
   Upload& upload = uploadOf(message);
   upload.forgotten = true;
-  SoupMessageBody* body = soup_server_message_get_request_body(message);
-  soup_message_body_set_accumulate(body, FALSE);
-  soup_message_body_truncate(body);
+  std::vector<std::uint8_t>().swap(upload.body);
   buffered_ -= std::exchange(upload.buffered, 0);
 }
 
@@ -164,6 +193,7 @@ Connections::Connection* Connections::connectionOf(SoupServerMessage* message) {
 void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer self) {
   auto* all = static_cast<Connections*>(self);
   attach(message, kUpload, new Upload(all));
+  soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
   g_signal_connect(message, "got-chunk", G_CALLBACK(onChunk), self);
   g_signal_connect(message, "got-headers", G_CALLBACK(awaitPeer), nullptr);
   g_signal_connect(message, "finished", G_CALLBACK(onFinished), nullptr);
@@ -181,7 +211,8 @@ void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer se
 void Connections::onChunk(SoupServerMessage* message, GBytes* chunk, gpointer self) {
   auto& all = *static_cast<Connections*>(self);
   Upload& upload = uploadOf(message);
-  const std::size_t size = g_bytes_get_size(chunk);
+  std::size_t size = 0;
+  const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(chunk, &size));
   upload.received += size;
   if (all.hopeless(upload.received))
     if (Connection* connection = connectionOf(message)) connection->hangUp();
@@ -189,7 +220,8 @@ void Connections::onChunk(SoupServerMessage* message, GBytes* chunk, gpointer se
   upload.buffered += size;
   all.buffered_ += size;
   upload.noRoom = all.buffered_ > all.options_.maxBuffered;
-  if (upload.noRoom || upload.received > all.options_.maxBody) all.forgetBody(message);
+  if (upload.noRoom || upload.received > all.options_.maxBody) return all.forgetBody(message);
+  upload.body.insert(upload.body.end(), data, data + size);
 }
 
 void Connections::onFinished(SoupServerMessage* message, gpointer) {
@@ -201,6 +233,7 @@ void Connections::onFinished(SoupServerMessage* message, gpointer) {
 }
 
 bool hungUp(GSocket* socket) {
+  if (g_socket_is_closed(socket)) return true;
   pollfd peer{g_socket_get_fd(socket), POLLRDHUP, 0};
   return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL));
 }

@@ -5,6 +5,8 @@
 #include <libsoup/soup.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "elf/server/server.h"
 
@@ -27,6 +29,8 @@ class Connections {
   static BodyState bodyState(SoupServerMessage* message);
   /** Bytes of the body that were received. */
   static std::size_t received(SoupServerMessage* message);
+  /** What has come of it; empty where it was forgotten. Counts as held until it is answered. */
+  static std::vector<std::uint8_t> takeBody(SoupServerMessage* message);
   /** What still comes of the body is read and forgotten. */
   void forgetBody(SoupServerMessage* message);
   /** Whether a body of so many bytes is not even worth reading to its end, to answer afterwards. */

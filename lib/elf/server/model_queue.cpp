@@ -130,7 +130,7 @@ void ModelQueue::runWorker(InferenceModel& model) {
     metrics_.setWaiting(queue_.size());
     lock.unlock();
     InferOutcome outcome = infer(job, model, decoder);
-    job.body.reset();
+    std::vector<std::uint8_t>().swap(job.body);
     lock.lock();
     // Whoever has this answer finds the worker free.
     ++idle_;
@@ -158,9 +158,7 @@ Reply ModelQueue::inferInto(InferOutcome& outcome, const InferJob& job, Inferenc
   // Nobody reads this answer.
   if (job.abandoned()) return errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up");
 
-  gsize size = 0;
-  const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(job.body.get(), &size));
-  std::span<const std::uint8_t> body(data, size);
+  std::span<const std::uint8_t> body(job.body);
   std::vector<std::uint8_t> inflated;
   if (job.coding != ContentCoding::Plain) {
     switch (inflate(body, job.coding, options_.maxBody, inflated)) {

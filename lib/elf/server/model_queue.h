@@ -2,10 +2,9 @@
 // One model of a server: the requests that wait for it, and its workers. Not installed.
 #pragma once
 
-#include <gio/gio.h>
-
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -33,7 +32,7 @@ struct InferOutcome {
 };
 
 struct InferJob {
-  std::shared_ptr<GBytes> body;
+  std::vector<std::uint8_t> body;
   /** How `body` is compressed, and how the answer may be. */
   ContentCoding coding = ContentCoding::Plain;
   ContentCoding accepted = ContentCoding::Plain;

@@ -13,13 +13,18 @@ namespace elf {
 
 namespace {
 
-std::vector<std::string> segmentsOf(const char* path) {
+/** Unset where one is no text, or would hold a slash of its own. */
+std::optional<std::vector<std::string>> segmentsOf(const char* path) {
   constexpr int kMostSegments = 12;
-  std::vector<std::string> segments;
+  std::optional<std::vector<std::string>> segments(std::in_place);
   gchar** parts = g_strsplit(path, "/", kMostSegments);
   for (gchar** part = parts; *part; ++part) {
-    gchar* plain = g_uri_unescape_string(*part, nullptr);
-    if (plain && *plain) segments.emplace_back(plain);
+    // Null also where a slash or a NUL is encoded.
+    gchar* plain = g_uri_unescape_string(*part, "/");
+    if (!plain)
+      segments.reset();
+    else if (segments && *plain)
+      segments->emplace_back(plain);
     g_free(plain);
   }
   g_strfreev(parts);
@@ -56,7 +61,9 @@ std::optional<Route> routeOf(const char* path) {
                                            {"ready", Endpoint::ModelReady},
                                            {"stats", Endpoint::Statistics},
                                            {"infer", Endpoint::Infer}}};
-  const std::vector<std::string> segments = segmentsOf(path);
+  const auto decoded = segmentsOf(path);
+  if (!decoded) return std::nullopt;
+  const std::vector<std::string>& segments = *decoded;
   if (const auto route = find(kFixed, joined(segments), {})) return route;
   if (segments.size() < 3 || segments[0] != "v2" || segments[1] != "models") return std::nullopt;
   Route route{.model = segments[2]};

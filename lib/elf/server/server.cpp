@@ -16,6 +16,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -71,7 +72,9 @@ void setHeader(SoupServerMessage* message, const char* name, const char* value) 
 
 /** What the log says of a request besides what its message knows. */
 struct Record {
-  std::string model, id, trace;
+  std::string peer, model, id, trace;
+  /** The answer was written whole. */
+  bool answered = false;
   std::optional<InferTimes> times;
 };
 
@@ -83,6 +86,17 @@ Record& recordOf(SoupServerMessage* message) {
                            [](gpointer freed) { delete static_cast<Record*>(freed); });
   }
   return *record;
+}
+
+/** The address at the other end; empty where it has gone already. */
+std::string peerOf(GSocket* socket) {
+  const Ref<GSocketAddress> address(g_socket_get_remote_address(socket, nullptr));
+  if (!address || !G_IS_INET_SOCKET_ADDRESS(address.get())) return {};
+  gchar* text = g_inet_address_to_string(
+      g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address.get())));
+  std::string peer = text;
+  g_free(text);
+  return peer;
 }
 
 std::string timeNow() {
@@ -207,7 +221,8 @@ class Server::Impl {
     pthread_setname_np(pthread_self(), "elf-server-net");
     g_main_context_push_thread_default(context_.get());
     {
-      const Ref<SoupServer> server(soup_server_new("server-header", "elf-server", nullptr));
+      const Ref<SoupServer> server(
+          soup_server_new("server-header", "elf-server", "raw-paths", TRUE, nullptr));
       bool ready = false;
       try {
         std::string url = listen(server.get());
@@ -233,8 +248,12 @@ class Server::Impl {
     soup_server_add_early_handler(server, nullptr, onHeaders, this, nullptr);
     soup_server_add_handler(server, nullptr, onRequest, this, nullptr);
     connections_.watch(server);
-    g_signal_connect(server, "request-finished", G_CALLBACK(onEnd), this);
-    g_signal_connect(server, "request-aborted", G_CALLBACK(onEnd), this);
+    if (options_.log) {
+      g_signal_connect(server, "request-started", G_CALLBACK(onStart), this);
+      g_signal_connect(server, "request-finished", G_CALLBACK(onEnd), this);
+      // Also of those that were answered with 500.
+      g_signal_connect(server, "request-aborted", G_CALLBACK(onEnd), this);
+    }
     const bool secure = setUpTls(server);
     GError* error = nullptr;
     if (!soup_server_listen(server, address.get(),
@@ -250,6 +269,9 @@ class Server::Impl {
   }
 
   bool setUpTls(SoupServer* server) const {
+    for (const std::string& file : {options_.tlsKey, options_.clientCa})
+      if (options_.tlsCert.empty() && !file.empty())
+        throw Error(file, "is nothing without a certificate of this server");
     if (options_.tlsCert.empty()) return false;
     GError* error = nullptr;
     const Ref<GTlsCertificate> certificate(g_tls_certificate_new_from_files(
@@ -285,25 +307,44 @@ class Server::Impl {
   // A client sees its 401 or 413 only if it gets to send what it has begun: a connection that is
   // closed with bytes unread is reset. So what is not wanted is read and forgotten, up to a bound.
 
+  /** Whose queue the request goes to if its body is taken; null: no body is wanted. */
+  ModelQueue* taker(SoupServerMessage* message, const std::optional<Route>& route) const {
+    const bool infer = route && route->endpoint == Endpoint::Infer &&
+                       soup_server_message_get_method(message) == std::string_view("POST");
+    return infer && allowed(message, route) ? find(route->model) : nullptr;
+  }
+
   /** Ends an upload that the header already says to be hopeless before it begins. */
   static void onHeaders(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                         gpointer self) {
     auto* impl = static_cast<Impl*>(self);
     guarded(message, [&] {
       SoupMessageHeaders* headers = soup_server_message_get_request_headers(message);
-      if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-          impl->connections_.hopeless(
-              static_cast<std::uint64_t>(soup_message_headers_get_content_length(headers))))
-        impl->refuseBody(message);
-      else if (!impl->allowed(message, routeOf(path)))
+      ModelQueue* queue = impl->taker(message, routeOf(path));
+      const goffset length =
+          soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH
+              ? soup_message_headers_get_content_length(headers)
+              : 0;
+      if (length < 0)
+        refuseBody(message, queue, SOUP_STATUS_BAD_REQUEST, "Content-Length: is no length");
+      else if (impl->connections_.hopeless(static_cast<std::uint64_t>(length)))
+        impl->refuseLargeBody(message, queue);
+      else if (!queue)
         impl->connections_.forgetBody(message);
     });
   }
 
-  void refuseBody(SoupServerMessage* message) const {
+  void refuseLargeBody(SoupServerMessage* message, ModelQueue* queue) const {
+    refuseBody(message, queue, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE,
+               "body: more than " + std::to_string(options_.maxBody) + " bytes");
+  }
+
+  /** The connection ends with it: there may be more of the body to come. */
+  static void refuseBody(SoupServerMessage* message, ModelQueue* queue, guint status,
+                         const std::string& why) {
     setHeader(message, "Connection", "close");
-    send(message, errorReply(SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE,
-                             "body: more than " + std::to_string(options_.maxBody) + " bytes"));
+    if (queue) queue->metrics().answered(status, {});
+    send(message, errorReply(status, why));
   }
 
   static void onRequest(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
@@ -322,10 +363,13 @@ class Server::Impl {
       setHeader(message, "WWW-Authenticate", "Bearer");
       return send(message, errorReply(SOUP_STATUS_UNAUTHORIZED, "the token is missing or wrong"));
     }
+    ModelQueue* const taking = taker(message, route);
     switch (Connections::bodyState(message)) {
       case BodyState::TooLarge:
-        return refuseBody(message);
+        return refuseLargeBody(message, taking);
       case BodyState::NoRoom:
+        // Only of a body that is held.
+        taking->metrics().answered(SOUP_STATUS_SERVICE_UNAVAILABLE, {});
         return send(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
                                         "too many requests are on their way"));
       case BodyState::Whole:
@@ -423,7 +467,7 @@ class Server::Impl {
     }
     job.coding = *coding;
     job.accepted = acceptedCoding(requestHeader(message, "Accept-Encoding"));
-    job.body = {soup_message_body_flatten(soup_server_message_get_request_body(message)), Unref()};
+    job.body = Connections::takeBody(message);
     job.received = Clock::now();
     job.abandoned =
         [socket = std::shared_ptr<GSocket>(shared(soup_server_message_get_socket(message)))] {
@@ -463,24 +507,38 @@ class Server::Impl {
     impl->allAnswered_.notify_all();
   }
 
+  static void onStart(SoupServer*, SoupServerMessage* message, gpointer) {
+    guarded(message, [&] {
+      // Nobody knows it any more once the peer has hung up.
+      recordOf(message).peer = peerOf(soup_server_message_get_socket(message));
+    });
+    const auto onWritten = [](SoupServerMessage* written, gpointer) {
+      recordOf(written).answered = true;
+    };
+    g_signal_connect(message, "wrote-body", G_CALLBACK(+onWritten), nullptr);
+  }
+
   static void onEnd(SoupServer*, SoupServerMessage* message, gpointer self) {
     const auto* impl = static_cast<Impl*>(self);
     // A connection that ends without a request is none.
-    if (!impl->options_.log || !soup_server_message_get_method(message)) return;
+    if (!soup_server_message_get_method(message)) return;
     guarded(message, [&] { impl->options_.log(logLine(message)); });
   }
 
   static std::string logLine(SoupServerMessage* message) {
     const Record& record = recordOf(message);
-    const char* peer = soup_server_message_get_remote_host(message);
     GUri* uri = soup_server_message_get_uri(message);
     Json line = {{"time", timeNow()},
-                 {"peer", peer ? peer : ""},
+                 {"peer", record.peer},
                  {"method", printable(soup_server_message_get_method(message))},
                  {"path", uri ? printable(g_uri_get_path(uri)) : ""},
-                 {"status", soup_server_message_get_status(message)},
-                 {"bytes_in", Connections::received(message)},
-                 {"bytes_out", soup_server_message_get_response_body(message)->length}};
+                 {"bytes_in", Connections::received(message)}};
+    if (record.answered) {
+      line["status"] = soup_server_message_get_status(message);
+      line["bytes_out"] = soup_server_message_get_response_body(message)->length;
+    } else {
+      line["aborted"] = true;
+    }
     if (!record.model.empty()) line["model"] = record.model;
     if (!record.id.empty()) line["id"] = printable(record.id);
     if (!record.trace.empty()) line["trace"] = record.trace;

@@ -25,7 +25,8 @@ struct ServerOptions {
   /** Files in PEM format, both or none; with them the server speaks HTTPS only. */
   std::string tlsCert;
   std::string tlsKey;
-  /** Also PEM: clients must show a certificate that one of these vouches for. Empty: none. */
+  /** Also PEM, only with tlsCert: clients must show a certificate that one of these vouches for.
+   * Empty: none. */
   std::string clientCa;
   /** Worker threads of each model, each with a model of its own. */
   int threads = 1;
@@ -69,7 +70,7 @@ class Server {
  public:
   /**
    * Throws elf::Error where a model cannot be made, two have the same name, a file of TLS cannot be
-   * used, or the address cannot be listened on.
+   * used or is given without tlsCert, or the address cannot be listened on.
    */
   Server(const std::vector<ModelFactory>& models, const ServerOptions& options);
   /** Stops with no patience for requests, but waits for what the models are running just then. */

@@ -2,7 +2,10 @@
 // Reading JSON that nobody vouches for: what infer.cpp and metadata.cpp share. Not installed.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -38,29 +41,46 @@ inline std::string optionalString(const Json& object, const char* key) {
   return found ? stringOf(*found, key) : std::string();
 }
 
-/** True where brackets nest deeper than in any message of the protocol. */
-inline bool nestsTooDeep(std::span<const std::uint8_t> text) {
-  constexpr int kMaxDepth = 32;
+/** How JSON is built; of text that is none, what it would be. */
+struct Extent {
+  /** Brackets that are open at once. */
+  int depth = 0;
+  /** At least as many as there are values, names of members apart. */
+  std::size_t values = 1;
+};
+
+inline Extent extentOf(std::span<const std::uint8_t> text) {
+  Extent extent;
   int depth = 0;
   bool inString = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const std::uint8_t c = text[i];
-    if (c == '"')
+    if (c == '"') {
       inString = !inString;
-    else if (inString && c == '\\')
-      ++i;
-    else if (!inString && (c == '[' || c == '{') && ++depth > kMaxDepth)
-      return true;
-    else if (!inString && (c == ']' || c == '}'))
+    } else if (inString) {
+      if (c == '\\') ++i;
+    } else if (c == '[' || c == '{') {
+      extent.depth = std::max(extent.depth, ++depth);
+      ++extent.values;
+    } else if (c == ']' || c == '}') {
       --depth;
+    } else if (c == ',') {
+      ++extent.values;
+    }
   }
-  return false;
+  return extent;
 }
 
-/** The JSON object that `text` is; throws Malformed, naming `what`, where it is none. */
-inline Json parseObject(std::span<const std::uint8_t> text, const std::string& what) {
-  // Each open bracket takes the parser a hundred bytes: megabytes of them would take gigabytes.
-  if (nestsTooDeep(text)) fail(what, "nests too deep");
+/** The JSON object that `text` is; throws Malformed, naming `what`, where it is none, nests deeper
+ * than any message of the protocol or holds more than `most` values. */
+inline Json parseObject(std::span<const std::uint8_t> text, const std::string& what,
+                        std::size_t most = std::numeric_limits<std::size_t>::max()) {
+  constexpr int kMaxDepth = 32;
+  // Each open bracket and each value takes the parser a hundred bytes: megabytes of them would take
+  // gigabytes.
+  const Extent extent = extentOf(text);
+  if (extent.depth > kMaxDepth) fail(what, "nests too deep");
+  if (extent.values > most) fail(what, "has more than " + std::to_string(most) + " values in JSON");
   Json json = Json::parse(text.begin(), text.end(), nullptr, false);
   if (!json.is_object()) fail(what, "does not begin with a JSON object");
   return json;
