@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "elf/base/error.h"
+#include "elf/base/seconds.h"
 #include "elf/offload/bandwidth.h"
 #include "gst/bench/oracle.h"
 #include "gst/elfvision/gstelfmeta.h"
@@ -85,9 +86,7 @@ class ModeRun::Pipeline {
     waitUntil([this] { return underWay_ < mode_.inFlight; });
     if (mode_.fps > 0) {
       std::this_thread::sleep_until(due_);
-      due_ = std::max(due_, Clock::now()) +
-             std::chrono::duration_cast<Clock::duration>(
-                 std::chrono::duration<double>(mode_.interval / mode_.fps));
+      due_ = std::max(due_, Clock::now()) + durationOf(mode_.interval / mode_.fps);
     }
     {
       const std::lock_guard lock(mutex_);

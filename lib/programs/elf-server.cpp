@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // elf-server: serves models over HTTP (docs/server.md).
-#include <gio/gio.h>
 #include <glib-unix.h>
+#include <glib.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,7 +16,8 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
-#include "elf/base/printable.h"
+#include "elf/base/network_address.h"
+#include "elf/base/token_file.h"
 #include "elf/model/model_file.h"
 #include "elf/server/server.h"
 #include "programs/options.h"
@@ -126,18 +127,6 @@ std::string parse(int argc, char** argv, Options& options) {
   return {};
 }
 
-/** What the file holds but for blanks at its ends. */
-std::string readToken(const std::string& file) {
-  constexpr const char* kBlanks = " \t\r\n";
-  const std::string text = elf::readFile(file);
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string::npos) throw elf::Error(file, "holds no token");
-  const std::string token = text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-  if (token != elf::printable(token, token.size()) || token.find(' ') != std::string::npos)
-    throw elf::Error(file, "is no token: it holds a character that none has");
-  return token;
-}
-
 /** Appends lines to a file, for as long as the object lives. */
 class Log {
  public:
@@ -161,13 +150,6 @@ class Log {
   std::ofstream stream_;
   bool failed_ = false;
 };
-
-bool isLoopback(const std::string& bind) {
-  GInetAddress* address = g_inet_address_new_from_string(bind.c_str());
-  const bool loopback = address && g_inet_address_get_is_loopback(address);
-  if (address) g_object_unref(address);
-  return loopback;
-}
 
 void writeJson(const Options& options, const std::vector<elf::ModelFile>& files,
                const std::string& url) {
@@ -200,7 +182,8 @@ void serve(const Options& options) {
   g_unix_signal_add(SIGINT, quit, loop);
   g_unix_signal_add(SIGTERM, quit, loop);
   elf::ServerOptions settings = options.server;
-  if (!options.tokenFile.empty()) settings.token = readToken(options.tokenFile);
+  if (!options.tokenFile.empty())
+    settings.token = elf::readToken("--token-file", options.tokenFile);
   std::optional<Log> log;
   if (!options.logFile.empty()) {
     log.emplace(options.logFile);
@@ -213,7 +196,7 @@ void serve(const Options& options) {
     models.emplace_back([file = files.back()] { return elf::InferenceModel::create(file); });
   }
   elf::Server server(models, settings);
-  if (settings.token.empty() && settings.clientCa.empty() && !isLoopback(settings.bind))
+  if (settings.token.empty() && settings.clientCa.empty() && !elf::isLoopback(settings.bind))
     std::cerr << "elf-server: warning: " << settings.bind
               << " can be reached from other machines, and everybody is served; see --token-file\n";
   std::cout << "listening " << server.url() << std::endl;

@@ -265,7 +265,7 @@ class Offload {
   void noteFile(elf::FrameRecord& record, std::size_t part, std::size_t bytes,
                 const Settings& settings);
   std::size_t wholeBytes(const elf::gst::MappedFrame& frame, const Session& session,
-                         const Settings& settings);
+                         const std::vector<elf::ServerState>& servers, const Settings& settings);
   elf::Result<elf::wire::Tensor> encode(const elf::gst::MappedFrame& frame, const elf::Part& part,
                                         bool raw, int jpegQuality);
   void waitUntilReady(Lock& lock);
@@ -734,7 +734,7 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
   const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
   const std::vector<elf::Part>& parts = item->record.plan->parts;
   if (parts.empty()) {
-    item->record.wholeBytes = wholeBytes(*mapped, session, settings);
+    item->record.wholeBytes = wholeBytes(*mapped, session, servers, settings);
     item->answered = true;
     return true;
   }
@@ -772,7 +772,7 @@ bool Offload::sendParts(const ItemPtr& item, Session& session, const Settings& s
   item->record.timings.encode = std::chrono::duration_cast<elf::Microseconds>(encoding);
   // While the servers work.
   if (item->record.wholeBytes == 0)
-    item->record.wholeBytes = wholeBytes(*mapped, session, settings);
+    item->record.wholeBytes = wholeBytes(*mapped, session, servers, settings);
   return true;
 }
 
@@ -788,10 +788,10 @@ void Offload::noteFile(elf::FrameRecord& record, std::size_t part, std::size_t b
 
 // What the frame would be, sent as it is where there is no plan, at the quality of this frame.
 std::size_t Offload::wholeBytes(const elf::gst::MappedFrame& frame, const Session& session,
+                                const std::vector<elf::ServerState>& servers,
                                 const Settings& settings) {
   constexpr double kRawBytes = 3;
   const elf::Size size = frame.view().size;
-  const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
   const auto best = static_cast<std::size_t>(session.offloader.bestServer(size));
   // One that was added meanwhile is in no list yet.
   if (best < servers.size() && settings.isRaw(servers[best]))

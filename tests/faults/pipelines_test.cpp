@@ -124,6 +124,18 @@ class FaultyPipeline : public ::testing::Test {
     return count;
   }
 
+  /** What came out, in order; after kBefore frames `change` is called. */
+  template <typename Change>
+  static std::vector<FrameRecord> play(Pipeline& pipeline, Change&& change) {
+    pipeline.play();
+    std::vector<FrameRecord> records;
+    while (auto record = pipeline.next()) {
+      records.push_back(std::move(*record));
+      if (records.size() == kBefore) change();
+    }
+    return records;
+  }
+
   std::unique_ptr<Server> a_ = startBlobServer(), b_ = startBlobServer();
   FaultProxy good_{a_->url()}, bad_{b_->url()};
 };
@@ -136,12 +148,8 @@ TEST_P(PipelineWithAFaultyServer, LosesNoFrameAndItsDetectionsAreWholeAgainOnThe
   constexpr std::size_t kFrames = kBefore + kDuring;
   Pipeline pipeline(launch(kFrames, live ? "is-live=true" : "", "deadline=150",
                            live ? "appsink name=out sync=true" : kSink));
-  pipeline.play();
-  std::vector<FrameRecord> records;
-  while (auto record = pipeline.next()) {
-    records.push_back(std::move(*record));
-    if (records.size() == kBefore) bad_.set(fault);
-  }
+  const std::vector<FrameRecord> records =
+      play(pipeline, [this, broken = fault] { bad_.set(broken); });
   expectInOrderAndMarked(records, kFrames);
   expectCounts(*statsOf(pipeline), records);
   EXPECT_TRUE(std::ranges::all_of(records | std::views::take(kBefore), isWhole));
@@ -170,14 +178,10 @@ class PipelineWithoutAServer : public FaultyPipeline,
 TEST_P(PipelineWithoutAServer, GoesOnCoastedOrBareAndWarnsOfServersNotOfFrames) {
   constexpr std::size_t kFrames = 200;
   Pipeline pipeline(launch(kFrames, "", "deadline=100 max-in-flight=2"));
-  pipeline.play();
-  std::vector<FrameRecord> records;
-  while (auto record = pipeline.next()) {
-    records.push_back(std::move(*record));
-    if (records.size() != kBefore) continue;
+  const std::vector<FrameRecord> records = play(pipeline, [&] {
     good_.set(GetParam());
     bad_.set(GetParam());
-  }
+  });
   expectInOrderAndMarked(records, kFrames);
   expectCounts(*statsOf(pipeline), records);
   EXPECT_TRUE(std::ranges::any_of(records, isCoasted));
@@ -197,14 +201,10 @@ TEST_P(Storm, OfAllFaultsAtOnceLosesNothingAndCountsAll) {
   faults.insert(faults.end(), 4 * faults.size(), Fault::None);
   constexpr std::size_t kFrames = 150;
   Pipeline pipeline(launch(kFrames, "", "deadline=80 max-in-flight=4"));
-  pipeline.play();
-  std::vector<FrameRecord> records;
-  while (auto record = pipeline.next()) {
-    records.push_back(std::move(*record));
-    if (records.size() != kBefore) continue;
+  const std::vector<FrameRecord> records = play(pipeline, [&] {
     good_.choose(faults, GetParam());
     bad_.choose(faults, GetParam() + 100);
-  }
+  });
   expectInOrderAndMarked(records, kFrames);
   expectCounts(*statsOf(pipeline), records);
   EXPECT_FALSE(std::ranges::all_of(records, isWhole)) << "no fault came through";

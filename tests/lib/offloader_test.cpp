@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "elf/base/network_address.h"
 #include "elf/offload/encoding.h"
 #include "elf/offload/server_url.h"
 #include "elf/wire/infer.h"

@@ -10,8 +10,10 @@
 #include <string>
 
 #include "elf/base/error.h"
+#include "elf/base/token_file.h"
 #include "elf/client/client_security.h"
 #include "elf/client/soup_transport.h"
+#include "elf/offload/server_url.h"
 #include "tests/support/certificates.h"
 #include "tests/support/folder.h"
 #include "tests/support/stub_server.h"

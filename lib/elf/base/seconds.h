@@ -2,12 +2,20 @@
 // Durations as numbers to calculate with.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 
 namespace elf {
 
 inline double secondsOf(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
+}
+
+/** At least 0, and at most a year: more than anybody waits, and no overflow. */
+inline std::chrono::steady_clock::duration durationOf(double seconds) {
+  constexpr double kLongest = 3.2e7;
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(std::clamp(seconds, 0.0, kLongest)));
 }
 
 }  // namespace elf

@@ -2,7 +2,6 @@
 // Whom a client trusts, and who it says that it is.
 #pragma once
 
-#include <cstddef>
 #include <string>
 
 namespace elf {
@@ -15,19 +14,9 @@ struct ClientSecurity {
    * does not hold that. */
   std::string clientCertificate;
   std::string clientKey;
-  /** The bearer token that goes with each request; see readToken(). */
+  /** The bearer token that goes with each request; see readToken()
+   * (elf/base/token_file.h). */
   std::string tokenFile;
 };
-
-/**
- * What is in `file`, without white space around it: 1 to kLongestToken printable ASCII characters
- * without a blank. Throws elf::Error that begins with `subject`, names the file, and never what is
- * in it.
- */
-inline constexpr std::size_t kLongestToken = 4096;
-std::string readToken(const std::string& subject, const std::string& file);
-
-/** Whether what goes to `url` can be read on its way: http:// to another machine. */
-bool goesInClear(const std::string& url);
 
 }  // namespace elf

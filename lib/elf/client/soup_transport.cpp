@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/token_file.h"
 
 namespace elf {
 

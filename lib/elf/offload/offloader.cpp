@@ -12,21 +12,6 @@ namespace elf {
 
 using std::chrono::duration_cast;
 
-namespace {
-
-Transport::Clock::duration durationOf(double seconds) {
-  // A year is more than anybody waits, and no overflow.
-  constexpr double kLongest = 3.2e7;
-  return duration_cast<Transport::Clock::duration>(
-      std::chrono::duration<double>(std::clamp(seconds, 0.0, kLongest)));
-}
-
-void run(const Calls& calls) {
-  for (const auto& call : calls) call();
-}
-
-}  // namespace
-
 Offloader::Offloader(OffloadSettings settings, ServerPool& pool, Transport& transport,
                      OffloadListener& listener)
     : transport_(transport),

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "elf/base/network_address.h"
 #include "elf/base/seconds.h"
 #include "elf/offload/reading.h"
 #include "elf/offload/server_url.h"
@@ -46,6 +47,16 @@ ServerSet::~ServerSet() {
   for (Endpoint& endpoint : endpoints_) remove(endpoint);
 }
 
+template <typename Body>
+void ServerSet::withLock(Body&& body) {
+  Calls calls;
+  {
+    const std::lock_guard lock(mutex_);
+    body(calls);
+  }
+  run(calls);
+}
+
 // --- which servers there are
 
 void ServerSet::set(std::vector<std::string> urls, Calls& calls) {
@@ -75,12 +86,7 @@ void ServerSet::lookUp(const std::string& url) {
   const auto name = std::ranges::find(names_, url, &Name::url);
   if (name == names_.end()) return;
   const auto settled = [this, url](std::vector<std::string> addresses) {
-    Calls calls;
-    {
-      const std::lock_guard lock(mutex_);
-      onAddresses(url, std::move(addresses), calls);
-    }
-    for (const auto& call : calls) call();
+    withLock([&](Calls& calls) { onAddresses(url, std::move(addresses), calls); });
   };
   name->lookUp = transport_.lookUp(hostOf(url), settled);
   // A slow name server must not hold up the rest: the transport tries the name as it is.
@@ -316,15 +322,11 @@ ServerSet::Clock::duration ServerSet::silence(std::size_t index) const {
 ServerSet::Clock::duration ServerSet::longestSilence(int server, double expected) const {
   constexpr double kTimes = 3;
   const auto least = lateness(server).known() ? kSilence : kFirstSilence;
-  return std::max<Clock::duration>(
-      least, duration_cast<Clock::duration>(std::chrono::duration<double>(kTimes * expected)));
+  return std::max<Clock::duration>(least, durationOf(kTimes * expected));
 }
 
 void ServerSet::forgiveSilence() {
-  for (Endpoint& endpoint : endpoints_) {
-    endpoint.silence = {};
-    endpoint.outstandingSince = transport_.now();
-  }
+  for (Endpoint& endpoint : endpoints_) endpoint.endSilence(transport_.now());
 }
 
 void ServerSet::giveUpSilent(std::size_t index, Calls& calls) {
@@ -341,8 +343,7 @@ void ServerSet::countAnswer(int number, double expected, double taken, Calls& ca
   Endpoint& endpoint = endpoints_[server.endpoint];
   endpoint.errors = 0;
   endpoint.pause = kFirstPause;
-  endpoint.silence = {};
-  endpoint.outstandingSince = transport_.now();
+  endpoint.endSilence(transport_.now());
   if (std::exchange(endpoint.away, false))
     calls.emplace_back([this, url = endpoint.target.url] { listener_.onServerBack(url); });
 }
@@ -416,9 +417,7 @@ void ServerSet::askAgainLater(std::size_t index) {
   }
   const double jitter = random_.uniform(0.5, 1);
   wait(index,
-       std::max<Clock::duration>(endpoint.notBefore - transport_.now(),
-                                 duration_cast<Clock::duration>(
-                                     std::chrono::duration<double>(secondsOf(pause) * jitter))),
+       std::max(endpoint.notBefore - transport_.now(), durationOf(secondsOf(pause) * jitter)),
        &ServerSet::askHealth);
 }
 
@@ -426,8 +425,7 @@ void ServerSet::askAgainLater(std::size_t index) {
 void ServerSet::takeBack(Endpoint& endpoint) {
   endpoint.health = Health::Up;
   endpoint.errors = 0;
-  endpoint.silence = {};
-  endpoint.outstandingSince = transport_.now();
+  endpoint.endSilence(transport_.now());
 }
 
 // In the place of whatever the endpoint's timer was for.
@@ -437,13 +435,9 @@ void ServerSet::wait(std::size_t index, Clock::duration time,
   const std::uint64_t number = ++endpoint.questions;
   transport_.cancel(endpoint.timer);
   endpoint.timer = transport_.at(transport_.now() + time, [this, index, then, number] {
-    Calls calls;
-    {
-      const std::lock_guard lock(mutex_);
-      if (endpoints_[index].questions != number) return;
-      (this->*then)(index, calls);
-    }
-    for (const auto& call : calls) call();
+    withLock([&](Calls& calls) {
+      if (endpoints_[index].questions == number) (this->*then)(index, calls);
+    });
   });
 }
 
@@ -452,16 +446,13 @@ void ServerSet::ask(std::size_t index, HttpRequest question, Clock::duration lim
   Endpoint& endpoint = endpoints_[index];
   const std::uint64_t number = ++endpoint.questions;
   const auto settled = [this, index, then, number](const HttpReply& reply) {
-    Calls calls;
-    {
-      const std::lock_guard lock(mutex_);
+    withLock([&](Calls& calls) {
       Endpoint& asked = endpoints_[index];
       if (asked.question == 0 || asked.questions != number) return;  // reply and time-out met
       transport_.cancel(std::exchange(asked.question, 0));
       transport_.cancel(std::exchange(asked.timer, 0));
       (this->*then)(index, reply, calls);
-    }
-    for (const auto& call : calls) call();
+    });
   };
   endpoint.question = transport_.send(std::move(question), settled);
   endpoint.timer =
@@ -565,9 +556,10 @@ void ServerSet::sendProbe(std::size_t index) {
   // A server that is known to be slow has longer.
   constexpr double kPatience = 2;
   const CostModel cost = sharedOf(index).standing().cost;
-  const auto expected = std::chrono::duration<double>(
-      cost.seconds(computed(probe.size), static_cast<double>(probe.image.data.size())));
-  const auto limit = std::max(kQuestionTimeout, duration_cast<milliseconds>(kPatience * expected));
+  const double expected =
+      cost.seconds(computed(probe.size), static_cast<double>(probe.image.data.size()));
+  const auto limit =
+      std::max(kQuestionTimeout, duration_cast<milliseconds>(durationOf(kPatience * expected)));
   wire::InferRequest request;
   request.id = probeId(endpoint.probe);
   wire::setTimeout(request.parameters, limit);

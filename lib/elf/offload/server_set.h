@@ -90,6 +90,10 @@ class OffloadListener {
 /** What is to be called once the lock is released. */
 using Calls = std::vector<std::function<void()>>;
 
+inline void run(const Calls& calls) {
+  for (const auto& call : calls) call();
+}
+
 /**
  * Servers have numbers that stay: one that is removed leaves its place, unhealthy, which another
  * may take after kKeptPlace. All servers of one URL are one endpoint: they live and die together.
@@ -266,6 +270,11 @@ class ServerSet {
     /** Unset while it is wanted. */
     std::optional<Clock::time_point> removed = std::nullopt;
 
+    /** Nothing so far counts as silence. */
+    void endSilence(Clock::time_point now) {
+      silence = {};
+      outstandingSince = now;
+    }
     bool takes(const wire::Tensor& image) const {
       return image.type == wire::DataType::Uint8 ? takesRaw : takesEncoded;
     }
@@ -300,6 +309,9 @@ class ServerSet {
   const Endpoint& endpointAt(int server) const { return endpoints_[at(server).endpoint]; }
   double bytesPerPixel(const Server& server) const;
 
+  /** Gives `body`, which a callback of the transport runs, the lock and calls for after it. */
+  template <typename Body>
+  void withLock(Body&& body);
   void lookUp(const std::string& url);
   void onAddresses(const std::string& url, std::vector<std::string> addresses, Calls& calls);
   void cancel(Name& name);

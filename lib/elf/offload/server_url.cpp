@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/offload/server_url.h"
 
-#include <gio/gio.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/network_address.h"
 
 namespace elf {
 
@@ -69,10 +68,6 @@ std::string hostOf(std::string_view url) {
   return std::string(host);
 }
 
-bool isAddress(const std::string& host) {
-  return g_hostname_is_ip_address(host.c_str());
-}
-
 std::string withHost(std::string_view url, std::string_view address) {
   const auto [begin, length] = hostRange(url);
   const bool brackets = address.find(':') != std::string_view::npos;
@@ -80,6 +75,11 @@ std::string withHost(std::string_view url, std::string_view address) {
   made += brackets ? "[" + std::string(address) + "]" : std::string(address);
   made += url.substr(begin + length);
   return made;
+}
+
+bool goesInClear(std::string_view url) {
+  const std::string host = hostOf(url);
+  return url.starts_with("http://") && host != "localhost" && !isLoopback(host);
 }
 
 }  // namespace elf

@@ -18,10 +18,10 @@ std::vector<std::string> parseServers(std::string_view list);
 /** The host of a URL that parseServers() has let pass: a name, or an address without brackets. */
 std::string hostOf(std::string_view url);
 
-/** Whether a host is an address, of IPv4 or IPv6, and not a name. */
-bool isAddress(const std::string& host);
-
 /** `url` with `address`, of IPv4 or IPv6, in the place of its host. */
 std::string withHost(std::string_view url, std::string_view address);
+
+/** Whether what goes to `url` can be read on its way: http:// to another machine. */
+bool goesInClear(std::string_view url);
 
 }  // namespace elf

@@ -3,6 +3,8 @@
 
 #include <prometheus/text_serializer.h>
 
+#include "elf/base/seconds.h"
+
 namespace elf {
 
 namespace {
@@ -19,10 +21,6 @@ const prometheus::Histogram::BucketBoundaries& buckets() {
 prometheus::Family<prometheus::Histogram>& histograms(prometheus::Registry& registry,
                                                       const char* name, const char* help) {
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
-}
-
-double seconds(std::chrono::microseconds time) {
-  return std::chrono::duration<double>(time).count();
 }
 
 }  // namespace
@@ -60,9 +58,9 @@ void ModelMetrics::answered(unsigned status, const InferTimes& times) {
   const std::lock_guard lock(mutex_);
   ++tallies_.codes[status];
   if (status != kOk) return tallies_.fail.add(times.total);
-  queue_.Observe(seconds(times.queue));
-  decode_.Observe(seconds(times.decode));
-  infer_.Observe(seconds(times.infer));
+  queue_.Observe(secondsOf(times.queue));
+  decode_.Observe(secondsOf(times.decode));
+  infer_.Observe(secondsOf(times.infer));
   tallies_.success.add(times.total);
   tallies_.queue.add(times.queue);
   tallies_.decode.add(times.decode);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/seconds.h"
 #include "elf/server/refs.h"
 
 namespace elf {
@@ -43,10 +44,6 @@ std::string hashOf(const std::string& html, const std::string& tag) {
   return "'sha256-" + base64(digest) + "'";
 }
 
-double seconds(Clock::duration time) {
-  return std::chrono::duration<double>(time).count();
-}
-
 Json pictureOf(const ShownAnswer& shown, const ModelRules& rules) {
   Json found = Json::array();
   for (const Detection& each : shown.found)
@@ -65,7 +62,7 @@ Json statusOf(ModelQueue& model, Clock::time_point started) {
     codes[std::to_string(code)] = count;
   Json answers = Json::array();
   for (const RecentAnswer& each : model.metrics().recent())
-    answers.push_back({{"at_s", seconds(each.at - started)},
+    answers.push_back({{"at_s", secondsOf(each.at - started)},
                        {"queue_us", each.times.queue.count()},
                        {"decode_us", each.times.decode.count()},
                        {"infer_us", each.times.infer.count()},
@@ -114,7 +111,7 @@ Reply statusReply(const std::vector<std::unique_ptr<ModelQueue>>& models,
   Json list = Json::array();
   for (const auto& model : models) list.push_back(statusOf(*model, started));
   const Json status = {{"version", ELF_VERSION},
-                       {"uptime_s", seconds(Clock::now() - started)},
+                       {"uptime_s", secondsOf(Clock::now() - started)},
                        {"models", std::move(list)}};
   return privately(jsonReply(status.dump(-1, ' ', true, Json::error_handler_t::replace)));
 }

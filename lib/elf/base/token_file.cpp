@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/client/client_security.h"
-
-#include <gio/gio.h>
+#include "elf/base/token_file.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -29,20 +27,6 @@ std::string readToken(const std::string& subject, const std::string& file) {
       !std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; }))
     throw Error(subject, "'" + file + "' holds no token, which is one word of ASCII characters");
   return token;
-}
-
-bool goesInClear(const std::string& url) {
-  if (!url.starts_with("http://")) return false;
-  GUri* uri = g_uri_parse(url.c_str(), G_URI_FLAGS_NONE, nullptr);
-  if (!uri) return true;
-  const gchar* named = g_uri_get_host(uri);
-  const std::string host = named ? named : "";
-  g_uri_unref(uri);
-  if (host == "localhost") return false;
-  GInetAddress* address = g_inet_address_new_from_string(host.c_str());
-  const bool loopback = address && g_inet_address_get_is_loopback(address);
-  if (address) g_object_unref(address);
-  return !loopback;
 }
 
 }  // namespace elf

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The file with the bearer token that a client brings and a server wants.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace elf {
+
+/**
+ * What is in `file`, without white space around it: 1 to kLongestToken printable ASCII characters
+ * without a blank. Throws elf::Error that begins with `subject`, names the file, and never what is
+ * in it.
+ */
+inline constexpr std::size_t kLongestToken = 4096;
+std::string readToken(const std::string& subject, const std::string& file);
+
+}  // namespace elf
