@@ -64,6 +64,7 @@
 #include "elf/offload/offloader.h"
 #include "elf/offload/server_url.h"
 #include "elf/offload/whole_frame.h"
+#include "elf/partition/cutting.h"
 #include "elf/wire/infer.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
@@ -696,13 +697,20 @@ bool Offload::fitIntoBudget(Item& item, const Session& session, Settings& settin
   elf::BandwidthControl::Choice choice{.quality = settings.jpegQuality};
   if (settings.bandwidth != kNoBudget) {
     constexpr double kBytesOfKilobit = 125;
-    const std::vector<elf::ServerState> servers = session.offloader.capacity().servers;
+    const elf::Capacity capacity = session.offloader.capacity();
     elf::BandwidthControl::Load load;
     for (const elf::Part& part : item.record.plan->parts) {
       const auto server = static_cast<std::size_t>(part.server);
-      const bool raw = server < servers.size() && settings.isRaw(servers[server]);
+      const bool raw = server < capacity.servers.size() && settings.isRaw(capacity.servers[server]);
       (raw ? load.rawPixels : load.jpegPixels) += part.sentSize().area();
       ++load.parts;
+      if (capacity.rules.objectSize == 0) continue;
+      for (const int index : part.rps) {
+        const elf::Rp& rp = item.record.rps->at(static_cast<std::size_t>(index));
+        if (rp.id != elf::kNoIdentity)
+          load.leastScale =
+              std::max(load.leastScale, elf::leastScale(rp, capacity.rules) / part.scale);
+      }
     }
     const elf::OffloadStats stats = session.offloader.stats();
     const double sent = static_cast<double>(stats.bytesSent) +

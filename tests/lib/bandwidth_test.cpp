@@ -106,6 +106,23 @@ TEST(Bandwidth, WhatIsNotEnoughForTheLeastScaleLeavesFramesOut) {
   EXPECT_GT(sending.leastShare(5, 2, 20), 0.9);
 }
 
+TEST(Bandwidth, FramesAreLeftOutBeforeObjectsGetTooSmallToBeFound) {
+  constexpr double kLeastScale = 0.9;
+  Sending sending(500, 90, kLeastScale);
+  send(sending, kRich, 20);
+  int out = 0;
+  for (const Sending::Frame& frame : sending.frames()) {
+    if (frame.bytes == 0)
+      ++out;
+    else
+      EXPECT_GE(frame.scale, kLeastScale);
+  }
+  EXPECT_GT(out, 20 * kSecond / 4);
+  EXPECT_LT(out, 20 * kSecond * 3 / 4);
+  EXPECT_LT(sending.mostShare(5, 2, 20), 1.1);
+  EXPECT_GT(sending.leastShare(5, 2, 20), 0.9);
+}
+
 TEST(Bandwidth, AQualityBelowTheLeastThatIsAskedForIsKept) {
   Sending sending(400, 10);
   send(sending, kRich, 1);

@@ -475,6 +475,26 @@ TEST_F(OffloaderTest, ThreeErrorsInARowLeaveAServerOutUntilItIsReady) {
   EXPECT_EQ(back_, std::vector<std::string>{kA});
 }
 
+TEST_F(OffloaderTest, ThreeFramesLateInARowLeaveAServerOut) {
+  openReady();
+  for (int i = 0; i < 3; ++i) sendFrame({0});
+  transport_.advance(1s);
+  ASSERT_EQ(lost_.size(), 1U);
+  EXPECT_TRUE(lost_[0].starts_with(kA));
+}
+
+TEST_F(OffloaderTest, PartsThatAreLateLeaveNoServerOutThatAnswersOthersMeanwhile) {
+  openReady();
+  for (int i = 0; i < 3; ++i) sendFrame({0, 0});
+  transport_.advance(10ms);
+  const auto last = transport_.to(kA + "/v2/models/hog/infer").back();
+  transport_.reply(last, good(last));
+  transport_.advance(1s);
+  ASSERT_EQ(calls_, 3);
+  EXPECT_EQ(answers_[0].state, AnswerState::Late);
+  EXPECT_TRUE(lost_.empty());
+}
+
 TEST_F(OffloaderTest, WithAllServersGonePartsFailAtOnce) {
   open();
   for (const auto handle : transport_.to("/v2/models/hog"))

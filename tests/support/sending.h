@@ -23,7 +23,8 @@ class Sending {
     double scale = 0;
   };
 
-  Sending(double kilobits, int bestQuality) : budget_(kilobits * 125), best_(bestQuality) {}
+  Sending(double kilobits, int bestQuality, double leastScale = 0)
+      : budget_(kilobits * 125), best_(bestQuality), leastScale_(leastScale) {}
 
   /** In bytes a second. */
   double budget() const { return budget_; }
@@ -35,8 +36,9 @@ class Sending {
     const auto now = BandwidthControl::Clock::time_point(
         std::chrono::duration_cast<BandwidthControl::Clock::duration>(
             std::chrono::duration<double>(seconds_)));
-    const auto choice = control_.choose(now, budget_, sent_,
-                                        {.parts = 1, .jpegPixels = picture.size.area()}, best_);
+    const auto choice = control_.choose(
+        now, budget_, sent_,
+        {.parts = 1, .jpegPixels = picture.size.area(), .leastScale = leastScale_}, best_);
     if (!choice) {
       frames_.push_back({.seconds = seconds_});
       return;
@@ -77,6 +79,7 @@ class Sending {
 
   const double budget_;
   const int best_;
+  const double leastScale_;
   BandwidthControl control_;
   JpegEncoder encoder_;
   double seconds_ = 0;

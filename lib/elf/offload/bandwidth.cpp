@@ -57,7 +57,8 @@ std::optional<BandwidthControl::Choice> BandwidthControl::choose(Clock::time_poi
   const int least = std::min(kLeastQuality, bestQuality);
   while (choice.quality > least && pixelBytes(load, choice.quality) > room) --choice.quality;
   const double pixels = pixelBytes(load, choice.quality);
-  if (pixels > room) choice.scale = std::max(kLeastScale, std::sqrt(std::max(0.0, room) / pixels));
+  const double leastScale = std::clamp(load.leastScale, kLeastScale, 1.0);
+  if (pixels > room) choice.scale = std::max(leastScale, std::sqrt(std::max(0.0, room) / pixels));
   return choice;
 }
 

@@ -16,7 +16,7 @@ namespace elf {
  * larger than foreseen.
  *
  * How large files get is learned from those that were made. The best quality that fits is chosen;
- * where kLeastQuality does not fit, the scale shrinks; where kLeastScale does not fit either,
+ * where kLeastQuality does not fit, the scale shrinks; where the least one does not fit either,
  * frames are left out until the budget has room again.
  *
  * One thread.
@@ -37,6 +37,8 @@ class BandwidthControl {
     int parts = 0;
     /** Of the parts that are sent as JPEG, and of those that are sent as they are. */
     double jpegPixels = 0, rawPixels = 0;
+    /** Below it the model would not find its objects any more; kLeastScale holds as well. */
+    double leastScale = 0;
   };
 
   struct Choice {

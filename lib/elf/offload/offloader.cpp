@@ -374,9 +374,7 @@ void Offloader::onDeadline(Ticket ticket) {
         const std::size_t endpoint = servers_.endpointOf(request.server);
         if (std::ranges::find(late, endpoint) != late.end()) continue;
         late.push_back(endpoint);
-        servers_.countError(
-            endpoint, servers_.target(request.server).url + ": did not answer by the deadline", {},
-            calls);
+        servers_.countLate(request.server, request.sentAt, calls);
       }
     }
     const std::size_t parts = frame.parts.size();

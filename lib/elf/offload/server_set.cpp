@@ -343,7 +343,8 @@ void ServerSet::countAnswer(int number, double expected, double taken, Calls& ca
   Endpoint& endpoint = endpoints_[server.endpoint];
   endpoint.errors = 0;
   endpoint.pause = kFirstPause;
-  endpoint.endSilence(transport_.now());
+  endpoint.answered = transport_.now();
+  endpoint.endSilence(endpoint.answered);
   if (std::exchange(endpoint.away, false))
     calls.emplace_back([this, url = endpoint.target.url] { listener_.onServerBack(url); });
 }
@@ -372,6 +373,12 @@ void ServerSet::countError(std::size_t index, const std::string& why,
   Endpoint& endpoint = endpoints_[index];
   heed(endpoint, retryAfter);
   if (++endpoint.errors >= kErrorsInARow && endpoint.health == Health::Up) lose(index, why, calls);
+}
+
+void ServerSet::countLate(int server, Clock::time_point sent, Calls& calls) {
+  if (endpointAt(server).answered < sent)
+    countError(endpointOf(server), target(server).url + ": did not answer by the deadline", {},
+               calls);
 }
 
 // Leaves an endpoint out, and asks for its health after a pause, unless it is being asked already.

@@ -100,8 +100,9 @@ inline void run(const Calls& calls) {
  *
  * Each endpoint has a circuit breaker:
  *
- * - Up (closed): it gets parts. kErrorsInARow errors in a row leave it out, and so does
- *   longestSilence(), where another one is up.
+ * - Up (closed): it gets parts. kErrorsInARow errors in a row leave it out; a late part is one
+ *   where nothing was answered since it was sent. So does longestSilence(), where another one is
+ *   up.
  * - Out (open): it gets nothing, and is asked for `/v2/health/ready` after a pause that doubles
  *   from kFirstPause to kLongestPause until a part is answered well, is not over before a
  *   `Retry-After` that it has told, and is cut short at random by up to half (jitter), so that
@@ -209,6 +210,8 @@ class ServerSet {
   /** `why` begins with the URL. */
   void countError(std::size_t endpoint, const std::string& why, std::chrono::seconds retryAfter,
                   Calls& calls);
+  /** A part that was sent then was not answered by the deadline. */
+  void countLate(int server, Clock::time_point sent, Calls& calls);
   /** A part goes out. Returns the seconds that it costs, for endRequest(). */
   double beginRequest(int server, Size sent, double bytes);
   /** It was answered or given up. */
@@ -256,6 +259,8 @@ class ServerSet {
     int outstanding = 0;
     Clock::time_point outstandingSince{};
     Clock::duration silence{};
+    /** When a part was last answered well. */
+    Clock::time_point answered{};
     /** Of the question under way; 0: none. There is one at most. */
     Transport::Handle question = 0;
     /** Questions and waits so far: what belongs to an older one comes too late. */

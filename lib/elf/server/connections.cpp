@@ -201,6 +201,8 @@ void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer se
   if (!g_object_get_data(G_OBJECT(socket), kConnection)) {
     auto* connection = new Connection(all, socket);
     attach(socket, kConnection, connection);
+    // Kept by libsoup from now on, which warns where it first asks once the peer has gone.
+    soup_server_message_get_remote_address(message);
     if (all->open_ > all->options_.maxConnections) return connection->hangUp();
   }
   Connection* connection = connectionOf(message);
