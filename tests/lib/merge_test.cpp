@@ -50,6 +50,56 @@ TEST(Merge, UndoesTheScaleOfAPart) {
   EXPECT_EQ(merge(record).at(0).box, (Box{470, 40, 570, 240}));
 }
 
+Mask filled(const Rect& rect) {
+  return {rect, std::vector<std::uint8_t>(static_cast<std::size_t>(rect.area()), 1)};
+}
+
+TEST(Merge, MasksAndKeypointsMoveWithTheirBox) {
+  FrameRecord record = twoHalves();
+  Detection found = person({10, 20, 12, 22}, 0.9F);
+  found.mask = Mask({10, 20, 2, 2}, {1, 0, 0, 1});
+  found.keypoints = {{11, 21, 0.5F}};
+  record.answers[1].detections = {found};
+  const Detection merged = merge(record).at(0);
+  EXPECT_EQ(merged.mask, Mask({460, 20, 2, 2}, {1, 0, 0, 1}));
+  EXPECT_EQ(merged.keypoints.at(0), (Keypoint{461, 21, 0.5F}));
+
+  record.plan->parts[1].scale = 0.5;
+  const Detection grown = merge(record).at(0);
+  EXPECT_EQ(grown.mask, Mask({470, 40, 4, 4}, {1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1}));
+  EXPECT_EQ(grown.keypoints.at(0), (Keypoint{472, 42, 0.5F}));
+}
+
+TEST(Merge, OfPiecesTheMasksAreUnitedAndEachJointIsTheOneThatIsSeenBetter) {
+  FrameRecord record = twoHalves();
+  Detection left = person({430, 100, 550, 300}, 0.6F);
+  left.mask = filled({430, 100, 120, 200});
+  left.keypoints = {{440, 110, 0.9F}, {549, 120, 0.3F}};
+  Detection right = person({0, 100, 180, 300}, 0.8F);
+  right.mask = filled({0, 100, 180, 200});
+  right.keypoints = {{1, 110, 0.3F}, {150, 120, 0.8F}};
+  record.answers[0].detections = {left};
+  record.answers[1].detections = {right};
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{430, 100, 630, 300}));
+  EXPECT_EQ(merged[0].mask, filled({430, 100, 200, 200}));
+  EXPECT_EQ(merged[0].keypoints, (std::vector<Keypoint>{{440, 110, 0.9F}, {600, 120, 0.8F}}));
+}
+
+TEST(Merge, TheSameJointsAreOneObjectWhereTheBoxesHardlyAgree) {
+  FrameRecord record = twoHalves();
+  Detection sitting = person({460, 100, 500, 200}, 0.6F);
+  sitting.keypoints = {{470, 110, 0.9F}, {480, 150, 0.9F}};
+  Detection whole = person({10, 100, 95, 290}, 0.8F);
+  whole.keypoints = {{20, 110, 0.9F}, {30, 150, 0.9F}};
+  record.answers[0].detections = {sitting};
+  record.answers[1].detections = {whole};
+  EXPECT_EQ(merge(record).size(), 1U);
+  record.answers[1].detections[0].keypoints = {{60, 180, 0.9F}, {60, 230, 0.9F}};
+  EXPECT_EQ(merge(record).size(), 2U);
+}
+
 TEST(Merge, OfTwoWholeBoxesForOneObjectTheStrongerStays) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({470, 100, 530, 300}, 0.6F)};

@@ -104,9 +104,23 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("file=net.cfg;net.weights\n", "", "[model] file");
   expectError("labels=names.txt", "labels=other.txt", "[model] labels");
   expectError("labels=names.txt", "task=cooking", "[model] task");
+  expectError("labels=names.txt", "task=keypoints", "[output] keypoints");
+  expectError("nms=0.4", "nms=0.4\nkeypoints=2", "[output] keypoints");
+  expectError("nms=0.4", "nms=0.4\nskeleton=0-1", "[output] skeleton");
+  expectError("nms=0.4", "nms=0.4\nskeleton=01", "[output] skeleton");
   expectError("labels=names.txt", "sha256=12", "[model] sha256");
   EXPECT_THAT(errorOf("what is this"), HasSubstr("net.model"));
   EXPECT_THAT(errorOf(""), HasSubstr("net.model"));
+}
+
+TEST_F(ModelFileTest, TellsWhetherObjectsHaveMasksOrJoints) {
+  EXPECT_TRUE(parse("[model]\nbackend=hog\ntask=segmentation\n").rules.masks);
+  const ModelRules rules =
+      parse("[model]\nbackend=hog\ntask=keypoints\n[output]\nkeypoints=3\nskeleton=0-1;1-2\n")
+          .rules;
+  EXPECT_FALSE(rules.masks);
+  EXPECT_EQ(rules.keypoints, 3);
+  EXPECT_EQ(rules.skeleton, (std::vector<std::array<int, 2>>{{0, 1}, {1, 2}}));
 }
 
 TEST_F(ModelFileTest, OnlyARemoteModelNamesTensors) {
@@ -116,7 +130,7 @@ TEST_F(ModelFileTest, OnlyARemoteModelNamesTensors) {
   EXPECT_EQ(model.backend, ModelBackend::Remote);
   EXPECT_EQ(model.rules.label(1), "bus");
   EXPECT_EQ(model.tensors, (TensorNames{.image = "input_1", .boxes = "dets"}));
-  EXPECT_THAT(errorOf(text + "masks=m\n"), HasSubstr("[tensors] masks"));
+  EXPECT_THAT(errorOf(text + "joints=m\n"), HasSubstr("[tensors] joints"));
   EXPECT_THAT(errorOf(text + "scores=\n"), HasSubstr("[tensors] scores"));
   EXPECT_THAT(errorOf("[model]\nbackend=hog\n[tensors]\nboxes=dets\n"),
               AllOf(HasSubstr("[tensors] boxes"), HasSubstr("backend hog")));
@@ -187,12 +201,15 @@ TEST(ModelRules, InputIsWhatTheServerMakesOfAPicture) {
 }
 
 TEST(Metadata, ComesBackAsItWas) {
-  const wire::ModelMetadata sent{.name = "hog",
-                                 .versions = {"1"},
-                                 .platform = "opencv_hog",
-                                 .inputs = {{"image", wire::DataType::Bytes, {1}}},
-                                 .outputs = {{"boxes", wire::DataType::Fp32, {-1, 4}}},
-                                 .rules = loadModelFile("hog").rules};
+  wire::ModelMetadata sent{.name = "hog",
+                           .versions = {"1"},
+                           .platform = "opencv_hog",
+                           .inputs = {{"image", wire::DataType::Bytes, {1}}},
+                           .outputs = {{"boxes", wire::DataType::Fp32, {-1, 4}}},
+                           .rules = loadModelFile("hog").rules};
+  sent.rules->masks = true;
+  sent.rules->keypoints = 3;
+  sent.rules->skeleton = {{0, 1}, {1, 2}};
   const std::string text = wire::encodeMetadata(sent);
   const auto got =
       wire::parseMetadata({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});

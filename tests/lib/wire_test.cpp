@@ -368,6 +368,84 @@ TEST(Wire, LabelsThatAreHugeOrHoldControlCharactersAreRefused) {
   }
 }
 
+/** Two people with masks and two joints each. */
+std::vector<Detection> withMasksAndJoints() {
+  std::vector<Detection> sent{detection({1.5F, 2, 4, 4}, 0.5F, 0),
+                              detection({10, 10, 12, 11}, 1, 0)};
+  sent[0].mask = Mask({1, 2, 3, 2}, {0, 1, 1, 1, 0, 0});
+  sent[1].mask = Mask({10, 10, 2, 1}, {1, 1});
+  sent[0].keypoints = {{2, 3, 0.5F}, {3, 3, 0}};
+  sent[1].keypoints = {{11, 10, 1}, {11, 10.5F, 0.25F}};
+  return sent;
+}
+const ModelRules kMasksAndJoints{.masks = true, .keypoints = 2};
+
+TEST(Wire, MasksAndKeypointsComeBackAsTheyWere) {
+  for (const bool binary : {true, false}) {
+    const auto sent = withMasksAndJoints();
+    InferResponse response{.model = "m", .outputs = encodeDetections(sent, kMasksAndJoints)};
+    for (Tensor& output : response.outputs) output.binary = binary;
+    const Message message = encode(response);
+    const auto parsed = parseResponse(message.body, message.jsonLength);
+    ASSERT_TRUE(parsed) << parsed.error();
+    const auto decoded = decodeDetections(parsed.value(), {}, {100, 100});
+    ASSERT_TRUE(decoded) << decoded.error();
+    EXPECT_EQ(decoded.value(), sent);
+  }
+}
+
+TEST(Wire, OfNoDetectionsThereAreNoMasksAndKeypoints) {
+  const InferResponse response{.model = "m", .outputs = encodeDetections({}, kMasksAndJoints)};
+  ASSERT_EQ(response.outputs.size(), 5U);
+  EXPECT_EQ(response.outputs[4].shape, (std::vector<std::int64_t>{0, 2, 3}));
+  const auto decoded = decodeDetections(response, {}, {100, 100});
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_TRUE(decoded.value().empty());
+}
+
+TEST(Wire, MasksAndKeypointsThatFitNoBoxAreRefused) {
+  const auto errorAfter = [](const auto& change) {
+    InferResponse response{.model = "m",
+                           .outputs = encodeDetections(withMasksAndJoints(), kMasksAndJoints)};
+    change(response.outputs);
+    const auto decoded = decodeDetections(response, {}, {100, 100});
+    return decoded ? std::string() : decoded.error();
+  };
+  const auto asBox = [](Tensor& boxes, std::vector<float> numbers) {
+    std::memcpy(boxes.data.data(), numbers.data(), numbers.size() * sizeof(float));
+  };
+  EXPECT_EQ(errorAfter([](auto&) {}), "");
+  EXPECT_THAT(errorAfter([](auto& outputs) { outputs[3].data.back() = 3; }), StartsWith("masks"));
+  EXPECT_THAT(errorAfter([](auto& outputs) { outputs[3].shape = {1}; }), StartsWith("masks"));
+  EXPECT_THAT(errorAfter([](auto& outputs) { outputs[3].type = DataType::Uint8; }),
+              StartsWith("masks"));
+  EXPECT_THAT(errorAfter([&](auto& outputs) {
+                asBox(outputs[0], {1, 1, 1e9F, 1e9F});
+              }),
+              StartsWith("masks"));
+  EXPECT_THAT(errorAfter([](auto& outputs) {
+                outputs[4].shape = {2, 3, 2};
+              }),
+              StartsWith("keypoints"));
+  EXPECT_THAT(errorAfter([&](auto& outputs) { asBox(outputs[4], {std::nanf("")}); }),
+              StartsWith("keypoints"));
+}
+
+TEST(Wire, MasksOfMorePixelsThanMemoryIsThereForAreRefused) {
+  // A few bytes may stand for very many pixels.
+  constexpr float kSide = 8000;
+  std::vector<Detection> sent(2, detection({0, 0, kSide, kSide}, 1, 0));
+  InferResponse response{.model = "m", .outputs = encodeDetections(sent)};
+  const std::vector<std::uint8_t> run{0x80, 0x90, 0xC2, 0x1E};  // 8000 * 8000
+  Tensor masks{.name = "masks", .type = DataType::Bytes, .shape = {2}};
+  for (int i = 0; i < 2; ++i) {
+    masks.data.insert(masks.data.end(), {4, 0, 0, 0});
+    masks.data.insert(masks.data.end(), run.begin(), run.end());
+  }
+  response.outputs.push_back(masks);
+  EXPECT_THAT(decodeDetections(response, {}, {8000, 8000}).error(), StartsWith("masks"));
+}
+
 TEST(Wire, WhatAServerTakesIsTheDatatypeOfItsInputAndRawWhereItSaysSoBesides) {
   struct Case {
     const char* metadata;

@@ -22,6 +22,10 @@ constexpr float kBorder = 2;
 constexpr float kBorderShare = 0.06F;
 // Two pieces of one object agree along the border that cuts it by at least this.
 constexpr float kSamePieces = 0.5F;
+// Joints that two parts see are those of one object from this similarity on, which counts with the
+// area of the object itself: about this share of its box.
+constexpr double kSameJoints = 0.7;
+constexpr double kObjectOfBox = 0.53;
 // A piece is the object that an RP expects from this overlap on.
 constexpr double kExpectedIou = 0.5;
 
@@ -62,17 +66,36 @@ bool isSeenBetter(const Box& box, const Part& lrc, const FrameRecord& record) {
   return false;
 }
 
+// Changes an answer of a part to pixels of the frame.
+void toFrame(Detection& detection, const Part& part, Size frame) {
+  const Size sent = part.sentSize();
+  const float sx = static_cast<float>(part.rect.width) / static_cast<float>(sent.width);
+  const float sy = static_cast<float>(part.rect.height) / static_cast<float>(sent.height);
+  const auto x = static_cast<float>(part.rect.x);
+  const auto y = static_cast<float>(part.rect.y);
+  detection.box = clip(shift(scaled(detection.box, sx, sy), x, y), frame);
+  for (Keypoint& joint : detection.keypoints) {
+    joint.x = joint.x * sx + x;
+    joint.y = joint.y * sy + y;
+  }
+  if (!detection.mask) return;
+  const Rect rect = roundOutwards(detection.box, frame);
+  if (sent == part.rect.size())
+    detection.mask = detection.mask->shifted(part.rect.x, part.rect.y).over(rect);
+  else
+    detection.mask =
+        detection.mask
+            ->resampled(sx, sy,
+                        {rect.x - part.rect.x, rect.y - part.rect.y, rect.width, rect.height})
+            .shifted(part.rect.x, part.rect.y);
+}
+
 std::vector<Found> inFramePixels(const FrameRecord& record) {
   std::vector<Found> all;
   for (std::size_t i = 0; i < record.answers.size(); ++i) {
     const Part& part = record.plan->parts[i];
-    const Size sent = part.sentSize();
-    const float sx = static_cast<float>(part.rect.width) / static_cast<float>(sent.width);
-    const float sy = static_cast<float>(part.rect.height) / static_cast<float>(sent.height);
     for (Detection detection : record.answers[i].detections) {
-      detection.box = clip(shift(scaled(detection.box, sx, sy), static_cast<float>(part.rect.x),
-                                 static_cast<float>(part.rect.y)),
-                           record.size);
+      toFrame(detection, part, record.size);
       if (detection.box.empty()) continue;
       if (part.kind == PartKind::Lrc && isSeenBetter(detection.box, part, record)) continue;
       detection.server = record.answers[i].server;
@@ -96,11 +119,17 @@ bool mayBeOne(const Found& a, const Found& b) {
   return a.part != b.part && a.detection.labelId == b.detection.labelId;
 }
 
+bool haveSameJoints(const Detection& a, const Detection& b) {
+  return similarity(a.keypoints, b.keypoints,
+                    kObjectOfBox * std::min(a.box.area(), b.box.area())) >= kSameJoints;
+}
+
 bool sameObject(const Found& kept, const Found& other) {
   const Box& a = kept.detection.box;
   const Box& b = other.detection.box;
   const double same = other.kind == PartKind::Lrc ? kSameIouLrc : kSameIou;
-  return iou(a, b) >= same || (other.cuts.any() && overSmaller(a, b) >= kPieceOverSmaller);
+  return iou(a, b) >= same || haveSameJoints(kept.detection, other.detection) ||
+         (other.cuts.any() && overSmaller(a, b) >= kPieceOverSmaller);
 }
 
 // Intersection over union of two intervals.
@@ -124,6 +153,17 @@ bool areStacked(const Found& first, const Found& second) {
          agreement(a.x0, a.x1, b.x0, b.x1) >= kSamePieces;
 }
 
+// `into` becomes all that both are.
+void uniteInto(Detection& into, const Detection& other) {
+  into.box = unite(into.box, other.box);
+  into.keypoints = unite(into.keypoints, other.keypoints);
+  if (!into.mask && !other.mask) return;
+  const Mask none;
+  // Boxes are inside the frame.
+  const Rect rect = roundOutwards(into.box, {kMaxPixels, kMaxPixels});
+  into.mask = unite(into.mask.value_or(none), other.mask.value_or(none), rect);
+}
+
 // Makes `one` the object of which both are pieces; false where they are none.
 bool joinPieces(Found& one, const Found& other) {
   const Cuts a = one.cuts, b = other.cuts;
@@ -139,7 +179,7 @@ bool joinPieces(Found& one, const Found& other) {
   else
     return false;
   one.cuts = both;
-  one.detection.box = unite(one.detection.box, other.detection.box);
+  uniteInto(one.detection, other.detection);
   return true;
 }
 
@@ -148,7 +188,7 @@ bool absorb(Found& one, const Found& other, Doubles doubles) {
   if (!mayBeOne(one, other)) return false;
   if (joinPieces(one, other)) return true;
   if (!sameObject(one, other)) return false;
-  if (doubles == Doubles::Unite) one.detection.box = unite(one.detection.box, other.detection.box);
+  if (doubles == Doubles::Unite) uniteInto(one.detection, other.detection);
   return true;
 }
 

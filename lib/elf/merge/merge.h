@@ -20,14 +20,18 @@ enum class Doubles {
 std::span<const Choice> doublesChoices();
 
 /**
- * Sets `detections` and `cut` of a frame that elfoffload has answered. Each answer's boxes are
- * scaled and shifted into the frame and clipped to it. Inside one part the model's own suppression
+ * Sets `detections` and `cut` of a frame that elfoffload has answered. Each answer's boxes, masks
+ * and keypoints are scaled and shifted into the frame, boxes and masks are clipped to it. Inside
+ * one part the model's own suppression
  * is trusted; between parts, class by class:
  *
  * - Of boxes that two parts made of one object one is kept, or both are united: a whole one rather
  *   than one that ends at a border of its part inside the frame, one from a part in full resolution
  *   rather than from an LRC, the stronger rather than the weaker one.
- * - Pieces of an object on both sides of a border become one box.
+ *   The same joints in the same places (similarity() in elf/geometry/keypoint.h) are one object,
+ *   too.
+ * - Pieces of an object on both sides of a border become one: the box around both, the pixels of
+ *   both masks, and of each joint the one that is seen better. So do two that are united.
  * - A piece that is left is no object but a part of one, and goes, unless it is what an RP expects,
  * or the whole frame was looked at in parts that lie side by side. `cut` says where the rest may
  * be.

@@ -47,9 +47,9 @@ const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
       {"model", {"backend", "labels", "task"}, {"file", "sha256"}, {}},
       {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}, {}},
-      {"output", {"min-score", "sure-score"}, {"decoder", "nms"}, {}},
+      {"output", {"min-score", "sure-score", "keypoints", "skeleton"}, {"decoder", "nms"}, {}},
       {"parts", {"align", "placed", "context", "object-size"}, {}, {}},
-      {"tensors", {}, {}, {"image", "boxes", "scores", "labels"}},
+      {"tensors", {}, {}, {"image", "boxes", "scores", "labels", "masks", "keypoints"}},
       {"simulated", {}, {}, {}, {"fixed-ms", "ms-per-megapixel"}}};
   return *groups;
 }
@@ -136,6 +136,17 @@ class Reader {
     const std::vector<std::string> parts = list(group, key);
     if (parts.size() != value.size()) fail(group, key, "is no list of three numbers");
     for (std::size_t i = 0; i < value.size(); ++i) value[i] = number<double>(group, key, parts[i]);
+  }
+
+  /** Such as 0-1;1-2. */
+  void readPairs(const char* group, const char* key, std::vector<std::array<int, 2>>& value) const {
+    if (!has(group, key)) return;
+    for (const std::string& pair : list(group, key)) {
+      const std::size_t dash = pair.find('-');
+      if (dash == std::string::npos) fail(group, key, "'" + pair + "' is no pair such as 0-1");
+      value.push_back({number<int>(group, key, pair.substr(0, dash)),
+                       number<int>(group, key, pair.substr(dash + 1))});
+    }
   }
 
   void read(TensorNames& names) const {
@@ -253,9 +264,10 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
                                                {"opencv-dnn", ModelBackend::OpencvDnn},
                                                {"remote", ModelBackend::Remote},
                                                {"simulated", ModelBackend::Simulated}});
-  if (reader.has("model", "task")) reader.choice<bool>("model", "task", {{"detection", true}});
-
   ModelRules& rules = model.rules;
+  if (reader.has("model", "task"))
+    rules.masks = reader.choice<bool>(
+        "model", "task", {{"detection", false}, {"segmentation", true}, {"keypoints", false}});
   rules.labels = readLabels(reader, path);
   if (reader.has("input", "size") && reader.has("input", "multiple-of"))
     reader.fail("input", "multiple-of", "stands beside size");
@@ -265,6 +277,12 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   reader.read("input", "max-size", rules.maxSize);
   reader.read("output", "min-score", rules.minScore);
   reader.read("output", "sure-score", rules.sureScore);
+  reader.read("output", "keypoints", rules.keypoints);
+  reader.readPairs("output", "skeleton", rules.skeleton);
+  if ((rules.keypoints > 0) !=
+      (reader.has("model", "task") && reader.text("model", "task") == "keypoints"))
+    reader.fail("output", "keypoints",
+                "is the number of joints of a model whose task is keypoints");
   reader.read("parts", "align", rules.align);
   if (reader.has("parts", "placed"))
     rules.placed = reader.choice<bool>("parts", "placed", {{"true", true}, {"false", false}});

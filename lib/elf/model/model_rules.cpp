@@ -59,6 +59,13 @@ std::string_view badKey(const ModelRules& rules) {
   if (rules.objectSize < 0 || rules.objectSize > kMaxPixels) return "object-size";
   if (!std::isfinite(rules.minScore)) return "min-score";
   if (!std::isfinite(rules.sureScore)) return "sure-score";
+  if (rules.keypoints < 0 || rules.keypoints > kMaxKeypoints) return "keypoints";
+  const auto isJoint = [&](int joint) { return joint >= 0 && joint < rules.keypoints; };
+  if (rules.skeleton.size() > kMaxKeypoints ||
+      !std::ranges::all_of(rules.skeleton, [&](const std::array<int, 2>& bone) {
+        return isJoint(bone[0]) && isJoint(bone[1]);
+      }))
+    return "skeleton";
   return {};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -73,6 +74,12 @@ struct ModelRules {
   float minScore = 0;
   /** From this score on the model is sure; elf-bench's `confident` figures use it. */
   float sureScore = 0.5F;
+  /** Each object has a mask. */
+  bool masks = false;
+  /** Joints of each object; 0: none. */
+  int keypoints = 0;
+  /** Pairs of joints between which there is a bone, counted from 0. */
+  std::vector<std::array<int, 2>> skeleton = {};
 
   bool operator==(const ModelRules&) const = default;
 
@@ -97,6 +104,8 @@ struct ModelRules {
 
 /** Longest side of a picture that any key of a model may ask for. */
 inline constexpr int kMaxPixels = 65536;
+/** Most joints of an object, and most bones. */
+inline constexpr int kMaxKeypoints = 1000;
 
 /** The `.model` key of the first value that no model can have; empty where all are possible. */
 std::string_view badKey(const ModelRules& rules);

@@ -12,6 +12,8 @@ std::string* tensorNamed(TensorNames& names, std::string_view key) {
   if (key == "boxes") return &names.boxes;
   if (key == "scores") return &names.scores;
   if (key == "labels") return &names.labels;
+  if (key == "masks") return &names.masks;
+  if (key == "keypoints") return &names.keypoints;
   return nullptr;
 }
 
@@ -22,7 +24,8 @@ TensorNames withTensorNames(const std::string& list, TensorNames names) {
     std::string* const name = tensorNamed(names, entry.substr(0, equals));
     if (!name || equals == std::string::npos || equals + 1 == entry.size())
       throw Error("tensor-names",
-                  "'" + entry + "' is no image=, boxes=, scores= or labels= with a name");
+                  "'" + entry +
+                      "' is no image=, boxes=, scores=, labels=, masks= or keypoints= with a name");
     *name = entry.substr(equals + 1);
   }
   return names;

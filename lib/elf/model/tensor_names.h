@@ -13,6 +13,8 @@ struct TensorNames {
   std::string boxes = "boxes";
   std::string scores = "scores";
   std::string labels = "labels";
+  std::string masks = "masks";
+  std::string keypoints = "keypoints";
 
   bool operator==(const TensorNames&) const = default;
 };
@@ -23,7 +25,7 @@ struct TensorNames {
  */
 TensorNames withTensorNames(const std::string& list, TensorNames names);
 
-/** The name of the tensor `key`, one of image, boxes, scores and labels; null for another. */
+/** The name of the tensor `key`, one of those above; null for another. */
 std::string* tensorNamed(TensorNames& names, std::string_view key);
 
 }  // namespace elf

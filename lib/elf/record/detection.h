@@ -3,9 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "elf/geometry/box.h"
+#include "elf/geometry/keypoint.h"
+#include "elf/geometry/mask.h"
 
 namespace elf {
 
@@ -21,6 +25,10 @@ struct Detection {
   /** The model's class number, and its name ("" where the model has no names). */
   std::int64_t labelId = 0;
   std::string label;
+  /** Over the box rounded outwards, where the model tells it. */
+  std::optional<Mask> mask = std::nullopt;
+  /** Each of the model's joints in its order; empty where the model has none. */
+  std::vector<Keypoint> keypoints = {};
   Identity id = kNoIdentity;
   /** No server returned this box for this frame: it stands in for an RP that got no answer. */
   bool coasted = false;

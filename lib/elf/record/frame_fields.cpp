@@ -36,17 +36,38 @@ FieldValue box(const Box& b) {
       {shortest(b.x0)}, {shortest(b.y0)}, {shortest(b.x1)}, {shortest(b.y1)}}};
 }
 
+FieldValue mask(const Mask& of) {
+  std::vector<FieldValue> runs;
+  for (const std::uint32_t length : runLengths(of)) runs.push_back(integer(length));
+  const Rect& r = of.rect();
+  return {std::vector<Field>{
+      {"rect",
+       {std::vector<FieldValue>{integer(r.x), integer(r.y), integer(r.width), integer(r.height)}}},
+      {"runs", {std::move(runs)}}}};
+}
+
+FieldValue keypoints(const std::vector<Keypoint>& joints) {
+  std::vector<FieldValue> list;
+  for (const Keypoint& joint : joints)
+    list.push_back({std::vector<FieldValue>{
+        {shortest(joint.x)}, {shortest(joint.y)}, {shortest(joint.visibility)}}});
+  return {std::move(list)};
+}
+
 FieldValue detections(const FrameRecord& record) {
   std::vector<FieldValue> list;
   list.reserve(record.detections.size());
   for (const Detection& d : record.detections) {
-    list.push_back({std::vector<Field>{{"id", integer(d.id)},
-                                       {"label", {d.label}},
-                                       {"label_id", integer(d.labelId)},
-                                       {"score", {shortest(d.score)}},
-                                       {"box", box(d.box)},
-                                       {"coasted", {d.coasted}},
-                                       {"server", serverUrl(record, d.server)}}});
+    std::vector<Field> fields{{"id", integer(d.id)},
+                              {"label", {d.label}},
+                              {"label_id", integer(d.labelId)},
+                              {"score", {shortest(d.score)}},
+                              {"box", box(d.box)},
+                              {"coasted", {d.coasted}},
+                              {"server", serverUrl(record, d.server)}};
+    if (d.mask) fields.push_back({"mask", mask(*d.mask)});
+    if (!d.keypoints.empty()) fields.push_back({"keypoints", keypoints(d.keypoints)});
+    list.push_back({std::move(fields)});
   }
   return {std::move(list)};
 }

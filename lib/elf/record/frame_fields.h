@@ -29,7 +29,9 @@ struct Field {
 
 /**
  * What `record` says of its frame. `ptsNs` is the buffer's timestamp in nanoseconds. A detection's
- * server is its URL, null where nobody found it; a number that was not measured is not there.
+ * server is its URL, null where nobody found it; a number that was not measured, a mask and
+ * keypoints that a detection does not have are not there. A mask is `rect`, as x, y, width and
+ * height, and `runs`, as runLengths() has them; a keypoint is x, y, visibility.
  */
 std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
 

@@ -31,15 +31,20 @@ std::vector<std::unique_ptr<InferenceModel>> make(const ModelFactory& factory, i
 }
 
 wire::ModelMetadata metadataOf(const InferenceModel& model) {
+  std::vector<wire::TensorSpec> outputs = {{"boxes", wire::DataType::Fp32, {-1, 4}},
+                                           {"scores", wire::DataType::Fp32, {-1}},
+                                           {"labels", wire::DataType::Int64, {-1}}};
+  const ModelRules& rules = model.rules();
+  if (rules.masks) outputs.push_back({"masks", wire::DataType::Bytes, {-1}});
+  if (rules.keypoints > 0)
+    outputs.push_back({"keypoints", wire::DataType::Fp32, {-1, rules.keypoints, 3}});
   return {.name = model.name(),
           .versions = {ModelQueue::kVersion},
           .platform = model.platform(),
           .inputs = {{kInputName, wire::DataType::Bytes, {1}}},
-          .outputs = {{"boxes", wire::DataType::Fp32, {-1, 4}},
-                      {"scores", wire::DataType::Fp32, {-1}},
-                      {"labels", wire::DataType::Int64, {-1}}},
+          .outputs = std::move(outputs),
           .takesRaw = true,
-          .rules = model.rules()};
+          .rules = rules};
 }
 
 /** The microseconds of `timeout`, 0 for none; unset where it is no such number. */
@@ -208,7 +213,7 @@ Reply ModelQueue::inferInto(InferOutcome& outcome, const InferJob& job, Inferenc
   response.parameters = {{"queue_us", std::int64_t{outcome.times.queue.count()}},
                          {"decode_us", std::int64_t{outcome.times.decode.count()}},
                          {"infer_us", std::int64_t{outcome.times.infer.count()}}};
-  std::vector<wire::Tensor> outputs = wire::encodeDetections(detections.value());
+  std::vector<wire::Tensor> outputs = wire::encodeDetections(detections.value(), model.rules());
   if (request.outputs.empty()) {
     response.outputs = std::move(outputs);
     for (wire::Tensor& output : response.outputs) output.binary = request.binaryOutputs;

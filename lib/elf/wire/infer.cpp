@@ -455,9 +455,13 @@ Message toMessage(const Json& json, const std::vector<Tensor>& tensors, bool any
   return message;
 }
 
+const Tensor* findOutput(const InferResponse& response, std::string_view name) {
+  const auto found = std::ranges::find(response.outputs, name, &Tensor::name);
+  return found == response.outputs.end() ? nullptr : &*found;
+}
+
 const Tensor& outputNamed(const InferResponse& response, std::string_view name) {
-  for (const Tensor& tensor : response.outputs)
-    if (tensor.name == name) return tensor;
+  if (const Tensor* found = findOutput(response, name)) return *found;
   fail("outputs", std::string(name) + " is missing");
 }
 
@@ -481,6 +485,82 @@ void expectValues(const Tensor& tensor, DataType type, std::int64_t n) {
     expect(tensor, type, {n, 1});
   else
     expect(tensor, type, {n});
+}
+
+Box boxAt(const Tensor& boxes, std::size_t i) {
+  std::array<float, 4> corners;
+  std::memcpy(corners.data(), boxes.data.data() + i * sizeof(corners), sizeof(corners));
+  return {corners[0], corners[1], corners[2], corners[3]};
+}
+
+/** Of whole pixels, wherever it lies: what a mask is told over. */
+Rect around(const Box& box) {
+  const int x = static_cast<int>(std::floor(box.x0));
+  const int y = static_cast<int>(std::floor(box.y0));
+  return {x, y, static_cast<int>(std::ceil(box.x1)) - x, static_cast<int>(std::ceil(box.y1)) - y};
+}
+
+Tensor encodeMasks(std::span<const Detection> detections) {
+  Tensor tensor{.name = "masks",
+                .type = DataType::Bytes,
+                .shape = {static_cast<std::int64_t>(detections.size())}};
+  for (const Detection& detection : detections)
+    appendBytes(tensor, toRuns(detection.mask.value_or(Mask()).over(around(detection.box))));
+  return tensor;
+}
+
+Tensor encodeKeypoints(std::span<const Detection> detections, int count) {
+  Tensor tensor{.name = "keypoints",
+                .type = DataType::Fp32,
+                .shape = {static_cast<std::int64_t>(detections.size()), count, 3}};
+  for (const Detection& detection : detections)
+    for (std::size_t i = 0; std::cmp_less(i, count); ++i) {
+      const Keypoint joint = i < detection.keypoints.size() ? detection.keypoints[i] : Keypoint{};
+      for (const float value : {joint.x, joint.y, joint.visibility}) append(tensor.data, value);
+    }
+  return tensor;
+}
+
+/** Of `boxes`, which were checked, whole and in the picture that was `sent`; none without tensor.
+ */
+std::vector<Mask> decodeMasks(const Tensor* tensor, const Tensor& boxes, Size sent) {
+  if (!tensor) return {};
+  if (tensor->type != DataType::Bytes || tensor->shape.empty() ||
+      tensor->shape[0] != boxes.shape[0])
+    fail(tensor->name, "is not BYTES with an element for each box");
+  const std::vector<Bytes> elements = elementsOf(*tensor);
+  if (std::cmp_not_equal(elements.size(), boxes.shape[0]))
+    fail(tensor->name, "is not BYTES with an element for each box");
+  std::vector<Mask> masks;
+  double pixels = 0;
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const Box box = boxAt(boxes, i);
+    if (!box.finite() || clip(box, sent) != box)
+      fail(tensor->name, "are of a box that reaches out of the picture");
+    const Rect rect = box.empty() ? Rect{} : around(box);
+    pixels += rect.area();
+    if (pixels > kMaxMaskPixels) fail(tensor->name, "have too many pixels");
+    std::optional<Mask> mask = fromRuns(elements[i], rect);
+    if (!mask) fail(tensor->name, "are no runs that fill their boxes");
+    masks.push_back(std::move(*mask));
+  }
+  return masks;
+}
+
+std::vector<std::vector<Keypoint>> decodeKeypoints(const Tensor* tensor, std::int64_t n) {
+  if (!tensor) return {};
+  expect(*tensor, DataType::Fp32, {n, -1, 3});
+  if (tensor->shape[1] > kMaxKeypoints) fail(tensor->name, "are too many for each box");
+  std::vector<std::vector<Keypoint>> all(static_cast<std::size_t>(n));
+  const std::uint8_t* at = tensor->data.data();
+  for (std::vector<Keypoint>& joints : all)
+    for (std::int64_t i = 0; i < tensor->shape[1]; ++i, at += sizeof(Keypoint)) {
+      const auto joint = load<Keypoint>(at);
+      if (!std::isfinite(joint.x) || !std::isfinite(joint.y) || !std::isfinite(joint.visibility))
+        fail(tensor->name, "hold a number that is not finite");
+      joints.push_back({joint.x, joint.y, std::clamp(joint.visibility, 0.0F, 1.0F)});
+    }
+  return all;
 }
 
 }  // namespace
@@ -621,7 +701,8 @@ Result<Placement> placementOf(const Parameters& parameters, Size picture) {
   return placement;
 }
 
-std::vector<Tensor> encodeDetections(std::span<const Detection> detections) {
+std::vector<Tensor> encodeDetections(std::span<const Detection> detections,
+                                     const ModelRules& rules) {
   const auto n = static_cast<std::int64_t>(detections.size());
   std::vector<Tensor> outputs{{.name = "boxes", .type = DataType::Fp32, .shape = {n, 4}},
                               {.name = "scores", .type = DataType::Fp32, .shape = {n}},
@@ -632,6 +713,8 @@ std::vector<Tensor> encodeDetections(std::span<const Detection> detections) {
     append(outputs[1].data, detection.score);
     append(outputs[2].data, detection.labelId);
   }
+  if (rules.masks) outputs.push_back(encodeMasks(detections));
+  if (rules.keypoints > 0) outputs.push_back(encodeKeypoints(detections, rules.keypoints));
   return outputs;
 }
 
@@ -649,13 +732,14 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
   expectValues(scores, DataType::Fp32, n);
   const bool narrow = labels.type == DataType::Int32;
   expectValues(labels, narrow ? DataType::Int32 : DataType::Int64, n);
+  const std::vector<Mask> masks = decodeMasks(findOutput(response, names.masks), boxes, sent);
+  const std::vector<std::vector<Keypoint>> keypoints =
+      decodeKeypoints(findOutput(response, names.keypoints), n);
 
   std::vector<Detection> detections;
   for (std::size_t i = 0; std::cmp_less(i, n); ++i) {
-    std::array<float, 4> corners;
-    std::memcpy(corners.data(), boxes.data.data() + i * sizeof(corners), sizeof(corners));
     Detection detection;
-    detection.box = {corners[0], corners[1], corners[2], corners[3]};
+    detection.box = boxAt(boxes, i);
     detection.score = load<float>(scores.data.data() + i * sizeof(float));
     if (!detection.box.finite()) fail(names.boxes, "holds a number that is not finite");
     if (!std::isfinite(detection.score)) fail(names.scores, "holds a number that is not finite");
@@ -665,6 +749,8 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
         std::cmp_less(detection.labelId, rules.labels.size()))
       detection.label = rules.labels[static_cast<std::size_t>(detection.labelId)];
     detection.box = clip(detection.box, sent);
+    if (!masks.empty()) detection.mask = masks[i];
+    if (!keypoints.empty()) detection.keypoints = keypoints[i];
     if (!detection.box.empty()) detections.push_back(std::move(detection));
   }
   return detections;

@@ -125,16 +125,23 @@ void setPlacement(Parameters& parameters, const Placement& placement);
  */
 Result<Placement> placementOf(const Parameters& parameters, Size picture);
 
-/** `boxes`, `scores` and `labels` (docs/wire.md) for `detections`, in their order. */
-std::vector<Tensor> encodeDetections(std::span<const Detection> detections);
+/**
+ * `boxes`, `scores` and `labels` (docs/wire.md) for `detections`, in their order; `masks` and
+ * `keypoints` where the model has them. A detection without a mask gets an empty one, one with
+ * fewer joints more that are not seen.
+ */
+std::vector<Tensor> encodeDetections(std::span<const Detection> detections,
+                                     const ModelRules& rules = {});
 
 /**
  * The detections of a response, in the pixels of the sent part, from outputs of those `names`;
- * boxes are clipped to `sent` and empty ones left out. Fails, naming the output, where one is
- * missing, has a wrong shape or type, disagrees in length with the others, holds a number that is
- * not finite, or holds more than `kMaxDetections`.
+ * boxes are clipped to `sent` and empty ones left out. Masks and keypoints are optional. Fails,
+ * naming the output, where another one is missing, or one has a wrong shape or type, disagrees in
+ * length with the others, holds a number that is not finite, holds more than `kMaxDetections`, or
+ * masks of more than `kMaxMaskPixels`.
  */
 inline constexpr std::size_t kMaxDetections = 1000;
+inline constexpr double kMaxMaskPixels = 1 << 26;
 Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
                                                 const ModelRules& rules, Size sent,
                                                 const TensorNames& names = {});

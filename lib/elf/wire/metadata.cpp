@@ -79,6 +79,15 @@ class RulesReader {
     if (!json->is_boolean()) fail(field(key), "is neither true nor false");
     value = json->get<bool>();
   }
+  void read(const char* key, std::vector<std::array<int, 2>>& value) {
+    const Json* json = find(key);
+    if (!json) return;
+    if (!json->is_array()) fail(field(key), "is no list of pairs");
+    for (const Json& pair : *json) {
+      if (!pair.is_array() || pair.size() != 2) fail(field(key), "is no list of pairs");
+      value.push_back({intOf(pair[0], field(key)), intOf(pair[1], field(key))});
+    }
+  }
   void read(const char* key, Labels& value) {
     if (const Json* json = find(key)) value = stringsOf(*json, field(key));
   }
@@ -113,6 +122,9 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   reader.read("object-size", rules.objectSize);
   reader.read("min-score", rules.minScore);
   reader.read("sure-score", rules.sureScore);
+  reader.read("masks", rules.masks);
+  reader.read("keypoints", rules.keypoints);
+  reader.read("skeleton", rules.skeleton);
   // Other servers use this object for matters of their own.
   if (reader.known() == 0) return std::nullopt;
   if (const std::string_view key = badKey(rules); !key.empty())
@@ -146,6 +158,9 @@ Json toJson(const ModelRules& rules) {
   add("size", rules.fixedSize);
   add("min-size", rules.minSize);
   add("max-size", rules.maxSize);
+  if (rules.masks) json["masks"] = true;
+  if (rules.keypoints > 0) json["keypoints"] = rules.keypoints;
+  if (!rules.skeleton.empty()) json["skeleton"] = rules.skeleton;
   return json;
 }
 
