@@ -58,6 +58,7 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
   RepeatFigures figures;
   eval::Counts plain, confident, confident75;
   eval::TruthComparison truth(kMinIou);
+  eval::ShapeComparison shapes;
   double bytes = 0, countedBytes = 0, wholeBytes = 0, pixels = 0, quality = 0, scale = 0;
   std::size_t boxes = 0, referenceBoxes = 0, sent = 0;
   const float minScore = yardstick.minScore, sureScore = yardstick.sureScore;
@@ -77,6 +78,7 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
     plain += eval::comparePlain(reference, found, kMinIou, minScore);
     confident += eval::compareConfident(reference, found, kMinIou, minScore, sureScore);
     confident75 += eval::compareConfident(reference, found, kStrictIou, minScore, sureScore);
+    shapes.add(reference, found, kMinIou, minScore, sureScore);
     if (yardstick.truth) addToTruth(truth, frame.frame, found, yardstick);
     boxes += countFrom(found, minScore);
     referenceBoxes += countFrom(reference, minScore);
@@ -104,6 +106,7 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
   figures.agreement = eval::figures(plain);
   figures.confident = eval::figures(confident);
   figures.confident75 = eval::figures(confident75);
+  figures.shapes = shapes.figures();
   if (yardstick.truth) figures.truth = truth.figures();
   return figures;
 }
@@ -135,6 +138,9 @@ void takeWorst(ModeFigures& mode) {
   worst.agreement = worstBy([](const auto& r) { return -r.agreement.f1; }).agreement;
   worst.confident = worstBy([](const auto& r) { return -r.confident.f1; }).confident;
   worst.confident75 = worstBy([](const auto& r) { return -r.confident75.f1; }).confident75;
+  worst.shapes.maskIou =
+      worstBy([](const auto& r) { return -r.shapes.maskIou.value_or(1); }).shapes.maskIou;
+  worst.shapes.oks = worstBy([](const auto& r) { return -r.shapes.oks.value_or(1); }).shapes.oks;
   if (worst.truth) worst.truth = worstBy([](const auto& r) { return -r.truth->f1; }).truth;
   for (const RepeatFigures& repeat : mode.repeats) {
     worst.holds = worst.holds && repeat.holds;

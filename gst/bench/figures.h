@@ -61,6 +61,7 @@ struct RepeatFigures {
   eval::Figures agreement;
   eval::Figures confident;
   eval::Figures confident75;
+  eval::ShapeFigures shapes;
   std::optional<eval::TruthFigures> truth;
   /** How many times faster than `single`; unset where that was not run. */
   std::optional<double> speedup;
@@ -98,7 +99,8 @@ struct ModeFigures {
   /**
    * What counts: the worst of the repeats. Latency, frames/s and speed-up are those of the repeat
    * with the lowest speed-up (without `single`, or for `single` itself, with the highest median);
-   * each kind of agreement is that of the repeat with its lowest F1; bytes, pixels and skipped
+   * each kind of agreement is that of the repeat with its lowest F1, those of shapes are the
+   * lowest; bytes, pixels and skipped
    * frames are the most of any repeat; `holds` only if every repeat holds; all marks.
    */
   RepeatFigures worst;

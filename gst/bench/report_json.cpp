@@ -42,6 +42,8 @@ Json toJson(const RepeatFigures& figures) {
           {"agreement", toJson(figures.agreement)},
           {"confident", toJson(figures.confident)},
           {"confident75", toJson(figures.confident75)},
+          {"mask_iou", toJson(figures.shapes.maskIou)},
+          {"oks", toJson(figures.shapes.oks)},
           {"truth", toJson(figures.truth)},
           {"speedup", toJson(figures.speedup)},
           {"holds", figures.holds},

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/bench/report_table.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "elf/base/printable.h"
 
 namespace elf::bench {
@@ -32,8 +35,19 @@ std::string saving(double value, double other) {
 
 std::vector<std::vector<std::string>> tableRows(const Report& report) {
   const bool truth = report.referenceTruth.has_value();
+  const auto any = [&report](std::optional<double> eval::ShapeFigures::*which) {
+    return std::ranges::any_of(report.modes, [which](const ModeFigures& mode) {
+      return (mode.worst.shapes.*which).has_value();
+    });
+  };
+  const bool masks = any(&eval::ShapeFigures::maskIou), joints = any(&eval::ShapeFigures::oks);
+  const auto shown = [](const std::optional<double>& value) {
+    return value ? formatNumber(*value, 3) : "-";
+  };
   std::vector<std::vector<std::string>> rows = {{"mode", "p50 ms", "p95 ms", "mean ms", "fps", "kB",
                                                  "Mpx", "speed-up", "F1", "confident", "at 0.75"}};
+  if (masks) rows[0].emplace_back("mask IoU");
+  if (joints) rows[0].emplace_back("OKS");
   if (truth) rows[0].insert(rows[0].end(), {"truth F1", "truth AP"});
   rows[0].emplace_back("notes");
   for (const ModeFigures& mode : report.modes) {
@@ -49,6 +63,8 @@ std::vector<std::vector<std::string>> tableRows(const Report& report) {
                                     formatNumber(worst.agreement.f1, 3),
                                     formatNumber(worst.confident.f1, 3),
                                     formatNumber(worst.confident75.f1, 3)};
+    if (masks) row.push_back(shown(worst.shapes.maskIou));
+    if (joints) row.push_back(shown(worst.shapes.oks));
     if (truth) {
       row.push_back(worst.truth ? formatNumber(worst.truth->f1, 3) : "-");
       row.push_back(worst.truth ? formatNumber(worst.truth->ap, 3) : "-");

@@ -222,6 +222,37 @@ TEST(TruthComparison, ACoastedDetectionIsFalse) {
   EXPECT_EQ(comparison.figures().ap, 0);
 }
 
+TEST(ShapeComparison, IsTheMeanOverPairsOfWhatTheReferenceHas) {
+  Detection masked = found({0, 0, 4, 1});
+  masked.mask = Mask({0, 0, 4, 1}, {1, 1, 1, 1});
+  Detection half = masked;
+  half.mask = Mask({0, 0, 4, 1}, {1, 1, 0, 0});
+  Detection jointed = found({50, 0, 60, 10});
+  jointed.keypoints = {{52, 5, 1}, {57, 5, 1}};
+  ShapeComparison comparison;
+  EXPECT_FALSE(comparison.figures().maskIou);
+  EXPECT_FALSE(comparison.figures().oks);
+  comparison.add({{masked, jointed}}, {{half, jointed}}, 0.5, 0.3F, 0.5F);
+  EXPECT_DOUBLE_EQ(*comparison.figures().maskIou, 0.5);
+  EXPECT_DOUBLE_EQ(*comparison.figures().oks, 1);
+  comparison.add({{masked}}, {{masked}}, 0.5, 0.3F, 0.5F);
+  EXPECT_DOUBLE_EQ(*comparison.figures().maskIou, 0.75);
+}
+
+TEST(ShapeComparison, APartnerWithoutMaskIsNotAlikeAndOneThatIsMissingDoesNotCount) {
+  Detection masked = found({0, 0, 4, 1});
+  masked.mask = Mask({0, 0, 4, 1}, {1, 1, 1, 1});
+  ShapeComparison comparison;
+  comparison.add({{masked}}, {{found({100, 0, 104, 1})}}, 0.5, 0.3F, 0.5F);
+  EXPECT_FALSE(comparison.figures().maskIou);
+  comparison.add({{masked}}, {{found({0, 0, 4, 1})}}, 0.5, 0.3F, 0.5F);
+  EXPECT_DOUBLE_EQ(*comparison.figures().maskIou, 0);
+  Detection unsure = masked;
+  unsure.score = 0.4F;
+  comparison.add({{unsure}}, {{unsure}}, 0.5, 0.3F, 0.5F);
+  EXPECT_DOUBLE_EQ(*comparison.figures().maskIou, 0) << "of the reference only what is sure counts";
+}
+
 TEST(TruthComparison, NothingAtAllAgreesFully) {
   const TruthComparison nothing(0.5);
   EXPECT_EQ(nothing.figures().f1, 1);

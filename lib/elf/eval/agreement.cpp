@@ -93,6 +93,23 @@ Counts compareConfident(std::span<const Detection> reference, std::span<const De
   };
 }
 
+void ShapeComparison::add(std::span<const Detection> reference, std::span<const Detection> found,
+                          double minIou, float minScore, float sureScore) {
+  const std::vector<Detection> sure = atLeast(reference, sureScore);
+  const std::vector<Detection> partners = atLeast(found, minScore);
+  for (const Pair& pair : matchDetections(sure, partners, minIou)) {
+    const Detection& a = sure[pair.a];
+    const Detection& b = partners[pair.b];
+    if (a.mask) maskIou_.add(iou(*a.mask, b.mask.value_or(Mask())));
+    if (!a.keypoints.empty())
+      oks_.add(similarity(a.keypoints, b.keypoints, kObjectOfBox * a.box.area()));
+  }
+}
+
+ShapeFigures ShapeComparison::figures() const {
+  return {.maskIou = maskIou_.value(), .oks = oks_.value()};
+}
+
 void TruthComparison::add(std::span<const Box> truth, std::span<const Box> ignored,
                           std::span<const Detection> found) {
   truth_ += truth.size();

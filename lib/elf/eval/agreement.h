@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -70,6 +71,43 @@ Counts comparePlain(std::span<const Detection> reference, std::span<const Detect
  */
 Counts compareConfident(std::span<const Detection> reference, std::span<const Detection> found,
                         double minIou, float minScore, float sureScore);
+
+/** Means over pairs of detections; unset where no detection of the reference has any. */
+struct ShapeFigures {
+  /** Intersection over union of masks, 0..1. */
+  std::optional<double> maskIou;
+  /** Object-keypoint similarity, 0..1 (elf/geometry/keypoint.h). */
+  std::optional<double> oks;
+};
+
+/** How alike the masks and the joints of those are that are taken for the same object. */
+class ShapeComparison {
+ public:
+  /**
+   * The next frame: detections of the reference of at least `sureScore`, and their partners among
+   * the found ones of at least `minScore`. A partner without mask or joints is not alike at all.
+   */
+  void add(std::span<const Detection> reference, std::span<const Detection> found, double minIou,
+           float minScore, float sureScore);
+
+  ShapeFigures figures() const;
+
+ private:
+  struct Mean {
+    double sum = 0;
+    std::size_t count = 0;
+    void add(double value) {
+      sum += value;
+      ++count;
+    }
+    std::optional<double> value() const {
+      if (count == 0) return std::nullopt;
+      return sum / static_cast<double>(count);
+    }
+  };
+
+  Mean maskIou_, oks_;
+};
 
 struct TruthFigures : Figures {
   /** Average precision, 0..1. */

@@ -21,10 +21,14 @@ struct Keypoint {
 /** From this visibility on a joint counts as seen. */
 inline constexpr float kSeenJoint = 0.3F;
 
+/** The share of its box that an object covers, on average: what stands for the area of one whose
+ * mask is not known. */
+inline constexpr double kObjectOfBox = 0.53;
+
 /**
  * Object-keypoint similarity as COCO defines it, 0..1: the mean over the joints that both see of
  * exp(-d^2 / (8 area sigma^2)), where d is how far apart they are. `area` is that of the object, in
- * square pixels; COCO takes a mask's, which is about half its box's. Where there are 17 joints the
+ * square pixels. Where there are 17 joints the
  * sigmas are COCO's, of any others all are the mean of those. 0 where they see no joint both, or
  * have not as many.
  */
