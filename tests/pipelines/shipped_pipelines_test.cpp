@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Each .pipeline file that comes along, run by elf-launch with real models on real clips.
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "elf/server/local_server.h"
+#include "tests/support/folder.h"
+#include "tests/support/process.h"
+#ifdef ELF_HAVE_RTSP_SERVER
+#include "tests/support/rtsp_server.h"
+#endif
+
+namespace {
+
+using elf::testing::Outcome;
+namespace fs = std::filesystem;
+
+constexpr int kFrames = 4;
+
+std::string inBuild(const std::string& file) {
+  return std::string(g_getenv("ELF_TEST_BUILD_ROOT")) + "/" + file;
+}
+
+std::string shared(const std::string& file) {
+  return std::string(g_getenv("ELF_TEST_SHARED")) + "/data/" + file;
+}
+
+/** Two servers of one model; models of ../shared are found, too. */
+std::vector<elf::LocalServer> startServers(const std::string& model) {
+  static const bool extended = [] {
+    const std::string path = shared("models") + ":" + g_getenv("ELF_MODEL_PATH");
+    return g_setenv("ELF_MODEL_PATH", path.c_str(), TRUE) != FALSE;
+  }();
+  EXPECT_TRUE(extended);
+  std::vector<elf::LocalServer> servers;
+  for (int i = 0; i < 2; ++i)
+    servers.emplace_back(elf::LocalServerOptions{.program = inBuild("lib/programs/elf-server"),
+                                                 .arguments = {"--model", model}});
+  return servers;
+}
+
+std::string urlsOf(const std::vector<elf::LocalServer>& servers) {
+  return "servers=" + servers[0].url() + "," + servers[1].url();
+}
+
+Outcome launch(const std::string& name, const std::vector<std::string>& values) {
+  std::vector<std::string> words{"--quiet", "--frames", std::to_string(kFrames), name};
+  words.insert(words.end(), values.begin(), values.end());
+  return elf::testing::run(inBuild("gst/programs/elf-launch"), words);
+}
+
+std::vector<nlohmann::json> linesOf(const std::string& file) {
+  std::vector<nlohmann::json> lines;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+struct Application {
+  const char* pipeline;
+  const char* model;
+  /** Of the weights, in ../shared/data/models; empty: needs none. */
+  const char* weights;
+  const char* clip;
+  /** What the first detection has besides its box; empty: nothing. */
+  const char* shape;
+};
+
+class ShippedApplication : public ::testing::TestWithParam<Application> {
+ protected:
+  elf::testing::Folder folder_;
+};
+
+TEST_P(ShippedApplication, WritesAVideoAndFindsSomethingInEachFrame) {
+  const Application& application = GetParam();
+  const std::string clip = shared(std::string("clips/") + application.clip);
+  if (!fs::exists(clip)) GTEST_SKIP() << "no " << application.clip << " in ../shared/data/clips";
+  if (*application.weights && !fs::exists(shared(std::string("models/") + application.weights)))
+    GTEST_SKIP() << "no " << application.weights << " in ../shared/data/models";
+  const auto servers = startServers(application.model);
+  const std::string video = folder_.file("out.mp4"), results = folder_.file("results.jsonl");
+  const Outcome outcome = launch(application.pipeline, {"input=" + clip, urlsOf(servers),
+                                                        "output=" + video, "results=" + results});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_GT(fs::file_size(video), 1000U);
+  const auto lines = linesOf(results);
+  ASSERT_GE(lines.size(), static_cast<std::size_t>(kFrames));
+  for (const auto& line : lines) {
+    ASSERT_FALSE(line["detections"].empty()) << line;
+    const auto& first = line["detections"][0];
+    if (*application.shape) {
+      EXPECT_TRUE(first.contains(application.shape)) << first;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, ShippedApplication,
+    ::testing::Values(
+        Application{"people", "hog", "", "people_walking_720p.mp4", ""},
+        Application{"grid", "hog", "", "people_walking_720p.mp4", ""},
+        Application{"whole-frame", "hog", "", "people_walking_720p.mp4", ""},
+        Application{"objects", "yolox-nano", "yolox_nano.onnx", "cars_720p.mp4", ""},
+        Application{"masks", "yolov8n-seg", "yolov8n-seg_w8.onnx", "cars_720p.mp4", "mask"},
+        Application{"keypoints", "simplepose", "ultralight-simplepose_bnfold.onnx",
+                    "two_people_1080p.mp4", "keypoints"},
+        Application{"faces", "yunet", "yunet_n_640_640.onnx", "two_people_1080p.mp4", "keypoints"}),
+    [](const auto& info) {
+      std::string name = info.param.pipeline;
+      std::erase(name, '-');
+      return name;
+    });
+
+class ShippedLive : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(clip_)) GTEST_SKIP() << "no clips in ../shared/data";
+    servers_ = startServers("hog");
+  }
+  std::string results() const { return folder_.file("results.jsonl"); }
+  /** Frames that pass, whatever was found in them: what comes too fast is left out. */
+  void expectFrames(const Outcome& outcome) const {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_GE(linesOf(results()).size(), static_cast<std::size_t>(kFrames));
+  }
+
+  const std::string clip_ = shared("clips/people_walking_720p.mp4");
+  std::vector<elf::LocalServer> servers_;
+  elf::testing::Folder folder_;
+};
+
+TEST_F(ShippedLive, AWebcamsVideoIsShown) {
+  // A file stands in for the camera.
+  expectFrames(launch("webcam", {"camera=file://" + clip_, urlsOf(servers_), "sink=fakesink",
+                                 "results=" + results()}));
+}
+
+TEST_F(ShippedLive, HlsHasAPlaylistOfSegments) {
+  const Outcome outcome =
+      launch("hls", {"uri=file://" + clip_, urlsOf(servers_), "folder=" + folder_.path(),
+                     "keyframes=2", "seconds=1", "results=" + results()});
+  expectFrames(outcome);
+  std::ifstream playlist(folder_.file("index.m3u8"));
+  const std::string text{std::istreambuf_iterator<char>(playlist), {}};
+  EXPECT_NE(text.find("segment00000.ts"), std::string::npos) << text;
+  EXPECT_TRUE(fs::exists(folder_.file("segment00000.ts")));
+}
+
+TEST_F(ShippedLive, ANetworkCamerasVideoIsShown) {
+#ifdef ELF_HAVE_RTSP_SERVER
+  const elf::testing::RtspServer camera(
+      "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=10/1 ! "
+      "x264enc tune=zerolatency key-int-max=10 ! rtph264pay name=pay0 pt=96");
+  expectFrames(launch(
+      "rtsp", {"url=" + camera.url(), urlsOf(servers_), "sink=fakesink", "results=" + results()}));
+#else
+  GTEST_SKIP() << "built without gst-rtsp-server";
+#endif
+}
+
+}  // namespace
