@@ -2,6 +2,8 @@
 // What drawing costs for each frame, on one core.
 #include <benchmark/benchmark.h>
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -76,7 +78,7 @@ void paint(benchmark::State& state, PixelFormat format, PaintOptions options) {
   }
 }
 
-const bool kRegistered = [] {
+void registerAll() {
   constexpr PaintOptions kNone{false, false, false, false, false, false, false};
   PaintOptions outlines = kNone, masks = kNone, skeletons = kNone;
   outlines.boxes = outlines.labels = true;
@@ -91,10 +93,16 @@ const bool kRegistered = [] {
       benchmark::RegisterBenchmark(("paint/" + std::string(what) + "/" + name).c_str(), paint,
                                    format, options)
           ->Unit(benchmark::kMillisecond);
-  return true;
-}();
+}
 
 }  // namespace
 }  // namespace elf
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  elf::registerAll();
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

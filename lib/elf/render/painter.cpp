@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "elf/base/printable.h"
-#include "elf/render/canvas.h"
+#include "elf/render/brush.h"
 #include "elf/render/colour.h"
 #include "elf/render/letters.h"
 
@@ -70,33 +70,33 @@ bool visible(const Box& b, Size frame) {
   return b.finite() && !intersect(b, toBox(wholeFrame(frame))).empty();
 }
 
-void outline(Canvas& canvas, const Rect& r, int line, const Colour& colour) {
-  canvas.fill({r.x, r.y, r.width, line}, colour);
-  canvas.fill({r.x, r.bottom() - line, r.width, line}, colour);
-  canvas.fill({r.x, r.y, line, r.height}, colour);
-  canvas.fill({r.right() - line, r.y, line, r.height}, colour);
+void outline(Brush& brush, const Rect& r, int line, const Colour& colour) {
+  brush.fill({r.x, r.y, r.width, line}, colour);
+  brush.fill({r.x, r.bottom() - line, r.width, line}, colour);
+  brush.fill({r.x, r.y, line, r.height}, colour);
+  brush.fill({r.right() - line, r.y, line, r.height}, colour);
 }
 
-void dashedOutline(Canvas& canvas, const Rect& r, int line, const Colour& colour) {
+void dashedOutline(Brush& brush, const Rect& r, int line, const Colour& colour) {
   const int dash = 4 * line;
   for (int x = r.x; x < r.right(); x += 2 * dash) {
     const int width = std::min(dash, r.right() - x);
-    canvas.fill({x, r.y, width, line}, colour);
-    canvas.fill({x, r.bottom() - line, width, line}, colour);
+    brush.fill({x, r.y, width, line}, colour);
+    brush.fill({x, r.bottom() - line, width, line}, colour);
   }
   for (int y = r.y; y < r.bottom(); y += 2 * dash) {
     const int height = std::min(dash, r.bottom() - y);
-    canvas.fill({r.x, y, line, height}, colour);
-    canvas.fill({r.right() - line, y, line, height}, colour);
+    brush.fill({r.x, y, line, height}, colour);
+    brush.fill({r.right() - line, y, line, height}, colour);
   }
 }
 
-void mask(Canvas& canvas, const Mask& mask, const Colour& colour) {
+void mask(Brush& brush, const Mask& mask, const Colour& colour) {
   if (mask.rect().empty()) return;
   // Its rows have no gaps between them.
   const std::span pixels(mask.row(mask.rect().y).data(),
                          static_cast<std::size_t>(mask.rect().area()));
-  canvas.blend({mask.rect(), pixels, kMaskOpacity}, colour);
+  brush.blend({mask.rect(), pixels, kMaskOpacity}, colour);
 }
 
 /** Seen, and at most one frame outside of it. */
@@ -108,11 +108,11 @@ bool drawable(const Keypoint& joint, Size frame) {
          near(joint.y, frame.height);
 }
 
-void skeleton(Canvas& canvas, std::span<const Keypoint> joints,
+void skeleton(Brush& brush, std::span<const Keypoint> joints,
               std::span<const std::array<int, 2>> bones, double width, const Colour& colour) {
   const auto seen = [&](int joint) {
     return joint >= 0 && static_cast<std::size_t>(joint) < joints.size() &&
-           drawable(joints[static_cast<std::size_t>(joint)], canvas.size());
+           drawable(joints[static_cast<std::size_t>(joint)], brush.size());
   };
   // A dark edge, so that a bone is seen on a mask of its own colour.
   for (const auto& [extra, ink] : {std::pair{width / 2 + 1, kBlack}, std::pair{0.0, colour}})
@@ -120,12 +120,12 @@ void skeleton(Canvas& canvas, std::span<const Keypoint> joints,
       if (!seen(a) || !seen(b)) continue;
       const Keypoint& from = joints[static_cast<std::size_t>(a)];
       const Keypoint& to = joints[static_cast<std::size_t>(b)];
-      canvas.line(from.x, from.y, to.x, to.y, width + extra, ink);
+      brush.line(from.x, from.y, to.x, to.y, width + extra, ink);
     }
   for (const Keypoint& joint : joints) {
-    if (!drawable(joint, canvas.size())) continue;
-    canvas.line(joint.x, joint.y, joint.x, joint.y, 2.5 * width + 1, kBlack);
-    canvas.line(joint.x, joint.y, joint.x, joint.y, 2 * width, kWhite);
+    if (!drawable(joint, brush.size())) continue;
+    brush.line(joint.x, joint.y, joint.x, joint.y, 2.5 * width + 1, kBlack);
+    brush.line(joint.x, joint.y, joint.x, joint.y, 2 * width, kWhite);
   }
 }
 
@@ -151,7 +151,7 @@ class Bars {
     int x = 0;
     int y = 0;
   };
-  /** At the first of `corners`, of its upper left corner, where there is room, else at the first.
+  /** With its upper left corner at the first of `corners` where there is room, else at the first.
    */
   void add(std::string words, std::initializer_list<Corner> corners, const Colour& bar) {
     const Size size = sizeOf(words);
@@ -167,13 +167,13 @@ class Bars {
   }
 
   /** The first that was added lies above all others. */
-  void draw(Canvas& canvas) {
+  void draw(Brush& brush) {
     for (auto bar = bars_.rbegin(); bar != bars_.rend(); ++bar) {
-      canvas.fill(bar->place, bar->colour);
+      brush.fill(bar->place, bar->colour);
       const std::vector<std::uint8_t> ink = letters_.drawn(bar->words);
       const Rect rect{bar->place.x + margin_, bar->place.y + margin_,
                       bar->place.width - 2 * margin_, letters_.height()};
-      canvas.blend({rect, ink}, inkOn(bar->colour));
+      brush.blend({rect, ink}, inkOn(bar->colour));
     }
   }
 
@@ -252,7 +252,7 @@ Painter& Painter::operator=(Painter&&) noexcept = default;
 
 void Painter::paint(const FrameRecord& record, const PaintOptions& options,
                     const MutableImageView& picture) {
-  Canvas canvas(picture);
+  Brush brush(picture);
   const Size frame = picture.size;
   const Scale scale(frame);
   if (!letters_ || letters_->height() != scale.letters)
@@ -265,7 +265,7 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
 
   if (options.masks) {
     for (auto d = seen.rbegin(); d != seen.rend(); ++d)
-      if ((*d)->mask) mask(canvas, *(*d)->mask, colourFor(**d));
+      if ((*d)->mask) mask(brush, *(*d)->mask, colourFor(**d));
   }
   if (options.statistics) {
     const std::string words = bars.fitted(statistics(record));
@@ -275,7 +275,7 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
     for (std::size_t i = 0; i < record.plan->parts.size(); ++i) {
       const Rect& r = record.plan->parts[i].rect;
       const int server = serverOf(record, i);
-      outline(canvas, r, scale.thin, colourOf(server));
+      outline(brush, r, scale.thin, colourOf(server));
       const std::string words = bars.fitted(nameOfServer(record, server));
       const Size size = bars.sizeOf(words);
       bars.add(words,
@@ -289,17 +289,17 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
   if (options.rps && record.rps) {
     for (const Rp& rp : *record.rps)
       if (visible(rp.box, frame))
-        dashedOutline(canvas, outerRect(rp.box, frame, scale.thin), scale.thin, colourOf(rp.id));
+        dashedOutline(brush, outerRect(rp.box, frame, scale.thin), scale.thin, colourOf(rp.id));
   }
   if (options.boxes) {
     for (auto d = seen.rbegin(); d != seen.rend(); ++d)
-      outline(canvas, outerRect((*d)->box, frame, scale.line), scale.line, colourFor(**d));
+      outline(brush, outerRect((*d)->box, frame, scale.line), scale.line, colourFor(**d));
   }
   if (options.keypoints) {
     std::span<const std::array<int, 2>> bones;
     if (record.capacity) bones = record.capacity->rules.skeleton;
     for (auto d = seen.rbegin(); d != seen.rend(); ++d)
-      skeleton(canvas, (*d)->keypoints, bones, scale.bone, colourFor(**d));
+      skeleton(brush, (*d)->keypoints, bones, scale.bone, colourFor(**d));
   }
   if (options.labels) {
     // By age: an object's label stays where it is, whatever the scores of the others.
@@ -309,10 +309,11 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
       const std::string words =
           bars.fitted(nameOf(*d), " " + formatNumber(static_cast<double>(d->score), 2));
       const int height = bars.sizeOf(words).height;
-      bars.add(words, {{r.x, r.y - height}, {r.x, r.y}, {r.x, r.bottom()}}, colourFor(*d));
+      bars.add(words, {{r.x, r.y - height}, {r.x, std::max(0, r.y)}, {r.x, r.bottom()}},
+               colourFor(*d));
     }
   }
-  bars.draw(canvas);
+  bars.draw(brush);
 }
 
 }  // namespace elf

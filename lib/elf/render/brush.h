@@ -24,15 +24,16 @@ struct Coverage {
 };
 
 /**
- * A picture, with the three things that one can do to it. The luma that comes out is the same
- * within 2 in every format, since all blend with the same coverage in the same place, in
- * gamma-coded values. An x or A byte is made opaque as the colours are. For one thread.
+ * Draws into a picture, in one of three ways. The luma that comes out is the same within 2 in every
+ * format, since all blend with the same coverage in the same place, in gamma-coded values. An x or
+ * A byte is made opaque as the colours are. For one thread.
  */
-class Canvas {
+class Brush {
  public:
   /** `picture` must outlive it. */
-  explicit Canvas(const MutableImageView& picture);
+  explicit Brush(const MutableImageView& picture);
 
+  /** Of the picture. */
   Size size() const { return picture_.size; }
 
   /**

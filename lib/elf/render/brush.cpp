@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/render/canvas.h"
+#include "elf/render/brush.h"
 
 #include <algorithm>
 #include <cmath>
@@ -52,7 +52,7 @@ Rect samplesOf(const Rect& rect) {
 
 }  // namespace
 
-Canvas::Canvas(const MutableImageView& picture) : picture_(picture) {
+Brush::Brush(const MutableImageView& picture) : picture_(picture) {
   switch (picture.format) {
     case PixelFormat::I420:
       add(1, false);
@@ -75,12 +75,12 @@ Canvas::Canvas(const MutableImageView& picture) : picture_(picture) {
   }
 }
 
-void Canvas::add(int step, bool halved) {
+void Brush::add(int step, bool halved) {
   planes_[count_] = {picture_.planes[count_], picture_.strides[count_], step, halved};
   ++count_;
 }
 
-void Canvas::fill(const Rect& rect, const Colour& colour) {
+void Brush::fill(const Rect& rect, const Colour& colour) {
   const Rect seen = intersect(rect, wholeFrame(picture_.size));
   if (seen.empty()) return;
   const Values values = valuesOf(colour);
@@ -96,7 +96,7 @@ void Canvas::fill(const Rect& rect, const Colour& colour) {
   }
 }
 
-void Canvas::blend(const Coverage& coverage, const Colour& colour) {
+void Brush::blend(const Coverage& coverage, const Colour& colour) {
   const Rect seen = intersect(coverage.rect, wholeFrame(picture_.size));
   if (seen.empty()) return;
   const auto width = static_cast<std::size_t>(seen.width);
@@ -154,7 +154,7 @@ void Canvas::blend(const Coverage& coverage, const Colour& colour) {
   }
 }
 
-void Canvas::line(double x0, double y0, double x1, double y1, double width, const Colour& colour) {
+void Brush::line(double x0, double y0, double x1, double y1, double width, const Colour& colour) {
   const double reach = width / 2 + 1;
   const auto down = [reach](double v) { return static_cast<int>(std::floor(v - reach)); };
   const auto up = [reach](double v) { return static_cast<int>(std::ceil(v + reach)); };
@@ -200,7 +200,7 @@ void Canvas::line(double x0, double y0, double x1, double y1, double width, cons
   blend({rect, line_}, colour);
 }
 
-Canvas::Values Canvas::valuesOf(const Colour& c) const {
+Brush::Values Brush::valuesOf(const Colour& c) const {
   const auto stored = [](double v) {
     return static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0, 255.0)));
   };
