@@ -60,10 +60,11 @@ Mode makeMode(const std::string& name, const Options& options,
   std::string asked;
   for (const OffloadProperty& property : options.offload)
     asked += " " + property.name + "=" + quoted(property.value);
-  mode.launch = before + "elfoffload name=offload servers=" + quoted(join(used)) +
-                " model=" + quoted(options.model) +
-                " deadline=-1 max-in-flight=" + std::to_string(mode.inFlight) + asked +
-                " ! elfmerge draw-boxes=false draw-labels=false";
+  mode.launch =
+      before + "elfoffload name=offload servers=" + quoted(join(used)) +
+      " model=" + quoted(options.model) +
+      " deadline=-1 max-in-flight=" + std::to_string(mode.inFlight) + asked +
+      " ! elfmerge draw-boxes=false draw-labels=false draw-masks=false draw-keypoints=false";
   return mode;
 }
 

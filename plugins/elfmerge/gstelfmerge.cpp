@@ -172,12 +172,12 @@ class Merger {
     sendFeedback(record);
     if (now.reportMissed) elf::addMissed(record);
 
+    // What the statistics line tells: drawing is not over when it is drawn.
+    setTimings(record, begin);
     if (elf::paintsAnything(record, now.paint) && !paint(buffer, record, now.paint))
       return GST_FLOW_ERROR;
+    setTimings(record, begin);
 
-    const Clock::time_point end = Clock::now();
-    record.timings.merge = std::chrono::duration_cast<elf::Microseconds>(end - begin);
-    record.timings.total = std::chrono::duration_cast<elf::Microseconds>(end - record.entered);
     count(record);
     elf::gst::replaceRegions(buffer, record);
     if (now.postMessages) post(record, ptsOf(buffer));
@@ -192,6 +192,12 @@ class Merger {
     guint64 frames = 0, bare = 0, detections = 0, coasted = 0, unanswered = 0;
     elf::Microseconds merge{0}, total{0};
   };
+
+  static void setTimings(elf::FrameRecord& record, Clock::time_point begin) {
+    const Clock::time_point now = Clock::now();
+    record.timings.merge = std::chrono::duration_cast<elf::Microseconds>(now - begin);
+    record.timings.total = std::chrono::duration_cast<elf::Microseconds>(now - record.entered);
+  }
 
   void count(const elf::FrameRecord& record) {
     const auto coasted = std::ranges::count(record.detections, true, &elf::Detection::coasted);
@@ -227,7 +233,7 @@ class Merger {
                         ("%" GST_PTR_FORMAT, buffer));
       return false;
     }
-    elf::paint(record, options, frame->mutableView());
+    painter_.paint(record, options, frame->mutableView());
     return true;
   }
 
@@ -262,6 +268,7 @@ class Merger {
   GstVideoInfo info_{};
   elf::gst::FrameRecords records_;
   elf::Identifier identifier_;
+  elf::Painter painter_;
   std::uint32_t generation_ = 0;
   std::unique_ptr<ResultsFile> results_;
 };
@@ -269,8 +276,11 @@ class Merger {
 enum Property {
   kDrawBoxes = 1,
   kDrawLabels,
+  kDrawMasks,
+  kDrawKeypoints,
   kDrawRps,
   kDrawParts,
+  kDrawStatistics,
   kPostMessages,
   kResultsLocation,
   kIndexing,
@@ -324,11 +334,20 @@ static void gst_elf_merge_set_property(GObject* object, guint id, const GValue* 
         case kDrawLabels:
           settings.paint.labels = g_value_get_boolean(value);
           break;
+        case kDrawMasks:
+          settings.paint.masks = g_value_get_boolean(value);
+          break;
+        case kDrawKeypoints:
+          settings.paint.keypoints = g_value_get_boolean(value);
+          break;
         case kDrawRps:
           settings.paint.rps = g_value_get_boolean(value);
           break;
         case kDrawParts:
           settings.paint.parts = g_value_get_boolean(value);
+          break;
+        case kDrawStatistics:
+          settings.paint.statistics = g_value_get_boolean(value);
           break;
         case kPostMessages:
           settings.postMessages = g_value_get_boolean(value);
@@ -365,11 +384,20 @@ static void gst_elf_merge_get_property(GObject* object, guint id, GValue* value,
       case kDrawLabels:
         g_value_set_boolean(value, settings.paint.labels);
         break;
+      case kDrawMasks:
+        g_value_set_boolean(value, settings.paint.masks);
+        break;
+      case kDrawKeypoints:
+        g_value_set_boolean(value, settings.paint.keypoints);
+        break;
       case kDrawRps:
         g_value_set_boolean(value, settings.paint.rps);
         break;
       case kDrawParts:
         g_value_set_boolean(value, settings.paint.parts);
+        break;
+      case kDrawStatistics:
+        g_value_set_boolean(value, settings.paint.statistics);
         break;
       case kPostMessages:
         g_value_set_boolean(value, settings.postMessages);
@@ -470,14 +498,31 @@ static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
                 "Draw an outline around each detection, a colour for each identity; grey where it "
                 "is coasted",
                 initial.paint.boxes);
-  installSwitch(object, kDrawLabels, "draw-labels", "Draw labels",
-                "Draw label and score of each detection", initial.paint.labels);
+  installSwitch(
+      object, kDrawLabels, "draw-labels", "Draw labels",
+      "Draw label and score of each detection on a bar of its colour, in letters of 2 % of "
+      "the frame's height, 12 pixels at least",
+      initial.paint.labels);
+  installSwitch(object, kDrawMasks, "draw-masks", "Draw masks",
+                "Colour the pixels of each object, 40 % opaque, where the model tells its mask",
+                initial.paint.masks);
+  installSwitch(
+      object, kDrawKeypoints, "draw-keypoints", "Draw keypoints",
+      "Draw the joints of each object that are seen, from a visibility of 0.3 on, and the "
+      "bones between them, where the model tells them",
+      initial.paint.keypoints);
   installSwitch(object, kDrawRps, "draw-rps", "Draw region proposals",
                 "Draw a dashed outline around each region where an object was expected",
                 initial.paint.rps);
-  installSwitch(object, kDrawParts, "draw-parts", "Draw parts",
-                "Draw an outline around each part that was sent, with the index of its server",
-                initial.paint.parts);
+  installSwitch(
+      object, kDrawParts, "draw-parts", "Draw parts",
+      "Draw an outline around each part that was sent, with the URL of its server, without "
+      "scheme",
+      initial.paint.parts);
+  installSwitch(object, kDrawStatistics, "draw-statistics", "Draw statistics",
+                "Draw a line at the bottom: milliseconds since the frame entered the first Elf "
+                "element, kilobytes sent for it, objects, parts",
+                initial.paint.statistics);
   installSwitch(object, kPostMessages, "post-messages", "Post messages",
                 "Post an element message 'elf-result' on the bus for each frame",
                 initial.postMessages);

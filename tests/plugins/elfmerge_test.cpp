@@ -45,6 +45,19 @@ FrameRecord answered(std::uint64_t id) {
   return record;
 }
 
+/** With a mask, joints, and an RP, too. */
+FrameRecord answeredWithAll(std::uint64_t id) {
+  FrameRecord record = answered(id);
+  Detection& d = record.answers[0].detections[0];
+  const Rect rect = roundOutwards(d.box, kSize);
+  d.mask = Mask(rect, std::vector<std::uint8_t>(static_cast<std::size_t>(rect.area()), 1));
+  d.keypoints = {{d.box.x0, d.box.y0, 1}};
+  Rp rp;
+  rp.box = rp.expected = kPerson;
+  record.rps = std::vector<Rp>{rp};
+  return record;
+}
+
 FrameRecord unanswered(std::uint64_t id) {
   FrameRecord record = answered(id);
   record.answers[0].state = AnswerState::Failed;
@@ -309,9 +322,29 @@ TEST_F(Merge, DrawsInItsOwnCopyOfASharedFrame) {
   }
 }
 
+TEST_F(Merge, EachThingThatIsDrawnHasASwitchThatWorksWhilePlaying) {
+  use("elfmerge draw-boxes=false draw-labels=false draw-masks=false draw-keypoints=false");
+  std::uint64_t id = 0;
+  const auto drawn = [&] {
+    GstBuffer* out = pass(frame(answeredWithAll(id++)));
+    const auto pixels = bytes(out);
+    gst_buffer_unref(out);
+    return pixels;
+  };
+  const auto nothing = drawn();
+  std::set<std::vector<guint8>> all{nothing};
+  for (const char* name : {"draw-boxes", "draw-labels", "draw-masks", "draw-keypoints", "draw-rps",
+                           "draw-parts", "draw-statistics"}) {
+    g_object_set(harness_->element(), name, TRUE, nullptr);
+    EXPECT_TRUE(all.insert(drawn()).second) << name;
+    g_object_set(harness_->element(), name, FALSE, nullptr);
+    EXPECT_EQ(drawn(), nothing) << name;
+  }
+}
+
 TEST_F(Merge, CopiesNoPixelsWhereNothingIsDrawn) {
-  use("elfmerge draw-boxes=false draw-labels=false");
-  GstBuffer* in = frame(answered(0));
+  use("elfmerge draw-boxes=false draw-labels=false draw-masks=false draw-keypoints=false");
+  GstBuffer* in = frame(answeredWithAll(0));
   GstBuffer* out = pass(gst_buffer_ref(in));
   EXPECT_EQ(gst_buffer_peek_memory(out, 0), gst_buffer_peek_memory(in, 0));
   EXPECT_EQ(regions(out).size(), 1U);

@@ -9,12 +9,6 @@ namespace elf {
 
 namespace {
 
-Rect intersect(const Rect& a, const Rect& b) {
-  const int x = std::max(a.x, b.x);
-  const int y = std::max(a.y, b.y);
-  return {x, y, std::min(a.right(), b.right()) - x, std::min(a.bottom(), b.bottom()) - y};
-}
-
 std::vector<std::uint8_t> blank(const Rect& rect) {
   return std::vector<std::uint8_t>(static_cast<std::size_t>(rect.area()));
 }

@@ -2,266 +2,318 @@
 #include "elf/render/painter.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstdio>
-#include <opencv2/imgproc.hpp>
+#include <initializer_list>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "elf/base/printable.h"
+#include "elf/render/brush.h"
 #include "elf/render/colour.h"
+#include "elf/render/letters.h"
 
 namespace elf {
 
 namespace {
 
 constexpr Colour kGrey{0.63, 0.63, 0.63};
-constexpr Colour kLabelBackground{0.08, 0.08, 0.08};
-constexpr Colour kLabelText{1, 1, 1};
-constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
+constexpr Colour kBlack{0, 0, 0};
+constexpr Colour kWhite{1, 1, 1};
+constexpr Colour kStatisticsBar{0.08, 0.08, 0.08};
+constexpr int kMaskOpacity = 102;  // of 255
+/** A server says what it likes. */
+constexpr std::size_t kLongestName = 40;
 
 Colour colourFor(const Detection& d) {
   if (d.coasted) return kGrey;
   return colourOf(d.id != kNoIdentity ? d.id : d.labelId);
 }
 
-/** A colour in the values that each plane stores. */
-struct PlaneValues {
-  std::array<cv::Scalar, 3> of;
-};
+/** What can be read best on `bar`. */
+Colour inkOn(const Colour& bar) {
+  return 0.299 * bar.r + 0.587 * bar.g + 0.114 * bar.b > 0.5 ? kBlack : kWhite;
+}
 
-/** A picture as OpenCV sees its planes, with the two things that one can do to it. */
-class Canvas {
- public:
-  explicit Canvas(const MutableImageView& picture) : picture_(picture) {
-    const Size s = picture.size;
-    const Size half{(s.width + 1) / 2, (s.height + 1) / 2};
-    switch (picture.format) {
-      case PixelFormat::I420:
-        add(s, CV_8UC1);
-        add(half, CV_8UC1);
-        add(half, CV_8UC1);
-        break;
-      case PixelFormat::NV12:
-        add(s, CV_8UC1);
-        add(half, CV_8UC2);
-        break;
-      case PixelFormat::GRAY8:
-        add(s, CV_8UC1);
-        break;
-      case PixelFormat::RGB:
-      case PixelFormat::BGR:
-        add(s, CV_8UC3);
-        break;
-      default:
-        add(s, CV_8UC4);
-    }
-  }
-
-  Size size() const { return picture_.size; }
-
-  void fill(const cv::Rect& rect, const Colour& colour) {
-    const cv::Rect seen = rect & cv::Rect(0, 0, picture_.size.width, picture_.size.height);
-    if (seen.empty()) return;
-    const PlaneValues values = planeValues(colour);
-    planes_[0](seen).setTo(values.of[0]);
-    // A chroma sample is coloured when any of its four pixels is.
-    const cv::Point from(seen.x / 2, seen.y / 2);
-    const cv::Point to((seen.br().x + 1) / 2, (seen.br().y + 1) / 2);
-    for (int i = 1; i < count_; ++i) planes_[i](cv::Rect(from, to)).setTo(values.of[i]);
-  }
-
-  /**
-   * Words on a plate that fills `plate`; both are grey, so that chroma is flat and luma the same in
-   * every format.
-   */
-  void text(const std::string& words, const cv::Rect& plate, cv::Point baseline, double scale,
-            int thickness) {
-    fill(plate, kLabelBackground);
-    const cv::Rect seen = plate & cv::Rect(0, 0, picture_.size.width, picture_.size.height);
-    if (seen.empty()) return;
-    cv::Mat coverage = cv::Mat::zeros(seen.size(), CV_8UC1);
-    cv::putText(coverage, words, baseline - seen.tl(), kFont, scale, 255, thickness, cv::LINE_AA);
-    const auto grey = [this](const Colour& c) {
-      return planeValues(c).of[0][opaqueChannel() == 0 ? 1 : 0];
-    };
-    const double background = grey(kLabelBackground);
-    cv::Mat letters;
-    coverage.convertTo(letters, CV_8U, (grey(kLabelText) - background) / 255, background);
-    cv::Mat target = planes_[0](seen);
-    for (int i = 0; i < target.channels(); ++i)
-      if (i != opaqueChannel()) cv::insertChannel(letters, target, i);
-  }
-
- private:
-  void add(Size s, int type) {
-    const auto step = static_cast<std::size_t>(picture_.strides[static_cast<std::size_t>(count_)]);
-    planes_[count_] =
-        cv::Mat(s.height, s.width, type, picture_.planes[static_cast<std::size_t>(count_)], step);
-    ++count_;
-  }
-
-  // The channel that is no colour; -1 where all are.
-  int opaqueChannel() const {
-    switch (picture_.format) {
-      case PixelFormat::RGBx:
-      case PixelFormat::BGRx:
-        return 3;
-      case PixelFormat::xRGB:
-      case PixelFormat::xBGR:
-        return 0;
-      default:
-        return -1;
-    }
-  }
-
-  PlaneValues planeValues(const Colour& c) const {
-    const double r = 255 * c.r;
-    const double g = 255 * c.g;
-    const double b = 255 * c.b;
-    switch (picture_.format) {
-      case PixelFormat::RGB:
-      case PixelFormat::RGBx:
-        return {{cv::Scalar(r, g, b, 255)}};
-      case PixelFormat::BGR:
-      case PixelFormat::BGRx:
-        return {{cv::Scalar(b, g, r, 255)}};
-      case PixelFormat::xRGB:
-        return {{cv::Scalar(255, r, g, b)}};
-      case PixelFormat::xBGR:
-        return {{cv::Scalar(255, b, g, r)}};
-      default:
-        break;
-    }
-    double kr = 0.299;
-    double kb = 0.114;
-    if (picture_.matrix == ColourMatrix::Bt709) {
-      kr = 0.2126;
-      kb = 0.0722;
-    } else if (picture_.matrix == ColourMatrix::Bt2020) {
-      kr = 0.2627;
-      kb = 0.0593;
-    }
-    const bool full = picture_.range == ColourRange::Full;
-    const double luma = kr * c.r + (1 - kr - kb) * c.g + kb * c.b;
-    const double chroma = full ? 255 : 224;
-    const double y = full ? 255 * luma : 16 + 219 * luma;
-    const double u = 128 + chroma * (c.b - luma) / (2 * (1 - kb));
-    const double v = 128 + chroma * (c.r - luma) / (2 * (1 - kr));
-    if (picture_.format == PixelFormat::NV12) return {{cv::Scalar(y), cv::Scalar(u, v)}};
-    return {{cv::Scalar(y), cv::Scalar(u), cv::Scalar(v)}};
-  }
-
-  const MutableImageView& picture_;
-  std::array<cv::Mat, 3> planes_;
-  int count_ = 0;
-};
-
-/** Widths and letters that can be read at this height. */
+/** Widths and letters that can be seen at this height. */
 struct Scale {
   explicit Scale(Size frame)
       : line(std::max(1, static_cast<int>(std::lround(frame.height / 360.0)))),
         thin(std::max(1, line / 2)),
-        font(std::max(0.35, frame.height / 1000.0)),
-        stroke(std::max(1, static_cast<int>(std::lround(font * 1.6)))) {}
+        bone(std::max(1.5, frame.height / 300.0)),
+        letters(std::max(12, static_cast<int>(std::lround(frame.height * 0.02)))),
+        margin(letters / 6) {}
   int line;
   int thin;
-  double font;
-  int stroke;
+  double bone;
+  int letters;
+  int margin;
 };
 
 // The box in whole pixels, outer edge. What lies far outside is moved to just outside, so that it
 // fits an int and its edges stay unseen.
-cv::Rect outerRect(const Box& b, Size frame, int line) {
+Rect outerRect(const Box& b, Size frame, int line) {
   const auto whole = [line](float v, int side) {
     return static_cast<int>(std::lround(
         std::clamp(v, static_cast<float>(-2 * line), static_cast<float>(side + 2 * line))));
   };
-  const cv::Point from(whole(b.x0, frame.width), whole(b.y0, frame.height));
-  const cv::Point to(whole(b.x1, frame.width), whole(b.y1, frame.height));
-  return {from.x, from.y, std::max(1, to.x - from.x), std::max(1, to.y - from.y)};
+  const int x = whole(b.x0, frame.width);
+  const int y = whole(b.y0, frame.height);
+  return {x, y, std::max(1, whole(b.x1, frame.width) - x),
+          std::max(1, whole(b.y1, frame.height) - y)};
 }
 
 bool visible(const Box& b, Size frame) {
   return b.finite() && !intersect(b, toBox(wholeFrame(frame))).empty();
 }
 
-void outline(Canvas& canvas, const cv::Rect& r, int line, const Colour& colour) {
-  canvas.fill({r.x, r.y, r.width, line}, colour);
-  canvas.fill({r.x, r.br().y - line, r.width, line}, colour);
-  canvas.fill({r.x, r.y, line, r.height}, colour);
-  canvas.fill({r.br().x - line, r.y, line, r.height}, colour);
+void outline(Brush& brush, const Rect& r, int line, const Colour& colour) {
+  brush.fill({r.x, r.y, r.width, line}, colour);
+  brush.fill({r.x, r.bottom() - line, r.width, line}, colour);
+  brush.fill({r.x, r.y, line, r.height}, colour);
+  brush.fill({r.right() - line, r.y, line, r.height}, colour);
 }
 
-void dashedOutline(Canvas& canvas, const cv::Rect& r, int line, const Colour& colour) {
+void dashedOutline(Brush& brush, const Rect& r, int line, const Colour& colour) {
   const int dash = 4 * line;
-  for (int x = r.x; x < r.br().x; x += 2 * dash) {
-    const int width = std::min(dash, r.br().x - x);
-    canvas.fill({x, r.y, width, line}, colour);
-    canvas.fill({x, r.br().y - line, width, line}, colour);
+  for (int x = r.x; x < r.right(); x += 2 * dash) {
+    const int width = std::min(dash, r.right() - x);
+    brush.fill({x, r.y, width, line}, colour);
+    brush.fill({x, r.bottom() - line, width, line}, colour);
   }
-  for (int y = r.y; y < r.br().y; y += 2 * dash) {
-    const int height = std::min(dash, r.br().y - y);
-    canvas.fill({r.x, y, line, height}, colour);
-    canvas.fill({r.br().x - line, y, line, height}, colour);
+  for (int y = r.y; y < r.bottom(); y += 2 * dash) {
+    const int height = std::min(dash, r.bottom() - y);
+    brush.fill({r.x, y, line, height}, colour);
+    brush.fill({r.right() - line, y, line, height}, colour);
   }
 }
 
-enum class LabelPlace { Above, Inside };
-
-void label(Canvas& canvas, const std::string& words, const cv::Rect& r, LabelPlace place,
-           const Scale& scale) {
-  int below = 0;
-  const cv::Size letters = cv::getTextSize(words, kFont, scale.font, scale.stroke, &below);
-  const int margin = 2 * scale.stroke;
-  const cv::Size plate(letters.width + 2 * margin, letters.height + below + 2 * margin);
-  cv::Point corner = r.tl();
-  if (place == LabelPlace::Above && r.y >= plate.height) corner.y -= plate.height;
-  const Size frame = canvas.size();
-  corner.x = std::clamp(corner.x, 0, std::max(0, frame.width - plate.width));
-  corner.y = std::clamp(corner.y, 0, std::max(0, frame.height - plate.height));
-  canvas.text(words, {corner, plate}, {corner.x + margin, corner.y + margin + letters.height},
-              scale.font, scale.stroke);
+void mask(Brush& brush, const Mask& mask, const Colour& colour) {
+  if (mask.rect().empty()) return;
+  // Its rows have no gaps between them.
+  const std::span pixels(mask.row(mask.rect().y).data(),
+                         static_cast<std::size_t>(mask.rect().area()));
+  brush.blend({mask.rect(), pixels, kMaskOpacity}, colour);
 }
 
-std::string words(const Detection& d) {
-  char score[32];
-  std::snprintf(score, sizeof score, " %.2f", static_cast<double>(d.score));
-  constexpr std::size_t kLongestLabel = 40;
-  // A server says what it likes, and OpenCV measures and draws all of it.
-  return (d.label.empty() ? std::to_string(d.labelId) : printable(d.label, kLongestLabel)) + score;
+/** Seen, and at most one frame outside of it. */
+bool drawable(const Keypoint& joint, Size frame) {
+  const auto near = [](float v, int side) {
+    return v >= static_cast<float>(-side) && v <= static_cast<float>(2 * side);
+  };
+  return joint.visibility >= kSeenJoint && near(joint.x, frame.width) &&
+         near(joint.y, frame.height);
+}
+
+void skeleton(Brush& brush, std::span<const Keypoint> joints,
+              std::span<const std::array<int, 2>> bones, double width, const Colour& colour) {
+  const auto seen = [&](int joint) {
+    return joint >= 0 && static_cast<std::size_t>(joint) < joints.size() &&
+           drawable(joints[static_cast<std::size_t>(joint)], brush.size());
+  };
+  // A dark edge, so that a bone is seen on a mask of its own colour.
+  for (const auto& [extra, ink] : {std::pair{width / 2 + 1, kBlack}, std::pair{0.0, colour}})
+    for (const auto& [a, b] : bones) {
+      if (!seen(a) || !seen(b)) continue;
+      const Keypoint& from = joints[static_cast<std::size_t>(a)];
+      const Keypoint& to = joints[static_cast<std::size_t>(b)];
+      brush.line(from.x, from.y, to.x, to.y, width + extra, ink);
+    }
+  for (const Keypoint& joint : joints) {
+    if (!drawable(joint, brush.size())) continue;
+    brush.line(joint.x, joint.y, joint.x, joint.y, 2.5 * width + 1, kBlack);
+    brush.line(joint.x, joint.y, joint.x, joint.y, 2 * width, kWhite);
+  }
+}
+
+/** Words on bars, none of which covers another if that can be. */
+class Bars {
+ public:
+  Bars(Letters& letters, Size frame, int margin)
+      : letters_(letters), frame_(frame), margin_(margin) {}
+
+  /** The end of `name` is left out where else `name` and `rest` would not fit into the frame. */
+  std::string fitted(std::string name, std::string_view rest = {}) {
+    while (!name.empty() &&
+           letters_.width(name) + letters_.width(rest) + 2 * margin_ > frame_.width)
+      name.pop_back();
+    return name.append(rest);
+  }
+
+  Size sizeOf(std::string_view words) {
+    return {letters_.width(words) + 2 * margin_, letters_.height() + 2 * margin_};
+  }
+
+  struct Corner {
+    int x = 0;
+    int y = 0;
+  };
+  /** With its upper left corner at the first of `corners` where there is room, else at the first.
+   */
+  void add(std::string words, std::initializer_list<Corner> corners, const Colour& bar) {
+    const Size size = sizeOf(words);
+    Rect place = inside(*corners.begin(), size);
+    for (const Corner& corner : corners) {
+      const Rect other = inside(corner, size);
+      // Moved up or down it would no longer be where it belongs.
+      if (other.y != corner.y || !free(other)) continue;
+      place = other;
+      break;
+    }
+    bars_.push_back({place, std::move(words), bar});
+  }
+
+  /** The first that was added lies above all others. */
+  void draw(Brush& brush) {
+    for (auto bar = bars_.rbegin(); bar != bars_.rend(); ++bar) {
+      brush.fill(bar->place, bar->colour);
+      const std::vector<std::uint8_t> ink = letters_.drawn(bar->words);
+      const Rect rect{bar->place.x + margin_, bar->place.y + margin_,
+                      bar->place.width - 2 * margin_, letters_.height()};
+      brush.blend({rect, ink}, inkOn(bar->colour));
+    }
+  }
+
+ private:
+  struct Bar {
+    Rect place;
+    std::string words;
+    Colour colour;
+  };
+
+  Rect inside(const Corner& corner, Size size) const {
+    return {std::clamp(corner.x, 0, std::max(0, frame_.width - size.width)),
+            std::clamp(corner.y, 0, std::max(0, frame_.height - size.height)), size.width,
+            size.height};
+  }
+  bool free(const Rect& place) const {
+    return std::ranges::none_of(
+        bars_, [&](const Bar& bar) { return !intersect(bar.place, place).empty(); });
+  }
+
+  Letters& letters_;
+  Size frame_;
+  int margin_;
+  std::vector<Bar> bars_;
+};
+
+/** The number of the class where it has no name, or none in letters that can be drawn. */
+std::string nameOf(const Detection& d) {
+  const std::string name = printable(d.label, kLongestName);
+  return name.find_first_not_of(' ') == std::string::npos ? std::to_string(d.labelId) : name;
+}
+
+/** The server that answered or failed last, or the planned one where nothing was sent. */
+int serverOf(const FrameRecord& record, std::size_t part) {
+  return part < record.answers.size() ? record.answers[part].server
+                                      : record.plan->parts[part].server;
+}
+
+std::string nameOfServer(const FrameRecord& record, int server) {
+  const auto index = static_cast<std::size_t>(server);
+  if (server < 0 || !record.capacity || index >= record.capacity->servers.size())
+    return std::to_string(server);
+  const std::string& url = record.capacity->servers[index].url;
+  const std::size_t scheme = url.find("://");
+  return printable(scheme == std::string::npos ? url : url.substr(scheme + 3), kLongestName);
+}
+
+std::string statistics(const FrameRecord& record) {
+  const auto answered =
+      std::ranges::count(record.answers, AnswerState::Answered, &PartAnswer::state);
+  const auto unanswered = static_cast<std::ptrdiff_t>(record.answers.size()) - answered;
+  std::string words = formatNumber(static_cast<double>(record.timings.total.count()) * 1e-3, 1) +
+                      " ms, " + formatNumber(static_cast<double>(record.bytesSent()) * 1e-3, 1) +
+                      " kB, objects " + std::to_string(record.detections.size()) + ", parts " +
+                      std::to_string(record.plan ? record.plan->parts.size() : 0);
+  if (record.skipped) words += " (not sent)";
+  if (unanswered > 0) words += " (" + std::to_string(unanswered) + " unanswered)";
+  return words;
 }
 
 }  // namespace
 
 bool paintsAnything(const FrameRecord& record, const PaintOptions& options) {
-  return ((options.boxes || options.labels) && !record.detections.empty()) ||
+  const auto any = [&](auto&& drawn) { return std::ranges::any_of(record.detections, drawn); };
+  return options.statistics || ((options.boxes || options.labels) && !record.detections.empty()) ||
+         (options.masks && any([](const Detection& d) { return d.mask.has_value(); })) ||
+         (options.keypoints && any([](const Detection& d) { return !d.keypoints.empty(); })) ||
          (options.rps && record.rps && !record.rps->empty()) ||
          (options.parts && record.plan && !record.plan->parts.empty());
 }
 
-void paint(const FrameRecord& record, const PaintOptions& options,
-           const MutableImageView& picture) {
-  Canvas canvas(picture);
+Painter::Painter() = default;
+Painter::~Painter() = default;
+Painter::Painter(Painter&&) noexcept = default;
+Painter& Painter::operator=(Painter&&) noexcept = default;
+
+void Painter::paint(const FrameRecord& record, const PaintOptions& options,
+                    const MutableImageView& picture) {
+  Brush brush(picture);
   const Size frame = picture.size;
   const Scale scale(frame);
+  if (!letters_ || letters_->height() != scale.letters)
+    letters_ = std::make_unique<Letters>(scale.letters);
+  Bars bars(*letters_, frame, scale.margin);
+
+  std::vector<const Detection*> seen;  // the strongest first
+  for (const Detection& d : record.detections)
+    if (visible(d.box, frame)) seen.push_back(&d);
+
+  if (options.masks) {
+    for (auto d = seen.rbegin(); d != seen.rend(); ++d)
+      if ((*d)->mask) mask(brush, *(*d)->mask, colourFor(**d));
+  }
+  if (options.statistics) {
+    const std::string words = bars.fitted(statistics(record));
+    bars.add(words, {{0, frame.height - bars.sizeOf(words).height}}, kStatisticsBar);
+  }
   if (options.parts && record.plan) {
-    for (const Part& part : record.plan->parts) {
-      const cv::Rect r = outerRect(toBox(part.rect), frame, scale.thin);
-      outline(canvas, r, scale.thin, colourOf(part.server));
-      label(canvas, std::to_string(part.server), r, LabelPlace::Inside, scale);
+    for (std::size_t i = 0; i < record.plan->parts.size(); ++i) {
+      const Rect& r = record.plan->parts[i].rect;
+      const int server = serverOf(record, i);
+      outline(brush, r, scale.thin, colourOf(server));
+      const std::string words = bars.fitted(nameOfServer(record, server));
+      const Size size = bars.sizeOf(words);
+      bars.add(words,
+               {{r.x, r.y},
+                {r.right() - size.width, r.y},
+                {r.x, r.bottom() - size.height},
+                {r.right() - size.width, r.bottom() - size.height}},
+               colourOf(server));
     }
   }
   if (options.rps && record.rps) {
     for (const Rp& rp : *record.rps)
       if (visible(rp.box, frame))
-        dashedOutline(canvas, outerRect(rp.box, frame, scale.thin), scale.thin, colourOf(rp.id));
+        dashedOutline(brush, outerRect(rp.box, frame, scale.thin), scale.thin, colourOf(rp.id));
   }
-  for (const Detection& d : record.detections) {
-    if (!visible(d.box, frame)) continue;
-    const cv::Rect r = outerRect(d.box, frame, scale.line);
-    if (options.boxes) outline(canvas, r, scale.line, colourFor(d));
-    if (options.labels) label(canvas, words(d), r, LabelPlace::Above, scale);
+  if (options.boxes) {
+    for (auto d = seen.rbegin(); d != seen.rend(); ++d)
+      outline(brush, outerRect((*d)->box, frame, scale.line), scale.line, colourFor(**d));
   }
+  if (options.keypoints) {
+    std::span<const std::array<int, 2>> bones;
+    if (record.capacity) bones = record.capacity->rules.skeleton;
+    for (auto d = seen.rbegin(); d != seen.rend(); ++d)
+      skeleton(brush, (*d)->keypoints, bones, scale.bone, colourFor(**d));
+  }
+  if (options.labels) {
+    // By age: an object's label stays where it is, whatever the scores of the others.
+    std::ranges::stable_sort(seen, {}, &Detection::id);
+    for (const Detection* d : seen) {
+      const Rect r = outerRect(d->box, frame, scale.line);
+      const std::string words =
+          bars.fitted(nameOf(*d), " " + formatNumber(static_cast<double>(d->score), 2));
+      const int height = bars.sizeOf(words).height;
+      bars.add(words, {{r.x, r.y - height}, {r.x, std::max(0, r.y)}, {r.x, r.bottom()}},
+               colourFor(*d));
+    }
+  }
+  bars.draw(brush);
 }
 
 }  // namespace elf

@@ -2,6 +2,8 @@
 // Draws what a record says into the picture, in the picture's own format.
 #pragma once
 
+#include <memory>
+
 #include "elf/image/image_view.h"
 #include "elf/record/frame_record.h"
 
@@ -11,23 +13,43 @@ namespace elf {
 struct PaintOptions {
   /** Outlines of the detections, a colour for each identity; coasted ones grey. */
   bool boxes = true;
-  /** Name and score above each detection, such as "person 0.87". */
+  /** Name and score at each detection, such as "person 0.87", on a bar of its colour. */
   bool labels = true;
+  /** The pixels of each object, where the model tells them, in its colour, 40 % opaque. */
+  bool masks = true;
+  /** Joints that are seen (kSeenJoint), and the model's bones between them. */
+  bool keypoints = true;
   /** Dashed outlines of the RPs. */
   bool rps = false;
-  /** Thin outlines of the parts, each with the index of its server. */
+  /** Thin outlines of the parts, each with the URL of its server, without "http://". */
   bool parts = false;
+  /** One line at the bottom: milliseconds and kilobytes sent of this frame, objects, parts. */
+  bool statistics = false;
 };
 
-/** False where paint() would change no pixel, so that the picture need not be writable. */
+/** False where Painter::paint() would change no pixel, so that the picture need not be writable. */
 bool paintsAnything(const FrameRecord& record, const PaintOptions& options);
 
-/**
- * Draws into `picture`, whose size is the record's. Lines and letters grow with the height of the
- * frame. Boxes may lie outside the frame or hold NaN: what can't be seen is not drawn. Nothing is
- * converted: only the pixels of lines and labels are touched. May run in several threads at once
- * on different pictures.
- */
-void paint(const FrameRecord& record, const PaintOptions& options, const MutableImageView& picture);
+/** Keeps the letters of the last size that it drew. For one thread. */
+class Painter {
+ public:
+  Painter();
+  ~Painter();
+  Painter(Painter&&) noexcept;
+  Painter& operator=(Painter&&) noexcept;
+
+  /**
+   * Draws into `picture`, whose size is the record's. Lines and letters grow with the height of
+   * the frame, and letters are never smaller than can be read. A label stands where no other one
+   * does if there is such a place beside its box, and never reaches out of the frame: its end is
+   * left out where it is too long. Boxes, masks and joints may lie outside the frame or hold NaN:
+   * what can't be seen is not drawn. Text of servers is drawn as printable() makes it.
+   */
+  void paint(const FrameRecord& record, const PaintOptions& options,
+             const MutableImageView& picture);
+
+ private:
+  std::unique_ptr<class Letters> letters_;
+};
 
 }  // namespace elf
