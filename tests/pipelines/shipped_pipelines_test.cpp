@@ -113,8 +113,8 @@ INSTANTIATE_TEST_SUITE_P(
         Application{"keypoints", "simplepose", "ultralight-simplepose_bnfold.onnx",
                     "two_people_1080p.mp4", "keypoints"},
         Application{"faces", "yunet", "yunet_n_640_640.onnx", "two_people_1080p.mp4", "keypoints"}),
-    [](const auto& info) {
-      std::string name = info.param.pipeline;
+    [](const auto& of) {
+      std::string name = of.param.pipeline;
       std::erase(name, '-');
       return name;
     });
