@@ -18,6 +18,13 @@ class Canvas {
   /** The whole of a BGR picture in the upper left corner, scaled and padded as the rules say. */
   static Canvas ofPicture(const cv::Mat& bgr, const ModelRules& rules);
 
+  /**
+   * What is around `box`, which is inside the picture and not empty: grown to 1.25 times its size,
+   * and then one side as far as `size` is wider or higher; scaled to `size`. These networks were
+   * trained on crops of this kind, scaled without smoothing (Xiao et al., 2018).
+   */
+  static Canvas ofBox(const cv::Mat& bgr, const Box& box, Size size);
+
   const cv::Mat& pixels() const { return pixels_; }
   Size size() const { return {pixels_.cols, pixels_.rows}; }
 
@@ -33,7 +40,8 @@ class Canvas {
  private:
   cv::Mat pixels_;
   Size picture_;
-  /** A pixel at x of the picture is at x * scale of the canvas. */
+  /** What is at x of the picture is at (x - origin) * scale of the canvas. */
+  double originX_ = 0, originY_ = 0;
   double scaleX_ = 1, scaleY_ = 1;
 };
 

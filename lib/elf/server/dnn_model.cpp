@@ -35,10 +35,7 @@ class DnnModel : public InferenceModel {
     const Tensors tensors = network_.run(canvas.pixels());
     std::optional<Candidates> found =
         decode_(tensors, {.canvas = canvas.size(), .minScore = rules().minScore});
-    if (!found)
-      return Result<std::vector<Detection>>::failure(name() + ": the network's output, " +
-                                                     printable(describe(tensors)) +
-                                                     ", is not what [output] decoder expects");
+    if (!found) return Result<std::vector<Detection>>::failure(name() + ": " + unexpected(tensors));
     std::vector<Detection> detections;
     double maskPixels = 0;
     for (const Candidate& candidate :

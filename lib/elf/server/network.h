@@ -2,6 +2,7 @@
 // A network file that OpenCV's DNN module runs. Not installed.
 #pragma once
 
+#include <array>
 #include <opencv2/dnn.hpp>
 #include <string>
 #include <vector>
@@ -14,7 +15,11 @@ namespace elf {
 /** Serves one thread at a time. */
 class Network {
  public:
-  /** Throws elf::Error naming the file that is missing or cannot be loaded. */
+  /**
+   * One .onnx file; a Darknet .cfg and .weights; a Caffe .prototxt and .caffemodel; a frozen
+   * TensorFlow graph .pb, with or without a .pbtxt. Throws elf::Error naming the file that is
+   * missing or cannot be loaded.
+   */
   explicit Network(const ModelFile& file);
 
   /** What kind of file it is, as "onnx". */
@@ -30,8 +35,8 @@ class Network {
 
  private:
   std::string path_, platform_;
-  double scale_;
-  std::array<double, 3> mean_;
+  /** What is taken from each channel, in the network's order, and what it is then multiplied by. */
+  std::array<double, 3> mean_, scale_;
   bool rgb_;
   cv::dnn::Net net_;
   std::vector<cv::String> outputs_;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "elf/base/printable.h"
+
 namespace elf {
 
 const cv::Mat* tensorNamed(const Tensors& tensors, std::string_view name) {
@@ -16,14 +18,14 @@ bool hasShape(const cv::Mat& tensor, std::initializer_list<int> shape) {
                     [](int wanted, int is) { return is > 0 && (wanted == -1 || wanted == is); });
 }
 
-std::string describe(const Tensors& tensors) {
+std::string unexpected(const Tensors& tensors) {
   std::string text;
   for (const NamedTensor& tensor : tensors) {
-    text += (text.empty() ? "" : ", ") + tensor.name;
+    text += (text.empty() ? "" : ", ") + printable(tensor.name);
     for (int i = 0; i < tensor.values.dims; ++i)
       text += (i == 0 ? " " : "x") + std::to_string(tensor.values.size[i]);
   }
-  return text;
+  return "the network's output, " + text + ", is not what [output] decoder expects";
 }
 
 Decoder decoderFor(OutputDecoder layout) {
@@ -31,9 +33,30 @@ Decoder decoderFor(OutputDecoder layout) {
     case OutputDecoder::Yolox:
       return decodeYolox;
     case OutputDecoder::DarknetRegion:
+      return decodeDarknetRegion;
+    case OutputDecoder::Yolov5:
+      return decodeYolov5;
+    case OutputDecoder::Yolov8:
+      return decodeYolov8;
+    case OutputDecoder::Yolov8Seg:
+      return decodeYolov8Seg;
+    case OutputDecoder::FastestDet:
+      return decodeFastestDet;
+    case OutputDecoder::NanoDet:
+      return decodeNanoDet;
+    case OutputDecoder::Ssd:
+      return decodeSsd;
+    case OutputDecoder::MaskRcnn:
+      return decodeMaskRcnn;
+    case OutputDecoder::UltraFace:
+      return decodeUltraFace;
+    case OutputDecoder::YuNet:
+      return decodeYuNet;
+    case OutputDecoder::HeatMaps:
+    case OutputDecoder::Classes:
       break;
   }
-  return decodeDarknetRegion;
+  return nullptr;
 }
 
 }  // namespace elf
