@@ -72,10 +72,11 @@ TEST(Decoders, TellWhatTheyWereGivenInstead) {
 }
 
 TEST(Decoders, ReadYolov5BesideItsRawHeads) {
-  const Tensors tensors{{"head", zeros({1, 3, 8, 8, 8})},
-                        rows("output0", {{30, 40, 20, 10, 0.9F, 0.1F, 0.8F, 0.2F},
-                                         {30, 40, 20, 10, 0.9F, 0.1F, 0.2F, 0.5F},
-                                         {30, 40, 20, 10, 0.2F, 0.9F, 0.9F, 0.9F}})};
+  std::vector<std::vector<float>> values(84, std::vector<float>(8));
+  values[1] = {30, 40, 20, 10, 0.9F, 0.1F, 0.8F, 0.2F};
+  values[2] = {30, 40, 20, 10, 0.9F, 0.1F, 0.2F, 0.5F};
+  values[3] = {30, 40, 20, 10, 0.2F, 0.9F, 0.9F, 0.9F};
+  const Tensors tensors{{"head", zeros({1, 3, 8, 8, 8})}, rows("output0", values)};
   expectOne(decodeYolov5(tensors, {{64, 64}, 0.5F}), {20, 35, 40, 45}, 0.72F, 1);
 }
 
@@ -88,6 +89,14 @@ TEST(Decoders, ReadYolov8WhichHasAColumnForEachCandidate) {
   set(2, {30, 40, 20, 10, 0.1F, 0.2F, 0.7F});
   set(5, {30, 40, 20, 10, 0.1F, 0.4F, 0.2F});
   expectOne(decodeYolov8({{"output0", tensor}}, {{64, 64}, 0.5F}), {20, 35, 40, 45}, 0.7F, 2);
+}
+
+TEST(Decoders, TellYolov5AndYolov8Apart) {
+  const Reading reading{.canvas = {64, 64}, .minScore = 0.5F};
+  EXPECT_TRUE(decodeYolov5({{"output0", zeros({1, 252, 85})}}, reading));
+  EXPECT_FALSE(decodeYolov8({{"output0", zeros({1, 252, 85})}}, reading));
+  EXPECT_TRUE(decodeYolov8({{"output0", zeros({1, 84, 84})}}, reading));
+  EXPECT_FALSE(decodeYolov5({{"output0", zeros({1, 84, 336})}}, reading));
 }
 
 TEST(Decoders, ReadNanoDetsDistributionsOnGridsThatAreRoundedUp) {
@@ -173,10 +182,10 @@ TEST(Decoders, TakeTheClassOfProbabilitiesAndOfLogits) {
 }
 
 TEST(Decoders, KeepNoCandidateWithoutANumber) {
-  const float nan = std::nanf("");
-  EXPECT_THAT(
-      decodeYolov5({rows("o", {{nan, 1, 1, 1, 1, 1}, {1, 1, 1, 1, nan, 1}})}, {{64, 64}, 0})->list,
-      IsEmpty());
+  std::vector<std::vector<float>> values(84, std::vector<float>(6));
+  values[1] = {std::nanf(""), 1, 1, 1, 1, 1};
+  values[2] = {1, 1, 1, 1, std::nanf(""), 1};
+  EXPECT_THAT(decodeYolov5({rows("o", values)}, {{64, 64}, 0})->list, IsEmpty());
 }
 
 TEST(Suppression, KeepsTheStrongestOfEachClass) {

@@ -8,7 +8,7 @@ std::optional<Candidates> decodeYolov8(const Tensors& tensors, const Reading& re
   const cv::Mat& tensor = tensors[0].values;
   const auto rows = static_cast<std::size_t>(tensor.size[1]);
   const auto count = static_cast<std::size_t>(tensor.size[2]);
-  // The other way round it is YOLOv5's.
+  // Of more rows than columns it is YOLOv5's.
   if (rows < 5 || rows > count) return std::nullopt;
   Candidates found;
   const float* at = tensor.ptr<float>();

@@ -9,15 +9,13 @@ namespace {
 
 constexpr std::size_t kBins = 16;
 constexpr int kPrototypeStride = 4;
+constexpr std::array<int, 3> kStrides{8, 16, 32};
 
 struct Heads {
-  /** Of the strides 8, 16 and 32. */
-  std::array<cv::Mat, 3> heads;
+  std::array<cv::Mat, 3> byStride;
   cv::Mat prototypes;
   std::size_t masks = 0, classes = 0;
 };
-
-constexpr std::array<int, 3> kStrides{8, 16, 32};
 
 /** The size of a tensor tells its stride, in whatever order and by whatever name it comes. */
 std::optional<Heads> headsOf(const Tensors& tensors, Size canvas) {
@@ -33,7 +31,7 @@ std::optional<Heads> headsOf(const Tensors& tensors, Size canvas) {
   const int masks = result.prototypes.size[1];
   int channels = 0;
   for (std::size_t i = 0; i < kStrides.size(); ++i) {
-    cv::Mat& head = result.heads[i] = ofStride(kStrides[i]);
+    cv::Mat& head = result.byStride[i] = ofStride(kStrides[i]);
     if (head.empty() || (i > 0 && head.size[1] != channels)) return std::nullopt;
     channels = head.size[1];
   }
@@ -51,10 +49,10 @@ std::size_t cellsOf(const cv::Mat& head) {
 MaskGrid maskOf(const Heads& heads, const Candidate& candidate) {
   std::size_t cell = candidate.row;
   std::size_t h = 0;
-  for (; cell >= cellsOf(heads.heads[h]); ++h) cell -= cellsOf(heads.heads[h]);
-  const std::size_t step = cellsOf(heads.heads[h]);
+  for (; cell >= cellsOf(heads.byStride[h]); ++h) cell -= cellsOf(heads.byStride[h]);
+  const std::size_t step = cellsOf(heads.byStride[h]);
   const float* coefficients =
-      heads.heads[h].ptr<float>() + (4 * kBins + heads.classes) * step + cell;
+      heads.byStride[h].ptr<float>() + (4 * kBins + heads.classes) * step + cell;
 
   // Only what the box covers, and one more on each side for what lies between two.
   const Size grid{heads.prototypes.size[3], heads.prototypes.size[2]};
@@ -81,7 +79,7 @@ std::optional<Candidates> decodeYolov8Seg(const Tensors& tensors, const Reading&
   std::size_t row = 0;
   for (std::size_t i = 0; i < kStrides.size(); ++i) {
     const auto stride = static_cast<float>(kStrides[i]);
-    const cv::Mat& head = heads->heads[i];
+    const cv::Mat& head = heads->byStride[i];
     const std::size_t step = cellsOf(head);
     const float* cell = head.ptr<float>();
     for (int y = 0; y < head.size[2]; ++y)
