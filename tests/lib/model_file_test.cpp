@@ -205,7 +205,7 @@ TEST_F(DetectorTest, MistakesAreNamedByFileAndKey) {
   EXPECT_THAT(errorFor(model, "size=48;64\n", std::string(kJoints) + "[parts]\nalign=8\n"),
               HasSubstr("[parts] align"));
   EXPECT_THAT(errorFor("detector=boxes\n", "", "decoder=yolox\n"),
-              AllOf(HasSubstr("[model] detector"), HasSubstr("yolox")));
+              AllOf(HasSubstr("[model] detector"), HasSubstr("heat-maps")));
   // A detector that needs one itself, and one that would be its own.
   write("joints.model", file(model, "size=48;64\n", kJoints));
   EXPECT_THAT(errorFor("task=keypoints\ndetector=joints\n", "size=48;64\n", kJoints),

@@ -325,7 +325,7 @@ void readDetector(const Reader& reader, ModelFile& model) {
   model.detectorLabels = reader.list("model", "detector-labels");
   const auto known = model.detector->rules.labels.names();
   for (const std::string& label : model.detectorLabels)
-    if (std::ranges::find(known, label) == known.end())
+    if (!known.empty() && std::ranges::find(known, label) == known.end())
       reader.fail("model", "detector-labels",
                   "'" + label + "' is no label of the detector " + name);
 }
@@ -407,7 +407,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   } else {
     for (const char* key : {"detector", "detector-labels"})
       if (reader.has("model", key))
-        reader.fail("model", key, "has no meaning for decoder " + reader.text("output", "decoder"));
+        reader.fail("model", key, "is of use to the decoders heat-maps and classes alone");
   }
   return model;
 }
