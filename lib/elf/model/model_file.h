@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,21 @@ enum class ModelBackend {
   Simulated   ///< `simulated`: takes its time and finds nothing
 };
 
-/** How a network's output tensors are read. */
+/** How a network's output tensors are read; elf/server/decoders tells their shapes. */
 enum class OutputDecoder {
-  Yolox,         ///< `yolox`: one tensor of rows, over strides 8, 16 and 32
-  DarknetRegion  ///< `darknet-region`: one tensor of rows for each Region layer
+  Yolox,          ///< `yolox`
+  DarknetRegion,  ///< `darknet-region`: YOLOv2 to v4 and Yolo-Fastest, as Darknet has them
+  Yolov5,         ///< `yolov5`
+  Yolov8,         ///< `yolov8`
+  Yolov8Seg,      ///< `yolov8-seg`: cut before the last layers; gives masks
+  FastestDet,     ///< `fastestdet`
+  NanoDet,        ///< `nanodet`: NanoDet-Plus
+  Ssd,            ///< `ssd`: what a DetectionOutput layer gives
+  MaskRcnn,       ///< `mask-rcnn`: the same, and masks
+  UltraFace,      ///< `ultraface`
+  YuNet,          ///< `yunet`: faces and five landmarks of each
+  HeatMaps,       ///< `heat-maps`: joints of one object; needs a detector
+  Classes         ///< `classes`: the class of one object; needs a detector
 };
 
 enum class ChannelOrder { Bgr, Rgb };
@@ -40,11 +52,22 @@ struct ModelFile {
   std::vector<std::string> files;
   /** Checksums in lower-case hexadecimal, one for each of `files`; or empty: not checked. */
   std::vector<std::string> sha256;
+  /**
+   * Whose boxes the network looks at, one by one; null: it sees the whole picture. With a detector,
+   * what `rules` holds of [input] and [parts] is the detector's, since it is what sees the
+   * pictures.
+   */
+  std::shared_ptr<const ModelFile> detector;
+  /** The detector's objects of these labels; empty: all. */
+  std::vector<std::string> detectorLabels;
 
-  // [input], beyond what `rules` holds. A network sees (value - mean) * scale for each channel.
+  // [input], beyond what `rules` holds
+  /** What the network takes, where there is a detector. */
+  Size boxInput;
+  /** A network sees (value - mean) * scale / std for each channel. */
   double scale = 1;
-  /** In the order of `colour`. */
-  std::array<double, 3> mean{};
+  /** Both in the order of `colour`. */
+  std::array<double, 3> mean{}, std{1, 1, 1};
   ChannelOrder colour = ChannelOrder::Bgr;
 
   // [output], beyond what `rules` holds

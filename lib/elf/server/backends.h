@@ -13,6 +13,8 @@ namespace elf {
 std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
 /** A network file that OpenCV's DNN module reads. */
 std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);
+/** The same, where the network looks at what a detector finds. */
+std::unique_ptr<InferenceModel> createStagedModel(const ModelFile& file);
 
 /** Takes its time and finds nothing. */
 std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);

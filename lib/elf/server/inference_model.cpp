@@ -10,7 +10,7 @@ std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
     case ModelBackend::Hog:
       return createHogModel(file);
     case ModelBackend::OpencvDnn:
-      return createDnnModel(file);
+      return file.detector ? createStagedModel(file) : createDnnModel(file);
     case ModelBackend::Simulated:
       return createSimulatedModel(file);
     case ModelBackend::Remote:
