@@ -439,6 +439,12 @@ TEST_F(Planner, InACrowdItSplitsTheWholeFrame) {
   EXPECT_EQ(this->plan(crowd()).parts[0].kind, PartKind::Rp) << "the strips would be shrunk";
 }
 
+TEST_F(Planner, AModelOfOneSizeTakesNoMoreThanOneRunOfEachServerInACrowd) {
+  capacity_.rules = {.fixedSize = {200, 150}};
+  plan(std::nullopt);
+  EXPECT_EQ(plan(crowd()).parts.size(), capacity_.servers.size());
+}
+
 TEST_F(Planner, StripsStayStripsInACrowd) {
   FramePlanner planner(Partitioner::create("strips"));
   planner.plan(kFrame, std::nullopt, capacity_, nullptr);

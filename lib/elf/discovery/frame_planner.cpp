@@ -93,7 +93,10 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
     Plan whole = splitWholeFrame(frame, capacity);
     const bool shrunk = std::ranges::any_of(
         whole.parts, [&](const Part& part) { return rules.inputScale(part.rect.size()) < 1; });
-    if (!shrunk && whole.makespan < plan.makespan) {
+    // A run of a fixed size costs the same however much it shows. Scans by themselves keep to the
+    // resolution that they are there for.
+    const bool mayShrink = !rules.fixedSize.empty() && !rps.empty();
+    if ((mayShrink || !shrunk) && whole.makespan < plan.makespan) {
       listRps(whole, rps, frame);
       return lookAtAll(frame, std::move(whole), picture);
     }
