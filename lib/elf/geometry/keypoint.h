@@ -24,11 +24,14 @@ inline constexpr float kSeenJoint = 0.3F;
 /**
  * Object-keypoint similarity as COCO defines it, 0..1: the mean over the joints that both see of
  * exp(-d^2 / (8 area sigma^2)), where d is how far apart they are. `area` is that of the object, in
- * square pixels; COCO takes a mask's, which is about half its box's. Where there are 17 joints the
+ * square pixels; COCO takes a mask's (see kObjectOfBox). Where there are 17 joints the
  * sigmas are COCO's, of any others all are the mean of those. 0 where they see no joint both, or
  * have not as many.
  */
 double similarity(std::span<const Keypoint> a, std::span<const Keypoint> b, double area);
+
+/** The area of an object itself is about this share of its box's. */
+inline constexpr double kObjectOfBox = 0.53;
 
 /** Of each joint the one that is seen better. Both have as many, or one has none. */
 std::vector<Keypoint> unite(std::span<const Keypoint> a, std::span<const Keypoint> b);

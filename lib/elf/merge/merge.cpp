@@ -22,10 +22,8 @@ constexpr float kBorder = 2;
 constexpr float kBorderShare = 0.06F;
 // Two pieces of one object agree along the border that cuts it by at least this.
 constexpr float kSamePieces = 0.5F;
-// Joints that two parts see are those of one object from this similarity on, which counts with the
-// area of the object itself: about this share of its box.
+// Joints that two parts see are those of one object from this similarity on.
 constexpr double kSameJoints = 0.7;
-constexpr double kObjectOfBox = 0.53;
 // A piece is the object that an RP expects from this overlap on.
 constexpr double kExpectedIou = 0.5;
 

@@ -36,16 +36,25 @@ using KeyFilePtr = std::unique_ptr<GKeyFile, FreeKeyFile>;
 using Strings = std::unique_ptr<char*, FreeStrings>;
 using Text = std::unique_ptr<char, FreeMemory>;
 
+constexpr std::initializer_list<std::pair<const char*, ModelBackend>> kBackends = {
+    {"hog", ModelBackend::Hog},
+    {"library", ModelBackend::Library},
+    {"opencv-dnn", ModelBackend::OpencvDnn},
+    {"remote", ModelBackend::Remote},
+    {"simulated", ModelBackend::Simulated}};
+
 struct Group {
   const char* name;
   std::vector<std::string_view> keys;
-  /** Keys that only a network file has a use for, only a remote model, and only a simulated one. */
-  std::vector<std::string_view> networkKeys = {}, remoteKeys = {}, simulatedKeys = {};
+  /** Keys that only a network has a use for, only a remote model, only a simulated one, and only
+   * what is in files. */
+  std::vector<std::string_view> networkKeys = {}, remoteKeys = {}, simulatedKeys = {},
+                                fileKeys = {};
 };
 
 const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
-      {"model", {"backend", "labels", "task"}, {"file", "sha256"}, {}},
+      {"model", {"backend", "labels", "task"}, {}, {}, {}, {"file", "sha256"}},
       {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}, {}},
       {"output", {"min-score", "sure-score", "keypoints", "skeleton"}, {"decoder", "nms"}, {}},
       {"parts", {"align", "placed", "context", "object-size"}, {}, {}},
@@ -81,7 +90,8 @@ class Reader {
       const Strings keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
       for (char** key = keys.get(); *key; ++key)
         if (!holds(known->keys, *key) && !holds(known->networkKeys, *key) &&
-            !holds(known->remoteKeys, *key) && !holds(known->simulatedKeys, *key))
+            !holds(known->remoteKeys, *key) && !holds(known->simulatedKeys, *key) &&
+            !holds(known->fileKeys, *key))
           fail(*group, *key, "unknown key");
     }
   }
@@ -246,11 +256,27 @@ void checkSum(const std::string& path, const std::string& expected) {
   if (is != expected) throw Error(path, "has sha256 " + is + ", not " + expected);
 }
 
+ModelFile libraryAt(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) throw Error(path, "no such file");
+  ModelFile model;
+  model.name = path.stem();
+  if (model.name.starts_with("lib")) model.name.erase(0, 3);
+  model.path = path;
+  model.backend = ModelBackend::Library;
+  model.files = {path.filename()};
+  return model;
+}
+
 bool isSha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 }  // namespace
+
+std::string_view toString(ModelBackend backend) {
+  return std::ranges::find(kBackends, backend, &decltype(kBackends)::value_type::second)->first;
+}
 
 ModelFile parseModelFile(const std::string& text, const std::string& name,
                          const std::string& path) {
@@ -259,11 +285,7 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   ModelFile model;
   model.name = name;
   model.path = path;
-  model.backend = reader.choice<ModelBackend>("model", "backend",
-                                              {{"hog", ModelBackend::Hog},
-                                               {"opencv-dnn", ModelBackend::OpencvDnn},
-                                               {"remote", ModelBackend::Remote},
-                                               {"simulated", ModelBackend::Simulated}});
+  model.backend = reader.choice("model", "backend", kBackends);
   ModelRules& rules = model.rules;
   if (reader.has("model", "task"))
     rules.masks = reader.choice<bool>(
@@ -291,7 +313,9 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   if (const std::string_view key = badKey(rules); !key.empty())
     reader.fail(groupOf(key), key.data(), "is out of bounds");
 
-  if (model.backend != ModelBackend::OpencvDnn) reader.refuse(&Group::networkKeys);
+  const bool isNetwork = model.backend == ModelBackend::OpencvDnn;
+  if (!isNetwork) reader.refuse(&Group::networkKeys);
+  if (!isNetwork && model.backend != ModelBackend::Library) reader.refuse(&Group::fileKeys);
   if (model.backend != ModelBackend::Remote) reader.refuse(&Group::remoteKeys);
   if (model.backend != ModelBackend::Simulated) reader.refuse(&Group::simulatedKeys);
   if (model.backend == ModelBackend::Hog) return model;
@@ -311,6 +335,10 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
         !std::all_of(model.sha256.begin(), model.sha256.end(), isSha256))
       reader.fail("model", "sha256", "is no checksum for each file");
   }
+  if (model.backend == ModelBackend::Library) {
+    if (model.files.size() != 1) reader.fail("model", "file", "is not one shared library");
+    return model;
+  }
   reader.read("input", "scale", model.scale);
   reader.read("input", "mean", model.mean);
   if (reader.has("input", "colour"))
@@ -325,6 +353,7 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
 }
 
 ModelFile loadModelFile(const std::string& nameOrPath) {
+  if (nameOrPath.ends_with(".so")) return libraryAt(nameOrPath);
   const DataFile file = readDataFile(kModelFiles, nameOrPath);
   const std::string name = file.path.empty() ? nameOrPath : fs::path(file.path).stem().string();
   return parseModelFile(file.content, name, file.path);

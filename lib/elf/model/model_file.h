@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "elf/model/model_rules.h"
@@ -14,10 +15,14 @@ namespace elf {
 /** What runs a model. */
 enum class ModelBackend {
   Hog,        ///< `hog`: OpenCV's pedestrian detector, needs no file
+  Library,    ///< `library`: a shared library of the user's own (elf/server/model_library.h)
   OpencvDnn,  ///< `opencv-dnn`: a network file, run by OpenCV
   Remote,     ///< `remote`: a server other than elf-server
   Simulated   ///< `simulated`: takes its time and finds nothing
 };
+
+/** The value of `[model] backend`. */
+std::string_view toString(ModelBackend backend);
 
 /** How a network's output tensors are read. */
 enum class OutputDecoder {
@@ -67,7 +72,8 @@ struct ModelFile {
 
 /**
  * Reads the file that `nameOrPath` names (readDataFile()), and its label file. Weight files need
- * not exist. Throws elf::Error naming file and key.
+ * not exist. A path that ends in `.so` stands for a model of backend `library` with that file and
+ * nothing else; libfoo.so is called foo. Throws elf::Error naming file and key.
  */
 ModelFile loadModelFile(const std::string& nameOrPath);
 

@@ -13,7 +13,8 @@ namespace elf {
 std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
 /** A network file that OpenCV's DNN module reads. */
 std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);
-
+/** A shared library of the user's. */
+std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file);
 /** Takes its time and finds nothing. */
 std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);
 
@@ -21,6 +22,14 @@ std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);
 inline cv::Mat matOf(const ImageView& bgr) {
   return cv::Mat(bgr.size.height, bgr.size.width, CV_8UC3, const_cast<std::uint8_t*>(bgr.planes[0]),
                  static_cast<std::size_t>(bgr.strides[0]));
+}
+
+/** The pixels of an 8-bit BGR Mat, which stay its own. */
+inline ImageView viewOf(const cv::Mat& bgr) {
+  return {.format = PixelFormat::BGR,
+          .size = {bgr.cols, bgr.rows},
+          .planes = {bgr.data},
+          .strides = {static_cast<int>(bgr.step)}};
 }
 
 }  // namespace elf
