@@ -41,21 +41,34 @@ constexpr std::initializer_list<std::pair<const char*, ModelBackend>> kBackends 
     {"library", ModelBackend::Library},
     {"opencv-dnn", ModelBackend::OpencvDnn},
     {"remote", ModelBackend::Remote},
-    {"simulated", ModelBackend::Simulated}};
+    {"simulated", ModelBackend::Simulated},
+    {"torchscript", ModelBackend::TorchScript}};
 
 struct Group {
   const char* name;
   std::vector<std::string_view> keys;
-  /** Keys that only a network has a use for, only a remote model, only a simulated one, and only
-   * what is in files. */
+  /** Keys that only a network has a use for, only a remote model, only a simulated one, only what
+   * is in files, and only TorchScript. */
   std::vector<std::string_view> networkKeys = {}, remoteKeys = {}, simulatedKeys = {},
-                                fileKeys = {};
+                                fileKeys = {}, torchKeys = {};
 };
 
 const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
-      {"model", {"backend", "labels", "task"}, {}, {}, {}, {"file", "sha256"}},
-      {"input", {"size", "multiple-of", "min-size", "max-size"}, {"scale", "mean", "colour"}, {}},
+      {"model",
+       {"backend", "labels", "task"},
+       {},
+       {},
+       {},
+       {"file", "sha256"},
+       {"device", "libraries"}},
+      {"input",
+       {"size", "multiple-of", "min-size", "max-size"},
+       {"scale", "mean", "colour"},
+       {},
+       {},
+       {},
+       {"batch"}},
       {"output", {"min-score", "sure-score", "keypoints", "skeleton"}, {"decoder", "nms"}, {}},
       {"parts", {"align", "placed", "context", "object-size"}, {}, {}},
       {"tensors", {}, {}, {"image", "boxes", "scores", "labels", "masks", "keypoints"}},
@@ -91,7 +104,7 @@ class Reader {
       for (char** key = keys.get(); *key; ++key)
         if (!holds(known->keys, *key) && !holds(known->networkKeys, *key) &&
             !holds(known->remoteKeys, *key) && !holds(known->simulatedKeys, *key) &&
-            !holds(known->fileKeys, *key))
+            !holds(known->fileKeys, *key) && !holds(known->torchKeys, *key))
           fail(*group, *key, "unknown key");
     }
   }
@@ -313,7 +326,9 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   if (const std::string_view key = badKey(rules); !key.empty())
     reader.fail(groupOf(key), key.data(), "is out of bounds");
 
-  const bool isNetwork = model.backend == ModelBackend::OpencvDnn;
+  const bool isTorch = model.backend == ModelBackend::TorchScript;
+  const bool isNetwork = isTorch || model.backend == ModelBackend::OpencvDnn;
+  if (!isTorch) reader.refuse(&Group::torchKeys);
   if (!isNetwork) reader.refuse(&Group::networkKeys);
   if (!isNetwork && model.backend != ModelBackend::Library) reader.refuse(&Group::fileKeys);
   if (model.backend != ModelBackend::Remote) reader.refuse(&Group::remoteKeys);
@@ -335,18 +350,32 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
         !std::all_of(model.sha256.begin(), model.sha256.end(), isSha256))
       reader.fail("model", "sha256", "is no checksum for each file");
   }
-  if (model.backend == ModelBackend::Library) {
-    if (model.files.size() != 1) reader.fail("model", "file", "is not one shared library");
-    return model;
-  }
+  if ((isTorch || model.backend == ModelBackend::Library) && model.files.size() != 1)
+    reader.fail("model", "file", "is not one file");
+  if (model.backend == ModelBackend::Library) return model;
   reader.read("input", "scale", model.scale);
   reader.read("input", "mean", model.mean);
   if (reader.has("input", "colour"))
     model.colour = reader.choice<ChannelOrder>(
         "input", "colour", {{"bgr", ChannelOrder::Bgr}, {"rgb", ChannelOrder::Rgb}});
-  model.decoder = reader.choice<OutputDecoder>(
-      "output", "decoder",
-      {{"yolox", OutputDecoder::Yolox}, {"darknet-region", OutputDecoder::DarknetRegion}});
+  if (isTorch) {
+    if (reader.has("model", "libraries")) model.libraries = reader.list("model", "libraries");
+    if (reader.has("model", "device"))
+      model.cuda = reader.choice<bool>("model", "device", {{"cpu", false}, {"cuda", true}});
+    if (reader.has("input", "batch"))
+      model.batch = reader.choice<bool>("input", "batch", {{"true", true}, {"false", false}});
+    model.decoder = OutputDecoder::Objects;
+    if (reader.has("output", "decoder"))
+      model.decoder = reader.choice<OutputDecoder>(
+          "output", "decoder",
+          {{"objects", OutputDecoder::Objects}, {"yolox", OutputDecoder::Yolox}});
+    if (model.decoder == OutputDecoder::Objects && reader.has("output", "nms"))
+      reader.fail("output", "nms", "has no meaning for decoder objects");
+  } else {
+    model.decoder = reader.choice<OutputDecoder>(
+        "output", "decoder",
+        {{"yolox", OutputDecoder::Yolox}, {"darknet-region", OutputDecoder::DarknetRegion}});
+  }
   reader.read("output", "nms", model.nms);
   if (model.nms < 0 || model.nms > 1) reader.fail("output", "nms", "is not between 0 and 1");
   return model;

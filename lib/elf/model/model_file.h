@@ -14,11 +14,12 @@ namespace elf {
 
 /** What runs a model. */
 enum class ModelBackend {
-  Hog,        ///< `hog`: OpenCV's pedestrian detector, needs no file
-  Library,    ///< `library`: a shared library of the user's own (elf/server/model_library.h)
-  OpencvDnn,  ///< `opencv-dnn`: a network file, run by OpenCV
-  Remote,     ///< `remote`: a server other than elf-server
-  Simulated   ///< `simulated`: takes its time and finds nothing
+  Hog,         ///< `hog`: OpenCV's pedestrian detector, needs no file
+  Library,     ///< `library`: a shared library of the user's own (elf/server/model_library.h)
+  OpencvDnn,   ///< `opencv-dnn`: a network file, run by OpenCV
+  Remote,      ///< `remote`: a server other than elf-server
+  Simulated,   ///< `simulated`: takes its time and finds nothing
+  TorchScript  ///< `torchscript`: a TorchScript file, run by LibTorch
 };
 
 /** The value of `[model] backend`. */
@@ -26,6 +27,7 @@ std::string_view toString(ModelBackend backend);
 
 /** How a network's output tensors are read. */
 enum class OutputDecoder {
+  Objects,       ///< `objects`: TorchScript's own tuples, lists and dicts of boxes, scores, labels
   Yolox,         ///< `yolox`: one tensor of rows, over strides 8, 16 and 32
   DarknetRegion  ///< `darknet-region`: one tensor of rows for each Region layer
 };
@@ -45,12 +47,18 @@ struct ModelFile {
   std::vector<std::string> files;
   /** Checksums in lower-case hexadecimal, one for each of `files`; or empty: not checked. */
   std::vector<std::string> sha256;
+  /** Libraries with operators of TorchScript, as dlopen() finds them or beside the file. */
+  std::vector<std::string> libraries;
+  /** TorchScript: runs on CUDA, not on the CPU. */
+  bool cuda = false;
 
   // [input], beyond what `rules` holds. A network sees (value - mean) * scale for each channel.
   double scale = 1;
   /** In the order of `colour`. */
   std::array<double, 3> mean{};
   ChannelOrder colour = ChannelOrder::Bgr;
+  /** TorchScript: where forward() takes one tensor, it is 1 x 3 x H x W, not 3 x H x W. */
+  bool batch = true;
 
   // [output], beyond what `rules` holds
   OutputDecoder decoder = OutputDecoder::Yolox;

@@ -15,6 +15,8 @@ std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
 std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);
 /** A shared library of the user's. */
 std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file);
+/** A TorchScript file. */
+std::unique_ptr<InferenceModel> createTorchModel(const ModelFile& file);
 /** Takes its time and finds nothing. */
 std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);
 

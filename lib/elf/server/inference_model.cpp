@@ -17,6 +17,8 @@ std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
       return createDnnModel(file);
     case ModelBackend::Simulated:
       return createSimulatedModel(file);
+    case ModelBackend::TorchScript:
+      return createTorchModel(file);
     case ModelBackend::Remote:
       break;
   }

@@ -14,6 +14,9 @@ namespace elf {
 
 namespace {
 
+/** Built from torch_model.cpp where there is LibTorch, and installed beside this library. */
+constexpr const char* kTorchLibrary = "libelfvision-torch.so.0";
+
 std::unique_ptr<InferenceModel> createFrom(const std::string& library, const ModelFile& file) {
   // Its classes live as long as the process: it is never closed.
   void* const loaded = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -47,6 +50,15 @@ std::unique_ptr<InferenceModel> createFrom(const std::string& library, const Mod
 std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file) {
   // A name without a slash would be looked for among the system's libraries.
   return createFrom(std::filesystem::absolute(weightFiles(file)[0]), file);
+}
+
+std::unique_ptr<InferenceModel> createTorchModel(const ModelFile& file) try {
+  return createFrom(kTorchLibrary, file);
+} catch (const Error& error) {
+  if (error.subject() != kTorchLibrary) throw;
+  throw Error(
+      file.path + ": [model] backend",
+      "is torchscript, for which Elf must be built with LibTorch: " + std::string(error.what()));
 }
 
 }  // namespace elf
