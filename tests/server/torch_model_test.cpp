@@ -2,6 +2,7 @@
 // TorchScript files as people's tools export them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <time.h>
 #include <torch/script.h>
 
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <optional>
+#include <thread>
 
 #include "elf/server/backends.h"
 #include "elf/server/checked_run.h"
@@ -184,6 +186,31 @@ TEST(TorchModel, NamesWhatIsWrong) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("text.pt"));
   }
+}
+
+TEST(TorchModel, TakesNoThreadsBesidesTheOneThatRunsIt) {
+  const Folder folder;
+  const auto model =
+      modelOf(folder,
+              {"",
+               "def forward(self, x):\n"
+               "  y = torch.ones([600, 600])\n"
+               "  for i in range(20):\n"
+               "    y = torch.mm(y, y).tanh()\n"
+               "  return (torch.zeros([0, 4]), y[:0, 0], torch.zeros([0]).long())\n"},
+              "");
+  const auto cpu = [](clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  };
+  const cv::Mat picture(8, 8, CV_8UC3, cv::Scalar::all(0));
+  std::thread([&] {
+    const double all = cpu(CLOCK_PROCESS_CPUTIME_ID), own = cpu(CLOCK_THREAD_CPUTIME_ID);
+    EXPECT_TRUE(run(*model, picture));
+    const double took = cpu(CLOCK_THREAD_CPUTIME_ID) - own;
+    EXPECT_LT(cpu(CLOCK_PROCESS_CPUTIME_ID) - all - took, 0.1 * took);
+  }).join();
 }
 
 /** What the script of torchvision's networks wrote; unset where there is no torchvision. */

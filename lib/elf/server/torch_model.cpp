@@ -48,6 +48,14 @@ struct Objects {
   Tensor keypointScores;  ///< n x joints: logits of the visibility
 };
 
+/** elf-server's workers are its threads: neither LibTorch nor its BLAS makes more of them. */
+void useOneThread() {
+  at::set_num_threads(1);
+  // Debian's default BLAS has threads of its own, and one that others bring may not have this.
+  if (void* const set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
+    reinterpret_cast<void (*)(int)>(set)(1);
+}
+
 /** LibTorch's words without what surrounds them. */
 std::string reasonOf(const std::exception& error) {
   const auto* const own = dynamic_cast<const c10::Error*>(&error);
@@ -180,8 +188,7 @@ class TorchModel : public InferenceModel {
  public:
   explicit TorchModel(const ModelFile& file)
       : InferenceModel(file), device_(file.cuda ? at::kCUDA : at::kCPU) {
-    // elf-server's workers are its threads. This is the one place that knows LibTorch.
-    at::set_num_threads(1);
+    useOneThread();
     if (file.cuda && !at::hasCUDA())
       throw Error(file.path + ": [model] device", "is cuda, which LibTorch finds none of here");
     loadOperators();
