@@ -343,6 +343,7 @@ class TorchModel : public InferenceModel {
     const auto labels = objects.labels.accessor<std::int64_t, 1>();
     const Tensor order = objects.scores.argsort(/*dim=*/0, /*descending=*/true);
     std::vector<Detection> detections;
+    double maskPixels = 0;
     for (const std::int64_t i :
          std::span(order.data_ptr<std::int64_t>(), static_cast<std::size_t>(order.numel()))) {
       if (!(scores[i] >= rules().minScore) || detections.size() == wire::kMaxDetections) break;
@@ -353,9 +354,13 @@ class TorchModel : public InferenceModel {
                           .labelId = labels[i],
                           .label = rules().label(labels[i])};
       if (detection.box.empty() || isDouble(detection, detections)) continue;
-      if (rules().masks)
-        detection.mask =
-            maskOf(objects.masks[i], box, canvas, scale, roundOutwards(detection.box, picture));
+      if (rules().masks) {
+        const Rect rect = roundOutwards(detection.box, picture);
+        // A client takes no answer with more.
+        maskPixels += rect.area();
+        if (maskPixels > wire::kMaxMaskPixels) break;
+        detection.mask = maskOf(objects.masks[i], box, canvas, scale, rect);
+      }
       if (rules().keypoints > 0)
         detection.keypoints = jointsOf(objects.keypoints[i], scale, picture);
       detections.push_back(std::move(detection));
