@@ -21,7 +21,7 @@ using testing::HasSubstr;
 
 constexpr const char* kNetwork =
     "[model]\nbackend=opencv-dnn\nfile=net.cfg;net.weights\nlabels=names.txt\n"
-    "[input]\nmultiple-of=32\nmin-size=64;96\nscale=0.5\nmean=1;2;3\ncolour=rgb\n"
+    "[input]\nmultiple-of=32\nmin-size=64;96\nscale=0.5\nmean=1;2;3\nstd=2;4;8\ncolour=rgb\n"
     "[output]\ndecoder=darknet-region\nmin-score=0.3\nsure-score=0.6\nnms=0.4\n"
     "[parts]\nalign=32\ncontext=16\nobject-size=20\n";
 
@@ -60,6 +60,7 @@ TEST_F(ModelFileTest, EachKeyArrives) {
   EXPECT_EQ(model.files, (std::vector<std::string>{"net.cfg", "net.weights"}));
   EXPECT_EQ(model.scale, 0.5);
   EXPECT_EQ(model.mean, (std::array<double, 3>{1, 2, 3}));
+  EXPECT_EQ(model.std, (std::array<double, 3>{2, 4, 8}));
   EXPECT_EQ(model.colour, ChannelOrder::Rgb);
   EXPECT_EQ(model.decoder, OutputDecoder::DarknetRegion);
   EXPECT_EQ(model.nms, 0.4);
@@ -95,6 +96,7 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("multiple-of=32", "size=64000;64000", "[input] size");
   expectError("scale=0.5", "scale=nan", "[input] scale");
   expectError("mean=1;2;3", "mean=1;2", "[input] mean");
+  expectError("std=2;4;8", "std=2;0;8", "[input] std");
   expectError("colour=rgb", "colour=grey", "[input] colour");
   expectError("nms=0.4", "nms=4", "[output] nms");
   expectError("decoder=darknet-region\n", "", "[output] decoder");
@@ -121,6 +123,93 @@ TEST_F(ModelFileTest, TellsWhetherObjectsHaveMasksOrJoints) {
   EXPECT_FALSE(rules.masks);
   EXPECT_EQ(rules.keypoints, 3);
   EXPECT_EQ(rules.skeleton, (std::vector<std::array<int, 2>>{{0, 1}, {1, 2}}));
+}
+
+TEST_F(ModelFileTest, TheTaskIsWhatTheDecoderGives) {
+  const auto network = [](const std::string& task, const std::string& output) {
+    return "[model]\nbackend=opencv-dnn\nfile=net.onnx\ntask=" + task + "\n[output]\n" + output;
+  };
+  EXPECT_TRUE(parse(network("segmentation", "decoder=yolov8-seg\n")).rules.masks);
+  EXPECT_FALSE(parse(network("detection", "decoder=yolov8-seg\n")).rules.masks);
+  EXPECT_EQ(parse(network("keypoints", "decoder=yunet\nkeypoints=5\n")).rules.keypoints, 5);
+  EXPECT_EQ(parse(network("detection", "decoder=yunet\n")).rules.keypoints, 0);
+  EXPECT_THAT(errorOf(network("segmentation", "decoder=yolox\n")),
+              AllOf(HasSubstr("[model] task"), HasSubstr("yolox")));
+  EXPECT_THAT(errorOf(network("keypoints", "decoder=yolox\nkeypoints=5\n")),
+              AllOf(HasSubstr("[output] keypoints"), HasSubstr("yolox")));
+  EXPECT_THAT(errorOf(network("keypoints", "decoder=yunet\nkeypoints=6\n")),
+              HasSubstr("[output] keypoints"));
+  EXPECT_THAT(errorOf(network("detection", "decoder=heat-maps\n")),
+              HasSubstr("[output] keypoints"));
+}
+
+class DetectorTest : public ModelFileTest {
+ protected:
+  DetectorTest() { write("boxes.model", kNetwork); }
+
+  /** A file of the network that looks at the boxes. */
+  static std::string file(const std::string& model, const std::string& input,
+                          const std::string& rest = {}) {
+    return "[model]\nbackend=opencv-dnn\nfile=net.onnx\n" + model + "[input]\n" + input +
+           "[output]\n" + rest;
+  }
+  static constexpr const char* kJoints = "decoder=heat-maps\nkeypoints=2\nskeleton=0-1\n";
+};
+
+TEST_F(DetectorTest, IsWhatClientsAreToldOf) {
+  const std::string model = "task=keypoints\ndetector=boxes\ndetector-labels=bus\n";
+  const ModelFile joints = parse(file(model, "size=48;64\n", kJoints));
+  ModelRules expected = parse(kNetwork).rules;
+  expected.keypoints = 2;
+  expected.skeleton = {{0, 1}};
+  EXPECT_EQ(joints.rules, expected);
+  EXPECT_EQ(joints.boxInput, (Size{48, 64}));
+  EXPECT_EQ(joints.detectorLabels, std::vector<std::string>{"bus"});
+  ASSERT_TRUE(joints.detector);
+  EXPECT_EQ(joints.detector->path, folder_ / "boxes.model");
+  EXPECT_EQ(
+      parse(file(model, "size=48;64\n", std::string(kJoints) + "min-score=0.7\n")).rules.minScore,
+      0.7F);
+}
+
+TEST_F(DetectorTest, OfAClassifierHasOtherLabelsAndScores) {
+  const ModelFile classes = parse(
+      file("detector=boxes\nlabels=a;b;c\n", "size=8;8\n", "decoder=classes\nsure-score=0.9\n"));
+  ModelRules expected = parse(kNetwork).rules;
+  expected.labels = {"a", "b", "c"};
+  expected.minScore = 0;
+  expected.sureScore = 0.9F;
+  EXPECT_EQ(classes.rules, expected);
+  EXPECT_TRUE(classes.detectorLabels.empty());
+}
+
+TEST_F(DetectorTest, MistakesAreNamedByFileAndKey) {
+  const auto errorFor = [this](const std::string& model, const std::string& input,
+                               const std::string& rest) {
+    return errorOf(file(model, input, rest));
+  };
+  const std::string model = "task=keypoints\ndetector=boxes\n";
+  EXPECT_EQ(errorFor(model, "size=48;64\n", kJoints), "");
+  EXPECT_THAT(errorFor("task=keypoints\n", "size=48;64\n", kJoints), HasSubstr("[model] detector"));
+  EXPECT_THAT(errorFor("task=keypoints\ndetector=nobody\n", "size=48;64\n", kJoints),
+              HasSubstr("nobody"));
+  EXPECT_THAT(errorFor(model + "detector-labels=cat\n", "size=48;64\n", kJoints),
+              AllOf(HasSubstr("[model] detector-labels"), HasSubstr("cat")));
+  EXPECT_THAT(errorFor(model + "labels=cat\n", "size=48;64\n", kJoints),
+              HasSubstr("[model] labels"));
+  EXPECT_THAT(errorFor(model, "", kJoints), HasSubstr("[input] size"));
+  EXPECT_THAT(errorFor(model, "size=48;64\nmax-size=50;70\n", kJoints),
+              HasSubstr("[input] max-size"));
+  EXPECT_THAT(errorFor(model, "size=48;64\n", std::string(kJoints) + "nms=0.5\n"),
+              HasSubstr("[output] nms"));
+  EXPECT_THAT(errorFor(model, "size=48;64\n", std::string(kJoints) + "[parts]\nalign=8\n"),
+              HasSubstr("[parts] align"));
+  EXPECT_THAT(errorFor("detector=boxes\n", "", "decoder=yolox\n"),
+              AllOf(HasSubstr("[model] detector"), HasSubstr("heat-maps")));
+  // A detector that needs one itself, and one that would be its own.
+  write("joints.model", file(model, "size=48;64\n", kJoints));
+  EXPECT_THAT(errorFor("task=keypoints\ndetector=joints\n", "size=48;64\n", kJoints),
+              AllOf(HasSubstr("joints.model"), HasSubstr("[output] decoder")));
 }
 
 TEST_F(ModelFileTest, OnlyARemoteModelNamesTensors) {

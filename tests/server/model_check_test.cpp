@@ -129,7 +129,7 @@ TEST(ElfServerList, TellsTaskBackendAndWhetherTheFilesAreThere) {
   const Folder folder;
   std::ofstream(folder.file("joints.model"))
       << "[model]\nbackend=opencv-dnn\nfile=lost.onnx\ntask=keypoints\n"
-         "[output]\ndecoder=yolox\nkeypoints=5\n";
+         "[output]\ndecoder=yunet\nkeypoints=5\n";
   std::ofstream(folder.file("broken.model")) << "[model]\nbackend=nonsense\n";
   const auto outcome =
       testing::run("/usr/bin/env", {"ELF_MODEL_PATH=" + folder.path(), program(), "--list"});

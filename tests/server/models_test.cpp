@@ -8,50 +8,21 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/objdetect.hpp>
 
 #include "elf/server/inference_model.h"
+#include "tests/support/pictures.h"
 
 namespace elf {
 namespace {
 
 namespace fs = std::filesystem;
-
-ImageView viewOf(const cv::Mat& bgr) {
-  ImageView view;
-  view.format = PixelFormat::BGR;
-  view.size = {bgr.cols, bgr.rows};
-  view.planes[0] = bgr.data;
-  view.strides[0] = static_cast<int>(bgr.step);
-  return view;
-}
-
-Result<std::vector<Detection>> run(InferenceModel& model, const cv::Mat& bgr) {
-  return model.run(viewOf(bgr), {.frame = {bgr.cols, bgr.rows}});
-}
-
-/** Frame `number` of a video, through GStreamer's command; empty where it cannot be had. */
-cv::Mat frameOf(const std::string& video, int number) {
-  if (!fs::exists(video)) return {};
-  const fs::path folder = fs::temp_directory_path() / ("elf-frame-" + std::to_string(getpid()));
-  fs::create_directory(folder);
-  const std::string command =
-      "gst-launch-1.0 -q filesrc location=" + video +
-      " ! decodebin ! videoconvert ! identity eos-after=" + std::to_string(number + 2) +
-      " ! pngenc ! multifilesink location=" + (folder / "%d.png").string() + " > /dev/null 2>&1";
-  cv::Mat frame;
-  if (std::system(command.c_str()) == 0)
-    frame = cv::imread((folder / (std::to_string(number) + ".png")).string());
-  fs::remove_all(folder);
-  return frame;
-}
+using testing::frameOf;
+using testing::run;
+using testing::sharedFile;
+using testing::viewOf;
 
 constexpr const char* kPedestrians = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
-
-std::string sharedFile(const std::string& name) {
-  return std::string(getenv("ELF_TEST_SHARED")) + "/data/" + name;
-}
 
 TEST(HogModel, EqualsOpencvsDetectorWithoutTheWindowsMargins) {
   const cv::Mat frame = frameOf(kPedestrians, 3);
@@ -127,7 +98,7 @@ TEST(HogModel, APartWithoutRoomForAWindowHoldsNobody) {
   EXPECT_TRUE(found.value().empty());
 }
 
-class Networks : public testing::TestWithParam<const char*> {};
+class Networks : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Networks, FindPeopleInAStreet) {
   if (!fs::exists(sharedFile("models/coco.names")))
@@ -148,7 +119,7 @@ TEST_P(Networks, FindPeopleInAStreet) {
   EXPECT_TRUE(odd) << odd.error();
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, Networks, testing::Values("yolox-nano", "yolo-fastest-xl"),
+INSTANTIATE_TEST_SUITE_P(Of, Networks, ::testing::Values("yolox-nano", "yolo-fastest-xl"),
                          [](const auto& instance) {
                            return std::string(instance.param).substr(0, 5) == "yolox" ? "Yolox"
                                                                                       : "Darknet";

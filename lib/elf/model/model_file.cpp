@@ -57,14 +57,14 @@ const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
       {"model",
        {"backend", "labels", "task"},
-       {},
+       {"detector", "detector-labels"},
        {},
        {},
        {"file", "sha256"},
        {"device", "libraries"}},
       {"input",
        {"size", "multiple-of", "min-size", "max-size"},
-       {"scale", "mean", "colour"},
+       {"scale", "mean", "std", "colour"},
        {},
        {},
        {},
@@ -250,6 +250,39 @@ std::vector<std::string> readLabels(const Reader& reader, const std::string& pat
   return labels;
 }
 
+OutputDecoder readDecoder(const Reader& reader) {
+  return reader.choice<OutputDecoder>("output", "decoder",
+                                      {{"objects", OutputDecoder::Objects},
+                                       {"yolox", OutputDecoder::Yolox},
+                                       {"darknet-region", OutputDecoder::DarknetRegion},
+                                       {"yolov5", OutputDecoder::Yolov5},
+                                       {"yolov8", OutputDecoder::Yolov8},
+                                       {"yolov8-seg", OutputDecoder::Yolov8Seg},
+                                       {"fastestdet", OutputDecoder::FastestDet},
+                                       {"nanodet", OutputDecoder::NanoDet},
+                                       {"ssd", OutputDecoder::Ssd},
+                                       {"mask-rcnn", OutputDecoder::MaskRcnn},
+                                       {"ultraface", OutputDecoder::UltraFace},
+                                       {"yunet", OutputDecoder::YuNet},
+                                       {"heat-maps", OutputDecoder::HeatMaps},
+                                       {"classes", OutputDecoder::Classes}});
+}
+
+/** Fails where the decoder does not give what the task is. */
+void checkTask(const Reader& reader, const ModelFile& model) {
+  constexpr int kLandmarks = 5;
+  const OutputDecoder decoder = model.decoder;
+  const std::string name = "decoder " + reader.text("output", "decoder");
+  if (model.rules.masks && decoder != OutputDecoder::Yolov8Seg &&
+      decoder != OutputDecoder::MaskRcnn)
+    reader.fail("model", "task", "is segmentation, and " + name + " gives no masks");
+  const int keypoints = model.rules.keypoints;
+  if (decoder == OutputDecoder::HeatMaps ? keypoints == 0
+      : decoder == OutputDecoder::YuNet  ? keypoints != 0 && keypoints != kLandmarks
+                                         : keypoints != 0)
+    reader.fail("output", "keypoints", "is not what " + name + " gives");
+}
+
 /** The group of a key that ModelRules holds. */
 const char* groupOf(std::string_view key) {
   for (const Group& group : knownGroups())
@@ -285,14 +318,50 @@ bool isSha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-}  // namespace
+ModelFile load(const std::string& nameOrPath, bool isDetector);
 
-std::string_view toString(ModelBackend backend) {
-  return std::ranges::find(kBackends, backend, &decltype(kBackends)::value_type::second)->first;
+/** Reads the detector, and takes what the model's rules have from it. */
+void readDetector(const Reader& reader, ModelFile& model) {
+  const std::string name = reader.text("model", "detector");
+  // What sees whole pictures is the detector, and its file says how.
+  for (const auto& [group, key] :
+       {std::pair("input", "multiple-of"), std::pair("input", "min-size"),
+        std::pair("input", "max-size"), std::pair("output", "nms"), std::pair("parts", "align"),
+        std::pair("parts", "placed"), std::pair("parts", "context"),
+        std::pair("parts", "object-size")})
+    if (reader.has(group, key)) reader.fail(group, key, "is a matter of the detector's own file");
+  if (!reader.has("input", "size")) reader.fail("input", "size", "is missing");
+  const bool classifies = model.decoder == OutputDecoder::Classes;
+  if (!classifies && reader.has("model", "labels"))
+    reader.fail("model", "labels", "is a matter of the detector's own file");
+
+  const fs::path beside = fs::path(model.path).parent_path() / (name + kModelFiles.suffix);
+  std::error_code ignored;
+  const bool found = !model.path.empty() && fs::is_regular_file(beside, ignored);
+  model.detector = std::make_shared<const ModelFile>(load(found ? beside.string() : name, true));
+
+  const ModelRules own = std::exchange(model.rules, model.detector->rules);
+  ModelRules& rules = model.rules;
+  model.boxInput = own.fixedSize;
+  if (classifies) rules.labels = own.labels;
+  // Boxes that get joints keep the detector's scores.
+  if (classifies || reader.has("output", "min-score")) rules.minScore = own.minScore;
+  if (classifies || reader.has("output", "sure-score")) rules.sureScore = own.sureScore;
+  rules.masks = false;
+  rules.keypoints = own.keypoints;
+  rules.skeleton = own.skeleton;
+
+  if (!reader.has("model", "detector-labels")) return;
+  model.detectorLabels = reader.list("model", "detector-labels");
+  const auto known = model.detector->rules.labels.names();
+  for (const std::string& label : model.detectorLabels)
+    if (!known.empty() && std::ranges::find(known, label) == known.end())
+      reader.fail("model", "detector-labels",
+                  "'" + label + "' is no label of the detector " + name);
 }
 
-ModelFile parseModelFile(const std::string& text, const std::string& name,
-                         const std::string& path) {
+ModelFile parse(const std::string& text, const std::string& name, const std::string& path,
+                bool isDetector) {
   const Reader reader(text, path);
   reader.checkKeys();
   ModelFile model;
@@ -355,6 +424,9 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
   if (model.backend == ModelBackend::Library) return model;
   reader.read("input", "scale", model.scale);
   reader.read("input", "mean", model.mean);
+  reader.read("input", "std", model.std);
+  if (std::ranges::any_of(model.std, [](double std) { return std == 0; }))
+    reader.fail("input", "std", "holds a 0");
   if (reader.has("input", "colour"))
     model.colour = reader.choice<ChannelOrder>(
         "input", "colour", {{"bgr", ChannelOrder::Bgr}, {"rgb", ChannelOrder::Rgb}});
@@ -364,28 +436,50 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
       model.cuda = reader.choice<bool>("model", "device", {{"cpu", false}, {"cuda", true}});
     if (reader.has("input", "batch"))
       model.batch = reader.choice<bool>("input", "batch", {{"true", true}, {"false", false}});
-    model.decoder = OutputDecoder::Objects;
-    if (reader.has("output", "decoder"))
-      model.decoder = reader.choice<OutputDecoder>(
-          "output", "decoder",
-          {{"objects", OutputDecoder::Objects}, {"yolox", OutputDecoder::Yolox}});
-    if (model.decoder == OutputDecoder::Objects && reader.has("output", "nms"))
-      reader.fail("output", "nms", "has no meaning for decoder objects");
-  } else {
-    model.decoder = reader.choice<OutputDecoder>(
-        "output", "decoder",
-        {{"yolox", OutputDecoder::Yolox}, {"darknet-region", OutputDecoder::DarknetRegion}});
   }
+  const bool tellsObjects = isTorch && !reader.has("output", "decoder");
+  model.decoder = tellsObjects ? OutputDecoder::Objects : readDecoder(reader);
+  const bool isStaged =
+      model.decoder == OutputDecoder::HeatMaps || model.decoder == OutputDecoder::Classes;
+  if (isTorch ? isStaged : model.decoder == OutputDecoder::Objects)
+    reader.fail("output", "decoder", "is of no use to backend " + reader.text("model", "backend"));
+  if (model.decoder != OutputDecoder::Objects)
+    checkTask(reader, model);
+  else if (reader.has("output", "nms"))
+    reader.fail("output", "nms", "has no meaning for decoder objects");
   reader.read("output", "nms", model.nms);
   if (model.nms < 0 || model.nms > 1) reader.fail("output", "nms", "is not between 0 and 1");
+  if (isStaged) {
+    if (isDetector) reader.fail("output", "decoder", "needs a detector, and cannot be one");
+    readDetector(reader, model);
+  } else {
+    for (const char* key : {"detector", "detector-labels"})
+      if (reader.has("model", key))
+        reader.fail("model", key, "is of use to the decoders heat-maps and classes alone");
+  }
   return model;
 }
 
-ModelFile loadModelFile(const std::string& nameOrPath) {
+ModelFile load(const std::string& nameOrPath, bool isDetector) {
   if (nameOrPath.ends_with(".so")) return libraryAt(nameOrPath);
   const DataFile file = readDataFile(kModelFiles, nameOrPath);
   const std::string name = file.path.empty() ? nameOrPath : fs::path(file.path).stem().string();
-  return parseModelFile(file.content, name, file.path);
+  return parse(file.content, name, file.path, isDetector);
+}
+
+}  // namespace
+
+std::string_view toString(ModelBackend backend) {
+  return std::ranges::find(kBackends, backend, &decltype(kBackends)::value_type::second)->first;
+}
+
+ModelFile parseModelFile(const std::string& text, const std::string& name,
+                         const std::string& path) {
+  return parse(text, name, path, false);
+}
+
+ModelFile loadModelFile(const std::string& nameOrPath) {
+  return load(nameOrPath, false);
 }
 
 std::vector<std::string> weightFiles(const ModelFile& model) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,11 +26,22 @@ enum class ModelBackend {
 /** The value of `[model] backend`. */
 std::string_view toString(ModelBackend backend);
 
-/** How a network's output tensors are read. */
+/** How a network's output tensors are read; elf/server/decoders tells their shapes. */
 enum class OutputDecoder {
-  Objects,       ///< `objects`: TorchScript's own tuples, lists and dicts of boxes, scores, labels
-  Yolox,         ///< `yolox`: one tensor of rows, over strides 8, 16 and 32
-  DarknetRegion  ///< `darknet-region`: one tensor of rows for each Region layer
+  Objects,        ///< `objects`: TorchScript's own tuples, lists and dicts
+  Yolox,          ///< `yolox`
+  DarknetRegion,  ///< `darknet-region`: YOLOv2 to v4 and Yolo-Fastest, as Darknet has them
+  Yolov5,         ///< `yolov5`
+  Yolov8,         ///< `yolov8`
+  Yolov8Seg,      ///< `yolov8-seg`: cut before the last layers; gives masks
+  FastestDet,     ///< `fastestdet`
+  NanoDet,        ///< `nanodet`: NanoDet-Plus
+  Ssd,            ///< `ssd`: what a DetectionOutput layer gives
+  MaskRcnn,       ///< `mask-rcnn`: the same, and masks
+  UltraFace,      ///< `ultraface`
+  YuNet,          ///< `yunet`: faces and five landmarks of each
+  HeatMaps,       ///< `heat-maps`: joints of one object; needs a detector
+  Classes         ///< `classes`: the class of one object; needs a detector
 };
 
 enum class ChannelOrder { Bgr, Rgb };
@@ -51,11 +63,22 @@ struct ModelFile {
   std::vector<std::string> libraries;
   /** TorchScript: runs on CUDA, not on the CPU. */
   bool cuda = false;
+  /**
+   * Whose boxes the network looks at, one by one; null: it sees the whole picture. With a detector,
+   * what `rules` holds of [input] and [parts] is the detector's, since it is what sees the
+   * pictures.
+   */
+  std::shared_ptr<const ModelFile> detector;
+  /** The detector's objects of these labels; empty: all. */
+  std::vector<std::string> detectorLabels;
 
-  // [input], beyond what `rules` holds. A network sees (value - mean) * scale for each channel.
+  // [input], beyond what `rules` holds
+  /** What the network takes, where there is a detector. */
+  Size boxInput;
+  /** A network sees (value - mean) * scale / std for each channel. */
   double scale = 1;
-  /** In the order of `colour`. */
-  std::array<double, 3> mean{};
+  /** Both in the order of `colour`. */
+  std::array<double, 3> mean{}, std{1, 1, 1};
   ChannelOrder colour = ChannelOrder::Bgr;
   /** TorchScript: where forward() takes one tensor, it is 1 x 3 x H x W, not 3 x H x W. */
   bool batch = true;

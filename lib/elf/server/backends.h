@@ -13,6 +13,8 @@ namespace elf {
 std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
 /** A network file that OpenCV's DNN module reads. */
 std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);
+/** The same, where the network looks at what a detector finds. */
+std::unique_ptr<InferenceModel> createStagedModel(const ModelFile& file);
 /** A shared library of the user's. */
 std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file);
 /** A TorchScript file. */

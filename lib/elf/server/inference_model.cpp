@@ -14,7 +14,7 @@ std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
     case ModelBackend::Library:
       return createLibraryModel(file);
     case ModelBackend::OpencvDnn:
-      return createDnnModel(file);
+      return file.detector ? createStagedModel(file) : createDnnModel(file);
     case ModelBackend::Simulated:
       return createSimulatedModel(file);
     case ModelBackend::TorchScript:

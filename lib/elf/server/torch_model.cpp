@@ -6,18 +6,16 @@
 #include <torch/script.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <opencv2/imgproc.hpp>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "elf/base/printable.h"
 #include "elf/server/backends.h"
+#include "elf/server/canvas.h"
+#include "elf/server/decoders/decoder.h"
 #include "elf/server/model_library.h"
-#include "elf/wire/infer.h"
 
 namespace elf {
 
@@ -27,7 +25,8 @@ using at::Tensor;
 using c10::IValue;
 
 constexpr int kPadding = 114;
-constexpr float kMaskThreshold = 0.5F;
+/** Of boxes that the network has suppressed itself. */
+constexpr double kNoSuppression = 1;
 
 /** How the network wants its picture. */
 enum class Input {
@@ -141,53 +140,21 @@ bool take(const IValue& value, int joints, Objects& objects) {
   return objects.boxes.defined();
 }
 
-/**
- * YOLOX before its own decoding: 1 x N x (5 + classes), cell after cell of the strides 8, 16 and
- * 32, row-major: centre relative to the cell, logarithm of width and height, both in strides,
- * objectness, classes. (Ge et al., "YOLOX", 2021.) Undefined where it is of another shape.
- */
-Objects readYolox(const Tensor& rows, Size canvas, float minScore) {
-  std::vector<Tensor> grids;
-  for (const int stride : {8, 16, 32}) {
-    const auto places =
-        at::meshgrid({at::arange(canvas.height / stride), at::arange(canvas.width / stride)}, "ij");
-    grids.push_back(
-        at::stack({places[1], places[0], at::full_like(places[0], stride)}, 2).reshape({-1, 3}));
-  }
-  const Tensor cells = at::cat(grids).to(at::kFloat);
-  if (rows.dim() != 3 || rows.size(0) != 1 || rows.size(1) != cells.size(0) || rows.size(2) < 6)
-    return {};
-  const Tensor row = rows[0];
-  const auto [best, labels] = row.narrow(1, 5, row.size(1) - 5).max(1);
-  const Tensor scores = best * row.select(1, 4);
-  const Tensor strides = cells.narrow(1, 2, 1);
-  const Tensor centres = (row.narrow(1, 0, 2) + cells.narrow(1, 0, 2)) * strides;
-  const Tensor halves = row.narrow(1, 2, 2).exp() * strides / 2;
-  const Tensor kept = (scores >= minScore).nonzero().squeeze(1);
-  return {.boxes = at::cat({centres - halves, centres + halves}, 1).index_select(0, kept),
-          .scores = scores.index_select(0, kept),
-          .labels = labels.index_select(0, kept)};
-}
-
-/** How sure a network is at a place between the middles of its cells; outside it is not. */
-float interpolate(const at::TensorAccessor<float, 2>& grid, double x, double y) {
-  const auto at = [&](std::int64_t row, std::int64_t column) {
-    const bool inside = row >= 0 && row < grid.size(0) && column >= 0 && column < grid.size(1);
-    return inside ? static_cast<double>(grid[row][column]) : 0.0;
-  };
-  const double left = std::floor(x), top = std::floor(y);
-  const auto column = static_cast<std::int64_t>(left);
-  const auto row = static_cast<std::int64_t>(top);
-  const double right = x - left, bottom = y - top;
-  return static_cast<float>(
-      (1 - bottom) * ((1 - right) * at(row, column) + right * at(row, column + 1)) +
-      bottom * ((1 - right) * at(row + 1, column) + right * at(row + 1, column + 1)));
+/** All tensors, down through lists and tuples, in their order. */
+void collect(const IValue& value, std::vector<Tensor>& tensors) {
+  if (value.isTensor()) tensors.push_back(value.toTensor());
+  if (value.isTuple())
+    for (const IValue& element : value.toTuple()->elements()) collect(element, tensors);
+  if (value.isList())
+    for (const IValue& element : value.toListRef()) collect(element, tensors);
 }
 
 class TorchModel : public InferenceModel {
  public:
   explicit TorchModel(const ModelFile& file)
-      : InferenceModel(file), device_(file.cuda ? at::kCUDA : at::kCPU) {
+      : InferenceModel(file),
+        decode_(decoderFor(file.decoder)),
+        device_(file.cuda ? at::kCUDA : at::kCPU) {
     useOneThread();
     if (file.cuda && !at::hasCUDA())
       throw Error(file.path + ": [model] device", "is cuda, which LibTorch finds none of here");
@@ -209,19 +176,15 @@ class TorchModel : public InferenceModel {
     // The number of threads that was set counts in threads that ask for it.
     at::init_num_threads();
     const c10::InferenceMode inference;
-    const cv::Mat canvas = toCanvas(matOf(bgr));
-    const Size size{canvas.cols, canvas.rows};
-    const IValue answer = module_.forward({inputFor(canvas)});
+    const Canvas canvas = Canvas::ofPicture(matOf(bgr), rules());
+    const IValue answer = module_.forward({inputFor(canvas.pixels())});
+    if (decode_) return decoded(answer, canvas);
     Objects objects;
-    if (file().decoder == OutputDecoder::Yolox) {
-      if (answer.isTensor()) objects = readYolox(answer.toTensor().cpu(), size, rules().minScore);
-    } else {
-      take(answer, rules().keypoints, objects);
-    }
+    take(answer, rules().keypoints, objects);
     if (const std::string missing = complete(objects); !missing.empty())
       return Result<std::vector<Detection>>::failure(name() + ": the network tells no " + missing +
                                                      " that [output] decoder can read");
-    return detectionsOf(objects, size, bgr.size);
+    return toDetections(candidatesOf(objects, canvas.size()), kNoSuppression, canvas, rules());
   } catch (const std::exception& error) {
     return Result<std::vector<Detection>>::failure(name() + ": " + reasonOf(error));
   }
@@ -268,21 +231,6 @@ class TorchModel : public InferenceModel {
     if (!result) throw Error(path, result.error());
   }
 
-  cv::Mat toCanvas(const cv::Mat& picture) const {
-    const Size size{picture.cols, picture.rows};
-    const double scale = rules().inputScale(size);
-    const Size to = size.scaled(scale);
-    cv::Mat canvas = picture;
-    if (to != size)
-      cv::resize(picture, canvas, {to.width, to.height}, 0, 0,
-                 scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
-    const Size input = rules().inputSize(size);
-    if (input != to)
-      cv::copyMakeBorder(canvas, canvas, 0, input.height - to.height, 0, input.width - to.width,
-                         cv::BORDER_CONSTANT, cv::Scalar::all(kPadding));
-    return canvas.isContinuous() ? canvas : canvas.clone();
-  }
-
   IValue inputFor(const cv::Mat& canvas) const {
     Tensor image = at::from_blob(canvas.data, {canvas.rows, canvas.cols, 3}, at::kByte)
                        .to(device_)
@@ -292,7 +240,10 @@ class TorchModel : public InferenceModel {
     const auto& mean = file().mean;
     if (mean != std::array<double, 3>{})
       image = image - at::tensor({mean[0], mean[1], mean[2]}, image.options()).view({3, 1, 1});
-    image = (image * file().scale).contiguous();
+    const auto& std = file().std;
+    image = image *
+            (file().scale / at::tensor({std[0], std[1], std[2]}, image.options())).view({3, 1, 1});
+    image = image.contiguous();
     if (input_ == Input::Batch) return image.unsqueeze(0);
     if (input_ == Input::Image) return image;
     if (input_ == Input::Images) return c10::List<Tensor>({image});
@@ -335,78 +286,53 @@ class TorchModel : public InferenceModel {
     return {};
   }
 
-  /** The strongest first; of a decoder that leaves it to others, without doubles. */
-  std::vector<Detection> detectionsOf(const Objects& objects, Size canvas, Size picture) const {
-    const auto scale = static_cast<float>(rules().inputScale(picture));
+  /** What a raw network says, by the decoder that reads it. */
+  Result<std::vector<Detection>> decoded(const IValue& answer, const Canvas& canvas) const {
+    std::vector<Tensor> values;
+    collect(answer, values);
+    Tensors tensors;
+    for (Tensor& value : values) {
+      value = value.to(at::kCPU, at::kFloat).contiguous();
+      const std::vector<int> sizes(value.sizes().begin(), value.sizes().end());
+      tensors.push_back({"output", cv::Mat(sizes, CV_32F, value.data_ptr<float>())});
+    }
+    std::optional<Candidates> found =
+        decode_(tensors, {.canvas = canvas.size(), .minScore = rules().minScore});
+    if (!found) return Result<std::vector<Detection>>::failure(name() + ": " + unexpected(tensors));
+    return toDetections(std::move(*found), file().nms, canvas, rules());
+  }
+
+  Candidates candidatesOf(const Objects& objects, Size canvas) const {
     const auto boxes = objects.boxes.accessor<float, 2>();
     const auto scores = objects.scores.accessor<float, 1>();
     const auto labels = objects.labels.accessor<std::int64_t, 1>();
-    const Tensor order = objects.scores.argsort(/*dim=*/0, /*descending=*/true);
-    std::vector<Detection> detections;
-    double maskPixels = 0;
-    for (const std::int64_t i :
-         std::span(order.data_ptr<std::int64_t>(), static_cast<std::size_t>(order.numel()))) {
-      if (!(scores[i] >= rules().minScore) || detections.size() == wire::kMaxDetections) break;
-      const Box box{boxes[i][0], boxes[i][1], boxes[i][2], boxes[i][3]};
-      if (!box.finite()) continue;
-      Detection detection{.box = clip(scaled(box, 1 / scale, 1 / scale), picture),
+    Candidates found;
+    for (std::int64_t i = 0; i < boxes.size(0); ++i) {
+      Candidate candidate{.box = {boxes[i][0], boxes[i][1], boxes[i][2], boxes[i][3]},
                           .score = scores[i],
                           .labelId = labels[i],
-                          .label = rules().label(labels[i])};
-      if (detection.box.empty() || isDouble(detection, detections)) continue;
-      if (rules().masks) {
-        const Rect rect = roundOutwards(detection.box, picture);
-        // A client takes no answer with more.
-        maskPixels += rect.area();
-        if (maskPixels > wire::kMaxMaskPixels) break;
-        detection.mask = maskOf(objects.masks[i], box, canvas, scale, rect);
+                          .row = static_cast<std::size_t>(i)};
+      if (!(candidate.score >= rules().minScore) || !candidate.box.finite()) continue;
+      if (rules().keypoints > 0) {
+        const auto joints = objects.keypoints.accessor<float, 3>()[i];
+        for (std::int64_t j = 0; j < joints.size(0); ++j)
+          candidate.keypoints.push_back(
+              {joints[j][0], joints[j][1], std::clamp(joints[j][2], 0.0F, 1.0F)});
       }
-      if (rules().keypoints > 0)
-        detection.keypoints = jointsOf(objects.keypoints[i], scale, picture);
-      detections.push_back(std::move(detection));
+      found.list.push_back(std::move(candidate));
     }
-    return detections;
+    found.maskOf = [masks = objects.masks, canvas](const Candidate& candidate) {
+      const Tensor mask = masks[static_cast<std::int64_t>(candidate.row)];
+      const cv::Mat values(static_cast<int>(mask.size(0)), static_cast<int>(mask.size(1)), CV_32F,
+                           mask.data_ptr<float>());
+      const bool whole = values.rows == canvas.height && values.cols == canvas.width;
+      return MaskGrid{values, whole ? toBox(wholeFrame(canvas)) : candidate.box};
+    };
+    return found;
   }
 
-  bool isDouble(const Detection& detection, const std::vector<Detection>& stronger) const {
-    return file().decoder != OutputDecoder::Objects &&
-           std::ranges::any_of(stronger, [&](const Detection& other) {
-             return other.labelId == detection.labelId &&
-                    iou(other.box, detection.box) > file().nms;
-           });
-  }
-
-  /** Over `rect` of the picture; `box` is in pixels of the canvas. */
-  static Mask maskOf(const Tensor& tensor, const Box& box, Size canvas, float scale,
-                     const Rect& rect) {
-    const auto grid = tensor.accessor<float, 2>();
-    const bool whole = grid.size(0) == canvas.height && grid.size(1) == canvas.width;
-    // From pixels of the canvas to cells: those of the canvas, or as many over the box.
-    const double perX = whole ? 1 : static_cast<double>(grid.size(1)) / box.width();
-    const double perY = whole ? 1 : static_cast<double>(grid.size(0)) / box.height();
-    const double fromX = whole ? 0 : box.x0, fromY = whole ? 0 : box.y0;
-    std::vector<std::uint8_t> pixels;
-    pixels.reserve(static_cast<std::size_t>(rect.area()));
-    for (int y = rect.y; y < rect.bottom(); ++y)
-      for (int x = rect.x; x < rect.right(); ++x)
-        pixels.push_back(interpolate(grid, ((x + 0.5) * scale - fromX) * perX - 0.5,
-                                     ((y + 0.5) * scale - fromY) * perY - 0.5) >= kMaskThreshold);
-    return {rect, std::move(pixels)};
-  }
-
-  static std::vector<Keypoint> jointsOf(const Tensor& tensor, float scale, Size picture) {
-    std::vector<Keypoint> joints;
-    const auto rows = tensor.accessor<float, 2>();
-    for (std::int64_t j = 0; j < rows.size(0); ++j) {
-      Keypoint joint{rows[j][0] / scale, rows[j][1] / scale, std::clamp(rows[j][2], 0.0F, 1.0F)};
-      const bool inside = joint.x >= 0 && joint.y >= 0 &&
-                          joint.x <= static_cast<float>(picture.width) &&
-                          joint.y <= static_cast<float>(picture.height);
-      joints.push_back(inside && joint.visibility > 0 ? joint : Keypoint{});
-    }
-    return joints;
-  }
-
+  /** Null where the network tells its objects itself. */
+  const Decoder decode_;
   const at::Device device_;
   torch::jit::Module module_;
   Input input_ = Input::Batch;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/server/canvas.h"
+
+#include <algorithm>
+#include <opencv2/imgproc.hpp>
+#include <utility>
+
+#include "elf/wire/infer.h"
+
+namespace elf {
+
+namespace {
+
+// Grey that the networks were trained to take for nothing.
+constexpr int kPadding = 114;
+
+}  // namespace
+
+Canvas Canvas::ofPicture(const cv::Mat& bgr, const ModelRules& rules) {
+  Canvas canvas;
+  canvas.picture_ = {bgr.cols, bgr.rows};
+  const double scale = rules.inputScale(canvas.picture_);
+  cv::Mat scaled = bgr;
+  if (scale != 1.0) {
+    const Size to = canvas.picture_.scaled(scale);
+    cv::resize(bgr, scaled, {to.width, to.height}, 0, 0,
+               scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+  }
+  // Not `scale`: whole pixels do not keep the ratio of the sides exactly.
+  canvas.scaleX_ = static_cast<double>(scaled.cols) / bgr.cols;
+  canvas.scaleY_ = static_cast<double>(scaled.rows) / bgr.rows;
+  const Size input = rules.inputSize(canvas.picture_);
+  cv::copyMakeBorder(scaled, canvas.pixels_, 0, input.height - scaled.rows, 0,
+                     input.width - scaled.cols, cv::BORDER_CONSTANT, cv::Scalar::all(kPadding));
+  return canvas;
+}
+
+Canvas Canvas::ofBox(const cv::Mat& bgr, const Box& box, Size size) {
+  constexpr double kGrowth = 1.25;
+  Canvas canvas;
+  canvas.picture_ = {bgr.cols, bgr.rows};
+  const double scale =
+      std::min(size.width / (kGrowth * box.width()), size.height / (kGrowth * box.height()));
+  canvas.scaleX_ = canvas.scaleY_ = scale;
+  canvas.originX_ = box.centreX() - size.width / scale / 2;
+  canvas.originY_ = box.centreY() - size.height / scale / 2;
+  // From the middle of a pixel of the canvas to that of one of the picture.
+  const cv::Matx23d toPicture(1 / scale, 0, canvas.originX_ + 0.5 / scale - 0.5,  //
+                              0, 1 / scale, canvas.originY_ + 0.5 / scale - 0.5);
+  cv::warpAffine(bgr, canvas.pixels_, toPicture, {size.width, size.height},
+                 cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, cv::BORDER_CONSTANT,
+                 cv::Scalar::all(kPadding));
+  return canvas;
+}
+
+Box Canvas::toPicture(const Box& box) const {
+  const Box unscaled =
+      scaled(box, static_cast<float>(1 / scaleX_), static_cast<float>(1 / scaleY_));
+  return clip(shift(unscaled, static_cast<float>(originX_), static_cast<float>(originY_)),
+              picture_);
+}
+
+Keypoint Canvas::toPicture(const Keypoint& joint) const {
+  Keypoint result{static_cast<float>(joint.x / scaleX_ + originX_),
+                  static_cast<float>(joint.y / scaleY_ + originY_), joint.visibility};
+  const bool inside = result.x >= 0 && result.y >= 0 &&
+                      result.x <= static_cast<float>(picture_.width) &&
+                      result.y <= static_cast<float>(picture_.height);
+  if (!inside) result.visibility = 0;
+  return result;
+}
+
+Mask Canvas::toPicture(const MaskGrid& grid, const Box& box) const {
+  const Rect rect = roundOutwards(box, picture_);
+  // The middle of a pixel of the picture, counted in cells from the middle of the first.
+  const double cellsX = grid.values.cols / static_cast<double>(grid.place.width());
+  const double cellsY = grid.values.rows / static_cast<double>(grid.place.height());
+  const cv::Matx23d toCells(
+      scaleX_ * cellsX, 0, ((rect.x + 0.5 - originX_) * scaleX_ - grid.place.x0) * cellsX - 0.5,  //
+      0, scaleY_ * cellsY, ((rect.y + 0.5 - originY_) * scaleY_ - grid.place.y0) * cellsY - 0.5);
+  cv::Mat sure;
+  cv::warpAffine(grid.values, sure, toCells, {rect.width, rect.height},
+                 cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, cv::BORDER_REPLICATE);
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(rect.area()));
+  cv::Mat(rect.height, rect.width, CV_8U, pixels.data()).setTo(1, sure > 0.5);
+  return {rect, std::move(pixels)};
+}
+
+std::vector<Detection> toDetections(Candidates found, double mostIou, const Canvas& canvas,
+                                    const ModelRules& rules) {
+  std::vector<Detection> detections;
+  double maskPixels = 0;
+  for (const Candidate& candidate :
+       suppress(std::move(found.list), mostIou, wire::kMaxDetections)) {
+    Detection detection;
+    detection.box = canvas.toPicture(candidate.box);
+    if (detection.box.empty()) continue;
+    detection.score = candidate.score;
+    detection.labelId = candidate.labelId;
+    detection.label = rules.label(candidate.labelId);
+    if (rules.keypoints > 0)
+      for (const Keypoint& joint : candidate.keypoints)
+        detection.keypoints.push_back(canvas.toPicture(joint));
+    if (rules.masks) {
+      // A client takes no answer with more.
+      maskPixels += roundOutwards(detection.box, canvas.picture()).area();
+      if (maskPixels > wire::kMaxMaskPixels) break;
+      detection.mask = canvas.toPicture(found.maskOf(candidate), detection.box);
+    }
+    detections.push_back(std::move(detection));
+  }
+  return detections;
+}
+
+}  // namespace elf

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a network sees of a picture, and the way back from there. Not installed.
+#pragma once
+
+#include <opencv2/core.hpp>
+#include <vector>
+
+#include "elf/geometry/box.h"
+#include "elf/geometry/keypoint.h"
+#include "elf/geometry/mask.h"
+#include "elf/model/model_rules.h"
+#include "elf/record/detection.h"
+#include "elf/server/decoders/decoder.h"
+
+namespace elf {
+
+/** The picture that a network is given, and where in the real one its pixels come from. */
+class Canvas {
+ public:
+  /** The whole of a BGR picture in the upper left corner, scaled and padded as the rules say. */
+  static Canvas ofPicture(const cv::Mat& bgr, const ModelRules& rules);
+
+  /**
+   * What is around `box`, which is inside the picture and not empty: grown to 1.25 times its size,
+   * and then one side as far as `size` is wider or higher; scaled to `size`. These networks were
+   * trained on crops of this kind, scaled without smoothing (Xiao et al., 2018).
+   */
+  static Canvas ofBox(const cv::Mat& bgr, const Box& box, Size size);
+
+  const cv::Mat& pixels() const { return pixels_; }
+  Size size() const { return {pixels_.cols, pixels_.rows}; }
+  Size picture() const { return picture_; }
+
+  // From pixels of the canvas to those of the picture.
+
+  /** Clipped to the picture. */
+  Box toPicture(const Box& box) const;
+  /** One that lies outside the picture is not seen. */
+  Keypoint toPicture(const Keypoint& joint) const;
+  /** Over `box`, which is in the picture's pixels and inside it, rounded outwards. */
+  Mask toPicture(const MaskGrid& grid, const Box& box) const;
+
+ private:
+  cv::Mat pixels_;
+  Size picture_;
+  /** What is at x of the picture is at (x - origin) * scale of the canvas. */
+  double originX_ = 0, originY_ = 0;
+  double scaleX_ = 1, scaleY_ = 1;
+};
+
+/**
+ * `found`, without doubles (suppress()), in pixels of the picture, with masks and joints where the
+ * rules say so; no more than a client takes.
+ */
+std::vector<Detection> toDetections(Candidates found, double mostIou, const Canvas& canvas,
+                                    const ModelRules& rules);
+
+}  // namespace elf

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/server/decoders/decoder.h"
+
+#include <algorithm>
+
+#include "elf/base/printable.h"
+
+namespace elf {
+
+const cv::Mat* tensorNamed(const Tensors& tensors, std::string_view name) {
+  const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
+  return found == tensors.end() ? nullptr : &found->values;
+}
+
+bool hasShape(const cv::Mat& tensor, std::initializer_list<int> shape) {
+  return tensor.type() == CV_32F && tensor.isContinuous() &&
+         std::equal(shape.begin(), shape.end(), tensor.size.p, tensor.size.p + tensor.dims,
+                    [](int wanted, int is) { return is > 0 && (wanted == -1 || wanted == is); });
+}
+
+std::string unexpected(const Tensors& tensors) {
+  std::string text;
+  for (const NamedTensor& tensor : tensors) {
+    text += (text.empty() ? "" : ", ") + printable(tensor.name);
+    for (int i = 0; i < tensor.values.dims; ++i)
+      text += (i == 0 ? " " : "x") + std::to_string(tensor.values.size[i]);
+  }
+  return "the network's output, " + text + ", is not what [output] decoder expects";
+}
+
+Decoder decoderFor(OutputDecoder layout) {
+  switch (layout) {
+    case OutputDecoder::Yolox:
+      return decodeYolox;
+    case OutputDecoder::DarknetRegion:
+      return decodeDarknetRegion;
+    case OutputDecoder::Yolov5:
+      return decodeYolov5;
+    case OutputDecoder::Yolov8:
+      return decodeYolov8;
+    case OutputDecoder::Yolov8Seg:
+      return decodeYolov8Seg;
+    case OutputDecoder::FastestDet:
+      return decodeFastestDet;
+    case OutputDecoder::NanoDet:
+      return decodeNanoDet;
+    case OutputDecoder::Ssd:
+      return decodeSsd;
+    case OutputDecoder::MaskRcnn:
+      return decodeMaskRcnn;
+    case OutputDecoder::UltraFace:
+      return decodeUltraFace;
+    case OutputDecoder::YuNet:
+      return decodeYuNet;
+    case OutputDecoder::Objects:
+    case OutputDecoder::HeatMaps:
+    case OutputDecoder::Classes:
+      break;
+  }
+  return nullptr;
+}
+
+}  // namespace elf

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the tensors of a network say: one function for each layout. Not installed.
+//
+// Tensors are told apart by name or by shape, never by their place: OpenCV gives them in no order
+// that means anything. All are FP32, without gaps. Boxes and joints are in pixels of the canvas,
+// which is what the network saw (elf/server/canvas.h); nothing is clipped, suppressed or scaled
+// back here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <opencv2/core.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "elf/geometry/box.h"
+#include "elf/geometry/keypoint.h"
+#include "elf/model/model_file.h"
+
+namespace elf {
+
+struct NamedTensor {
+  std::string name;
+  cv::Mat values;
+};
+using Tensors = std::vector<NamedTensor>;
+
+/** Null where there is none of that name. */
+const cv::Mat* tensorNamed(const Tensors& tensors, std::string_view name);
+/** FP32, without gaps, of these dimensions; one of -1 may be any. */
+bool hasShape(const cv::Mat& tensor, std::initializer_list<int> shape);
+/** The sentence of an error: these, with names and shapes, are not what the decoder reads. */
+std::string unexpected(const Tensors& tensors);
+
+/** An object that the network may have seen. */
+struct Candidate {
+  Box box;
+  float score = 0;
+  std::int64_t labelId = 0;
+  std::vector<Keypoint> keypoints = {};
+  /** Where the decoder finds it again in its tensors. */
+  std::size_t row = 0;
+};
+
+/** How sure the network is, 0..1, that a place is of the object; from a half on it is. */
+struct MaskGrid {
+  /** FP32, rows x columns. */
+  cv::Mat values;
+  /** What its cells cover, all of the same size. Beyond it the outermost cells count. */
+  Box place;
+};
+
+struct Candidates {
+  std::vector<Candidate> list;
+  /** The mask of one in `list`, as long as the tensors live; unset where the layout has none. */
+  std::function<MaskGrid(const Candidate&)> maskOf = {};
+};
+
+/** What a decoder has to know besides the tensors. */
+struct Reading {
+  Size canvas;
+  /** Weaker candidates are left out. */
+  float minScore = 0;
+};
+
+/** Unset where the tensors are of another layout. */
+using Decoder = std::optional<Candidates> (*)(const Tensors& tensors, const Reading& reading);
+
+/** The decoder of a layout; null for those of networks that look at the boxes of a detector. */
+Decoder decoderFor(OutputDecoder layout);
+
+/**
+ * YOLOX: one tensor 1 x N x (5 + classes), cell after cell of the strides 8, 16 and 32, row-major:
+ * centre relative to the cell, logarithm of width and height, both in strides, objectness, classes.
+ * (Ge et al., "YOLOX", 2021.)
+ */
+std::optional<Candidates> decodeYolox(const Tensors& tensors, const Reading& reading);
+
+/**
+ * Darknet's Region and Yolo layers, one tensor N x (5 + classes) for each: centre and size in parts
+ * of the canvas, objectness, classes that hold it already. (Redmon and Farhadi, "YOLOv3", 2018.)
+ */
+std::optional<Candidates> decodeDarknetRegion(const Tensors& tensors, const Reading& reading);
+
+/**
+ * YOLOv5's export: one tensor 1 x N x (5 + classes): centre and size in pixels, objectness,
+ * classes. Others of more dimensions, the network's raw heads, may stand beside it.
+ */
+std::optional<Candidates> decodeYolov5(const Tensors& tensors, const Reading& reading);
+
+/** YOLOv8's export: one tensor 1 x (4 + classes) x N: centre and size in pixels, classes. */
+std::optional<Candidates> decodeYolov8(const Tensors& tensors, const Reading& reading);
+
+/**
+ * YOLOv8-seg cut before its last layers: for each stride s of 8, 16 and 32 a tensor
+ * 1 x (64 + classes + m) x H/s x W/s, and one 1 x m x H/4 x W/4 of mask prototypes. For each cell 4
+ * distributions of 16 logits over the distance in strides from its middle to the left, top, right
+ * and bottom side (Li et al., "Generalized Focal Loss", 2020), classes, and m mask coefficients. A
+ * mask is the sigmoid of the prototypes weighted by them (Bolya et al., "YOLACT", 2019).
+ */
+std::optional<Candidates> decodeYolov8Seg(const Tensors& tensors, const Reading& reading);
+
+/**
+ * FastestDet: one tensor 1 x (5 + classes) x h x w: objectness, centre as the hyperbolic tangent of
+ * its distance from the cell's corner in cells, sigmoids of the size in parts of the canvas,
+ * classes.
+ */
+std::optional<Candidates> decodeFastestDet(const Tensors& tensors, const Reading& reading);
+
+/**
+ * NanoDet-Plus: one tensor 1 x N x (classes + 32), cell after cell of the strides 8, 16, 32 and 64,
+ * row-major: classes, then 4 distributions of 8 logits as YOLOv8-seg has them, from the cell's
+ * corner.
+ */
+std::optional<Candidates> decodeNanoDet(const Tensors& tensors, const Reading& reading);
+
+/**
+ * DetectionOutput layers, as of SSD and of TensorFlow's object detection networks: one tensor
+ * 1 x 1 x N x 7: number of the picture, class, score, corners in parts of the canvas. Class 0 is
+ * mostly the background. (Liu et al., "SSD", 2016.)
+ */
+std::optional<Candidates> decodeSsd(const Tensors& tensors, const Reading& reading);
+
+/**
+ * Mask R-CNN of TensorFlow: `detection_out_final`, which is as SSD's, and `detection_masks`
+ * N x classes x h x w, of which that of the row and its class is the mask over its box. (He et al.,
+ * 2017.)
+ */
+std::optional<Candidates> decodeMaskRcnn(const Tensors& tensors, const Reading& reading);
+
+/** UltraFace: 1 x N x 2, scores of background and face; 1 x N x 4, corners in parts of the canvas.
+ */
+std::optional<Candidates> decodeUltraFace(const Tensors& tensors, const Reading& reading);
+
+/**
+ * YuNet: for each stride s of 8, 16 and 32, cell after cell, row-major: `cls_s` and `obj_s` 1 x N x
+ * 1, the product of which is the square of the score; `bbox_s` 1 x N x 4, centre relative to the
+ * cell, logarithm of width and height; `kps_s` 1 x N x 10, x and y of right eye, left eye, nose
+ * tip, right and left corner of the mouth, relative to the cell; all in strides. Landmarks are as
+ * visible as the face. (Wu et al., "YuNet", 2023.)
+ */
+std::optional<Candidates> decodeYuNet(const Tensors& tensors, const Reading& reading);
+
+/**
+ * Joints of one object: one tensor 1 x joints x h x w, for each joint how sure the network is that
+ * a place is it. The surest place counts, moved by a quarter of a cell towards the surer neighbour;
+ * how sure it is, is the visibility. (Xiao et al., "Simple Baselines for Human Pose Estimation",
+ * 2018.)
+ */
+std::optional<std::vector<Keypoint>> decodeHeatMaps(const Tensors& tensors, Size canvas);
+
+struct ClassScore {
+  std::int64_t labelId = 0;
+  /** A probability. */
+  float score = 0;
+};
+
+/**
+ * The class of one object: one tensor of as many numbers as there are classes. Numbers that are no
+ * probabilities, of sum 1, are taken for logits.
+ */
+std::optional<ClassScore> decodeClasses(const Tensors& tensors);
+
+/**
+ * The strongest of each class, strongest first: of two of one class with more than `mostIou` the
+ * weaker one goes. At most `most` stay, of the strongest 10000.
+ */
+std::vector<Candidate> suppress(std::vector<Candidate> candidates, double mostIou,
+                                std::size_t most);
+
+}  // namespace elf

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What several layouts have in common. Not installed.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "elf/server/decoders/decoder.h"
+
+namespace elf {
+
+inline Box aroundCentre(float x, float y, float width, float height) {
+  return {x - width / 2, y - height / 2, x + width / 2, y + height / 2};
+}
+
+/** The largest of `count` class scores, `step` numbers apart. */
+struct BestClass {
+  BestClass(const float* scores, std::size_t count, std::size_t step = 1) : score(scores[0]) {
+    for (std::size_t i = 1; i < count; ++i)
+      if (scores[i * step] > score) {
+        score = scores[i * step];
+        id = static_cast<std::int64_t>(i);
+      }
+  }
+  float score;
+  std::int64_t id = 0;
+};
+
+inline float sigmoid(float x) {
+  return 1 / (1 + std::exp(-x));
+}
+
+/**
+ * The distances to the four sides of a box, left, top, right, bottom: for each the mean of a
+ * distribution over 0, 1, ... `bins` - 1, whose logits are `step` numbers apart.
+ */
+inline Sides meanSides(const float* logits, std::size_t bins, std::size_t step) {
+  const auto mean = [&](const float* first) {
+    const float largest = BestClass(first, bins, step).score;
+    float sum = 0, weighted = 0;
+    for (std::size_t i = 0; i < bins; ++i) {
+      const float weight = std::exp(first[i * step] - largest);
+      sum += weight;
+      weighted += weight * static_cast<float>(i);
+    }
+    return weighted / sum;
+  };
+  return {mean(logits), mean(logits + bins * step), mean(logits + 2 * bins * step),
+          mean(logits + 3 * bins * step)};
+}
+
+/** Keeps what is strong enough and has a box. */
+inline void add(std::vector<Candidate>& list, const Reading& reading, Candidate candidate) {
+  if (candidate.score >= reading.minScore && candidate.box.finite() && !candidate.box.empty())
+    list.push_back(std::move(candidate));
+}
+
+}  // namespace elf

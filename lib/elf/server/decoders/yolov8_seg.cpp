@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <array>
+
+#include "elf/server/decoders/rows.h"
+
+namespace elf {
+
+namespace {
+
+constexpr std::size_t kBins = 16;
+constexpr int kPrototypeStride = 4;
+constexpr std::array<int, 3> kStrides{8, 16, 32};
+
+struct Heads {
+  std::array<cv::Mat, 3> byStride;
+  cv::Mat prototypes;
+  std::size_t masks = 0, classes = 0;
+};
+
+/** The size of a tensor tells its stride, in whatever order and by whatever name it comes. */
+std::optional<Heads> headsOf(const Tensors& tensors, Size canvas) {
+  const auto ofStride = [&](int stride) {
+    const auto found = std::ranges::find_if(tensors, [&](const NamedTensor& tensor) {
+      return hasShape(tensor.values, {1, -1, canvas.height / stride, canvas.width / stride});
+    });
+    return found == tensors.end() ? cv::Mat() : found->values;
+  };
+  Heads result;
+  result.prototypes = ofStride(kPrototypeStride);
+  if (result.prototypes.empty()) return std::nullopt;
+  const int masks = result.prototypes.size[1];
+  int channels = 0;
+  for (std::size_t i = 0; i < kStrides.size(); ++i) {
+    cv::Mat& head = result.byStride[i] = ofStride(kStrides[i]);
+    if (head.empty() || (i > 0 && head.size[1] != channels)) return std::nullopt;
+    channels = head.size[1];
+  }
+  const int classes = channels - static_cast<int>(4 * kBins) - masks;
+  if (classes < 1) return std::nullopt;
+  result.masks = static_cast<std::size_t>(masks);
+  result.classes = static_cast<std::size_t>(classes);
+  return result;
+}
+
+std::size_t cellsOf(const cv::Mat& head) {
+  return static_cast<std::size_t>(head.size[2]) * static_cast<std::size_t>(head.size[3]);
+}
+
+MaskGrid maskOf(const Heads& heads, const Candidate& candidate) {
+  std::size_t cell = candidate.row;
+  std::size_t h = 0;
+  for (; cell >= cellsOf(heads.byStride[h]); ++h) cell -= cellsOf(heads.byStride[h]);
+  const std::size_t step = cellsOf(heads.byStride[h]);
+  const float* coefficients =
+      heads.byStride[h].ptr<float>() + (4 * kBins + heads.classes) * step + cell;
+
+  // Only what the box covers, and one more on each side for what lies between two.
+  const Size grid{heads.prototypes.size[3], heads.prototypes.size[2]};
+  constexpr float kCell = 1.0F / kPrototypeStride;
+  const Rect rect = roundOutwards(grow(scaled(candidate.box, kCell, kCell), {1, 1, 1, 1}), grid);
+  const cv::Rect part(rect.x, rect.y, rect.width, rect.height);
+  cv::Mat sum = cv::Mat::zeros(part.size(), CV_32F);
+  for (std::size_t i = 0; i < heads.masks; ++i) {
+    // OpenCV has no read-only Mat.
+    const cv::Mat prototype(grid.height, grid.width, CV_32F,
+                            const_cast<uchar*>(heads.prototypes.ptr(0, static_cast<int>(i))));
+    cv::scaleAdd(prototype(part), coefficients[i * step], sum, sum);
+  }
+  sum.forEach<float>([](float& value, const int*) { value = sigmoid(value); });
+  return {sum, scaled(toBox(rect), kPrototypeStride, kPrototypeStride)};
+}
+
+}  // namespace
+
+std::optional<Candidates> decodeYolov8Seg(const Tensors& tensors, const Reading& reading) {
+  const std::optional<Heads> heads = headsOf(tensors, reading.canvas);
+  if (!heads) return std::nullopt;
+  Candidates found;
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < kStrides.size(); ++i) {
+    const auto stride = static_cast<float>(kStrides[i]);
+    const cv::Mat& head = heads->byStride[i];
+    const std::size_t step = cellsOf(head);
+    const float* cell = head.ptr<float>();
+    for (int y = 0; y < head.size[2]; ++y)
+      for (int x = 0; x < head.size[3]; ++x, ++cell, ++row) {
+        const BestClass best(cell + 4 * kBins * step, heads->classes, step);
+        if (best.score < reading.minScore) continue;
+        const Sides sides = meanSides(cell, kBins, step);
+        const float middleX = static_cast<float>(x) + 0.5F;
+        const float middleY = static_cast<float>(y) + 0.5F;
+        const Box box = grow({middleX, middleY, middleX, middleY}, sides);
+        add(found.list, reading,
+            {.box = scaled(box, stride, stride),
+             .score = best.score,
+             .labelId = best.id,
+             .row = row});
+      }
+  }
+  found.maskOf = [heads = *heads](const Candidate& candidate) { return maskOf(heads, candidate); };
+  return found;
+}
+
+}  // namespace elf

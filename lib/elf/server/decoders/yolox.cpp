@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <array>
+
+#include "elf/server/decoders/rows.h"
+
+namespace elf {
+
+std::optional<Candidates> decodeYolox(const Tensors& tensors, const Reading& reading) {
+  constexpr std::array<int, 3> kStrides{8, 16, 32};
+  int cells = 0;
+  for (const int stride : kStrides)
+    cells += (reading.canvas.width / stride) * (reading.canvas.height / stride);
+  if (tensors.size() != 1 || !hasShape(tensors[0].values, {1, cells, -1})) return std::nullopt;
+  const int columns = tensors[0].values.size[2];
+  if (columns < 6) return std::nullopt;
+
+  Candidates found;
+  const float* row = tensors[0].values.ptr<float>();
+  for (const int stride : kStrides) {
+    const auto s = static_cast<float>(stride);
+    for (int y = 0; y < reading.canvas.height / stride; ++y)
+      for (int x = 0; x < reading.canvas.width / stride; ++x, row += columns) {
+        if (row[4] < reading.minScore) continue;
+        const BestClass best(row + 5, static_cast<std::size_t>(columns - 5));
+        add(found.list, reading,
+            {.box = aroundCentre((row[0] + static_cast<float>(x)) * s,
+                                 (row[1] + static_cast<float>(y)) * s, std::exp(row[2]) * s,
+                                 std::exp(row[3]) * s),
+             .score = row[4] * best.score,
+             .labelId = best.id});
+      }
+  }
+  return found;
+}
+
+}  // namespace elf

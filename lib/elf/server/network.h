@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A network file that OpenCV's DNN module runs. Not installed.
+#pragma once
+
+#include <array>
+#include <opencv2/dnn.hpp>
+#include <string>
+#include <vector>
+
+#include "elf/model/model_file.h"
+#include "elf/server/decoders/decoder.h"
+
+namespace elf {
+
+/** Serves one thread at a time. */
+class Network {
+ public:
+  /**
+   * One .onnx file; a Darknet .cfg and .weights; a Caffe .prototxt and .caffemodel; a frozen
+   * TensorFlow graph .pb, with or without a .pbtxt. Throws elf::Error naming the file that is
+   * missing or cannot be loaded.
+   */
+  explicit Network(const ModelFile& file);
+
+  /** What kind of file it is, as "onnx". */
+  const std::string& platform() const { return platform_; }
+  /** The weight file that errors name. */
+  const std::string& path() const { return path_; }
+
+  /**
+   * What it says about a BGR picture of a size that it takes. The tensors are valid until the next
+   * call. Throws cv::Exception where OpenCV cannot run it.
+   */
+  Tensors run(const cv::Mat& bgr);
+
+ private:
+  std::string path_, platform_;
+  /** What is taken from each channel, in the network's order, and what it is then multiplied by. */
+  std::array<double, 3> mean_, scale_;
+  bool rgb_;
+  cv::dnn::Net net_;
+  std::vector<cv::String> outputs_;
+};
+
+}  // namespace elf

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Networks that look, one by one, at the boxes that another model, the detector, finds.
+#include <algorithm>
+#include <opencv2/core.hpp>
+
+#include "elf/base/printable.h"
+#include "elf/server/backends.h"
+#include "elf/server/canvas.h"
+#include "elf/server/decoders/decoder.h"
+#include "elf/server/network.h"
+
+namespace elf {
+
+namespace {
+
+class StagedModel : public InferenceModel {
+ public:
+  explicit StagedModel(const ModelFile& file)
+      : InferenceModel(file), detector_(create(*file.detector)), network_(file) {
+    // A network of another layout than the file says must fail now, not at the first request.
+    const Size size = file.boxInput;
+    Detection object;
+    object.box = {0, 0, static_cast<float>(size.width), static_cast<float>(size.height)};
+    std::string error;
+    try {
+      error = look(cv::Mat(size.height, size.width, CV_8UC3, cv::Scalar::all(0)), object);
+    } catch (const cv::Exception& failure) {
+      error = printable(failure.what());
+    }
+    if (!error.empty()) throw Error(network_.path(), error);
+  }
+
+  std::string platform() const override { return network_.platform(); }
+
+  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override
+      try {
+    auto found = detector_->run(bgr, placement);
+    if (!found) return found;
+    std::vector<Detection> detections;
+    for (const Detection& seen : found.value()) {
+      if (!wanted(seen)) continue;
+      Detection object;
+      object.box = seen.box;
+      object.score = seen.score;
+      object.labelId = seen.labelId;
+      object.label = seen.label;
+      if (const std::string error = look(matOf(bgr), object); !error.empty())
+        return Result<std::vector<Detection>>::failure(name() + ": " + error);
+      if (object.score >= rules().minScore) detections.push_back(std::move(object));
+    }
+    return detections;
+  } catch (const cv::Exception& error) {
+    return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
+  }
+
+ private:
+  bool wanted(const Detection& object) const {
+    const std::vector<std::string>& labels = file().detectorLabels;
+    // What gets no class or joints is not worth their time.
+    if (file().decoder == OutputDecoder::HeatMaps && object.score < rules().minScore) return false;
+    return labels.empty() || std::ranges::find(labels, object.label) != labels.end();
+  }
+
+  /** Adds what the network says about `object`. Returns what is wrong, or nothing. */
+  std::string look(const cv::Mat& picture, Detection& object) {
+    const Canvas canvas = Canvas::ofBox(picture, object.box, file().boxInput);
+    const Tensors tensors = network_.run(canvas.pixels());
+    if (file().decoder == OutputDecoder::Classes) {
+      if (const auto best = decodeClasses(tensors)) {
+        object.labelId = best->labelId;
+        object.label = rules().label(best->labelId);
+        object.score = best->score;
+        return {};
+      }
+    } else if (const auto joints = decodeHeatMaps(tensors, canvas.size());
+               joints && std::cmp_equal(joints->size(), rules().keypoints)) {
+      for (const Keypoint& joint : *joints) object.keypoints.push_back(canvas.toPicture(joint));
+      return {};
+    }
+    return unexpected(tensors);
+  }
+
+  std::unique_ptr<InferenceModel> detector_;
+  Network network_;
+};
+
+}  // namespace
+
+std::unique_ptr<InferenceModel> createStagedModel(const ModelFile& file) {
+  return std::make_unique<StagedModel>(file);
+}
+
+}  // namespace elf
