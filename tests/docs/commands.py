@@ -9,11 +9,14 @@ All of a document run in one shell, in an empty folder that holds a short `vtest
 is not marked must hold no command. Servers on ports 8000 and 8001 are started where the document
 does not start them itself; the ports are replaced by free ones. What else is replaced, because a
 test has no screen, no camera and little time, is in REPLACED; what is not run, in LEFT_OUT.
+
+Exit code 77: a file of NEEDED, which others publish, is not there.
 """
 
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,8 +32,14 @@ REPLACED = [
     (r"v4l2src device=\S+|v4l2src", "videotestsrc is-live=true num-buffers=20"),
     (r"/usr/share/doc/opencv-doc/examples/data/vtest\.avi", "vtest.avi"),
     (r"--frames \d+", "--frames 6 --repeats 1"),
+    (r"path/of/elf/", f"{ROOT}/"),
     (r"(?m)^\./pipelines/demo$", f"{ROOT}/pipelines/demo --frames 6"),
 ]
+# Files that a document takes for granted, in ELF_TEST_SHARED.
+NEEDED = {
+    "docs/bring-your-own-model.md": [
+        "data/models/yolox_nano.onnx", "data/models/yolox_nano.ts.pt", "data/models/coco.names"],
+}
 # Installing and building is what tests/run has just done; it cannot run inside itself.
 LEFT_OUT = re.compile(r"^(\./)?tests/run|^git |^(sudo )?apt|^meson |^ninja |^cd |^sudo ")
 COMMAND = re.compile(r"^\s*(\$ )?(gst-launch-1\.0|gst-inspect-1\.0|elf-\w+|curl|\./|meson|ninja) ")
@@ -93,11 +102,20 @@ def script_of(document: pathlib.Path) -> str:
 def main() -> int:
     document = ROOT / sys.argv[1]
     script = script_of(document)
+    needed = [pathlib.Path(os.environ["ELF_TEST_SHARED"]) / file
+              for file in NEEDED.get(sys.argv[1], [])]
+    if missing := [str(file) for file in needed if not file.exists()]:
+        print("not there:", *missing)
+        return 77
     environment = dict(os.environ)
+    # Programs of the reader's are built as in `meson devenv`.
+    environment["PKG_CONFIG_PATH"] = str(BUILD / "meson-uninstalled")
     programs = [BUILD / "lib" / "programs", BUILD / "gst" / "programs"]
     environment["PATH"] = ":".join([*map(str, programs), environment["PATH"]])
     with tempfile.TemporaryDirectory() as folder:
         make_clip(folder)
+        for file in needed:
+            shutil.copy(file, folder)
         print(script, flush=True)
         # A group of its own, so that servers in the background end with it.
         shell = subprocess.Popen(["bash", "-c", script], cwd=folder, env=environment,

@@ -59,3 +59,9 @@ flags=$(pkg-config --cflags --libs elfvision)
 # shellcheck disable=SC2086
 c++ -std=c++20 "$root/lib.cpp" -o "$root/lib" $flags
 "$root/lib"
+
+flags=$(pkg-config --cflags --libs elfvision-server)
+# shellcheck disable=SC2086
+c++ -std=c++20 -shared -fPIC "$source/docs/own-model/bright_blobs.cpp" -o "$root/libbright_blobs.so" $flags \
+  -lopencv_core -lopencv_imgproc
+elf-server --check "$root/libbright_blobs.so" --output "$root/check.png" | grep "^merged: 4"

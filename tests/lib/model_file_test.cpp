@@ -340,5 +340,38 @@ TEST(Metadata, NonsenseIsRefusedByName) {
   }
 }
 
+TEST_F(ModelFileTest, KeysOfTorchScriptArrive) {
+  const ModelFile model = parse(
+      "[model]\nbackend=torchscript\nfile=net.pt\ndevice=cuda\nlibraries=liba.so;libb.so\n"
+      "[input]\nbatch=false\nscale=0.5\n");
+  EXPECT_EQ(model.backend, ModelBackend::TorchScript);
+  EXPECT_EQ(model.files, std::vector<std::string>{"net.pt"});
+  EXPECT_TRUE(model.cuda);
+  EXPECT_EQ(model.libraries, (std::vector<std::string>{"liba.so", "libb.so"}));
+  EXPECT_FALSE(model.batch);
+  EXPECT_EQ(model.decoder, OutputDecoder::Objects);
+  EXPECT_THAT(errorOf("[model]\nbackend=hog\ndevice=cpu\n"),
+              HasSubstr("[model] device: has no meaning for backend hog"));
+  EXPECT_THAT(errorOf("[model]\nbackend=torchscript\nfile=net.pt\n[output]\nnms=0.5\n"),
+              HasSubstr("[output] nms"));
+  EXPECT_THAT(errorOf("[model]\nbackend=torchscript\nfile=a.pt;b.pt\n"),
+              HasSubstr("[model] file: is not one file"));
+}
+
+TEST_F(ModelFileTest, ALibraryMayBeNamedByAFileOrBeTheModelItself) {
+  const ModelFile named =
+      parse("[model]\nbackend=library\nfile=libown.so\nlabels=a;b\n[parts]\ncontext=16\n");
+  EXPECT_EQ(named.backend, ModelBackend::Library);
+  EXPECT_EQ(named.rules.context, 16);
+  EXPECT_THAT(errorOf("[model]\nbackend=library\nfile=libown.so\n[input]\nscale=2\n"),
+              HasSubstr("[input] scale: has no meaning for backend library"));
+  write("libown.so", "");
+  const ModelFile itself = loadModelFile(folder_ / "libown.so");
+  EXPECT_EQ(itself.name, "own");
+  EXPECT_EQ(itself.backend, ModelBackend::Library);
+  EXPECT_EQ(weightFiles(itself), std::vector<std::string>{folder_ / "libown.so"});
+  EXPECT_THROW(loadModelFile(folder_ / "libother.so"), Error);
+}
+
 }  // namespace
 }  // namespace elf

@@ -36,23 +36,39 @@ using KeyFilePtr = std::unique_ptr<GKeyFile, FreeKeyFile>;
 using Strings = std::unique_ptr<char*, FreeStrings>;
 using Text = std::unique_ptr<char, FreeMemory>;
 
+constexpr std::initializer_list<std::pair<const char*, ModelBackend>> kBackends = {
+    {"hog", ModelBackend::Hog},
+    {"library", ModelBackend::Library},
+    {"opencv-dnn", ModelBackend::OpencvDnn},
+    {"remote", ModelBackend::Remote},
+    {"simulated", ModelBackend::Simulated},
+    {"torchscript", ModelBackend::TorchScript}};
+
 struct Group {
   const char* name;
   std::vector<std::string_view> keys;
-  /** Keys that only a network file has a use for, only a remote model, and only a simulated one. */
-  std::vector<std::string_view> networkKeys = {}, remoteKeys = {}, simulatedKeys = {};
+  /** Keys that only a network has a use for, only a remote model, only a simulated one, only what
+   * is in files, and only TorchScript. */
+  std::vector<std::string_view> networkKeys = {}, remoteKeys = {}, simulatedKeys = {},
+                                fileKeys = {}, torchKeys = {};
 };
 
 const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
       {"model",
        {"backend", "labels", "task"},
-       {"file", "sha256", "detector", "detector-labels"},
-       {}},
+       {"detector", "detector-labels"},
+       {},
+       {},
+       {"file", "sha256"},
+       {"device", "libraries"}},
       {"input",
        {"size", "multiple-of", "min-size", "max-size"},
        {"scale", "mean", "std", "colour"},
-       {}},
+       {},
+       {},
+       {},
+       {"batch"}},
       {"output", {"min-score", "sure-score", "keypoints", "skeleton"}, {"decoder", "nms"}, {}},
       {"parts", {"align", "placed", "context", "object-size"}, {}, {}},
       {"tensors", {}, {}, {"image", "boxes", "scores", "labels", "masks", "keypoints"}},
@@ -87,7 +103,8 @@ class Reader {
       const Strings keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
       for (char** key = keys.get(); *key; ++key)
         if (!holds(known->keys, *key) && !holds(known->networkKeys, *key) &&
-            !holds(known->remoteKeys, *key) && !holds(known->simulatedKeys, *key))
+            !holds(known->remoteKeys, *key) && !holds(known->simulatedKeys, *key) &&
+            !holds(known->fileKeys, *key) && !holds(known->torchKeys, *key))
           fail(*group, *key, "unknown key");
     }
   }
@@ -235,7 +252,8 @@ std::vector<std::string> readLabels(const Reader& reader, const std::string& pat
 
 OutputDecoder readDecoder(const Reader& reader) {
   return reader.choice<OutputDecoder>("output", "decoder",
-                                      {{"yolox", OutputDecoder::Yolox},
+                                      {{"objects", OutputDecoder::Objects},
+                                       {"yolox", OutputDecoder::Yolox},
                                        {"darknet-region", OutputDecoder::DarknetRegion},
                                        {"yolov5", OutputDecoder::Yolov5},
                                        {"yolov8", OutputDecoder::Yolov8},
@@ -282,6 +300,18 @@ void checkSum(const std::string& path, const std::string& expected) {
   g_checksum_free(checksum);
   if (in.bad()) throw Error(path, "cannot be read");
   if (is != expected) throw Error(path, "has sha256 " + is + ", not " + expected);
+}
+
+ModelFile libraryAt(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) throw Error(path, "no such file");
+  ModelFile model;
+  model.name = path.stem();
+  if (model.name.starts_with("lib")) model.name.erase(0, 3);
+  model.path = path;
+  model.backend = ModelBackend::Library;
+  model.files = {path.filename()};
+  return model;
 }
 
 bool isSha256(const std::string& text) {
@@ -337,11 +367,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   ModelFile model;
   model.name = name;
   model.path = path;
-  model.backend = reader.choice<ModelBackend>("model", "backend",
-                                              {{"hog", ModelBackend::Hog},
-                                               {"opencv-dnn", ModelBackend::OpencvDnn},
-                                               {"remote", ModelBackend::Remote},
-                                               {"simulated", ModelBackend::Simulated}});
+  model.backend = reader.choice("model", "backend", kBackends);
   ModelRules& rules = model.rules;
   if (reader.has("model", "task"))
     rules.masks = reader.choice<bool>(
@@ -369,7 +395,11 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   if (const std::string_view key = badKey(rules); !key.empty())
     reader.fail(groupOf(key), key.data(), "is out of bounds");
 
-  if (model.backend != ModelBackend::OpencvDnn) reader.refuse(&Group::networkKeys);
+  const bool isTorch = model.backend == ModelBackend::TorchScript;
+  const bool isNetwork = isTorch || model.backend == ModelBackend::OpencvDnn;
+  if (!isTorch) reader.refuse(&Group::torchKeys);
+  if (!isNetwork) reader.refuse(&Group::networkKeys);
+  if (!isNetwork && model.backend != ModelBackend::Library) reader.refuse(&Group::fileKeys);
   if (model.backend != ModelBackend::Remote) reader.refuse(&Group::remoteKeys);
   if (model.backend != ModelBackend::Simulated) reader.refuse(&Group::simulatedKeys);
   if (model.backend == ModelBackend::Hog) return model;
@@ -389,6 +419,9 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
         !std::all_of(model.sha256.begin(), model.sha256.end(), isSha256))
       reader.fail("model", "sha256", "is no checksum for each file");
   }
+  if ((isTorch || model.backend == ModelBackend::Library) && model.files.size() != 1)
+    reader.fail("model", "file", "is not one file");
+  if (model.backend == ModelBackend::Library) return model;
   reader.read("input", "scale", model.scale);
   reader.read("input", "mean", model.mean);
   reader.read("input", "std", model.std);
@@ -397,11 +430,26 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   if (reader.has("input", "colour"))
     model.colour = reader.choice<ChannelOrder>(
         "input", "colour", {{"bgr", ChannelOrder::Bgr}, {"rgb", ChannelOrder::Rgb}});
-  model.decoder = readDecoder(reader);
-  checkTask(reader, model);
+  if (isTorch) {
+    if (reader.has("model", "libraries")) model.libraries = reader.list("model", "libraries");
+    if (reader.has("model", "device"))
+      model.cuda = reader.choice<bool>("model", "device", {{"cpu", false}, {"cuda", true}});
+    if (reader.has("input", "batch"))
+      model.batch = reader.choice<bool>("input", "batch", {{"true", true}, {"false", false}});
+  }
+  const bool tellsObjects = isTorch && !reader.has("output", "decoder");
+  model.decoder = tellsObjects ? OutputDecoder::Objects : readDecoder(reader);
+  const bool isStaged =
+      model.decoder == OutputDecoder::HeatMaps || model.decoder == OutputDecoder::Classes;
+  if (isTorch ? isStaged : model.decoder == OutputDecoder::Objects)
+    reader.fail("output", "decoder", "is of no use to backend " + reader.text("model", "backend"));
+  if (model.decoder != OutputDecoder::Objects)
+    checkTask(reader, model);
+  else if (reader.has("output", "nms"))
+    reader.fail("output", "nms", "has no meaning for decoder objects");
   reader.read("output", "nms", model.nms);
   if (model.nms < 0 || model.nms > 1) reader.fail("output", "nms", "is not between 0 and 1");
-  if (model.decoder == OutputDecoder::HeatMaps || model.decoder == OutputDecoder::Classes) {
+  if (isStaged) {
     if (isDetector) reader.fail("output", "decoder", "needs a detector, and cannot be one");
     readDetector(reader, model);
   } else {
@@ -413,12 +461,17 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
 }
 
 ModelFile load(const std::string& nameOrPath, bool isDetector) {
+  if (nameOrPath.ends_with(".so")) return libraryAt(nameOrPath);
   const DataFile file = readDataFile(kModelFiles, nameOrPath);
   const std::string name = file.path.empty() ? nameOrPath : fs::path(file.path).stem().string();
   return parse(file.content, name, file.path, isDetector);
 }
 
 }  // namespace
+
+std::string_view toString(ModelBackend backend) {
+  return std::ranges::find(kBackends, backend, &decltype(kBackends)::value_type::second)->first;
+}
 
 ModelFile parseModelFile(const std::string& text, const std::string& name,
                          const std::string& path) {

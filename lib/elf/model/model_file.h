@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "elf/model/model_rules.h"
@@ -14,14 +15,20 @@ namespace elf {
 
 /** What runs a model. */
 enum class ModelBackend {
-  Hog,        ///< `hog`: OpenCV's pedestrian detector, needs no file
-  OpencvDnn,  ///< `opencv-dnn`: a network file, run by OpenCV
-  Remote,     ///< `remote`: a server other than elf-server
-  Simulated   ///< `simulated`: takes its time and finds nothing
+  Hog,         ///< `hog`: OpenCV's pedestrian detector, needs no file
+  Library,     ///< `library`: a shared library of the user's own (elf/server/model_library.h)
+  OpencvDnn,   ///< `opencv-dnn`: a network file, run by OpenCV
+  Remote,      ///< `remote`: a server other than elf-server
+  Simulated,   ///< `simulated`: takes its time and finds nothing
+  TorchScript  ///< `torchscript`: a TorchScript file, run by LibTorch
 };
+
+/** The value of `[model] backend`. */
+std::string_view toString(ModelBackend backend);
 
 /** How a network's output tensors are read; elf/server/decoders tells their shapes. */
 enum class OutputDecoder {
+  Objects,        ///< `objects`: TorchScript's own tuples, lists and dicts
   Yolox,          ///< `yolox`
   DarknetRegion,  ///< `darknet-region`: YOLOv2 to v4 and Yolo-Fastest, as Darknet has them
   Yolov5,         ///< `yolov5`
@@ -52,6 +59,10 @@ struct ModelFile {
   std::vector<std::string> files;
   /** Checksums in lower-case hexadecimal, one for each of `files`; or empty: not checked. */
   std::vector<std::string> sha256;
+  /** Libraries with operators of TorchScript, as dlopen() finds them or beside the file. */
+  std::vector<std::string> libraries;
+  /** TorchScript: runs on CUDA, not on the CPU. */
+  bool cuda = false;
   /**
    * Whose boxes the network looks at, one by one; null: it sees the whole picture. With a detector,
    * what `rules` holds of [input] and [parts] is the detector's, since it is what sees the
@@ -69,6 +80,8 @@ struct ModelFile {
   /** Both in the order of `colour`. */
   std::array<double, 3> mean{}, std{1, 1, 1};
   ChannelOrder colour = ChannelOrder::Bgr;
+  /** TorchScript: where forward() takes one tensor, it is 1 x 3 x H x W, not 3 x H x W. */
+  bool batch = true;
 
   // [output], beyond what `rules` holds
   OutputDecoder decoder = OutputDecoder::Yolox;
@@ -90,7 +103,8 @@ struct ModelFile {
 
 /**
  * Reads the file that `nameOrPath` names (readDataFile()), and its label file. Weight files need
- * not exist. Throws elf::Error naming file and key.
+ * not exist. A path that ends in `.so` stands for a model of backend `library` with that file and
+ * nothing else; libfoo.so is called foo. Throws elf::Error naming file and key.
  */
 ModelFile loadModelFile(const std::string& nameOrPath);
 

@@ -102,6 +102,13 @@ struct ModelRules {
   }
 };
 
+/** "segmentation" where each object has a mask, "keypoints" where it has joints, else "detection".
+ */
+inline std::string_view taskOf(const ModelRules& rules) {
+  if (rules.masks) return "segmentation";
+  return rules.keypoints > 0 ? "keypoints" : "detection";
+}
+
 /** Longest side of a picture that any key of a model may ask for. */
 inline constexpr int kMaxPixels = 65536;
 /** Most joints of an object, and most bones. */

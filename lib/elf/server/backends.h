@@ -15,7 +15,10 @@ std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
 std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);
 /** The same, where the network looks at what a detector finds. */
 std::unique_ptr<InferenceModel> createStagedModel(const ModelFile& file);
-
+/** A shared library of the user's. */
+std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file);
+/** A TorchScript file. */
+std::unique_ptr<InferenceModel> createTorchModel(const ModelFile& file);
 /** Takes its time and finds nothing. */
 std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);
 
@@ -23,6 +26,14 @@ std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);
 inline cv::Mat matOf(const ImageView& bgr) {
   return cv::Mat(bgr.size.height, bgr.size.width, CV_8UC3, const_cast<std::uint8_t*>(bgr.planes[0]),
                  static_cast<std::size_t>(bgr.strides[0]));
+}
+
+/** The pixels of an 8-bit BGR Mat, which stay its own. */
+inline ImageView viewOf(const cv::Mat& bgr) {
+  return {.format = PixelFormat::BGR,
+          .size = {bgr.cols, bgr.rows},
+          .planes = {bgr.data},
+          .strides = {static_cast<int>(bgr.step)}};
 }
 
 }  // namespace elf

@@ -5,6 +5,8 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
+#include "elf/wire/infer.h"
+
 namespace elf {
 
 namespace {
@@ -82,6 +84,32 @@ Mask Canvas::toPicture(const MaskGrid& grid, const Box& box) const {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(rect.area()));
   cv::Mat(rect.height, rect.width, CV_8U, pixels.data()).setTo(1, sure > 0.5);
   return {rect, std::move(pixels)};
+}
+
+std::vector<Detection> toDetections(Candidates found, double mostIou, const Canvas& canvas,
+                                    const ModelRules& rules) {
+  std::vector<Detection> detections;
+  double maskPixels = 0;
+  for (const Candidate& candidate :
+       suppress(std::move(found.list), mostIou, wire::kMaxDetections)) {
+    Detection detection;
+    detection.box = canvas.toPicture(candidate.box);
+    if (detection.box.empty()) continue;
+    detection.score = candidate.score;
+    detection.labelId = candidate.labelId;
+    detection.label = rules.label(candidate.labelId);
+    if (rules.keypoints > 0)
+      for (const Keypoint& joint : candidate.keypoints)
+        detection.keypoints.push_back(canvas.toPicture(joint));
+    if (rules.masks) {
+      // A client takes no answer with more.
+      maskPixels += roundOutwards(detection.box, canvas.picture()).area();
+      if (maskPixels > wire::kMaxMaskPixels) break;
+      detection.mask = canvas.toPicture(found.maskOf(candidate), detection.box);
+    }
+    detections.push_back(std::move(detection));
+  }
+  return detections;
 }
 
 }  // namespace elf

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <opencv2/core.hpp>
+#include <vector>
 
 #include "elf/geometry/box.h"
 #include "elf/geometry/keypoint.h"
 #include "elf/geometry/mask.h"
 #include "elf/model/model_rules.h"
+#include "elf/record/detection.h"
 #include "elf/server/decoders/decoder.h"
 
 namespace elf {
@@ -27,6 +29,7 @@ class Canvas {
 
   const cv::Mat& pixels() const { return pixels_; }
   Size size() const { return {pixels_.cols, pixels_.rows}; }
+  Size picture() const { return picture_; }
 
   // From pixels of the canvas to those of the picture.
 
@@ -44,5 +47,12 @@ class Canvas {
   double originX_ = 0, originY_ = 0;
   double scaleX_ = 1, scaleY_ = 1;
 };
+
+/**
+ * `found`, without doubles (suppress()), in pixels of the picture, with masks and joints where the
+ * rules say so; no more than a client takes.
+ */
+std::vector<Detection> toDetections(Candidates found, double mostIou, const Canvas& canvas,
+                                    const ModelRules& rules);
 
 }  // namespace elf

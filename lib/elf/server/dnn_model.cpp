@@ -7,7 +7,6 @@
 #include "elf/server/canvas.h"
 #include "elf/server/decoders/decoder.h"
 #include "elf/server/network.h"
-#include "elf/wire/infer.h"
 
 namespace elf {
 
@@ -36,28 +35,7 @@ class DnnModel : public InferenceModel {
     std::optional<Candidates> found =
         decode_(tensors, {.canvas = canvas.size(), .minScore = rules().minScore});
     if (!found) return Result<std::vector<Detection>>::failure(name() + ": " + unexpected(tensors));
-    std::vector<Detection> detections;
-    double maskPixels = 0;
-    for (const Candidate& candidate :
-         suppress(std::move(found->list), file().nms, wire::kMaxDetections)) {
-      Detection detection;
-      detection.box = canvas.toPicture(candidate.box);
-      if (detection.box.empty()) continue;
-      detection.score = candidate.score;
-      detection.labelId = candidate.labelId;
-      detection.label = rules().label(candidate.labelId);
-      if (rules().keypoints > 0)
-        for (const Keypoint& joint : candidate.keypoints)
-          detection.keypoints.push_back(canvas.toPicture(joint));
-      if (rules().masks) {
-        // A client takes no answer with more.
-        maskPixels += roundOutwards(detection.box, {picture.cols, picture.rows}).area();
-        if (maskPixels > wire::kMaxMaskPixels) break;
-        detection.mask = canvas.toPicture(found->maskOf(candidate), detection.box);
-      }
-      detections.push_back(std::move(detection));
-    }
-    return detections;
+    return toDetections(std::move(*found), file().nms, canvas, rules());
   } catch (const cv::Exception& error) {
     return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/server/inference_model.h"
 
+#include "elf/merge/merge.h"
+#include "elf/render/painter.h"
 #include "elf/server/backends.h"
 
 namespace elf {
@@ -9,14 +11,44 @@ std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
   switch (file.backend) {
     case ModelBackend::Hog:
       return createHogModel(file);
+    case ModelBackend::Library:
+      return createLibraryModel(file);
     case ModelBackend::OpencvDnn:
       return file.detector ? createStagedModel(file) : createDnnModel(file);
     case ModelBackend::Simulated:
       return createSimulatedModel(file);
+    case ModelBackend::TorchScript:
+      return createTorchModel(file);
     case ModelBackend::Remote:
       break;
   }
   throw Error(file.path + ": [model] backend", "is remote: another server runs this model");
+}
+
+std::vector<Box> InferenceModel::extractRps(std::span<const Detection> result) const {
+  std::vector<Box> boxes;
+  for (const Detection& detection : result) boxes.push_back(detection.box);
+  return boxes;
+}
+
+void InferenceModel::render(const MutableImageView& picture,
+                            std::span<const Detection> result) const {
+  FrameRecord record;
+  record.size = picture.size;
+  record.capacity = std::make_shared<const Capacity>(Capacity{.servers = {{}}, .rules = rules()});
+  record.detections = {result.begin(), result.end()};
+  paint(record, {}, picture);
+}
+
+std::vector<Detection> InferenceModel::merge(std::span<const std::vector<Detection>> results,
+                                             std::span<const Part> parts, Size frame) const {
+  FrameRecord record;
+  record.size = frame;
+  record.plan = Plan{.parts = {parts.begin(), parts.end()}};
+  for (const std::vector<Detection>& result : results)
+    record.answers.push_back({.state = AnswerState::Answered, .detections = result});
+  mergeAnswers(record);
+  return std::move(record.detections);
 }
 
 }  // namespace elf

@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What finds objects in one picture, whatever runs underneath.
+// What finds objects in one picture, whatever runs underneath: the interface of the paper's
+// applications. How to bring one of your own: elf/server/model_library.h.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "elf/base/error.h"
 #include "elf/image/image_view.h"
 #include "elf/model/model_file.h"
+#include "elf/partition/plan.h"
 #include "elf/record/detection.h"
 
 namespace elf {
 
 /**
- * One instance serves one thread at a time: each worker thread owns one. How many threads OpenCV
- * itself uses is set by the program (cv::setNumThreads), never here.
+ * One instance serves one thread at a time, also for what is const, and not always the thread that
+ * made it: each worker thread owns one. How many threads OpenCV itself uses is set by the program
+ * (cv::setNumThreads), never here.
+ *
+ * A result is a list of detections. elf-server sends what run() returns; elfmerge draws and merges
+ * at the client, in the way of render() and merge() as they are here. A model that has others of
+ * its own is asked for them by `elf-server --check` and by programs that embed it.
  */
 class InferenceModel {
  public:
@@ -42,6 +51,24 @@ class InferenceModel {
    * look at it. A picture that is no part is placed in a frame of its own size.
    */
   virtual Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) = 0;
+
+  /**
+   * Where the next frame is looked at: boxes in the pixels of the picture that `result` is about,
+   * inside it. Here: the box of each object.
+   */
+  virtual std::vector<Box> extractRps(std::span<const Detection> result) const;
+
+  /** Draws `result` into the picture that it is about. Here: with paint() (elf/render/painter.h).
+   */
+  virtual void render(const MutableImageView& picture, std::span<const Detection> result) const;
+
+  /**
+   * What a frame of that size holds, strongest first and in its pixels, from what run() found in
+   * parts of it: `results` has one for each of `parts`, in their order, in the pixels of what
+   * Part::sentSize() says. Here: with mergeAnswers() (elf/merge/merge.h).
+   */
+  virtual std::vector<Detection> merge(std::span<const std::vector<Detection>> results,
+                                       std::span<const Part> parts, Size frame) const;
 
  private:
   ModelFile file_;

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "elf/server/checked_run.h"
 #include "elf/wire/infer.h"
 
 namespace elf {
@@ -203,7 +204,7 @@ Reply ModelQueue::inferInto(InferOutcome& outcome, const InferJob& job, Inferenc
   if (!placement) return errorReply(SOUP_STATUS_BAD_REQUEST, placement.error());
   const Clock::time_point decoded = Clock::now();
   outcome.times.decode = between(taken, decoded);
-  const auto detections = model.run(picture.value(), placement.value());
+  const auto detections = checkedRun(model, picture.value(), placement.value());
   if (!detections) return errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, detections.error());
   const Clock::time_point done = Clock::now();
   outcome.times.infer = between(decoded, done);

@@ -52,6 +52,7 @@ Decoder decoderFor(OutputDecoder layout) {
       return decodeUltraFace;
     case OutputDecoder::YuNet:
       return decodeYuNet;
+    case OutputDecoder::Objects:
     case OutputDecoder::HeatMaps:
     case OutputDecoder::Classes:
       break;

@@ -14,12 +14,12 @@
 #include <utility>
 #include <vector>
 
-#include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/base/network_address.h"
 #include "elf/base/token_file.h"
 #include "elf/model/model_file.h"
 #include "elf/server/server.h"
+#include "programs/elf-server/tasks.h"
 #include "programs/options.h"
 
 namespace {
@@ -34,6 +34,9 @@ struct Options {
   std::string jsonFile;
   std::string logFile;
   std::string tokenFile;
+  std::string check;
+  std::string picture;
+  std::string output;
   bool list = false;
   bool version = false;
   elf::ServerOptions server;
@@ -47,7 +50,7 @@ int wrongUse(const std::string& why) {
 /** Fills `options`; returns why it could not, or nothing. */
 std::string parse(int argc, char** argv, Options& options) {
   gchar** models = nullptr;
-  Text bind, json, log, token, cert, key, clientCa;
+  Text bind, json, log, token, cert, key, clientCa, check, picture, output;
   gint port = 8000;
   gint threads = options.server.threads;
   gint queue = static_cast<gint>(options.server.queue);
@@ -77,6 +80,13 @@ std::string parse(int argc, char** argv, Options& options) {
        "Append a JSON line for each request; - is standard output", "FILE"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, json.slot(),
        "Write url, models and threads as JSON once it listens; - is standard output", "FILE"},
+      {"check", 0, 0, G_OPTION_ARG_FILENAME, check.slot(),
+       "Run this model on a picture, say what it finds and takes, and end", "NAME|FILE"},
+      {"picture", 0, 0, G_OPTION_ARG_FILENAME, picture.slot(),
+       "For --check: a JPEG or PNG (default: one is made)", "FILE"},
+      {"output", 0, 0, G_OPTION_ARG_FILENAME, output.slot(),
+       "For --check: where the picture goes with what was found drawn (default: NAME-check.png)",
+       "FILE"},
       {"list", 0, 0, G_OPTION_ARG_NONE, &list, "List the models that are found, and end", nullptr},
       {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and end", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
@@ -96,6 +106,9 @@ std::string parse(int argc, char** argv, Options& options) {
   options.jsonFile = json.valueOr("");
   options.logFile = log.valueOr("");
   options.tokenFile = token.valueOr("");
+  options.check = check.valueOr("");
+  options.picture = picture.valueOr("");
+  options.output = output.valueOr("");
   options.server.bind = bind.valueOr(options.server.bind);
   options.server.tlsCert = cert.valueOr("");
   options.server.tlsKey = key.valueOr("");
@@ -109,8 +122,13 @@ std::string parse(int argc, char** argv, Options& options) {
                                    {"--tls-key", key},
                                    {"--client-ca", clientCa},
                                    {"--log", log},
-                                   {"--json", json}})
+                                   {"--json", json},
+                                   {"--check", check},
+                                   {"--picture", picture},
+                                   {"--output", output}})
     if (text.valueOr("-").empty()) return std::string(name) + ": is empty";
+  if (options.check.empty() && !(options.picture.empty() && options.output.empty()))
+    return "--picture and --output: are nothing without --check";
   if (port < 0 || port > 65535) return "--port: is not between 0 and 65535";
   if (threads < 1 || threads > 256) return "--threads: is not between 1 and 256";
   if (queue < 0 || queue > 10000) return "--queue: is not between 0 and 10000";
@@ -176,8 +194,6 @@ gboolean quit(gpointer loop) {
 }
 
 void serve(const Options& options) {
-  // Each worker thread is one core's worth of work; OpenCV must not make it several.
-  cv::setNumThreads(1);
   GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
   g_unix_signal_add(SIGINT, quit, loop);
   g_unix_signal_add(SIGTERM, quit, loop);
@@ -218,10 +234,14 @@ int main(int argc, char** argv) {
     if (options.version) {
       std::cout << "elf-server " << ELF_VERSION << '\n';
     } else if (options.list) {
-      for (const std::string& name : elf::listDataFiles(elf::kModelFiles))
-        std::cout << name << '\n';
+      elf::program::listModels();
     } else {
-      serve(options);
+      // Each worker thread is one core's worth of work; OpenCV must not make it several.
+      cv::setNumThreads(1);
+      if (!options.check.empty())
+        elf::program::checkModel(options.check, options.picture, options.output);
+      else
+        serve(options);
     }
   } catch (const std::exception& error) {
     std::cerr << "elf-server: " << error.what() << '\n';

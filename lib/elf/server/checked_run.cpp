@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/server/checked_run.h"
+
+#include <cmath>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "elf/base/printable.h"
+#include "elf/wire/infer.h"
+
+namespace elf {
+
+namespace {
+
+/** What is wrong with a detection; empty where nothing is. */
+std::string faultOf(const Detection& detection, const ModelRules& rules, Size picture) {
+  const Box& box = detection.box;
+  if (!box.finite() || box.empty()) return "its box is empty or not finite";
+  if (box != clip(box, picture)) return "its box reaches out of the picture";
+  if (!std::isfinite(detection.score)) return "its score is not finite";
+  if (detection.score < rules.minScore) return "its score is below min-score";
+  if (rules.masks && (!detection.mask || detection.mask->rect() != roundOutwards(box, picture)))
+    return "it has no mask over its box rounded outwards";
+  if (std::cmp_not_equal(detection.keypoints.size(), rules.keypoints))
+    return "it has " + std::to_string(detection.keypoints.size()) + " joints, not " +
+           std::to_string(rules.keypoints);
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Detection>> checkedRun(InferenceModel& model, const ImageView& bgr,
+                                          const Placement& placement) try {
+  auto result = model.run(bgr, placement);
+  if (!result) return result;
+  if (result.value().size() > wire::kMaxDetections)
+    return Result<std::vector<Detection>>::failure(model.name() + ": finds " +
+                                                   std::to_string(result.value().size()) +
+                                                   " objects in one picture");
+  for (std::size_t i = 0; i < result.value().size(); ++i)
+    if (const std::string fault = faultOf(result.value()[i], model.rules(), bgr.size);
+        !fault.empty())
+      return Result<std::vector<Detection>>::failure(model.name() + ": object " +
+                                                     std::to_string(i) + ": " + fault);
+  return result;
+} catch (const std::exception& error) {
+  return Result<std::vector<Detection>>::failure(model.name() + ": " + printable(error.what()));
+}
+
+}  // namespace elf

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A model's answer, held to what InferenceModel promises: models come from users too. Not
+// installed.
+#pragma once
+
+#include <vector>
+
+#include "elf/server/inference_model.h"
+
+namespace elf {
+
+/**
+ * InferenceModel::run(). Fails, with a sentence that names the model, also where it throws, or
+ * where a box is empty, not finite or reaches out of the picture, a score is not finite or below
+ * rules().minScore, a mask is missing or lies elsewhere than over its box, or there are not as many
+ * joints as rules() say, or more than wire::kMaxDetections objects.
+ */
+Result<std::vector<Detection>> checkedRun(InferenceModel& model, const ImageView& bgr,
+                                          const Placement& placement);
+
+}  // namespace elf

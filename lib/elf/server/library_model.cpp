@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Models out of shared libraries.
+#include <dlfcn.h>
+
+#include <exception>
+#include <filesystem>
+#include <string>
+
+#include "elf/base/printable.h"
+#include "elf/server/backends.h"
+#include "elf/server/model_library.h"
+
+namespace elf {
+
+namespace {
+
+/** Built from torch_model.cpp where there is LibTorch, and installed beside this library. */
+constexpr const char* kTorchLibrary = "libelfvision-torch.so.0";
+
+std::unique_ptr<InferenceModel> createFrom(const std::string& library, const ModelFile& file) {
+  // Its classes live as long as the process: it is never closed.
+  void* const loaded = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!loaded) {
+    // It mostly begins with the library's name, too.
+    std::string why = printable(dlerror(), 500);
+    if (why.starts_with(library + ": ")) why.erase(0, library.size() + 2);
+    throw Error(library, why);
+  }
+  const auto* const entry = static_cast<const ModelLibrary*>(dlsym(loaded, "elf_model_library"));
+  if (!entry) throw Error(library, "is no model: it lacks ELF_MODEL_LIBRARY");
+  if (entry->abi != kModelAbi)
+    throw Error(library, "was compiled for version " + std::to_string(entry->abi) +
+                             " of elf/server/model_library.h, this is version " +
+                             std::to_string(kModelAbi));
+  std::unique_ptr<InferenceModel> model;
+  try {
+    model.reset(entry->create(file));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(library, "makes no model: " + printable(error.what()));
+  }
+  if (const std::string_view key = badKey(model->rules()); !key.empty())
+    throw Error(library, "its rules are impossible: " + std::string(key) + " is out of bounds");
+  return model;
+}
+
+}  // namespace
+
+std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file) {
+  // A name without a slash would be looked for among the system's libraries.
+  return createFrom(std::filesystem::absolute(weightFiles(file)[0]), file);
+}
+
+std::unique_ptr<InferenceModel> createTorchModel(const ModelFile& file) try {
+  return createFrom(kTorchLibrary, file);
+} catch (const Error& error) {
+  if (error.subject() != kTorchLibrary) throw;
+  throw Error(
+      file.path + ": [model] backend",
+      "is torchscript, for which Elf must be built with LibTorch: " + std::string(error.what()));
+}
+
+}  // namespace elf

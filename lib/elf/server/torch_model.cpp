@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// TorchScript networks. A library of its own, which is loaded when a model asks for it: LibTorch
+// takes most of a second and 150 MB.
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <torch/script.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "elf/base/printable.h"
+#include "elf/server/backends.h"
+#include "elf/server/canvas.h"
+#include "elf/server/decoders/decoder.h"
+#include "elf/server/model_library.h"
+
+namespace elf {
+
+namespace {
+
+using at::Tensor;
+using c10::IValue;
+
+constexpr int kPadding = 114;
+/** Of boxes that the network has suppressed itself. */
+constexpr double kNoSuppression = 1;
+
+/** How the network wants its picture. */
+enum class Input {
+  Batch,     ///< a tensor 1 x 3 x H x W
+  Image,     ///< a tensor 3 x H x W
+  Images,    ///< a list of the latter, as torchvision
+  DictList,  ///< a list of dicts whose `image` is the latter
+  DictTuple  ///< a tuple of one such dict, as Detectron2
+};
+
+/** What a network tells of n objects, each undefined where it does not; boxes are in its pixels. */
+struct Objects {
+  Tensor boxes;           ///< n x 4: x0, y0, x1, y1
+  Tensor scores;          ///< n
+  Tensor labels;          ///< n
+  Tensor masks;           ///< n x h x w or n x 1 x h x w: of the whole picture, or of the box
+  Tensor keypoints;       ///< n x joints x 3: x, y, visibility
+  Tensor keypointScores;  ///< n x joints: logits of the visibility
+};
+
+/** elf-server's workers are its threads: neither LibTorch nor its BLAS makes more of them. */
+void useOneThread() {
+  at::set_num_threads(1);
+  // Debian's default BLAS has threads of its own, and one that others bring may not have this.
+  if (void* const set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
+    reinterpret_cast<void (*)(int)>(set)(1);
+}
+
+/** LibTorch's words without what surrounds them. */
+std::string reasonOf(const std::exception& error) {
+  const auto* const own = dynamic_cast<const c10::Error*>(&error);
+  std::string_view text = own ? own->what_without_backtrace() : error.what();
+  // What the interpreter says ends with what failed.
+  if (const std::size_t at = text.rfind("Error: "); at != text.npos) text.remove_prefix(at + 7);
+  return printable(text);
+}
+
+/** Takes a tensor by one of the names that torchvision and Detectron2 use. */
+void takeNamed(const std::string& name, const Tensor& tensor, Objects& objects) {
+  static constexpr std::pair<std::string_view, Tensor Objects::*> kNames[] = {
+      {"boxes", &Objects::boxes},
+      {"pred_boxes", &Objects::boxes},
+      {"scores", &Objects::scores},
+      {"labels", &Objects::labels},
+      {"pred_classes", &Objects::labels},
+      {"masks", &Objects::masks},
+      {"pred_masks", &Objects::masks},
+      {"keypoints", &Objects::keypoints},
+      {"pred_keypoints", &Objects::keypoints},
+      {"keypoints_scores", &Objects::keypointScores}};
+  for (const auto& [known, member] : kNames)
+    if (name == known) objects.*member = tensor;
+}
+
+/** True for n x 4 corners, or n x 5 with the score, as MMDetection has them. */
+bool isBoxes(const Tensor& tensor) {
+  return tensor.is_floating_point() && tensor.dim() == 2 &&
+         (tensor.size(1) == 4 || tensor.size(1) == 5);
+}
+
+/**
+ * Takes the tensors of a tuple, which have no names, by type and shape. Of two alike the first
+ * counts: Detectron2's tuple ends with the size of the picture, which may look like two labels.
+ */
+void takeUnnamed(std::vector<Tensor> tensors, int joints, Objects& objects) {
+  const bool batched = std::ranges::any_of(tensors, [](const Tensor& tensor) {
+    return tensor.dim() == 3 && tensor.size(0) == 1 && isBoxes(tensor[0]);
+  });
+  if (batched)
+    for (Tensor& tensor : tensors)
+      if (tensor.dim() > 0 && tensor.size(0) == 1) tensor = tensor[0];
+  const auto boxes = std::ranges::find_if(tensors, isBoxes);
+  if (boxes == tensors.end()) return;
+  objects.boxes = boxes->narrow(1, 0, 4);
+  if (boxes->size(1) == 5) objects.scores = boxes->select(1, 4);
+  const auto take = [](Tensor& place, const Tensor& tensor) {
+    if (!place.defined()) place = tensor;
+  };
+  for (auto at = tensors.begin(); at != tensors.end(); ++at) {
+    const Tensor& tensor = *at;
+    if (at == boxes || tensor.dim() == 0 || tensor.size(0) != objects.boxes.size(0)) continue;
+    if (tensor.dim() == 1)
+      take(tensor.is_floating_point() ? objects.scores : objects.labels, tensor);
+    else if (joints > 0 && tensor.dim() == 3 && tensor.size(1) == joints && tensor.size(2) == 3)
+      take(objects.keypoints, tensor);
+    else if (joints > 0 && tensor.dim() == 2 && tensor.size(1) == joints)
+      take(objects.keypointScores, tensor);
+    else if (tensor.dim() >= 3)
+      take(objects.masks, tensor);
+  }
+}
+
+/** Looks for the first that has boxes, down through lists, tuples and dicts. */
+bool take(const IValue& value, int joints, Objects& objects) {
+  if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict())
+      if (entry.key().isString() && entry.value().isTensor())
+        takeNamed(entry.key().toStringRef(), entry.value().toTensor(), objects);
+    return objects.boxes.defined();
+  }
+  if (!value.isTuple() && !value.isList()) return false;
+  const std::vector<IValue> elements =
+      value.isTuple() ? value.toTuple()->elements().vec() : value.toListRef().vec();
+  std::vector<Tensor> tensors;
+  for (const IValue& element : elements)
+    if (element.isTensor())
+      tensors.push_back(element.toTensor());
+    else if (take(element, joints, objects))
+      return true;
+  takeUnnamed(std::move(tensors), joints, objects);
+  return objects.boxes.defined();
+}
+
+/** All tensors, down through lists and tuples, in their order. */
+void collect(const IValue& value, std::vector<Tensor>& tensors) {
+  if (value.isTensor()) tensors.push_back(value.toTensor());
+  if (value.isTuple())
+    for (const IValue& element : value.toTuple()->elements()) collect(element, tensors);
+  if (value.isList())
+    for (const IValue& element : value.toListRef()) collect(element, tensors);
+}
+
+class TorchModel : public InferenceModel {
+ public:
+  explicit TorchModel(const ModelFile& file)
+      : InferenceModel(file),
+        decode_(decoderFor(file.decoder)),
+        device_(file.cuda ? at::kCUDA : at::kCPU) {
+    useOneThread();
+    if (file.cuda && !at::hasCUDA())
+      throw Error(file.path + ": [model] device", "is cuda, which LibTorch finds none of here");
+    loadOperators();
+    const std::string path = weightFiles(file)[0];
+    try {
+      module_ = torch::jit::load(path, device_);
+      module_.eval();
+      input_ = inputOf(path);
+    } catch (const c10::Error& error) {
+      throw Error(path, "LibTorch cannot load it: " + reasonOf(error));
+    }
+    tryOnce(path);
+  }
+
+  std::string platform() const override { return "pytorch_libtorch"; }
+
+  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override try {
+    // The number of threads that was set counts in threads that ask for it.
+    at::init_num_threads();
+    const c10::InferenceMode inference;
+    const Canvas canvas = Canvas::ofPicture(matOf(bgr), rules());
+    const IValue answer = module_.forward({inputFor(canvas.pixels())});
+    if (decode_) return decoded(answer, canvas);
+    Objects objects;
+    take(answer, rules().keypoints, objects);
+    if (const std::string missing = complete(objects); !missing.empty())
+      return Result<std::vector<Detection>>::failure(name() + ": the network tells no " + missing +
+                                                     " that [output] decoder can read");
+    return toDetections(candidatesOf(objects, canvas.size()), kNoSuppression, canvas, rules());
+  } catch (const std::exception& error) {
+    return Result<std::vector<Detection>>::failure(name() + ": " + reasonOf(error));
+  }
+
+ private:
+  /** Libraries that bring operators of their own, as torchvision's. They stay loaded. */
+  void loadOperators() const {
+    for (const std::string& library : file().libraries) {
+      const std::filesystem::path beside =
+          std::filesystem::path(file().path).parent_path() / library;
+      std::error_code ignored;
+      const std::string path = std::filesystem::exists(beside, ignored)
+                                   ? std::filesystem::absolute(beside).string()
+                                   : library;
+      if (!dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL))
+        throw Error(file().path + ": [model] libraries", printable(dlerror()));
+    }
+  }
+
+  Input inputOf(const std::string& path) const {
+    const auto& arguments = module_.get_method("forward").function().getSchema().arguments();
+    if (arguments.size() < 2) throw Error(path, "its forward() takes no picture");
+    const c10::TypePtr type = arguments[1].type();
+    const auto holdsDict = [](const c10::TypePtr& element) {
+      return element->kind() == c10::TypeKind::DictType;
+    };
+    if (type->kind() == c10::TypeKind::TensorType)
+      return file().batch ? Input::Batch : Input::Image;
+    if (const auto list = type->cast<c10::ListType>()) {
+      if (list->getElementType()->kind() == c10::TypeKind::TensorType) return Input::Images;
+      if (holdsDict(list->getElementType())) return Input::DictList;
+    }
+    if (const auto tuple = type->cast<c10::TupleType>();
+        tuple && tuple->elements().size() == 1 && holdsDict(tuple->elements()[0]))
+      return Input::DictTuple;
+    throw Error(path, "its forward() takes " + printable(type->str()) + ", which is no picture");
+  }
+
+  /** A network of another layout than the file says must fail now, not at the first request. */
+  void tryOnce(const std::string& path) {
+    const Size size = rules().fixedSize.empty() ? Size{320, 320} : rules().fixedSize;
+    const cv::Mat grey(size.height, size.width, CV_8UC3, cv::Scalar::all(kPadding));
+    const auto result = run(viewOf(grey), {.frame = size});
+    if (!result) throw Error(path, result.error());
+  }
+
+  IValue inputFor(const cv::Mat& canvas) const {
+    Tensor image = at::from_blob(canvas.data, {canvas.rows, canvas.cols, 3}, at::kByte)
+                       .to(device_)
+                       .permute({2, 0, 1})
+                       .to(at::kFloat);
+    if (file().colour == ChannelOrder::Rgb) image = image.flip(0);
+    const auto& mean = file().mean;
+    if (mean != std::array<double, 3>{})
+      image = image - at::tensor({mean[0], mean[1], mean[2]}, image.options()).view({3, 1, 1});
+    const auto& std = file().std;
+    image = image *
+            (file().scale / at::tensor({std[0], std[1], std[2]}, image.options())).view({3, 1, 1});
+    image = image.contiguous();
+    if (input_ == Input::Batch) return image.unsqueeze(0);
+    if (input_ == Input::Image) return image;
+    if (input_ == Input::Images) return c10::List<Tensor>({image});
+    c10::Dict<std::string, Tensor> dict;
+    dict.insert("image", image);
+    if (input_ == Input::DictTuple) return c10::ivalue::Tuple::create({IValue(dict)});
+    c10::List<c10::Dict<std::string, Tensor>> list;
+    list.push_back(dict);
+    return list;
+  }
+
+  /** Brings all to this machine's memory, for as many objects each. Returns what is missing. */
+  std::string complete(Objects& objects) const {
+    const auto bring = [&](Tensor& tensor, c10::ScalarType type) {
+      if (tensor.defined() && tensor.dim() > 0 && tensor.size(0) == objects.boxes.size(0))
+        tensor = tensor.to(at::kCPU, type).contiguous();
+      else
+        tensor = Tensor();
+      return tensor.defined();
+    };
+    if (!objects.boxes.defined() || !isBoxes(objects.boxes)) return "boxes";
+    bring(objects.boxes, at::kFloat);
+    if (!bring(objects.scores, at::kFloat) || objects.scores.dim() != 1) return "scores";
+    if (!bring(objects.labels, at::kLong) || objects.labels.dim() != 1) return "labels";
+    if (rules().masks) {
+      if (bring(objects.masks, at::kFloat) && objects.masks.dim() == 4 &&
+          objects.masks.size(1) == 1)
+        objects.masks = objects.masks.squeeze(1);
+      if (!objects.masks.defined() || objects.masks.dim() != 3) return "masks";
+    }
+    if (rules().keypoints > 0) {
+      const bool each = bring(objects.keypoints, at::kFloat) && objects.keypoints.dim() == 3 &&
+                        objects.keypoints.size(1) == rules().keypoints &&
+                        objects.keypoints.size(2) == 3;
+      if (!each) return "keypoints";
+      if (bring(objects.keypointScores, at::kFloat) &&
+          objects.keypointScores.sizes() == objects.keypoints.sizes().slice(0, 2))
+        objects.keypoints.select(2, 2).copy_(objects.keypointScores.sigmoid());
+    }
+    return {};
+  }
+
+  /** What a raw network says, by the decoder that reads it. */
+  Result<std::vector<Detection>> decoded(const IValue& answer, const Canvas& canvas) const {
+    std::vector<Tensor> values;
+    collect(answer, values);
+    Tensors tensors;
+    for (Tensor& value : values) {
+      value = value.to(at::kCPU, at::kFloat).contiguous();
+      const std::vector<int> sizes(value.sizes().begin(), value.sizes().end());
+      tensors.push_back({"output", cv::Mat(sizes, CV_32F, value.data_ptr<float>())});
+    }
+    std::optional<Candidates> found =
+        decode_(tensors, {.canvas = canvas.size(), .minScore = rules().minScore});
+    if (!found) return Result<std::vector<Detection>>::failure(name() + ": " + unexpected(tensors));
+    return toDetections(std::move(*found), file().nms, canvas, rules());
+  }
+
+  Candidates candidatesOf(const Objects& objects, Size canvas) const {
+    const auto boxes = objects.boxes.accessor<float, 2>();
+    const auto scores = objects.scores.accessor<float, 1>();
+    const auto labels = objects.labels.accessor<std::int64_t, 1>();
+    Candidates found;
+    for (std::int64_t i = 0; i < boxes.size(0); ++i) {
+      Candidate candidate{.box = {boxes[i][0], boxes[i][1], boxes[i][2], boxes[i][3]},
+                          .score = scores[i],
+                          .labelId = labels[i],
+                          .row = static_cast<std::size_t>(i)};
+      if (!(candidate.score >= rules().minScore) || !candidate.box.finite()) continue;
+      if (rules().keypoints > 0) {
+        const auto joints = objects.keypoints.accessor<float, 3>()[i];
+        for (std::int64_t j = 0; j < joints.size(0); ++j)
+          candidate.keypoints.push_back(
+              {joints[j][0], joints[j][1], std::clamp(joints[j][2], 0.0F, 1.0F)});
+      }
+      found.list.push_back(std::move(candidate));
+    }
+    found.maskOf = [masks = objects.masks, canvas](const Candidate& candidate) {
+      const Tensor mask = masks[static_cast<std::int64_t>(candidate.row)];
+      const cv::Mat values(static_cast<int>(mask.size(0)), static_cast<int>(mask.size(1)), CV_32F,
+                           mask.data_ptr<float>());
+      const bool whole = values.rows == canvas.height && values.cols == canvas.width;
+      return MaskGrid{values, whole ? toBox(wholeFrame(canvas)) : candidate.box};
+    };
+    return found;
+  }
+
+  /** Null where the network tells its objects itself. */
+  const Decoder decode_;
+  const at::Device device_;
+  torch::jit::Module module_;
+  Input input_ = Input::Batch;
+};
+
+}  // namespace
+
+}  // namespace elf
+
+ELF_MODEL_LIBRARY(elf::TorchModel)

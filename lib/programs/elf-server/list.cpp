@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+#include <array>
+#include <iomanip>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "elf/base/data_files.h"
+#include "elf/base/error.h"
+#include "elf/model/model_file.h"
+#include "programs/elf-server/tasks.h"
+
+namespace elf::program {
+
+namespace {
+
+using Row = std::array<std::string, 4>;
+
+std::string stateOfFiles(const ModelFile& model) {
+  if (model.files.empty()) return "no file needed";
+  try {
+    weightFiles(model);
+    return "there";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+Row rowOf(const std::string& name) {
+  try {
+    const ModelFile model = loadModelFile(name);
+    return {name, std::string(taskOf(model.rules)), std::string(toString(model.backend)),
+            stateOfFiles(model)};
+  } catch (const Error& error) {
+    return {name, "-", "-", error.what()};
+  }
+}
+
+}  // namespace
+
+void listModels() {
+  std::vector<Row> rows{{"NAME", "TASK", "BACKEND", "FILES"}};
+  for (const std::string& name : listDataFiles(kModelFiles)) rows.push_back(rowOf(name));
+  std::array<std::size_t, 4> widths{};
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i + 1 < row.size(); ++i)
+      std::cout << std::left << std::setw(static_cast<int>(widths[i]) + 2) << row[i];
+    std::cout << row.back() << '\n';
+  }
+}
+
+}  // namespace elf::program

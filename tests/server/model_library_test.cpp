@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Models of the user's own: the example of docs/, and libraries that are no good.
+#include "elf/server/model_library.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libsoup/soup.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "elf/server/backends.h"
+#include "elf/server/checked_run.h"
+#include "elf/server/local_server.h"
+#include "elf/wire/infer.h"
+#include "elf/wire/metadata.h"
+#include "tests/support/folder.h"
+
+namespace elf {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string built(const std::string& file) {
+  return std::string(getenv("ELF_TEST_BUILD_ROOT")) + "/" + file;
+}
+
+std::string odd(const std::string& name) {
+  return built("tests/server/libodd_" + name + ".so");
+}
+
+const std::string& blobs() {
+  static const auto* const path = new std::string(built("docs/libbright_blobs.so"));
+  return *path;
+}
+
+std::string errorOf(const std::string& model) {
+  try {
+    InferenceModel::create(loadModelFile(model));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+/** A GET without a body, else a POST of a picture; the answer's tensors follow its JSON. */
+std::vector<std::uint8_t> ask(const std::string& url, const std::vector<std::uint8_t>& picture,
+                              std::optional<std::size_t>& jsonLength) {
+  SoupSession* session = soup_session_new();
+  SoupMessage* message = soup_message_new(picture.empty() ? "GET" : "POST", url.c_str());
+  if (!picture.empty()) {
+    GBytes* body = g_bytes_new(picture.data(), picture.size());
+    soup_message_set_request_body_from_bytes(message, "image/png", body);
+    g_bytes_unref(body);
+    soup_message_headers_append(soup_message_get_request_headers(message),
+                                "Inference-Header-Content-Length", "0");
+  }
+  GBytes* got = soup_session_send_and_read(session, message, nullptr, nullptr);
+  EXPECT_EQ(soup_message_get_status(message), 200U);
+  std::vector<std::uint8_t> answer;
+  if (got) {
+    gsize size = 0;
+    const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(got, &size));
+    answer.assign(data, data + size);
+    g_bytes_unref(got);
+  }
+  if (const char* length = soup_message_headers_get_one(soup_message_get_response_headers(message),
+                                                        "Inference-Header-Content-Length"))
+    jsonLength = std::stoul(length);
+  g_object_unref(message);
+  g_object_unref(session);
+  return answer;
+}
+
+TEST(ModelLibrary, IsServedOverHttpWithItsRulesAndMasks) {
+  if (!std::filesystem::exists(blobs())) GTEST_SKIP() << "built without docs_examples";
+  const LocalServer server(
+      {.program = built("lib/programs/elf-server"), .arguments = {"--model", blobs()}});
+  std::optional<std::size_t> jsonLength;
+  const std::string model = server.url() + "/v2/models/bright_blobs";
+  const auto metadata = wire::parseMetadata(ask(model, {}, jsonLength));
+  ASSERT_TRUE(metadata) << metadata.error();
+  ASSERT_TRUE(metadata.value().rules);
+  const ModelRules& rules = *metadata.value().rules;
+  EXPECT_EQ(rules.labels, Labels{"blob"});
+  EXPECT_TRUE(rules.masks);
+  EXPECT_EQ(rules.context, 8);
+
+  cv::Mat picture(60, 80, CV_8UC3, cv::Scalar::all(20));
+  cv::circle(picture, {30, 25}, 10, cv::Scalar::all(250), cv::FILLED);
+  cv::Mat bright;
+  cv::inRange(picture, cv::Scalar::all(200), cv::Scalar::all(255), bright);
+  std::vector<std::uint8_t> png;
+  cv::imencode(".png", picture, png);
+  const std::vector<std::uint8_t> body = ask(model + "/infer", png, jsonLength);
+  const auto response = wire::parseResponse(body, jsonLength);
+  ASSERT_TRUE(response) << response.error();
+  const auto found = wire::decodeDetections(response.value(), rules, {80, 60}, {});
+  ASSERT_TRUE(found) << found.error();
+  ASSERT_EQ(found.value().size(), 1U);
+  const Detection& blob = found.value()[0];
+  EXPECT_EQ(blob.box, (Box{20, 15, 41, 36}));
+  EXPECT_EQ(blob.label, "blob");
+  ASSERT_TRUE(blob.mask);
+  EXPECT_EQ(blob.mask->area(), cv::countNonZero(bright));
+}
+
+TEST(ModelLibrary, TakesTheRulesOfAModelFileThatNamesIt) {
+  if (!std::filesystem::exists(blobs())) GTEST_SKIP() << "built without docs_examples";
+  const testing::Folder folder;
+  std::filesystem::create_symlink(blobs(), folder.file("libbright_blobs.so"));
+  std::ofstream(folder.file("lamps.model"))
+      << "[model]\nbackend=library\nfile=libbright_blobs.so\ntask=segmentation\n"
+         "[output]\nsure-score=0.9\n";
+  const auto model = InferenceModel::create(loadModelFile(folder.file("lamps.model")));
+  EXPECT_EQ(model->name(), "lamps");
+  EXPECT_FLOAT_EQ(model->rules().sureScore, 0.9F);
+  EXPECT_EQ(model->rules().labels, Labels{"blob"});
+}
+
+TEST(ModelLibrary, OfAnotherVersionIsRefusedBeforeItIsAsked) {
+  EXPECT_THAT(errorOf(odd("abi")), AllOf(HasSubstr(odd("abi")), HasSubstr("version 999"),
+                                         HasSubstr("version " + std::to_string(kModelAbi))));
+}
+
+TEST(ModelLibrary, ThatIsNoneIsNamedWithTheReason) {
+  EXPECT_THAT(errorOf("/nowhere/libmodel.so"), HasSubstr("/nowhere/libmodel.so: no such file"));
+  const testing::Folder folder;
+  std::ofstream(folder.file("libtext.so")) << std::string(1000, 'x');
+  EXPECT_THAT(errorOf(folder.file("libtext.so")), HasSubstr("libtext.so: invalid ELF header"));
+  EXPECT_THAT(errorOf(odd("entry")),
+              AllOf(HasSubstr(odd("entry")), HasSubstr("ELF_MODEL_LIBRARY")));
+  EXPECT_THAT(errorOf(odd("throws")), AllOf(HasSubstr(odd("throws")), HasSubstr("out of luck")));
+  EXPECT_THAT(errorOf(odd("rules")), AllOf(HasSubstr(odd("rules")), HasSubstr("multiple-of")));
+}
+
+TEST(CheckedRun, HoldsAModelToItsPromises) {
+  const auto model = InferenceModel::create(loadModelFile(odd("answers")));
+  const auto errorAt = [&](int width) {
+    const cv::Mat picture(32, width, CV_8UC3);
+    const auto found = checkedRun(*model, viewOf(picture), {.frame = {width, 32}});
+    return found ? std::string() : found.error();
+  };
+  EXPECT_THAT(errorAt(64), HasSubstr("odd_answers: object 0: its box reaches out of the picture"));
+  EXPECT_THAT(errorAt(13), HasSubstr("odd_answers: an unlucky width"));
+}
+
+}  // namespace
+}  // namespace elf

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// TorchScript files as people's tools export them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <time.h>
+#include <torch/script.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <optional>
+#include <thread>
+
+#include "elf/server/backends.h"
+#include "elf/server/checked_run.h"
+#include "tests/support/folder.h"
+#include "tests/support/process.h"
+
+namespace elf {
+namespace {
+
+using ::testing::AllOf;
+using testing::Folder;
+using ::testing::HasSubstr;
+
+std::string shared(const std::string& name) {
+  return std::string(getenv("ELF_TEST_SHARED")) + "/data/" + name;
+}
+
+/** All that a network of this layout finds: one object with a mask over the left of its box. */
+struct Layout {
+  const char* name;
+  /** The code of forward(), for a picture of 40x30. */
+  const char* code;
+  /** Lines of the `.model` file. */
+  const char* input = "";
+};
+
+constexpr Layout kLayouts[] = {
+    {"TorchvisionScripted",
+     "def forward(self, images: List[Tensor]):\n"
+     "  losses: Dict[str, Tensor] = {}\n"
+     "  masks = torch.zeros([1, 1, images[0].size(1), images[0].size(2)])\n"
+     "  masks[:, :, 10:20, 8:13] = 0.9\n"
+     "  found = {'boxes': torch.tensor([[8.0, 10.0, 18.0, 20.0]]), 'labels': torch.tensor([2]),\n"
+     "           'scores': torch.tensor([0.75]), 'masks': masks}\n"
+     "  return (losses, [found])\n"},
+    {"TorchvisionTraced",
+     "def forward(self, x):\n"
+     "  masks = torch.zeros([1, 1, x.size(2), x.size(3)])\n"
+     "  masks[:, :, 10:20, 8:13] = 0.9\n"
+     "  return (torch.tensor([[8.0, 10.0, 18.0, 20.0]]), torch.tensor([2]),\n"
+     "          torch.tensor([0.75]), masks)\n"},
+    // Masks of 4 x 4 cells over the box, and the size of the picture at the end.
+    {"Detectron2Traced",
+     "def forward(self, x):\n"
+     "  masks = torch.zeros([1, 1, 4, 4])\n"
+     "  masks[:, :, :, :2] = 1.0\n"
+     "  return (torch.tensor([[8.0, 10.0, 18.0, 20.0]]), torch.tensor([2]), masks,\n"
+     "          torch.tensor([0.75]), torch.tensor([x.size(1), x.size(2)]))\n",
+     "batch=false\n"},
+    {"Detectron2Scripted",
+     "def forward(self, inputs: List[Dict[str, Tensor]]):\n"
+     "  x = inputs[0]['image']\n"
+     "  masks = torch.zeros([1, x.size(1), x.size(2)])\n"
+     "  masks[:, 10:20, 8:13] = 1.0\n"
+     "  return [{'pred_boxes': torch.tensor([[8.0, 10.0, 18.0, 20.0]]),\n"
+     "           'scores': torch.tensor([0.75]), 'pred_classes': torch.tensor([2]),\n"
+     "           'pred_masks': masks > 0.5}]\n"},
+    {"Detectron2ScriptedWithATuple",
+     "def forward(self, inputs: Tuple[Dict[str, Tensor]]):\n"
+     "  x = inputs[0]['image']\n"
+     "  masks = torch.zeros([1, x.size(1), x.size(2)])\n"
+     "  masks[:, 10:20, 8:13] = 1.0\n"
+     "  return [{'pred_boxes': torch.tensor([[8.0, 10.0, 18.0, 20.0]]),\n"
+     "           'scores': torch.tensor([0.75]), 'pred_classes': torch.tensor([2]),\n"
+     "           'pred_masks': masks > 0.5}]\n"},
+    {"MmDetection",
+     "def forward(self, x):\n"
+     "  masks = torch.zeros([1, 1, x.size(2), x.size(3)])\n"
+     "  masks[:, :, 10:20, 8:13] = 0.9\n"
+     "  return (torch.tensor([[[8.0, 10.0, 18.0, 20.0, 0.75]]]), torch.tensor([[2]]), masks)\n"},
+};
+
+class Layouts : public ::testing::TestWithParam<Layout> {};
+
+std::unique_ptr<InferenceModel> modelOf(const Folder& folder, const Layout& layout,
+                                        const std::string& head, const std::string& output = "") {
+  torch::jit::Module module("network");
+  module.define(layout.code);
+  module.save(folder.file("network.pt"));
+  return InferenceModel::create(parseModelFile("[model]\nbackend=torchscript\nfile=network.pt\n" +
+                                                   head + "[input]\n" + layout.input +
+                                                   "[output]\n" + output,
+                                               "network", folder.file("network.model")));
+}
+
+Result<std::vector<Detection>> run(InferenceModel& model, const cv::Mat& bgr) {
+  return checkedRun(model, viewOf(bgr), {.frame = {bgr.cols, bgr.rows}});
+}
+
+TEST_P(Layouts, AreRead) {
+  const Folder folder;
+  const auto model = modelOf(folder, GetParam(), "labels=a;b;c\ntask=segmentation\n");
+  const auto found = run(*model, cv::Mat(30, 40, CV_8UC3, cv::Scalar::all(0)));
+  ASSERT_TRUE(found) << found.error();
+  ASSERT_EQ(found.value().size(), 1U);
+  const Detection& object = found.value()[0];
+  EXPECT_EQ(object.box, (Box{8, 10, 18, 20}));
+  EXPECT_FLOAT_EQ(object.score, 0.75F);
+  EXPECT_EQ(object.label, "c");
+  ASSERT_TRUE(object.mask);
+  EXPECT_EQ(object.mask->area(), 50);
+  EXPECT_EQ(object.mask->row(15)[4], 1);
+  EXPECT_EQ(object.mask->row(15)[5], 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Layouts, ::testing::ValuesIn(kLayouts),
+                         [](const auto& instance) { return std::string(instance.param.name); });
+
+TEST(TorchModel, ReadsJointsWhoseScoresAreLogits) {
+  const Folder folder;
+  const auto model = modelOf(
+      folder,
+      {"",
+       "def forward(self, images: List[Tensor]):\n"
+       "  return [{'boxes': torch.tensor([[0.0, 0.0, 20.0, 20.0]]), 'labels': torch.tensor([0]),\n"
+       "    'scores': torch.tensor([0.75]),\n"
+       "    'keypoints': torch.tensor([[[5.0, 6.0, 1.0], [50.0, 6.0, 1.0]]]),\n"
+       "    'keypoints_scores': torch.tensor([[0.0, 9.0]])}]\n"},
+      "task=keypoints\n", "keypoints=2\n");
+  const auto found = run(*model, cv::Mat(30, 40, CV_8UC3, cv::Scalar::all(0)));
+  ASSERT_TRUE(found) << found.error();
+  ASSERT_EQ(found.value().size(), 1U);
+  // The second one lies outside the picture.
+  EXPECT_EQ(found.value()[0].keypoints, (std::vector<Keypoint>{{5, 6, 0.5F}, {50, 6, 0}}));
+}
+
+TEST(TorchModel, GivesTheNetworkTheColoursThatItAsksFor) {
+  const Folder folder;
+  const auto model = modelOf(folder,
+                             {"",
+                              "def forward(self, x):\n"
+                              "  return (torch.tensor([[0.0, 0.0, 8.0, 8.0]]), x[0, 0, 0, :1],\n"
+                              "          (x[0, 2, 0, :1] * 10).round().long())\n",
+                              "colour=rgb\nmean=10;20;30\nscale=0.01\n"},
+                             "");
+  const auto found = run(*model, cv::Mat(8, 8, CV_8UC3, cv::Scalar(0, 0, 110)));
+  ASSERT_TRUE(found) << found.error();
+  ASSERT_EQ(found.value().size(), 1U);
+  EXPECT_FLOAT_EQ(found.value()[0].score, 1);  // (110 - 10) * 0.01
+  EXPECT_EQ(found.value()[0].labelId, -3);     // (0 - 30) * 0.01 * 10
+}
+
+TEST(TorchModel, NamesWhatIsWrong) {
+  const Folder folder;
+  const auto errorOf = [&](const std::string& code, const std::string& head = "") {
+    try {
+      modelOf(folder, {"", code.c_str()}, head);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(errorOf("def forward(self, x):\n  return x\n"),
+              AllOf(HasSubstr("network.pt"), HasSubstr("no boxes")));
+  EXPECT_THAT(errorOf("def forward(self, x):\n  return (torch.zeros([0, 4]), x)\n"),
+              HasSubstr("no scores"));
+  EXPECT_THAT(errorOf("def forward(self, x: int):\n  return x\n"), HasSubstr("takes int"));
+  EXPECT_THAT(errorOf("def forward(self, x):\n  assert False, 'bad luck'\n  return x\n"),
+              HasSubstr("bad luck"));
+  EXPECT_THAT(errorOf("def forward(self, x):\n  return x\n", "libraries=libnone.so\n"),
+              AllOf(HasSubstr("[model] libraries"), HasSubstr("libnone.so")));
+  if (!at::hasCUDA()) {
+    EXPECT_THAT(errorOf("def forward(self, x):\n  return x\n", "device=cuda\n"),
+                HasSubstr("[model] device"));
+  }
+  std::ofstream(folder.file("text.pt")) << "words";
+  try {
+    InferenceModel::create(parseModelFile("[model]\nbackend=torchscript\nfile=text.pt\n", "text",
+                                          folder.file("text.model")));
+    FAIL() << "took words for a network";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("text.pt"));
+  }
+}
+
+TEST(TorchModel, TakesNoThreadsBesidesTheOneThatRunsIt) {
+  const Folder folder;
+  const auto model =
+      modelOf(folder,
+              {"",
+               "def forward(self, x):\n"
+               "  y = torch.ones([600, 600])\n"
+               "  for i in range(20):\n"
+               "    y = torch.mm(y, y).tanh()\n"
+               "  return (torch.zeros([0, 4]), y[:0, 0], torch.zeros([0]).long())\n"},
+              "");
+  const auto cpu = [](clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  };
+  const cv::Mat picture(8, 8, CV_8UC3, cv::Scalar::all(0));
+  std::thread([&] {
+    const double all = cpu(CLOCK_PROCESS_CPUTIME_ID), own = cpu(CLOCK_THREAD_CPUTIME_ID);
+    EXPECT_TRUE(run(*model, picture));
+    const double took = cpu(CLOCK_THREAD_CPUTIME_ID) - own;
+    EXPECT_LT(cpu(CLOCK_PROCESS_CPUTIME_ID) - all - took, 0.1 * took);
+  }).join();
+}
+
+/** What the script of torchvision's networks wrote; unset where there is no torchvision. */
+class Torchvision : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new Folder;
+    const auto outcome = testing::run(
+        "/usr/bin/python3",
+        {std::string(getenv("ELF_TEST_SOURCE_ROOT")) + "/tests/server/torchvision_models.py",
+         folder_->path()});
+    missing_ = outcome.code == 77 || outcome.code == -1;
+    ASSERT_TRUE(missing_ || outcome.code == 0) << outcome.err;
+    operators_ = outcome.out.substr(0, outcome.out.find('\n'));
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  void SetUp() override {
+    if (missing_) GTEST_SKIP() << "no torchvision: install python3-torchvision";
+    picture_ = cv::imread(folder_->file("picture.png"));
+  }
+
+  std::vector<Detection> find(const std::string& file, const std::string& task,
+                              const std::string& output = "") {
+    const auto model = InferenceModel::create(parseModelFile(
+        "[model]\nbackend=torchscript\nfile=" + file + ".pt\nlibraries=" + operators_ +
+            "\ntask=" + task + "\n[input]\ncolour=rgb\nscale=0.00392156862745098\n" + output,
+        file, folder_->file(file + ".model")));
+    const auto found = run(*model, picture_);
+    EXPECT_TRUE(found) << found.error();
+    return found ? found.value() : std::vector<Detection>();
+  }
+
+  /** Boxes, scores and labels are Python's. */
+  nlohmann::json expectPythons(const std::vector<Detection>& found, const std::string& name) {
+    std::ifstream in(folder_->file(name + ".json"));
+    nlohmann::json python = nlohmann::json::parse(in);
+    EXPECT_EQ(found.size(), python["boxes"].size());
+    EXPECT_GE(found.size(), 5U);
+    for (std::size_t i = 0; i < std::min(found.size(), python["boxes"].size()); ++i) {
+      const auto corners = python["boxes"][i].get<std::array<float, 4>>();
+      EXPECT_NEAR(found[i].box.x0, corners[0], 1e-2);
+      EXPECT_NEAR(found[i].box.y0, corners[1], 1e-2);
+      EXPECT_NEAR(found[i].box.x1, corners[2], 1e-2);
+      EXPECT_NEAR(found[i].box.y1, corners[3], 1e-2);
+      EXPECT_NEAR(found[i].score, python["scores"][i].get<float>(), 1e-4);
+      EXPECT_EQ(found[i].labelId, python["labels"][i].get<std::int64_t>());
+    }
+    return python;
+  }
+
+  void expectMasks(const std::vector<Detection>& found) {
+    const nlohmann::json python = expectPythons(found, "masks");
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const Rect whole = wholeFrame({picture_.cols, picture_.rows});
+      std::vector<std::uint8_t> pixels(static_cast<std::size_t>(whole.area()));
+      for (const auto& at : python["masks"][i])
+        pixels[at[0].get<std::size_t>() * static_cast<std::size_t>(whole.width) +
+               at[1].get<std::size_t>()] = 1;
+      const Mask mask = Mask(whole, std::move(pixels)).over(found[i].mask->rect());
+      EXPECT_GT(mask.area(), 0);
+      EXPECT_EQ(*found[i].mask, mask) << i;
+    }
+  }
+
+  static inline Folder* folder_ = nullptr;
+  static inline bool missing_ = false;
+  static inline std::string operators_;
+  cv::Mat picture_;
+};
+
+TEST_F(Torchvision, MasksOfAScriptedMaskRcnnArePythons) {
+  expectMasks(find("masks", "segmentation"));
+}
+
+TEST_F(Torchvision, MasksOfATracedMaskRcnnArePythons) {
+  expectMasks(find("masks-traced", "segmentation", "size=128;96\n"));
+}
+
+TEST_F(Torchvision, JointsOfAKeypointRcnnArePythons) {
+  const std::vector<Detection> found = find("keypoints", "keypoints", "[output]\nkeypoints=5\n");
+  const nlohmann::json python = expectPythons(found, "keypoints");
+  for (std::size_t i = 0; i < found.size(); ++i)
+    for (std::size_t j = 0; j < 5; ++j) {
+      const Keypoint& joint = found[i].keypoints[j];
+      const auto expected = python["keypoints"][i][j].get<std::array<float, 3>>();
+      const double logit = python["keypoints_scores"][i][j].get<double>();
+      EXPECT_NEAR(joint.x, expected[0], 1e-2);
+      EXPECT_NEAR(joint.y, expected[1], 1e-2);
+      EXPECT_NEAR(joint.visibility, 1 / (1 + std::exp(-logit)), 1e-4);
+    }
+}
+
+TEST(TorchModel, FindsInARealPictureWhatOpencvFindsWithTheSameNetwork) {
+  if (!std::filesystem::exists(shared("models/yolox_nano.ts.pt")))
+    GTEST_SKIP() << "no shared models in " << getenv("ELF_TEST_SHARED");
+  const cv::Mat picture = cv::imread("/usr/share/doc/opencv-doc/examples/data/basketball1.png");
+  if (picture.empty()) GTEST_SKIP() << "no pictures: install opencv-doc";
+  const std::string rest =
+      "labels=coco.names\n[input]\nmultiple-of=32\n[output]\ndecoder=yolox\nmin-score=0.3\n";
+  const auto found = [&](const std::string& head) {
+    const auto model = InferenceModel::create(
+        parseModelFile("[model]\n" + head + rest, "yolox", shared("models/yolox.model")));
+    return run(*model, picture);
+  };
+  const auto torch = found("backend=torchscript\nfile=yolox_nano.ts.pt\n");
+  const auto opencv = found("backend=opencv-dnn\nfile=yolox_nano.onnx\n");
+  ASSERT_TRUE(torch) << torch.error();
+  ASSERT_TRUE(opencv) << opencv.error();
+  ASSERT_EQ(torch.value().size(), opencv.value().size());
+  ASSERT_GE(torch.value().size(), 2U);
+  for (std::size_t i = 0; i < torch.value().size(); ++i) {
+    const Detection& a = torch.value()[i];
+    const Detection& b = opencv.value()[i];
+    EXPECT_EQ(a.label, b.label);
+    EXPECT_NEAR(a.score, b.score, 1e-3);
+    EXPECT_GE(iou(a.box, b.box), 0.99);
+  }
+}
+
+}  // namespace
+}  // namespace elf
