@@ -28,9 +28,8 @@ inline constexpr double kObjectOfBox = 0.53;
 /**
  * Object-keypoint similarity as COCO defines it, 0..1: the mean over the joints that both see of
  * exp(-d^2 / (8 area sigma^2)), where d is how far apart they are. `area` is that of the object, in
- * square pixels. Where there are 17 joints the
- * sigmas are COCO's, of any others all are the mean of those. 0 where they see no joint both, or
- * have not as many.
+ * square pixels. Where there are 17 joints the sigmas are COCO's, of any others all are the mean of
+ * those. 0 where they see no joint both, or have not as many.
  */
 double similarity(std::span<const Keypoint> a, std::span<const Keypoint> b, double area);
 

@@ -37,7 +37,7 @@ void InferenceModel::render(const MutableImageView& picture,
   record.size = picture.size;
   record.capacity = std::make_shared<const Capacity>(Capacity{.servers = {{}}, .rules = rules()});
   record.detections = {result.begin(), result.end()};
-  paint(record, {}, picture);
+  Painter().paint(record, {}, picture);
 }
 
 std::vector<Detection> InferenceModel::merge(std::span<const std::vector<Detection>> results,

@@ -61,15 +61,12 @@ void compare(ModelCheck& check, const ModelRules& rules) {
                  .f1;
   const auto pairs = eval::matchDetections(check.found, check.merged, kSameIou);
   check.pairs = pairs.size();
-  for (const auto& [a, b] : pairs) {
-    const Detection& one = check.found[a];
-    const Detection& other = check.merged[b];
-    const auto share = 1 / static_cast<double>(pairs.size());
-    check.boxIou += share * iou(one.box, other.box);
-    if (one.mask && other.mask) check.maskIou += share * iou(*one.mask, *other.mask);
-    check.jointSimilarity +=
-        share * similarity(one.keypoints, other.keypoints, kObjectOfBox * one.box.area());
-  }
+  for (const auto& [a, b] : pairs)
+    check.boxIou +=
+        iou(check.found[a].box, check.merged[b].box) / static_cast<double>(pairs.size());
+  eval::ShapeComparison shapes;
+  shapes.add(check.found, check.merged, kSameIou, rules.minScore, rules.sureScore);
+  check.shapes = shapes.figures();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "elf/eval/agreement.h"
 #include "elf/server/inference_model.h"
 
 namespace elf {
@@ -30,9 +31,9 @@ struct ModelCheck {
   double f1 = 1;
   /** The pairs of that, at least 0.5 of intersection over union. */
   std::size_t pairs = 0;
-  /** Means over the pairs, 0..1: intersection over union of boxes and of masks, and similarity of
-   * joints. */
-  double boxIou = 0, maskIou = 0, jointSimilarity = 0;
+  /** The mean of these. */
+  double boxIou = 0;
+  eval::ShapeFigures shapes;
 };
 
 /** Runs a picture of format BGR, not empty. Fails as checkedRun() does. */

@@ -92,8 +92,8 @@ void print(const ModelCheck& check, const ModelRules& rules) {
             << formatNumber(check.f1, 3);
   if (check.pairs > 0) {
     std::cout << ", IoU of boxes " << formatNumber(check.boxIou, 3);
-    if (rules.masks) std::cout << ", of masks " << formatNumber(check.maskIou, 3);
-    if (rules.keypoints > 0) std::cout << ", joints " << formatNumber(check.jointSimilarity, 3);
+    if (check.shapes.maskIou) std::cout << ", of masks " << formatNumber(*check.shapes.maskIou, 3);
+    if (check.shapes.oks) std::cout << ", joints " << formatNumber(*check.shapes.oks, 3);
   }
   std::cout << '\n';
 }
