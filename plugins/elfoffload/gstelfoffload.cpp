@@ -1373,10 +1373,11 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
                           flags(GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_TENSOR_NAMES,
-      g_param_spec_string("tensor-names", "Tensor names",
-                          "What the servers call image, boxes, scores and labels, as in "
-                          "image=input_1,boxes=dets; those of the .model file where not given",
-                          "", flags(GST_PARAM_MUTABLE_READY)));
+      g_param_spec_string(
+          "tensor-names", "Tensor names",
+          "What the servers call image, boxes, scores, labels, masks and keypoints, "
+          "as in image=input_1,boxes=dets; those of the .model file where not given",
+          "", flags(GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_DEADLINE,
       g_param_spec_int("deadline", "Deadline",

@@ -239,6 +239,14 @@ TEST(ShapeComparison, IsTheMeanOverPairsOfWhatTheReferenceHas) {
   EXPECT_DOUBLE_EQ(*comparison.figures().maskIou, 0.75);
 }
 
+TEST(ShapeComparison, AnObjectOfWhichTheReferenceSeesNoJointDoesNotCount) {
+  Detection hidden = found({50, 0, 60, 10});
+  hidden.keypoints = {{52, 5, 0.1F}, {57, 5, 0}};
+  ShapeComparison comparison;
+  comparison.add({{hidden}}, {{hidden}}, 0.5, 0.3F, 0.5F);
+  EXPECT_FALSE(comparison.figures().oks);
+}
+
 TEST(ShapeComparison, APartnerWithoutMaskIsNotAlikeAndOneThatIsMissingDoesNotCount) {
   Detection masked = found({0, 0, 4, 1});
   masked.mask = Mask({0, 0, 4, 1}, {1, 1, 1, 1});

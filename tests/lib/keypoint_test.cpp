@@ -29,16 +29,19 @@ TEST(Keypoints, OneOfCocosIsWorthWhatCocoSays) {
   EXPECT_NEAR(similarity(a, b, 10000), expected, 1e-9);
 }
 
-TEST(Keypoints, JointsThatOneDoesNotSeeDoNotCount) {
-  std::vector<Keypoint> a = person(), b = person();
-  b[3] = {500, 500, 0.1F};
-  EXPECT_DOUBLE_EQ(similarity(a, b, 10000), 1);
+TEST(Keypoints, AJointThatIsNotFoundIsWorthNothingAndOneThatIsNotThereDoesNotCount) {
+  std::vector<Keypoint> truth = person(), other = person();
+  other[3] = {500, 500, 0.1F};
+  EXPECT_DOUBLE_EQ(similarity(truth, other, 10000), 16.0 / 17);
+  truth[3].visibility = 0;
+  EXPECT_DOUBLE_EQ(similarity(truth, other, 10000), 1);
 }
 
-TEST(Keypoints, WithoutAJointThatBothSeeThereIsNoSimilarity) {
+TEST(Keypoints, WithoutAJointToCompareThereIsNoSimilarity) {
   std::vector<Keypoint> unseen = person();
   for (Keypoint& joint : unseen) joint.visibility = 0;
   EXPECT_DOUBLE_EQ(similarity(person(), unseen, 10000), 0);
+  EXPECT_DOUBLE_EQ(similarity(unseen, person(), 10000), 0);
   EXPECT_DOUBLE_EQ(similarity({}, {}, 10000), 0);
   EXPECT_DOUBLE_EQ(similarity(person(), {}, 10000), 0);
   EXPECT_DOUBLE_EQ(similarity(person(), person(), 0), 0);

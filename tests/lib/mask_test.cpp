@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,17 @@ Mask random(Random& random, const Rect& rect) {
   const double share = random.uniform(0, 1);
   for (std::uint8_t& pixel : pixels) pixel = random.uniform(0, 1) < share;
   return {rect, std::move(pixels)};
+}
+
+TEST(Mask, WhatIsNotZeroIsOfTheObject) {
+  const Mask mask({0, 0, 2, 1}, {255, 0});
+  EXPECT_EQ(mask, Mask({0, 0, 2, 1}, {1, 0}));
+  EXPECT_EQ(mask.area(), 1);
+}
+
+TEST(Mask, OfMoreOrFewerPixelsThanItsRectangleIsNone) {
+  EXPECT_THROW(Mask({0, 0, 2, 2}, {1, 1, 1}), std::invalid_argument);
+  EXPECT_THROW(Mask({0, 0, 1, 1}, {1, 1}), std::invalid_argument);
 }
 
 TEST(Mask, RunsBeginWithWhatIsNotOfTheObject) {

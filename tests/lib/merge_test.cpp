@@ -100,6 +100,30 @@ TEST(Merge, TheSameJointsAreOneObjectWhereTheBoxesHardlyAgree) {
   EXPECT_EQ(merge(record).size(), 2U);
 }
 
+TEST(Merge, OneJointInCommonMakesNoTwoPeopleOne) {
+  FrameRecord record = twoHalves();
+  Detection left = person({460, 100, 500, 200}, 0.6F);
+  left.keypoints = {{499, 150, 0.9F}, {480, 110, 0}};
+  Detection right = person({48, 100, 95, 200}, 0.8F);
+  right.keypoints = {{49, 150, 0.9F}, {90, 110, 0.9F}};
+  record.answers[0].detections = {left};
+  record.answers[1].detections = {right};
+  EXPECT_EQ(merge(record).size(), 2U);
+}
+
+TEST(Merge, MasksThatWouldFillTheMemoryAreLeftOut) {
+  FrameRecord record = twoHalves();
+  record.size = {10000, 8000};
+  record.plan = Plan{.parts = {{.rect = {0, 0, 10000, 8000}, .scale = 0.01}}};
+  record.answers.resize(1);
+  Detection large = person({0, 0, 100, 80}, 0.9F);
+  large.mask = filled({0, 0, 100, 80});
+  record.answers[0].detections = {large};
+  const Detection merged = merge(record).at(0);
+  EXPECT_EQ(merged.box, (Box{0, 0, 10000, 8000}));
+  EXPECT_FALSE(merged.mask);
+}
+
 TEST(Merge, OfTwoWholeBoxesForOneObjectTheStrongerStays) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({470, 100, 530, 300}, 0.6F)};

@@ -388,17 +388,42 @@ TEST(Wire, MasksAndKeypointsComeBackAsTheyWere) {
     const Message message = encode(response);
     const auto parsed = parseResponse(message.body, message.jsonLength);
     ASSERT_TRUE(parsed) << parsed.error();
-    const auto decoded = decodeDetections(parsed.value(), {}, {100, 100});
+    const auto decoded = decodeDetections(parsed.value(), kMasksAndJoints, {100, 100});
     ASSERT_TRUE(decoded) << decoded.error();
     EXPECT_EQ(decoded.value(), sent);
   }
+}
+
+TEST(Wire, WhatOthersCallMasksAndKeypointsIsNotRead) {
+  InferResponse response{.model = "m",
+                         .outputs = encodeDetections(withMasksAndJoints(), kMasksAndJoints)};
+  response.outputs[3].type = DataType::Fp32;
+  response.outputs[4].shape = {2, 6};
+  const auto decoded = decodeDetections(response, {}, {100, 100});
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_FALSE(decoded.value().at(0).mask);
+  EXPECT_TRUE(decoded.value().at(0).keypoints.empty());
+}
+
+TEST(Wire, MasksAndKeypointsMayBeMissing) {
+  InferResponse response{.model = "m", .outputs = encodeDetections(withMasksAndJoints())};
+  EXPECT_TRUE(decodeDetections(response, kMasksAndJoints, {100, 100}));
+}
+
+TEST(Wire, AnOutputIsAskedForOnce) {
+  const auto parsed = parseRequest(
+      bytesOf(R"({"inputs":[{"name":"image","datatype":"UINT8","shape":[1],"data":[1]}],
+                  "outputs":[{"name":"masks"},{"name":"masks"}]})"),
+      std::nullopt);
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(parsed.error(), StartsWith("outputs[1].name"));
 }
 
 TEST(Wire, OfNoDetectionsThereAreNoMasksAndKeypoints) {
   const InferResponse response{.model = "m", .outputs = encodeDetections({}, kMasksAndJoints)};
   ASSERT_EQ(response.outputs.size(), 5U);
   EXPECT_EQ(response.outputs[4].shape, (std::vector<std::int64_t>{0, 2, 3}));
-  const auto decoded = decodeDetections(response, {}, {100, 100});
+  const auto decoded = decodeDetections(response, kMasksAndJoints, {100, 100});
   ASSERT_TRUE(decoded) << decoded.error();
   EXPECT_TRUE(decoded.value().empty());
 }
@@ -408,7 +433,7 @@ TEST(Wire, MasksAndKeypointsThatFitNoBoxAreRefused) {
     InferResponse response{.model = "m",
                            .outputs = encodeDetections(withMasksAndJoints(), kMasksAndJoints)};
     change(response.outputs);
-    const auto decoded = decodeDetections(response, {}, {100, 100});
+    const auto decoded = decodeDetections(response, kMasksAndJoints, {100, 100});
     return decoded ? std::string() : decoded.error();
   };
   const auto asBox = [](Tensor& boxes, std::vector<float> numbers) {
@@ -427,8 +452,9 @@ TEST(Wire, MasksAndKeypointsThatFitNoBoxAreRefused) {
                 outputs[4].shape = {2, 3, 2};
               }),
               StartsWith("keypoints"));
-  EXPECT_THAT(errorAfter([&](auto& outputs) { asBox(outputs[4], {std::nanf("")}); }),
-              StartsWith("keypoints"));
+  for (const float nowhere : {std::nanf(""), 3e38F})
+    EXPECT_THAT(errorAfter([&](auto& outputs) { asBox(outputs[4], {nowhere}); }),
+                StartsWith("keypoints"));
 }
 
 TEST(Wire, MasksOfMorePixelsThanMemoryIsThereForAreRefused) {
@@ -443,7 +469,21 @@ TEST(Wire, MasksOfMorePixelsThanMemoryIsThereForAreRefused) {
     masks.data.insert(masks.data.end(), run.begin(), run.end());
   }
   response.outputs.push_back(masks);
-  EXPECT_THAT(decodeDetections(response, {}, {8000, 8000}).error(), StartsWith("masks"));
+  EXPECT_THAT(decodeDetections(response, kMasksAndJoints, {8000, 8000}).error(),
+              StartsWith("masks"));
+}
+
+TEST(Wire, JointsAndBonesThatNoModelHasAreRefused) {
+  for (const char* parameters :
+       {R"({"keypoints":257})", R"({"keypoints":-1})", R"({"masks":1})",
+        R"({"keypoints":2,"skeleton":3})", R"({"keypoints":2,"skeleton":[[0,1,1]]})",
+        R"({"keypoints":2,"skeleton":[[0,2]]})", R"({"keypoints":2,"skeleton":[[-1,0]]})",
+        R"({"keypoints":1,"skeleton":[[0,0],[0,0],[0,0]]})"}) {
+    const auto metadata =
+        parseMetadata(bytesOf(R"({"name":"m","parameters":)" + std::string(parameters) + "}"));
+    ASSERT_FALSE(metadata) << parameters;
+    EXPECT_THAT(metadata.error(), StartsWith("parameters.")) << parameters;
+  }
 }
 
 TEST(Wire, WhatAServerTakesIsTheDatatypeOfItsInputAndRawWhereItSaysSoBesides) {

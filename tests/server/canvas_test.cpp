@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <opencv2/imgproc.hpp>
 
 #include "elf/server/canvas.h"
@@ -71,6 +72,20 @@ TEST(Canvas, OfABoxIsGrownAndWidenedToTheShapeOfTheNetwork) {
   EXPECT_NEAR(joint.x, 100, 1e-3);
   EXPECT_NEAR(joint.y, 60, 1e-3);
   EXPECT_EQ(joint.visibility, 0.5F);
+}
+
+TEST(Canvas, OfABoxInAPictureOfAnyWidth) {
+  const Canvas canvas =
+      Canvas::ofBox(withRect({40000, 60}, {39000, 20, 20, 30}), {39000, 20, 39020, 50}, {40, 60});
+  expectNear(canvas.toPicture(whiteOn(canvas)), {39000, 20, 39020, 50}, 1);
+}
+
+TEST(Canvas, AJointThatIsNowhereIsNotSeen) {
+  const Canvas canvas = Canvas::ofPicture(withRect({64, 64}, {0, 0, 1, 1}), {});
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(canvas.toPicture(Keypoint{kNan, 1, 1}), Keypoint{});
+  EXPECT_EQ(canvas.toPicture(Keypoint{1, 2, kNan}), (Keypoint{1, 2, 0}));
+  EXPECT_EQ(canvas.toPicture(Keypoint{1, 2, 0.5F}), (Keypoint{1, 2, 0.5F}));
 }
 
 TEST(Canvas, OfABoxAtTheEdgeIsGreyBeyondThePicture) {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -147,6 +148,66 @@ TEST(CheckedRun, HoldsAModelToItsPromises) {
   };
   EXPECT_THAT(errorAt(64), HasSubstr("odd_answers: object 0: its box reaches out of the picture"));
   EXPECT_THAT(errorAt(13), HasSubstr("odd_answers: an unlucky width"));
+}
+
+/** Finds what it is told to. */
+class Told : public InferenceModel {
+ public:
+  Told(const ModelRules& rules, std::vector<Detection> found)
+      : InferenceModel(fileOf(rules)), found_(std::move(found)) {}
+  std::string platform() const override { return "told"; }
+  Result<std::vector<Detection>> run(const ImageView&, const Placement&) override {
+    if (found_.empty()) throw 1;
+    return found_;
+  }
+
+ private:
+  static ModelFile fileOf(const ModelRules& rules) {
+    ModelFile file;
+    file.name = "told";
+    file.rules = rules;
+    return file;
+  }
+  std::vector<Detection> found_;
+};
+
+TEST(CheckedRun, RefusesWhatNoClientTakes) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const cv::Mat picture(32, 64, CV_8UC3);
+  const auto errorOf = [&](const ModelRules& rules, std::vector<Detection> found) {
+    Told model(rules, std::move(found));
+    const auto result = checkedRun(model, viewOf(picture), {.frame = {64, 32}});
+    return result ? std::string() : result.error();
+  };
+  Detection good;
+  good.box = {1, 2, 9, 8};
+  good.score = 0.5F;
+  const auto with = [&](const auto& change) {
+    Detection detection = good;
+    change(detection);
+    return std::vector{detection};
+  };
+  EXPECT_EQ(errorOf({}, {good}), "");
+  EXPECT_THAT(errorOf({}, {}), HasSubstr("told: throws"));
+  EXPECT_THAT(errorOf({}, with([](Detection& d) { d.box.x0 = kNan; })), HasSubstr("not finite"));
+  EXPECT_THAT(errorOf({}, with([](Detection& d) { d.box.x1 = 1; })), HasSubstr("empty"));
+  EXPECT_THAT(errorOf({}, with([](Detection& d) { d.score = kNan; })), HasSubstr("score"));
+  EXPECT_THAT(errorOf({.minScore = 0.6F}, {good}), HasSubstr("min-score"));
+  EXPECT_THAT(errorOf({.masks = true}, {good}), HasSubstr("no mask"));
+  EXPECT_THAT(errorOf({.masks = true}, with([](Detection& d) {
+                        d.mask = Mask({0, 0, 1, 1}, {1});
+                      })),
+              HasSubstr("no mask over its box"));
+  EXPECT_THAT(errorOf({.keypoints = 2}, {good}), HasSubstr("0 joints, not 2"));
+  EXPECT_THAT(errorOf({.keypoints = 1}, with([](Detection& d) {
+                        d.keypoints = {{kNan, 1, 1}};
+                      })),
+              HasSubstr("joint"));
+  EXPECT_THAT(errorOf({.keypoints = 1}, with([](Detection& d) {
+                        d.keypoints = {{1, 1, 2}};
+                      })),
+              HasSubstr("joint"));
+  EXPECT_THAT(errorOf({}, std::vector(1001, good)), HasSubstr("1001 objects"));
 }
 
 }  // namespace

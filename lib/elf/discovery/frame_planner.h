@@ -22,9 +22,10 @@ namespace elf {
  *   of the frame, or that the model would have to shrink, is divided. A part that holds no RP is of
  *   kind Scan.
  * - Where that takes longer than the whole frame split over the servers, as in a crowd, it is the
- *   whole frame for partitioners that weigh it, unless a model without a fixed size would shrink its
- *   strips. An RP that a seam cuts is seen in pieces then. A model of a fixed size takes as long for
- *   a crumb as for a strip: this bounds what a frame with RPs takes of it to one run of each server.
+ *   whole frame for partitioners that weigh it, unless a model without a fixed size would shrink
+ * its strips. An RP that a seam cuts is seen in pieces then. A model of a fixed size takes as long
+ * for a crumb as for a strip: a frame with RPs then takes no longer than one run of each server,
+ * but for its LRC.
  * - Every `lrcInterval` frames the whole frame, too, scaled by `lrcRatio` (the paper's
  * low-resolution compensation): for objects larger than a tile, and for models that see small ones.
  * It goes to `lrcServer`, or else to the server that would be done with it first after its parts of

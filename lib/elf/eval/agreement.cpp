@@ -101,7 +101,7 @@ void ShapeComparison::add(std::span<const Detection> reference, std::span<const 
     const Detection& a = sure[pair.a];
     const Detection& b = partners[pair.b];
     if (a.mask) maskIou_.add(iou(*a.mask, b.mask.value_or(Mask())));
-    if (!a.keypoints.empty())
+    if (std::ranges::any_of(a.keypoints, isSeen))
       oks_.add(similarity(a.keypoints, b.keypoints, kObjectOfBox * a.box.area()));
   }
 }

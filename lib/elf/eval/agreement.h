@@ -76,7 +76,8 @@ Counts compareConfident(std::span<const Detection> reference, std::span<const De
 struct ShapeFigures {
   /** Intersection over union of masks, 0..1. */
   std::optional<double> maskIou;
-  /** Object-keypoint similarity, 0..1 (elf/geometry/keypoint.h). */
+  /** Object-keypoint similarity, 0..1 (elf/geometry/keypoint.h), of those of which a joint is seen.
+   */
   std::optional<double> oks;
 };
 

@@ -18,17 +18,18 @@ constexpr double kMeanSigma = 0.067;
 
 }  // namespace
 
-double similarity(std::span<const Keypoint> a, std::span<const Keypoint> b, double area) {
-  if (a.size() != b.size() || !(area > 0)) return 0;
+double similarity(std::span<const Keypoint> truth, std::span<const Keypoint> other, double area) {
+  if (truth.size() != other.size() || !(area > 0)) return 0;
   double sum = 0;
   int seen = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i].visibility < kSeenJoint || b[i].visibility < kSeenJoint) continue;
-    const double dx = a[i].x - b[i].x;
-    const double dy = a[i].y - b[i].y;
-    const double sigma = a.size() == kSigmas.size() ? kSigmas[i] : kMeanSigma;
-    sum += std::exp(-(dx * dx + dy * dy) / (8 * area * sigma * sigma));
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    if (!isSeen(truth[i])) continue;
     ++seen;
+    if (!isSeen(other[i])) continue;
+    const double dx = truth[i].x - other[i].x;
+    const double dy = truth[i].y - other[i].y;
+    const double sigma = truth.size() == kSigmas.size() ? kSigmas[i] : kMeanSigma;
+    sum += std::exp(-(dx * dx + dy * dy) / (8 * area * sigma * sigma));
   }
   return seen > 0 ? sum / seen : 0;
 }

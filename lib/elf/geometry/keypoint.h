@@ -25,13 +25,17 @@ inline constexpr float kSeenJoint = 0.3F;
  * mask is not known. */
 inline constexpr double kObjectOfBox = 0.53;
 
+inline bool isSeen(const Keypoint& joint) {
+  return joint.visibility >= kSeenJoint;
+}
+
 /**
- * Object-keypoint similarity as COCO defines it, 0..1: the mean over the joints that both see of
- * exp(-d^2 / (8 area sigma^2)), where d is how far apart they are. `area` is that of the object, in
- * square pixels. Where there are 17 joints the sigmas are COCO's, of any others all are the mean of
- * those. 0 where they see no joint both, or have not as many.
+ * Object-keypoint similarity as COCO defines it, 0..1: the mean over the joints that `truth` sees
+ * of exp(-d^2 / (8 area sigma^2)), where d is how far away `other` sees it, or 0 where it does not.
+ * `area` is that of the object, in square pixels. Where there are 17 joints the sigmas are COCO's,
+ * of any others all are the mean of those. 0 where `truth` sees none, or they have not as many.
  */
-double similarity(std::span<const Keypoint> a, std::span<const Keypoint> b, double area);
+double similarity(std::span<const Keypoint> truth, std::span<const Keypoint> other, double area);
 
 /** Of each joint the one that is seen better. Both have as many, or one has none. */
 std::vector<Keypoint> unite(std::span<const Keypoint> a, std::span<const Keypoint> b);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <utility>
 
 namespace elf {
@@ -36,6 +37,13 @@ void appendNumber(std::vector<std::uint8_t>& out, std::uint32_t number) {
 
 }  // namespace
 
+Mask::Mask(Rect rect, std::vector<std::uint8_t> pixels) : rect_(rect) {
+  if (pixels.size() != static_cast<std::size_t>(rect.area()))
+    throw std::invalid_argument("a mask has not as many pixels as its rectangle");
+  for (std::uint8_t& pixel : pixels) pixel = pixel != 0;
+  pixels_ = std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels));
+}
+
 double Mask::area() const {
   return pixels_ ? static_cast<double>(std::ranges::count(*pixels_, 1)) : 0;
 }
@@ -64,15 +72,20 @@ Mask Mask::resampled(double sx, double sy, const Rect& to) const {
   const auto from = [](int at, double scale) {
     return static_cast<int>(std::floor((at + 0.5) / scale));
   };
+  // Where in a row of this one each pixel of a row comes from; -1: from outside.
+  std::vector<std::ptrdiff_t> columns;
+  for (int x = to.x; x < to.right(); ++x) {
+    const int fromX = from(x, sx);
+    columns.push_back(fromX >= rect_.x && fromX < rect_.right() ? fromX - rect_.x : -1);
+  }
   auto out = pixels.begin();
-  for (int y = to.y; y < to.bottom(); ++y) {
+  for (int y = to.y; y < to.bottom(); ++y, out += to.width) {
     const int fromY = from(y, sy);
-    const bool inside = fromY >= rect_.y && fromY < rect_.bottom();
-    for (int x = to.x; x < to.right(); ++x, ++out) {
-      const int fromX = from(x, sx);
-      if (inside && fromX >= rect_.x && fromX < rect_.right())
-        *out = row(fromY)[static_cast<std::size_t>(fromX - rect_.x)];
-    }
+    if (fromY < rect_.y || fromY >= rect_.bottom()) continue;
+    const std::uint8_t* source = row(fromY).data();
+    std::ranges::transform(columns, out, [source](std::ptrdiff_t column) {
+      return column < 0 ? std::uint8_t{0} : source[column];
+    });
   }
   return {to, std::move(pixels)};
 }

@@ -6,26 +6,29 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "elf/geometry/box.h"
 
 namespace elf {
 
+/** Most pixels of all masks of one picture: a byte each. */
+inline constexpr double kMaxMaskPixels = 1 << 26;
+
 /** Immutable; copies share the pixels. What is not inside its rectangle is not of the object. */
 class Mask {
  public:
   /** Of nothing. */
   Mask() = default;
-  /** `pixels` are those of `rect`, row by row without gaps, 1 where they are of the object, else 0.
+  /**
+   * `pixels` are those of `rect`, row by row without gaps, 0 where they are not of the object.
+   * Throws std::invalid_argument where there are more or fewer.
    */
-  Mask(Rect rect, std::vector<std::uint8_t> pixels)
-      : rect_(rect),
-        pixels_(std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels))) {}
+  Mask(Rect rect, std::vector<std::uint8_t> pixels);
 
   const Rect& rect() const { return rect_; }
-  /** `y` counts in the picture, rect().y <= y < rect().bottom(); begins at rect().x. */
+  /** 1 where a pixel is of the object, else 0. `y` counts in the picture, rect().y <= y <
+   * rect().bottom(); begins at rect().x. */
   std::span<const std::uint8_t> row(int y) const {
     const auto width = static_cast<std::size_t>(rect_.width);
     return std::span(*pixels_).subspan(static_cast<std::size_t>(y - rect_.y) * width, width);

@@ -22,8 +22,10 @@ constexpr float kBorder = 2;
 constexpr float kBorderShare = 0.06F;
 // Two pieces of one object agree along the border that cuts it by at least this.
 constexpr float kSamePieces = 0.5F;
-// Joints that two parts see are those of one object from this similarity on.
+// Joints that two parts see are those of one object from this similarity on, where they see so many
+// in common.
 constexpr double kSameJoints = 0.7;
+constexpr std::size_t kFewestJoints = 2;
 // A piece is the object that an RP expects from this overlap on.
 constexpr double kExpectedIou = 0.5;
 
@@ -64,40 +66,62 @@ bool isSeenBetter(const Box& box, const Part& lrc, const FrameRecord& record) {
   return false;
 }
 
-// Changes an answer of a part to pixels of the frame.
-void toFrame(Detection& detection, const Part& part, Size frame) {
-  const Size sent = part.sentSize();
-  const float sx = static_cast<float>(part.rect.width) / static_cast<float>(sent.width);
-  const float sy = static_cast<float>(part.rect.height) / static_cast<float>(sent.height);
-  const auto x = static_cast<float>(part.rect.x);
-  const auto y = static_cast<float>(part.rect.y);
-  detection.box = clip(shift(scaled(detection.box, sx, sy), x, y), frame);
-  for (Keypoint& joint : detection.keypoints) {
-    joint.x = joint.x * sx + x;
-    joint.y = joint.y * sy + y;
+/** From pixels of a part as it was sent to those of the frame. */
+class ToFrame {
+ public:
+  ToFrame(const Part& part, Size frame)
+      : rect_(part.rect),
+        frame_(frame),
+        unscaled_(part.sentSize() == part.rect.size()),
+        sx_(static_cast<float>(part.rect.width) / static_cast<float>(part.sentSize().width)),
+        sy_(static_cast<float>(part.rect.height) / static_cast<float>(part.sentSize().height)) {}
+
+  Box box(const Box& sent) const {
+    return clip(
+        shift(scaled(sent, sx_, sy_), static_cast<float>(rect_.x), static_cast<float>(rect_.y)),
+        frame_);
   }
-  if (!detection.mask) return;
-  const Rect rect = roundOutwards(detection.box, frame);
-  if (sent == part.rect.size())
-    detection.mask = detection.mask->shifted(part.rect.x, part.rect.y).over(rect);
-  else
-    detection.mask =
-        detection.mask
-            ->resampled(sx, sy,
-                        {rect.x - part.rect.x, rect.y - part.rect.y, rect.width, rect.height})
-            .shifted(part.rect.x, part.rect.y);
-}
+  Keypoint joint(const Keypoint& sent) const {
+    return {sent.x * sx_ + static_cast<float>(rect_.x), sent.y * sy_ + static_cast<float>(rect_.y),
+            sent.visibility};
+  }
+  /** Over `rect`, which is of the frame. */
+  Mask mask(const Mask& sent, const Rect& rect) const {
+    if (unscaled_) return sent.shifted(rect_.x, rect_.y).over(rect);
+    return sent.resampled(sx_, sy_, {rect.x - rect_.x, rect.y - rect_.y, rect.width, rect.height})
+        .shifted(rect_.x, rect_.y);
+  }
+
+ private:
+  Rect rect_;
+  Size frame_;
+  bool unscaled_;
+  float sx_, sy_;
+};
 
 std::vector<Found> inFramePixels(const FrameRecord& record) {
   std::vector<Found> all;
+  // Of a part that was scaled down masks grow: a server's few bytes must not fill the memory.
+  double maskPixels = 0;
   for (std::size_t i = 0; i < record.answers.size(); ++i) {
     const Part& part = record.plan->parts[i];
-    for (Detection detection : record.answers[i].detections) {
-      toFrame(detection, part, record.size);
-      if (detection.box.empty()) continue;
-      if (part.kind == PartKind::Lrc && isSeenBetter(detection.box, part, record)) continue;
+    const ToFrame toFrame(part, record.size);
+    for (const Detection& sent : record.answers[i].detections) {
+      const Box box = toFrame.box(sent.box);
+      if (box.empty()) continue;
+      if (part.kind == PartKind::Lrc && isSeenBetter(box, part, record)) continue;
+      Detection detection = sent;
+      detection.box = box;
       detection.server = record.answers[i].server;
-      const Cuts cuts = cutsOf(detection.box, part.rect, record.size);
+      for (Keypoint& joint : detection.keypoints) joint = toFrame.joint(joint);
+      if (sent.mask) {
+        const Rect rect = roundOutwards(box, record.size);
+        maskPixels += rect.area();
+        detection.mask = maskPixels <= kMaxMaskPixels
+                             ? std::optional(toFrame.mask(*sent.mask, rect))
+                             : std::nullopt;
+      }
+      const Cuts cuts = cutsOf(box, part.rect, record.size);
       all.push_back({std::move(detection), i, part.kind, cuts});
     }
   }
@@ -118,8 +142,15 @@ bool mayBeOne(const Found& a, const Found& b) {
 }
 
 bool haveSameJoints(const Detection& a, const Detection& b) {
-  return similarity(a.keypoints, b.keypoints,
-                    kObjectOfBox * std::min(a.box.area(), b.box.area())) >= kSameJoints;
+  if (a.keypoints.empty() || intersect(a.box, b.box).empty()) return false;
+  std::size_t common = 0;
+  for (std::size_t i = 0; i < std::min(a.keypoints.size(), b.keypoints.size()); ++i)
+    if (isSeen(a.keypoints[i]) && isSeen(b.keypoints[i])) ++common;
+  if (common < kFewestJoints) return false;
+  const double area = kObjectOfBox * std::min(a.box.area(), b.box.area());
+  // One of them may be a piece, and see fewer.
+  return std::max(similarity(a.keypoints, b.keypoints, area),
+                  similarity(b.keypoints, a.keypoints, area)) >= kSameJoints;
 }
 
 bool sameObject(const Found& kept, const Found& other) {

@@ -21,8 +21,8 @@ std::span<const Choice> doublesChoices();
 
 /**
  * Sets `detections` and `cut` of a frame that elfoffload has answered. Each answer's boxes, masks
- * and keypoints are scaled and shifted into the frame, boxes and masks are clipped to it. Inside
- * one part the model's own suppression
+ * and keypoints are scaled and shifted into the frame, boxes and masks are clipped to it; masks
+ * beyond kMaxMaskPixels of one frame are left out. Inside one part the model's own suppression
  * is trusted; between parts, class by class:
  *
  * - Of boxes that two parts made of one object one is kept, or both are united: a whole one rather

@@ -339,6 +339,11 @@ void readDetector(const Reader& reader, ModelFile& model) {
   std::error_code ignored;
   const bool found = !model.path.empty() && fs::is_regular_file(beside, ignored);
   model.detector = std::make_shared<const ModelFile>(load(found ? beside.string() : name, true));
+  // Nobody knows the rules of either from its file.
+  if (model.detector->backend == ModelBackend::Library ||
+      model.detector->backend == ModelBackend::Remote)
+    reader.fail("model", "detector",
+                "is of backend " + std::string(toString(model.detector->backend)));
 
   const ModelRules own = std::exchange(model.rules, model.detector->rules);
   ModelRules& rules = model.rules;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace elf {
 
@@ -61,7 +62,7 @@ std::string_view badKey(const ModelRules& rules) {
   if (!std::isfinite(rules.sureScore)) return "sure-score";
   if (rules.keypoints < 0 || rules.keypoints > kMaxKeypoints) return "keypoints";
   const auto isJoint = [&](int joint) { return joint >= 0 && joint < rules.keypoints; };
-  if (rules.skeleton.size() > kMaxKeypoints ||
+  if (std::cmp_greater(rules.skeleton.size(), 2 * rules.keypoints) ||
       !std::ranges::all_of(rules.skeleton, [&](const std::array<int, 2>& bone) {
         return isJoint(bone[0]) && isJoint(bone[1]);
       }))

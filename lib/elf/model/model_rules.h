@@ -111,8 +111,8 @@ inline std::string_view taskOf(const ModelRules& rules) {
 
 /** Longest side of a picture that any key of a model may ask for. */
 inline constexpr int kMaxPixels = 65536;
-/** Most joints of an object, and most bones. */
-inline constexpr int kMaxKeypoints = 1000;
+/** Most joints of an object; it has at most twice as many bones. */
+inline constexpr int kMaxKeypoints = 256;
 
 /** The `.model` key of the first value that no model can have; empty where all are possible. */
 std::string_view badKey(const ModelRules& rules);

@@ -25,7 +25,8 @@ struct Detection {
   /** The model's class number, and its name ("" where the model has no names). */
   std::int64_t labelId = 0;
   std::string label;
-  /** Over the box rounded outwards, where the model tells it. */
+  /** Over the box rounded outwards, where the model tells it; a coasted one has none, nor joints.
+   */
   std::optional<Mask> mask = std::nullopt;
   /** Each of the model's joints in its order; empty where the model has none. */
   std::vector<Keypoint> keypoints = {};

@@ -163,7 +163,6 @@ void Brush::line(double x0, double y0, double x1, double y1, double width, const
                     up(std::max(y0, y1)) - down(std::min(y0, y1))};
   const Rect rect = intersect(around, wholeFrame(picture_.size));
   if (rect.empty()) return;
-  line_.assign(static_cast<std::size_t>(rect.width) * static_cast<std::size_t>(rect.height), 0);
 
   const double dx = x1 - x0;
   const double dy = y1 - y0;
@@ -171,33 +170,48 @@ void Brush::line(double x0, double y0, double x1, double y1, double width, const
   // A pixel whose middle lies within half a pixel of the edge is covered in part.
   const double inside2 = std::pow(std::max(0.0, width / 2 - 0.5), 2);
   const double outside2 = std::pow(width / 2 + 0.5, 2);
-  std::uint8_t* row = line_.data();
-  for (int y = rect.y; y < rect.bottom(); ++y, row += rect.width) {
-    const double py = y + 0.5 - y0;
-    // Along this row the line's band is only so wide; to look at nothing else saves most of a long
-    // slanting line's rectangle.
-    double from = rect.x;
-    double to = rect.right();
-    if (std::abs(dy) > 1e-3) {
-      const double middle = x0 + py * dx / dy;
-      const double half = reach * std::sqrt(length2) / std::abs(dy);
-      from = std::max(from, std::floor(middle - half));
-      to = std::min(to, std::ceil(middle + half));
+  const bool slanting = std::abs(dy) > 1e-3;
+  const double half = slanting ? reach * std::sqrt(length2) / std::abs(dy) : 0;
+  // What part of `row` the band of the line may reach into.
+  const auto bandOf = [&](int y, const Rect& row) {
+    if (!slanting) return std::pair(row.x, row.right());
+    const double middle = x0 + (y + 0.5 - y0) * dx / dy;
+    return std::pair(
+        static_cast<int>(std::clamp<double>(std::floor(middle - half), row.x, row.right())),
+        static_cast<int>(std::clamp<double>(std::ceil(middle + half), row.x, row.right())));
+  };
+  // Strip by strip, as the rectangle around a long slanting line is mostly empty. An even number of
+  // rows from an even one on: a chroma sample is in one strip.
+  constexpr int kStrip = 16;
+  for (int top = rect.y & ~1; top < rect.bottom(); top += kStrip) {
+    Rect strip = intersect(rect, {rect.x, top, rect.width, kStrip});
+    const auto [from, to] = bandOf(strip.y, strip);
+    const auto [lastFrom, lastTo] = bandOf(strip.bottom() - 1, strip);
+    strip.x = std::min(from, lastFrom);
+    strip.width = std::max(to, lastTo) - strip.x;
+    if (strip.empty()) continue;
+    line_.assign(static_cast<std::size_t>(strip.width) * static_cast<std::size_t>(strip.height), 0);
+    std::uint8_t* row = line_.data();
+    for (int y = strip.y; y < strip.bottom(); ++y, row += strip.width) {
+      const double py = y + 0.5 - y0;
+      const auto [first, end] = bandOf(y, strip);
+      for (int x = first; x < end; ++x) {
+        const double px = x + 0.5 - x0;
+        const double along =
+            length2 > 0 ? std::clamp((px * dx + py * dy) / length2, 0.0, 1.0) : 0.0;
+        const double aside = px - along * dx;
+        const double below = py - along * dy;
+        const double distance2 = aside * aside + below * below;
+        if (distance2 >= outside2) continue;
+        std::uint8_t& pixel = row[x - strip.x];
+        pixel =
+            distance2 <= inside2
+                ? 255
+                : static_cast<std::uint8_t>(255 * (width / 2 + 0.5 - std::sqrt(distance2)) + 0.5);
+      }
     }
-    for (int x = static_cast<int>(from); x < to; ++x) {
-      const double px = x + 0.5 - x0;
-      const double along = length2 > 0 ? std::clamp((px * dx + py * dy) / length2, 0.0, 1.0) : 0.0;
-      const double aside = px - along * dx;
-      const double below = py - along * dy;
-      const double distance2 = aside * aside + below * below;
-      if (distance2 >= outside2) continue;
-      std::uint8_t& pixel = row[x - rect.x];
-      pixel = distance2 <= inside2
-                  ? 255
-                  : static_cast<std::uint8_t>(255 * (width / 2 + 0.5 - std::sqrt(distance2)) + 0.5);
-    }
+    blend({strip, line_}, colour);
   }
-  blend({rect, line_}, colour);
 }
 
 Brush::Values Brush::valuesOf(const Colour& c) const {

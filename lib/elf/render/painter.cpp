@@ -100,19 +100,19 @@ void mask(Brush& brush, const Mask& mask, const Colour& colour) {
 }
 
 /** Seen, and at most one frame outside of it. */
-bool drawable(const Keypoint& joint, Size frame) {
-  const auto near = [](float v, int side) {
-    return v >= static_cast<float>(-side) && v <= static_cast<float>(2 * side);
+void skeleton(Brush& brush, const Detection& object, std::span<const std::array<int, 2>> bones,
+              double width, const Colour& colour) {
+  const std::span<const Keypoint> joints = object.keypoints;
+  // A joint far away from its object is none of it, and long lines take time.
+  const float w = object.box.width(), h = object.box.height();
+  const Box around = grow(object.box, {w, h, w, h});
+  const auto drawable = [&around](const Keypoint& joint) {
+    return isSeen(joint) && joint.x >= around.x0 && joint.x <= around.x1 && joint.y >= around.y0 &&
+           joint.y <= around.y1;
   };
-  return joint.visibility >= kSeenJoint && near(joint.x, frame.width) &&
-         near(joint.y, frame.height);
-}
-
-void skeleton(Brush& brush, std::span<const Keypoint> joints,
-              std::span<const std::array<int, 2>> bones, double width, const Colour& colour) {
   const auto seen = [&](int joint) {
     return joint >= 0 && static_cast<std::size_t>(joint) < joints.size() &&
-           drawable(joints[static_cast<std::size_t>(joint)], brush.size());
+           drawable(joints[static_cast<std::size_t>(joint)]);
   };
   // A dark edge, so that a bone is seen on a mask of its own colour.
   for (const auto& [extra, ink] : {std::pair{width / 2 + 1, kBlack}, std::pair{0.0, colour}})
@@ -123,7 +123,7 @@ void skeleton(Brush& brush, std::span<const Keypoint> joints,
       brush.line(from.x, from.y, to.x, to.y, width + extra, ink);
     }
   for (const Keypoint& joint : joints) {
-    if (!drawable(joint, brush.size())) continue;
+    if (!drawable(joint)) continue;
     brush.line(joint.x, joint.y, joint.x, joint.y, 2.5 * width + 1, kBlack);
     brush.line(joint.x, joint.y, joint.x, joint.y, 2 * width, kWhite);
   }
@@ -299,7 +299,7 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
     std::span<const std::array<int, 2>> bones;
     if (record.capacity) bones = record.capacity->rules.skeleton;
     for (auto d = seen.rbegin(); d != seen.rend(); ++d)
-      skeleton(brush, (*d)->keypoints, bones, scale.bone, colourFor(**d));
+      skeleton(brush, **d, bones, scale.bone, colourFor(**d));
   }
   if (options.labels) {
     // By age: an object's label stays where it is, whatever the scores of the others.

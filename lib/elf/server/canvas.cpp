@@ -2,19 +2,13 @@
 #include "elf/server/canvas.h"
 
 #include <algorithm>
+#include <cmath>
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
 #include "elf/wire/infer.h"
 
 namespace elf {
-
-namespace {
-
-// Grey that the networks were trained to take for nothing.
-constexpr int kPadding = 114;
-
-}  // namespace
 
 Canvas Canvas::ofPicture(const cv::Mat& bgr, const ModelRules& rules) {
   Canvas canvas;
@@ -44,12 +38,18 @@ Canvas Canvas::ofBox(const cv::Mat& bgr, const Box& box, Size size) {
   canvas.scaleX_ = canvas.scaleY_ = scale;
   canvas.originX_ = box.centreX() - size.width / scale / 2;
   canvas.originY_ = box.centreY() - size.height / scale / 2;
-  // From the middle of a pixel of the canvas to that of one of the picture.
-  const cv::Matx23d toPicture(1 / scale, 0, canvas.originX_ + 0.5 / scale - 0.5,  //
-                              0, 1 / scale, canvas.originY_ + 0.5 / scale - 0.5);
-  cv::warpAffine(bgr, canvas.pixels_, toPicture, {size.width, size.height},
-                 cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, cv::BORDER_CONSTANT,
-                 cv::Scalar::all(kPadding));
+  // OpenCV warps no picture of a side of 32767 and more.
+  const auto left = static_cast<float>(canvas.originX_), top = static_cast<float>(canvas.originY_);
+  const Box shown{left, top, left + static_cast<float>(size.width / scale),
+                  top + static_cast<float>(size.height / scale)};
+  constexpr Sides kInterpolated{2, 2, 2, 2};
+  const Rect crop = roundOutwards(grow(shown, kInterpolated), canvas.picture_);
+  // From the middle of a pixel of the canvas to that of one of the crop.
+  const cv::Matx23d toCrop(1 / scale, 0, canvas.originX_ - crop.x + 0.5 / scale - 0.5,  //
+                           0, 1 / scale, canvas.originY_ - crop.y + 0.5 / scale - 0.5);
+  cv::warpAffine(bgr({crop.x, crop.y, crop.width, crop.height}), canvas.pixels_, toCrop,
+                 {size.width, size.height}, cv::INTER_LINEAR | cv::WARP_INVERSE_MAP,
+                 cv::BORDER_CONSTANT, cv::Scalar::all(kPadding));
   return canvas;
 }
 
@@ -63,10 +63,11 @@ Box Canvas::toPicture(const Box& box) const {
 Keypoint Canvas::toPicture(const Keypoint& joint) const {
   Keypoint result{static_cast<float>(joint.x / scaleX_ + originX_),
                   static_cast<float>(joint.y / scaleY_ + originY_), joint.visibility};
+  if (!std::isfinite(result.x) || !std::isfinite(result.y)) return {};
   const bool inside = result.x >= 0 && result.y >= 0 &&
                       result.x <= static_cast<float>(picture_.width) &&
                       result.y <= static_cast<float>(picture_.height);
-  if (!inside) result.visibility = 0;
+  if (!inside || !(result.visibility > 0)) result.visibility = 0;
   return result;
 }
 
@@ -104,7 +105,7 @@ std::vector<Detection> toDetections(Candidates found, double mostIou, const Canv
     if (rules.masks) {
       // A client takes no answer with more.
       maskPixels += roundOutwards(detection.box, canvas.picture()).area();
-      if (maskPixels > wire::kMaxMaskPixels) break;
+      if (maskPixels > kMaxMaskPixels) break;
       detection.mask = canvas.toPicture(found.maskOf(candidate), detection.box);
     }
     detections.push_back(std::move(detection));

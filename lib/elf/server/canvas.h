@@ -14,6 +14,9 @@
 
 namespace elf {
 
+/** Grey that the networks were trained to take for nothing. */
+inline constexpr int kPadding = 114;
+
 /** The picture that a network is given, and where in the real one its pixels come from. */
 class Canvas {
  public:
@@ -35,7 +38,7 @@ class Canvas {
 
   /** Clipped to the picture. */
   Box toPicture(const Box& box) const;
-  /** One that lies outside the picture is not seen. */
+  /** One that lies outside the picture, or nowhere, is not seen. */
   Keypoint toPicture(const Keypoint& joint) const;
   /** Over `box`, which is in the picture's pixels and inside it, rounded outwards. */
   Mask toPicture(const MaskGrid& grid, const Box& box) const;

@@ -25,6 +25,10 @@ std::string faultOf(const Detection& detection, const ModelRules& rules, Size pi
   if (std::cmp_not_equal(detection.keypoints.size(), rules.keypoints))
     return "it has " + std::to_string(detection.keypoints.size()) + " joints, not " +
            std::to_string(rules.keypoints);
+  for (const Keypoint& joint : detection.keypoints)
+    if (!std::isfinite(joint.x) || !std::isfinite(joint.y) ||
+        !(joint.visibility >= 0 && joint.visibility <= 1))
+      return "a joint is not finite, or its visibility not between 0 and 1";
   return {};
 }
 
@@ -38,14 +42,23 @@ Result<std::vector<Detection>> checkedRun(InferenceModel& model, const ImageView
     return Result<std::vector<Detection>>::failure(model.name() + ": finds " +
                                                    std::to_string(result.value().size()) +
                                                    " objects in one picture");
-  for (std::size_t i = 0; i < result.value().size(); ++i)
-    if (const std::string fault = faultOf(result.value()[i], model.rules(), bgr.size);
-        !fault.empty())
+  double maskPixels = 0;
+  for (std::size_t i = 0; i < result.value().size(); ++i) {
+    const Detection& detection = result.value()[i];
+    if (const std::string fault = faultOf(detection, model.rules(), bgr.size); !fault.empty())
       return Result<std::vector<Detection>>::failure(model.name() + ": object " +
                                                      std::to_string(i) + ": " + fault);
+    if (detection.mask) maskPixels += detection.mask->rect().area();
+  }
+  if (maskPixels > kMaxMaskPixels)
+    return Result<std::vector<Detection>>::failure(model.name() +
+                                                   ": its masks have too many pixels");
   return result;
 } catch (const std::exception& error) {
   return Result<std::vector<Detection>>::failure(model.name() + ": " + printable(error.what()));
+} catch (...) {
+  return Result<std::vector<Detection>>::failure(model.name() +
+                                                 ": throws what is no std::exception");
 }
 
 }  // namespace elf

@@ -12,8 +12,9 @@ namespace elf {
 /**
  * InferenceModel::run(). Fails, with a sentence that names the model, also where it throws, or
  * where a box is empty, not finite or reaches out of the picture, a score is not finite or below
- * rules().minScore, a mask is missing or lies elsewhere than over its box, or there are not as many
- * joints as rules() say, or more than wire::kMaxDetections objects.
+ * rules().minScore, a mask is missing or lies elsewhere than over its box, there are not as many
+ * joints as rules() say or one is nowhere, or there are more objects or mask pixels than a client
+ * takes (wire::kMaxDetections, kMaxMaskPixels).
  */
 Result<std::vector<Detection>> checkedRun(InferenceModel& model, const ImageView& bgr,
                                           const Placement& placement);

@@ -17,7 +17,7 @@ namespace {
 /** Built from torch_model.cpp where there is LibTorch, and installed beside this library. */
 constexpr const char* kTorchLibrary = "libelfvision-torch.so.0";
 
-std::unique_ptr<InferenceModel> createFrom(const std::string& library, const ModelFile& file) {
+void* open(const std::string& library) {
   // Its classes live as long as the process: it is never closed.
   void* const loaded = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!loaded) {
@@ -26,6 +26,11 @@ std::unique_ptr<InferenceModel> createFrom(const std::string& library, const Mod
     if (why.starts_with(library + ": ")) why.erase(0, library.size() + 2);
     throw Error(library, why);
   }
+  return loaded;
+}
+
+std::unique_ptr<InferenceModel> createFrom(void* loaded, const std::string& library,
+                                           const ModelFile& file) {
   const auto* const entry = static_cast<const ModelLibrary*>(dlsym(loaded, "elf_model_library"));
   if (!entry) throw Error(library, "is no model: it lacks ELF_MODEL_LIBRARY");
   if (entry->abi != kModelAbi)
@@ -39,6 +44,8 @@ std::unique_ptr<InferenceModel> createFrom(const std::string& library, const Mod
     throw;
   } catch (const std::exception& error) {
     throw Error(library, "makes no model: " + printable(error.what()));
+  } catch (...) {
+    throw Error(library, "makes no model: it throws what is no std::exception");
   }
   if (const std::string_view key = badKey(model->rules()); !key.empty())
     throw Error(library, "its rules are impossible: " + std::string(key) + " is out of bounds");
@@ -49,16 +56,20 @@ std::unique_ptr<InferenceModel> createFrom(const std::string& library, const Mod
 
 std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file) {
   // A name without a slash would be looked for among the system's libraries.
-  return createFrom(std::filesystem::absolute(weightFiles(file)[0]), file);
+  const std::string library = std::filesystem::absolute(weightFiles(file)[0]);
+  return createFrom(open(library), library, file);
 }
 
-std::unique_ptr<InferenceModel> createTorchModel(const ModelFile& file) try {
-  return createFrom(kTorchLibrary, file);
-} catch (const Error& error) {
-  if (error.subject() != kTorchLibrary) throw;
-  throw Error(
-      file.path + ": [model] backend",
-      "is torchscript, for which Elf must be built with LibTorch: " + std::string(error.what()));
+std::unique_ptr<InferenceModel> createTorchModel(const ModelFile& file) {
+  void* loaded = nullptr;
+  try {
+    loaded = open(kTorchLibrary);
+  } catch (const Error& error) {
+    throw Error(
+        file.path + ": [model] backend",
+        "is torchscript, for which Elf must be built with LibTorch: " + std::string(error.what()));
+  }
+  return createFrom(loaded, kTorchLibrary, file);
 }
 
 }  // namespace elf

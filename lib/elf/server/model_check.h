@@ -29,10 +29,11 @@ struct ModelCheck {
   std::vector<Detection> merged;
   /** How well `merged` agrees with `found`: the confident F1 of docs/elf-bench.md, 0..1. */
   double f1 = 1;
-  /** The pairs of that, at least 0.5 of intersection over union. */
+  /** Of all objects, sure or not: how many pairs have at least 0.5 of intersection over union, and
+   * the mean of that. */
   std::size_t pairs = 0;
-  /** The mean of these. */
   double boxIou = 0;
+  /** Of those that the whole picture is sure of. */
   eval::ShapeFigures shapes;
 };
 

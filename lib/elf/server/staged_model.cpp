@@ -6,6 +6,7 @@
 #include "elf/base/printable.h"
 #include "elf/server/backends.h"
 #include "elf/server/canvas.h"
+#include "elf/server/checked_run.h"
 #include "elf/server/decoders/decoder.h"
 #include "elf/server/network.h"
 
@@ -34,7 +35,7 @@ class StagedModel : public InferenceModel {
 
   Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override
       try {
-    auto found = detector_->run(bgr, placement);
+    auto found = checkedRun(*detector_, bgr, placement);
     if (!found) return found;
     std::vector<Detection> detections;
     for (const Detection& seen : found.value()) {

@@ -24,7 +24,6 @@ namespace {
 using at::Tensor;
 using c10::IValue;
 
-constexpr int kPadding = 114;
 /** Of boxes that the network has suppressed itself. */
 constexpr double kNoSuppression = 1;
 
@@ -164,7 +163,10 @@ class TorchModel : public InferenceModel {
       module_ = torch::jit::load(path, device_);
       module_.eval();
       input_ = inputOf(path);
-    } catch (const c10::Error& error) {
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      // c10::Error, and torch::jit::ErrorReport of operators that nobody has.
       throw Error(path, "LibTorch cannot load it: " + reasonOf(error));
     }
     tryOnce(path);

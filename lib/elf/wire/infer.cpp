@@ -547,17 +547,20 @@ std::vector<Mask> decodeMasks(const Tensor* tensor, const Tensor& boxes, Size se
   return masks;
 }
 
-std::vector<std::vector<Keypoint>> decodeKeypoints(const Tensor* tensor, std::int64_t n) {
+std::vector<std::vector<Keypoint>> decodeKeypoints(const Tensor* tensor, std::int64_t n,
+                                                   int count) {
   if (!tensor) return {};
-  expect(*tensor, DataType::Fp32, {n, -1, 3});
-  if (tensor->shape[1] > kMaxKeypoints) fail(tensor->name, "are too many for each box");
+  expect(*tensor, DataType::Fp32, {n, count, 3});
+  if (n * count > kMaxJoints) fail(tensor->name, "are too many");
+  constexpr float kFarthest = kMaxPixels;
   std::vector<std::vector<Keypoint>> all(static_cast<std::size_t>(n));
   const std::uint8_t* at = tensor->data.data();
   for (std::vector<Keypoint>& joints : all)
     for (std::int64_t i = 0; i < tensor->shape[1]; ++i, at += sizeof(Keypoint)) {
       const auto joint = load<Keypoint>(at);
-      if (!std::isfinite(joint.x) || !std::isfinite(joint.y) || !std::isfinite(joint.visibility))
-        fail(tensor->name, "hold a number that is not finite");
+      if (!(std::abs(joint.x) <= kFarthest && std::abs(joint.y) <= kFarthest) ||
+          !std::isfinite(joint.visibility))
+        fail(tensor->name, "hold a joint that can be nowhere");
       joints.push_back({joint.x, joint.y, std::clamp(joint.visibility, 0.0F, 1.0F)});
     }
   return all;
@@ -620,6 +623,7 @@ Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLen
   if (request.inputs.empty()) fail("inputs", "is empty");
   if (const Json* const outputs = optionalMember(json, "outputs")) {
     if (!outputs->is_array()) fail("outputs", "is no array");
+    std::set<std::string> names;
     for (std::size_t i = 0; i < outputs->size(); ++i) {
       const Json& output = (*outputs)[i];
       const std::string field = "outputs[" + std::to_string(i) + "].";
@@ -628,6 +632,7 @@ Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLen
       request.outputs.push_back({stringOf(member(output, "name", field), field + "name"),
                                  takeFlag(parameters, "binary_data", field + "parameters.")
                                      .value_or(request.binaryOutputs)});
+      if (!names.insert(request.outputs.back().name).second) fail(field + "name", "is there twice");
     }
   }
   return request;
@@ -732,9 +737,11 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
   expectValues(scores, DataType::Fp32, n);
   const bool narrow = labels.type == DataType::Int32;
   expectValues(labels, narrow ? DataType::Int32 : DataType::Int64, n);
-  const std::vector<Mask> masks = decodeMasks(findOutput(response, names.masks), boxes, sent);
-  const std::vector<std::vector<Keypoint>> keypoints =
-      decodeKeypoints(findOutput(response, names.keypoints), n);
+  // Other servers call matters of their own by these names.
+  std::vector<Mask> masks =
+      decodeMasks(rules.masks ? findOutput(response, names.masks) : nullptr, boxes, sent);
+  std::vector<std::vector<Keypoint>> keypoints = decodeKeypoints(
+      rules.keypoints > 0 ? findOutput(response, names.keypoints) : nullptr, n, rules.keypoints);
 
   std::vector<Detection> detections;
   for (std::size_t i = 0; std::cmp_less(i, n); ++i) {
@@ -749,8 +756,8 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
         std::cmp_less(detection.labelId, rules.labels.size()))
       detection.label = rules.labels[static_cast<std::size_t>(detection.labelId)];
     detection.box = clip(detection.box, sent);
-    if (!masks.empty()) detection.mask = masks[i];
-    if (!keypoints.empty()) detection.keypoints = keypoints[i];
+    if (!masks.empty()) detection.mask = std::move(masks[i]);
+    if (!keypoints.empty()) detection.keypoints = std::move(keypoints[i]);
     if (!detection.box.empty()) detections.push_back(std::move(detection));
   }
   return detections;

@@ -135,13 +135,15 @@ std::vector<Tensor> encodeDetections(std::span<const Detection> detections,
 
 /**
  * The detections of a response, in the pixels of the sent part, from outputs of those `names`;
- * boxes are clipped to `sent` and empty ones left out. Masks and keypoints are optional. Fails,
- * naming the output, where another one is missing, or one has a wrong shape or type, disagrees in
- * length with the others, holds a number that is not finite, holds more than `kMaxDetections`, or
- * masks of more than `kMaxMaskPixels`.
+ * boxes are clipped to `sent` and empty ones left out. Masks and keypoints are read where `rules`
+ * say that the model has them, and may be missing. Fails, naming the output, where another one is
+ * missing, or one has a wrong shape or type, disagrees in length with the others, holds a number
+ * that is not finite or a joint that is farther away than any picture is wide, more than
+ * `kMaxDetections`, more than `kMaxJoints`, or masks of more than `kMaxMaskPixels`.
  */
 inline constexpr std::size_t kMaxDetections = 1000;
-inline constexpr double kMaxMaskPixels = 1 << 26;
+/** Of all detections together. */
+inline constexpr std::int64_t kMaxJoints = 1 << 15;
 Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
                                                 const ModelRules& rules, Size sent,
                                                 const TensorNames& names = {});

@@ -78,11 +78,8 @@ void print(const ModelCheck& check, const ModelRules& rules) {
     if (detection.mask)
       std::cout << ", mask of " << formatNumber(detection.mask->area(), 0) << " pixels";
     if (!detection.keypoints.empty())
-      std::cout << ", "
-                << std::ranges::count_if(
-                       detection.keypoints,
-                       [](const Keypoint& joint) { return joint.visibility >= kSeenJoint; })
-                << " of " << detection.keypoints.size() << " joints seen";
+      std::cout << ", " << std::ranges::count_if(detection.keypoints, isSeen) << " of "
+                << detection.keypoints.size() << " joints seen";
     std::cout << '\n';
   }
   std::cout << "parts:";

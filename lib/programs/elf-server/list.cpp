@@ -8,6 +8,7 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/printable.h"
 #include "elf/model/model_file.h"
 #include "programs/elf-server/tasks.h"
 
@@ -21,6 +22,7 @@ std::string stateOfFiles(const ModelFile& model) {
   if (model.files.empty()) return "no file needed";
   try {
     weightFiles(model);
+    if (model.detector) weightFiles(*model.detector);
     return "there";
   } catch (const Error& error) {
     return error.what();
@@ -30,10 +32,12 @@ std::string stateOfFiles(const ModelFile& model) {
 Row rowOf(const std::string& name) {
   try {
     const ModelFile model = loadModelFile(name);
-    return {name, std::string(taskOf(model.rules)), std::string(toString(model.backend)),
-            stateOfFiles(model)};
+    // A library says itself what it is for, once it is loaded.
+    return {printable(name),
+            model.backend == ModelBackend::Library ? "-" : std::string(taskOf(model.rules)),
+            std::string(toString(model.backend)), stateOfFiles(model)};
   } catch (const Error& error) {
-    return {name, "-", "-", error.what()};
+    return {printable(name), "-", "-", error.what()};
   }
 }
 

@@ -7,7 +7,7 @@
 
 namespace elf {
 
-const cv::Mat* tensorNamed(const Tensors& tensors, std::string_view name) {
+const cv::Mat* findTensor(const Tensors& tensors, std::string_view name) {
   const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
   return found == tensors.end() ? nullptr : &found->values;
 }

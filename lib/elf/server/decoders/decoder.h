@@ -30,7 +30,7 @@ struct NamedTensor {
 using Tensors = std::vector<NamedTensor>;
 
 /** Null where there is none of that name. */
-const cv::Mat* tensorNamed(const Tensors& tensors, std::string_view name);
+const cv::Mat* findTensor(const Tensors& tensors, std::string_view name);
 /** FP32, without gaps, of these dimensions; one of -1 may be any. */
 bool hasShape(const cv::Mat& tensor, std::initializer_list<int> shape);
 /** The sentence of an error: these, with names and shapes, are not what the decoder reads. */
@@ -46,7 +46,7 @@ struct Candidate {
   std::size_t row = 0;
 };
 
-/** How sure the network is, 0..1, that a place is of the object; from a half on it is. */
+/** How sure the network is, 0..1, that a place is of the object; above a half it is. */
 struct MaskGrid {
   /** FP32, rows x columns. */
   cv::Mat values;

@@ -7,6 +7,7 @@ namespace {
 
 std::optional<Candidates> readRows(const cv::Mat& tensor, const Reading& reading) {
   constexpr int kColumns = 7;
+  constexpr float kMostClasses = 1 << 24;  // whole numbers are exact in FP32 below
   if (!hasShape(tensor, {1, 1, -1, kColumns})) return std::nullopt;
   const auto width = static_cast<float>(reading.canvas.width);
   const auto height = static_cast<float>(reading.canvas.height);
@@ -14,7 +15,7 @@ std::optional<Candidates> readRows(const cv::Mat& tensor, const Reading& reading
   for (int i = 0; i < tensor.size[2]; ++i) {
     const float* row = tensor.ptr<float>(0, 0) + i * kColumns;
     // Rows that the layer has no use for are of no picture, or all zero, without a box.
-    if (row[0] != 0 || row[1] < 0) continue;
+    if (row[0] != 0 || !(row[1] >= 0 && row[1] < kMostClasses)) continue;
     add(found.list, reading,
         {.box = scaled({row[3], row[4], row[5], row[6]}, width, height),
          .score = row[2],
@@ -32,8 +33,8 @@ std::optional<Candidates> decodeSsd(const Tensors& tensors, const Reading& readi
 }
 
 std::optional<Candidates> decodeMaskRcnn(const Tensors& tensors, const Reading& reading) {
-  const cv::Mat* rows = tensorNamed(tensors, "detection_out_final");
-  const cv::Mat* masks = tensorNamed(tensors, "detection_masks");
+  const cv::Mat* rows = findTensor(tensors, "detection_out_final");
+  const cv::Mat* masks = findTensor(tensors, "detection_masks");
   if (!rows || !masks || !hasShape(*masks, {-1, -1, -1, -1})) return std::nullopt;
   std::optional<Candidates> found = readRows(*rows, reading);
   if (!found) return std::nullopt;

@@ -9,7 +9,7 @@ std::optional<Candidates> decodeYuNet(const Tensors& tensors, const Reading& rea
   for (const int stride : {8, 16, 32}) {
     const int columns = reading.canvas.width / stride, rows = reading.canvas.height / stride;
     const auto values = [&, cells = columns * rows](const char* name, int width) -> const float* {
-      const cv::Mat* tensor = tensorNamed(tensors, name + ('_' + std::to_string(stride)));
+      const cv::Mat* tensor = findTensor(tensors, name + ('_' + std::to_string(stride)));
       return tensor && hasShape(*tensor, {1, cells, width}) ? tensor->ptr<float>() : nullptr;
     };
     const float* face = values("cls", 1);
