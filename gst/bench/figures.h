@@ -100,8 +100,8 @@ struct ModeFigures {
    * What counts: the worst of the repeats. Latency, frames/s and speed-up are those of the repeat
    * with the lowest speed-up (without `single`, or for `single` itself, with the highest median);
    * each kind of agreement is that of the repeat with its lowest F1, those of shapes are the
-   * lowest; bytes, pixels and skipped
-   * frames are the most of any repeat; `holds` only if every repeat holds; all marks.
+   * lowest; bytes, pixels and skipped frames are the most of any repeat; `holds` only if every
+   * repeat holds; all marks.
    */
   RepeatFigures worst;
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "elf/render/painter.h"
+#include "tests/bench/benchmark_main.h"
 
 namespace elf {
 namespace {
@@ -99,10 +100,5 @@ void registerAll() {
 }  // namespace elf
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  elf::registerAll();
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return elf::runBenchmarks(argc, argv, elf::registerAll);
 }

@@ -16,6 +16,7 @@
 #include "elf/predict/indexing.h"
 #include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
+#include "tests/bench/benchmark_main.h"
 
 namespace elf {
 namespace {
@@ -169,10 +170,5 @@ void registerAll() {
 }  // namespace elf
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  elf::registerAll();
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return elf::runBenchmarks(argc, argv, elf::registerAll);
 }

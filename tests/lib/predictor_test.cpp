@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "elf/base/error.h"
+#include "tests/support/near.h"
 
 namespace elf {
 namespace {
+
+using testing::expectNear;
 
 constexpr Size kFrame{640, 480};
 
@@ -22,13 +25,6 @@ History moving(float dx, float dy, std::initializer_list<std::uint64_t> frames) 
                  .detections = {{.box = box, .score = 0.7F, .label = "person", .id = 1}}});
   }
   return history;
-}
-
-void expectNear(const Box& a, const Box& b, float tolerance) {
-  EXPECT_NEAR(a.x0, b.x0, tolerance);
-  EXPECT_NEAR(a.y0, b.y0, tolerance);
-  EXPECT_NEAR(a.x1, b.x1, tolerance);
-  EXPECT_NEAR(a.y1, b.y1, tolerance);
 }
 
 TEST(Predictor, AnUnknownNameIsAnErrorThatNamesIt) {

@@ -14,6 +14,7 @@
 #include "elf/server/local_server.h"
 #include "tests/support/folder.h"
 #include "tests/support/process.h"
+#include "tests/support/shared_files.h"
 #ifdef ELF_HAVE_RTSP_SERVER
 #include "tests/support/rtsp_server.h"
 #endif
@@ -21,6 +22,7 @@
 namespace {
 
 using elf::testing::Outcome;
+using elf::testing::sharedFile;
 namespace fs = std::filesystem;
 
 constexpr int kFrames = 4;
@@ -29,14 +31,10 @@ std::string inBuild(const std::string& file) {
   return std::string(g_getenv("ELF_TEST_BUILD_ROOT")) + "/" + file;
 }
 
-std::string shared(const std::string& file) {
-  return std::string(g_getenv("ELF_TEST_SHARED")) + "/data/" + file;
-}
-
 /** Two servers of one model; models of ../shared are found, too. */
 std::vector<elf::LocalServer> startServers(const std::string& model) {
   static const bool extended = [] {
-    const std::string path = shared("models") + ":" + g_getenv("ELF_MODEL_PATH");
+    const std::string path = sharedFile("models") + ":" + g_getenv("ELF_MODEL_PATH");
     return g_setenv("ELF_MODEL_PATH", path.c_str(), TRUE) != FALSE;
   }();
   EXPECT_TRUE(extended);
@@ -81,9 +79,9 @@ class ShippedApplication : public ::testing::TestWithParam<Application> {
 
 TEST_P(ShippedApplication, WritesAVideoAndFindsSomethingInEachFrame) {
   const Application& application = GetParam();
-  const std::string clip = shared(std::string("clips/") + application.clip);
+  const std::string clip = sharedFile(std::string("clips/") + application.clip);
   if (!fs::exists(clip)) GTEST_SKIP() << "no " << application.clip << " in ../shared/data/clips";
-  if (*application.weights && !fs::exists(shared(std::string("models/") + application.weights)))
+  if (*application.weights && !fs::exists(sharedFile(std::string("models/") + application.weights)))
     GTEST_SKIP() << "no " << application.weights << " in ../shared/data/models";
   const auto servers = startServers(application.model);
   const std::string video = folder_.file("out.mp4"), results = folder_.file("results.jsonl");
@@ -132,7 +130,7 @@ class ShippedLive : public ::testing::Test {
     EXPECT_GE(linesOf(results()).size(), static_cast<std::size_t>(kFrames));
   }
 
-  const std::string clip_ = shared("clips/people_walking_720p.mp4");
+  const std::string clip_ = sharedFile("clips/people_walking_720p.mp4");
   std::vector<elf::LocalServer> servers_;
   elf::testing::Folder folder_;
 };

@@ -5,9 +5,12 @@
 #include <opencv2/imgproc.hpp>
 
 #include "elf/server/canvas.h"
+#include "tests/support/near.h"
 
 namespace elf {
 namespace {
+
+using testing::expectNear;
 
 const cv::Scalar kGrey = cv::Scalar::all(114);
 
@@ -25,13 +28,6 @@ Box whiteOn(const Canvas& canvas) {
   const cv::Rect rect = cv::boundingRect(grey > 200);
   return {static_cast<float>(rect.x), static_cast<float>(rect.y),
           static_cast<float>(rect.x + rect.width), static_cast<float>(rect.y + rect.height)};
-}
-
-void expectNear(const Box& is, const Box& expected, float tolerance) {
-  EXPECT_NEAR(is.x0, expected.x0, tolerance);
-  EXPECT_NEAR(is.y0, expected.y0, tolerance);
-  EXPECT_NEAR(is.x1, expected.x1, tolerance);
-  EXPECT_NEAR(is.y1, expected.y1, tolerance);
 }
 
 TEST(Canvas, PadsAPictureRightAndBelowWithoutScalingIt) {

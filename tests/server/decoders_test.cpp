@@ -6,11 +6,13 @@
 #include <cmath>
 
 #include "elf/server/decoders/decoder.h"
+#include "tests/support/near.h"
 
 namespace elf {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::expectNear;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -27,19 +29,12 @@ NamedTensor rows(const std::string& name, const std::vector<std::vector<float>>&
   return {name, tensor};
 }
 
-void expectNear(const Box& is, const Box& expected) {
-  EXPECT_NEAR(is.x0, expected.x0, 1e-3);
-  EXPECT_NEAR(is.y0, expected.y0, 1e-3);
-  EXPECT_NEAR(is.x1, expected.x1, 1e-3);
-  EXPECT_NEAR(is.y1, expected.y1, 1e-3);
-}
-
 /** That there is one, and which. */
 void expectOne(const std::optional<Candidates>& found, const Box& box, float score,
                std::int64_t labelId) {
   ASSERT_TRUE(found);
   ASSERT_THAT(found->list, SizeIs(1));
-  expectNear(found->list[0].box, box);
+  expectNear(found->list[0].box, box, 1e-3);
   EXPECT_NEAR(found->list[0].score, score, 1e-5);
   EXPECT_EQ(found->list[0].labelId, labelId);
 }
@@ -134,7 +129,7 @@ TEST(Decoders, ReadTheMaskOfMaskRcnnsClass) {
   const auto found = decodeMaskRcnn(tensors, {{80, 60}, 0.5F});
   expectOne(found, {20, 0, 60, 60}, 0.9F, 1);
   const MaskGrid grid = found->maskOf(found->list[0]);
-  expectNear(grid.place, {20, 0, 60, 60});
+  expectNear(grid.place, {20, 0, 60, 60}, 1e-3);
   ASSERT_EQ(grid.values.size(), cv::Size(5, 3));
   EXPECT_EQ(grid.values.at<float>(2, 4), 0.6F);
   EXPECT_EQ(cv::countNonZero(grid.values), 1);

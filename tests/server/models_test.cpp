@@ -20,7 +20,6 @@ namespace fs = std::filesystem;
 using testing::frameOf;
 using testing::run;
 using testing::sharedFile;
-using testing::viewOf;
 
 constexpr const char* kPedestrians = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
 

@@ -16,6 +16,7 @@
 #include "elf/server/checked_run.h"
 #include "tests/support/folder.h"
 #include "tests/support/process.h"
+#include "tests/support/shared_files.h"
 
 namespace elf {
 namespace {
@@ -23,10 +24,7 @@ namespace {
 using ::testing::AllOf;
 using testing::Folder;
 using ::testing::HasSubstr;
-
-std::string shared(const std::string& name) {
-  return std::string(getenv("ELF_TEST_SHARED")) + "/data/" + name;
-}
+using testing::sharedFile;
 
 /** All that a network of this layout finds: one object with a mask over the left of its box. */
 struct Layout {
@@ -303,7 +301,7 @@ TEST_F(Torchvision, JointsOfAKeypointRcnnArePythons) {
 }
 
 TEST(TorchModel, FindsInARealPictureWhatOpencvFindsWithTheSameNetwork) {
-  if (!std::filesystem::exists(shared("models/yolox_nano.ts.pt")))
+  if (!std::filesystem::exists(sharedFile("models/yolox_nano.ts.pt")))
     GTEST_SKIP() << "no shared models in " << getenv("ELF_TEST_SHARED");
   const cv::Mat picture = cv::imread("/usr/share/doc/opencv-doc/examples/data/basketball1.png");
   if (picture.empty()) GTEST_SKIP() << "no pictures: install opencv-doc";
@@ -311,7 +309,7 @@ TEST(TorchModel, FindsInARealPictureWhatOpencvFindsWithTheSameNetwork) {
       "labels=coco.names\n[input]\nmultiple-of=32\n[output]\ndecoder=yolox\nmin-score=0.3\n";
   const auto found = [&](const std::string& head) {
     const auto model = InferenceModel::create(
-        parseModelFile("[model]\n" + head + rest, "yolox", shared("models/yolox.model")));
+        parseModelFile("[model]\n" + head + rest, "yolox", sharedFile("models/yolox.model")));
     return run(*model, picture);
   };
   const auto torch = found("backend=torchscript\nfile=yolox_nano.ts.pt\n");

@@ -9,27 +9,14 @@
 #include <opencv2/imgcodecs.hpp>
 #include <string>
 
-#include "elf/server/inference_model.h"
+#include "elf/server/backends.h"
+#include "tests/support/shared_files.h"
 
 namespace elf::testing {
-
-inline ImageView viewOf(const cv::Mat& bgr) {
-  ImageView view;
-  view.format = PixelFormat::BGR;
-  view.size = {bgr.cols, bgr.rows};
-  view.planes[0] = bgr.data;
-  view.strides[0] = static_cast<int>(bgr.step);
-  return view;
-}
 
 /** What `model` finds in a picture that is a frame of its own. */
 inline Result<std::vector<Detection>> run(InferenceModel& model, const cv::Mat& bgr) {
   return model.run(viewOf(bgr), {.frame = {bgr.cols, bgr.rows}});
-}
-
-/** A file of the folder of real data, which need not be there (tests/README.md). */
-inline std::string sharedFile(const std::string& name) {
-  return std::string(getenv("ELF_TEST_SHARED")) + "/data/" + name;
 }
 
 /** Frame `number` of a video, through GStreamer's command; empty where it cannot be had. */

@@ -149,12 +149,16 @@ inline bool contains(const Rect& outer, const Rect& inner) {
          inner.bottom() <= outer.bottom();
 }
 
-/** The smallest rectangle of whole pixels around `b`, clipped to the frame. */
+/** The smallest rectangle of whole pixels around `b`, whose corners fit an int. */
+inline Rect roundOutwards(const Box& b) {
+  const int x = static_cast<int>(std::floor(b.x0));
+  const int y = static_cast<int>(std::floor(b.y0));
+  return {x, y, static_cast<int>(std::ceil(b.x1)) - x, static_cast<int>(std::ceil(b.y1)) - y};
+}
+
+/** The same, clipped to the frame. */
 inline Rect roundOutwards(const Box& b, Size frame) {
-  const Box c = clip(b, frame);
-  const int x = static_cast<int>(std::floor(c.x0));
-  const int y = static_cast<int>(std::floor(c.y0));
-  return {x, y, static_cast<int>(std::ceil(c.x1)) - x, static_cast<int>(std::ceil(c.y1)) - y};
+  return roundOutwards(clip(b, frame));
 }
 
 }  // namespace elf

@@ -188,9 +188,7 @@ void uniteInto(Detection& into, const Detection& other) {
   into.keypoints = unite(into.keypoints, other.keypoints);
   if (!into.mask && !other.mask) return;
   const Mask none;
-  // Boxes are inside the frame.
-  const Rect rect = roundOutwards(into.box, {kMaxPixels, kMaxPixels});
-  into.mask = unite(into.mask.value_or(none), other.mask.value_or(none), rect);
+  into.mask = unite(into.mask.value_or(none), other.mask.value_or(none), roundOutwards(into.box));
 }
 
 // Makes `one` the object of which both are pieces; false where they are none.

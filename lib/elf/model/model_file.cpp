@@ -44,39 +44,40 @@ constexpr std::initializer_list<std::pair<const char*, ModelBackend>> kBackends 
     {"simulated", ModelBackend::Simulated},
     {"torchscript", ModelBackend::TorchScript}};
 
+/** The keys of one group; but for `keys` those that only some backends have a use for. */
 struct Group {
+  using Keys = std::vector<std::string_view>;
   const char* name;
-  std::vector<std::string_view> keys;
-  /** Keys that only a network has a use for, only a remote model, only a simulated one, only what
-   * is in files, and only TorchScript. */
-  std::vector<std::string_view> networkKeys = {}, remoteKeys = {}, simulatedKeys = {},
-                                fileKeys = {}, torchKeys = {};
+  Keys keys = {}, networkKeys = {}, fileKeys = {}, torchKeys = {}, remoteKeys = {},
+       simulatedKeys = {};
 };
+
+constexpr Group::Keys Group::*kKinds[] = {&Group::keys,       &Group::networkKeys,
+                                          &Group::fileKeys,   &Group::torchKeys,
+                                          &Group::remoteKeys, &Group::simulatedKeys};
 
 const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
-      {"model",
-       {"backend", "labels", "task"},
-       {"detector", "detector-labels"},
-       {},
-       {},
-       {"file", "sha256"},
-       {"device", "libraries"}},
-      {"input",
-       {"size", "multiple-of", "min-size", "max-size"},
-       {"scale", "mean", "std", "colour"},
-       {},
-       {},
-       {},
-       {"batch"}},
-      {"output", {"min-score", "sure-score", "keypoints", "skeleton"}, {"decoder", "nms"}, {}},
-      {"parts", {"align", "placed", "context", "object-size"}, {}, {}},
-      {"tensors", {}, {}, {"image", "boxes", "scores", "labels", "masks", "keypoints"}},
-      {"simulated", {}, {}, {}, {"fixed-ms", "ms-per-megapixel"}}};
+      {.name = "model",
+       .keys = {"backend", "labels", "task"},
+       .networkKeys = {"detector", "detector-labels"},
+       .fileKeys = {"file", "sha256"},
+       .torchKeys = {"device", "libraries"}},
+      {.name = "input",
+       .keys = {"size", "multiple-of", "min-size", "max-size"},
+       .networkKeys = {"scale", "mean", "std", "colour"},
+       .torchKeys = {"batch"}},
+      {.name = "output",
+       .keys = {"min-score", "sure-score", "keypoints", "skeleton"},
+       .networkKeys = {"decoder", "nms"}},
+      {.name = "parts", .keys = {"align", "placed", "context", "object-size"}},
+      {.name = "tensors",
+       .remoteKeys = {"image", "boxes", "scores", "labels", "masks", "keypoints"}},
+      {.name = "simulated", .simulatedKeys = {"fixed-ms", "ms-per-megapixel"}}};
   return *groups;
 }
 
-bool holds(const std::vector<std::string_view>& list, std::string_view value) {
+bool holds(const Group::Keys& list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
@@ -102,15 +103,13 @@ class Reader {
       if (known == knownGroups().end()) throw Error(path_ + ": [" + *group + "]", "unknown group");
       const Strings keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
       for (char** key = keys.get(); *key; ++key)
-        if (!holds(known->keys, *key) && !holds(known->networkKeys, *key) &&
-            !holds(known->remoteKeys, *key) && !holds(known->simulatedKeys, *key) &&
-            !holds(known->fileKeys, *key) && !holds(known->torchKeys, *key))
+        if (std::ranges::none_of(kKinds, [&](auto kind) { return holds((*known).*kind, *key); }))
           fail(*group, *key, "unknown key");
     }
   }
 
   /** Fails for a key of the kind that `backend` has no use for. */
-  void refuse(std::vector<std::string_view> Group::*kind) const {
+  void refuse(Group::Keys Group::*kind) const {
     for (const Group& group : knownGroups())
       for (const std::string_view key : group.*kind)
         if (has(group.name, key.data()))
@@ -144,6 +143,10 @@ class Reader {
   template <typename T>
   void read(const char* group, const char* key, T& value) const {
     if (has(group, key)) value = number<T>(group, key, text(group, key));
+  }
+
+  void read(const char* group, const char* key, bool& value) const {
+    if (has(group, key)) value = choice<bool>(group, key, {{"true", true}, {"false", false}});
   }
 
   void read(const char* group, const char* key, Size& value) const {
@@ -393,8 +396,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
     reader.fail("output", "keypoints",
                 "is the number of joints of a model whose task is keypoints");
   reader.read("parts", "align", rules.align);
-  if (reader.has("parts", "placed"))
-    rules.placed = reader.choice<bool>("parts", "placed", {{"true", true}, {"false", false}});
+  reader.read("parts", "placed", rules.placed);
   reader.read("parts", "context", rules.context);
   reader.read("parts", "object-size", rules.objectSize);
   if (const std::string_view key = badKey(rules); !key.empty())
@@ -439,8 +441,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
     if (reader.has("model", "libraries")) model.libraries = reader.list("model", "libraries");
     if (reader.has("model", "device"))
       model.cuda = reader.choice<bool>("model", "device", {{"cpu", false}, {"cuda", true}});
-    if (reader.has("input", "batch"))
-      model.batch = reader.choice<bool>("input", "batch", {{"true", true}, {"false", false}});
+    reader.read("input", "batch", model.batch);
   }
   const bool tellsObjects = isTorch && !reader.has("output", "decoder");
   model.decoder = tellsObjects ? OutputDecoder::Objects : readDecoder(reader);

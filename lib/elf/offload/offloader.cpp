@@ -7,6 +7,7 @@
 #include "elf/base/seconds.h"
 #include "elf/base/trace_id.h"
 #include "elf/offload/reading.h"
+#include "elf/partition/cutting.h"
 
 namespace elf {
 
@@ -78,8 +79,7 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
   for (const Part& part : parts) {
     PartState state;
     state.sent = part.sentSize();
-    if (servers_.rules().placed && state.sent == part.rect.size())
-      state.placement = {part.rect.x, part.rect.y, size};
+    state.placement = placementIn(size, part, servers_.rules());
     state.answer.server = std::clamp(part.server, 0, servers_.count() - 1);
     frame.parts.push_back(std::move(state));
   }

@@ -56,6 +56,11 @@ Rect cutFor(const Rect& wanted, double scale, const ModelRules& rules, Size fram
   return {x.from, y.from, x.to - x.from, y.to - y.from};
 }
 
+std::optional<Placement> placementIn(Size frame, const Part& part, const ModelRules& rules) {
+  if (!rules.placed || part.sentSize() != part.rect.size()) return std::nullopt;
+  return Placement{part.rect.x, part.rect.y, frame};
+}
+
 double leastScale(const Rp& rp, const ModelRules& rules) {
   const double height = rp.expected.height();
   if (rules.objectSize == 0 || rp.id == kNoIdentity || !(height > 0)) return 1;

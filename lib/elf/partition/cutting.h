@@ -3,6 +3,7 @@
 // Not installed.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,9 @@ Rect cutFor(const Rect& wanted, double scale, const ModelRules& rules, Size fram
  * The rest is for heights that are predicted a little wrong.
  */
 inline constexpr double kObjectMargin = 1.25;
+
+/** Where a part lies, for a model that wants to know; unset for others, and where it is scaled. */
+std::optional<Placement> placementIn(Size frame, const Part& part, const ModelRules& rules);
 
 /**
  * The smallest scale (0 < scale <= 1) at which the model still finds the object of `rp`, which then

@@ -99,7 +99,6 @@ void mask(Brush& brush, const Mask& mask, const Colour& colour) {
   brush.blend({mask.rect(), pixels, kMaskOpacity}, colour);
 }
 
-/** Seen, and at most one frame outside of it. */
 void skeleton(Brush& brush, const Detection& object, std::span<const std::array<int, 2>> bones,
               double width, const Colour& colour) {
   const std::span<const Keypoint> joints = object.keypoints;

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <opencv2/core.hpp>
+#include <string>
 
 #include "elf/server/inference_model.h"
 
@@ -21,6 +22,12 @@ std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file);
 std::unique_ptr<InferenceModel> createTorchModel(const ModelFile& file);
 /** Takes its time and finds nothing. */
 std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);
+
+/**
+ * A network of another layout than its file says must fail now, not at the first request: throws
+ * elf::Error that names `weights` where `model` does not run a grey picture.
+ */
+void tryOnce(InferenceModel& model, const std::string& weights);
 
 /** The same pixels as OpenCV sees them; OpenCV has no read-only Mat, so take care. */
 inline cv::Mat matOf(const ImageView& bgr) {

@@ -113,4 +113,13 @@ std::vector<Detection> toDetections(Candidates found, double mostIou, const Canv
   return detections;
 }
 
+Result<std::vector<Detection>> toDetections(const Tensors& tensors, Decoder decode,
+                                            const Canvas& canvas, const ModelFile& file) {
+  std::optional<Candidates> found =
+      decode(tensors, {.canvas = canvas.size(), .minScore = file.rules.minScore});
+  if (!found)
+    return Result<std::vector<Detection>>::failure(file.name + ": " + unexpected(tensors));
+  return toDetections(std::move(*found), file.nms, canvas, file.rules);
+}
+
 }  // namespace elf

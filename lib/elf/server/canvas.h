@@ -5,9 +5,11 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
+#include "elf/base/error.h"
 #include "elf/geometry/box.h"
 #include "elf/geometry/keypoint.h"
 #include "elf/geometry/mask.h"
+#include "elf/model/model_file.h"
 #include "elf/model/model_rules.h"
 #include "elf/record/detection.h"
 #include "elf/server/decoders/decoder.h"
@@ -57,5 +59,12 @@ class Canvas {
  */
 std::vector<Detection> toDetections(Candidates found, double mostIou, const Canvas& canvas,
                                     const ModelRules& rules);
+
+/**
+ * The same of the tensors that the network of `file` made of the canvas, by its decoder. Fails,
+ * with a sentence that names the model, where they are of another layout.
+ */
+Result<std::vector<Detection>> toDetections(const Tensors& tensors, Decoder decode,
+                                            const Canvas& canvas, const ModelFile& file);
 
 }  // namespace elf

@@ -16,30 +16,19 @@ class DnnModel : public InferenceModel {
  public:
   explicit DnnModel(const ModelFile& file)
       : InferenceModel(file), network_(file), decode_(decoderFor(file.decoder)) {
-    // A network of another layout than the file says must fail now, not at the first request.
-    const Size size = rules().fixedSize.empty() ? Size{320, 320} : rules().fixedSize;
-    const auto tried = detect(cv::Mat(size.height, size.width, CV_8UC3, cv::Scalar::all(0)));
-    if (!tried) throw Error(network_.path(), tried.error());
+    tryOnce(*this, network_.path());
   }
 
   std::string platform() const override { return network_.platform(); }
 
-  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override {
-    return detect(matOf(bgr));
-  }
-
- private:
-  Result<std::vector<Detection>> detect(const cv::Mat& picture) try {
-    const Canvas canvas = Canvas::ofPicture(picture, rules());
-    const Tensors tensors = network_.run(canvas.pixels());
-    std::optional<Candidates> found =
-        decode_(tensors, {.canvas = canvas.size(), .minScore = rules().minScore});
-    if (!found) return Result<std::vector<Detection>>::failure(name() + ": " + unexpected(tensors));
-    return toDetections(std::move(*found), file().nms, canvas, rules());
+  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override try {
+    const Canvas canvas = Canvas::ofPicture(matOf(bgr), rules());
+    return toDetections(network_.run(canvas.pixels()), decode_, canvas, file());
   } catch (const cv::Exception& error) {
     return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
   }
 
+ private:
   Network network_;
   Decoder decode_;
 };

@@ -4,6 +4,7 @@
 #include "elf/merge/merge.h"
 #include "elf/render/painter.h"
 #include "elf/server/backends.h"
+#include "elf/server/canvas.h"
 
 namespace elf {
 
@@ -23,6 +24,14 @@ std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
       break;
   }
   throw Error(file.path + ": [model] backend", "is remote: another server runs this model");
+}
+
+void tryOnce(InferenceModel& model, const std::string& weights) {
+  const Size fixed = model.rules().fixedSize;
+  const Size size = fixed.empty() ? Size{320, 320} : fixed;
+  const cv::Mat grey(size.height, size.width, CV_8UC3, cv::Scalar::all(kPadding));
+  const auto result = model.run(viewOf(grey), {.frame = size});
+  if (!result) throw Error(weights, result.error());
 }
 
 std::vector<Box> InferenceModel::extractRps(std::span<const Detection> result) const {

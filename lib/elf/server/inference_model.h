@@ -58,8 +58,7 @@ class InferenceModel {
    */
   virtual std::vector<Box> extractRps(std::span<const Detection> result) const;
 
-  /** Draws `result` into the picture that it is about. Here: with paint() (elf/render/painter.h).
-   */
+  /** Draws `result` into the picture that it is about. Here: with elf/render/painter.h. */
   virtual void render(const MutableImageView& picture, std::span<const Detection> result) const;
 
   /**

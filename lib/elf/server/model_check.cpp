@@ -7,6 +7,7 @@
 
 #include "elf/eval/agreement.h"
 #include "elf/eval/statistics.h"
+#include "elf/partition/cutting.h"
 #include "elf/partition/partitioner.h"
 #include "elf/server/backends.h"
 #include "elf/server/checked_run.h"
@@ -49,10 +50,8 @@ Result<Detections> runPart(InferenceModel& model, const cv::Mat& picture, const 
   const Size sent = part.sentSize();
   if (sent != rect.size())
     cv::resize(pixels, pixels, {sent.width, sent.height}, 0, 0, cv::INTER_AREA);
-  Placement placement{.frame = sent};
-  if (model.rules().placed && sent == rect.size())
-    placement = {rect.x, rect.y, {picture.cols, picture.rows}};
-  return checkedRun(model, viewOf(pixels), placement);
+  const auto placement = placementIn({picture.cols, picture.rows}, part, model.rules());
+  return checkedRun(model, viewOf(pixels), placement.value_or(Placement{.frame = sent}));
 }
 
 void compare(ModelCheck& check, const ModelRules& rules) {

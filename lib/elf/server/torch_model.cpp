@@ -14,7 +14,7 @@
 #include "elf/base/printable.h"
 #include "elf/server/backends.h"
 #include "elf/server/canvas.h"
-#include "elf/server/decoders/decoder.h"
+#include "elf/server/decoders/rows.h"
 #include "elf/server/model_library.h"
 
 namespace elf {
@@ -169,7 +169,7 @@ class TorchModel : public InferenceModel {
       // c10::Error, and torch::jit::ErrorReport of operators that nobody has.
       throw Error(path, "LibTorch cannot load it: " + reasonOf(error));
     }
-    tryOnce(path);
+    tryOnce(*this, path);
   }
 
   std::string platform() const override { return "pytorch_libtorch"; }
@@ -223,14 +223,6 @@ class TorchModel : public InferenceModel {
         tuple && tuple->elements().size() == 1 && holdsDict(tuple->elements()[0]))
       return Input::DictTuple;
     throw Error(path, "its forward() takes " + printable(type->str()) + ", which is no picture");
-  }
-
-  /** A network of another layout than the file says must fail now, not at the first request. */
-  void tryOnce(const std::string& path) {
-    const Size size = rules().fixedSize.empty() ? Size{320, 320} : rules().fixedSize;
-    const cv::Mat grey(size.height, size.width, CV_8UC3, cv::Scalar::all(kPadding));
-    const auto result = run(viewOf(grey), {.frame = size});
-    if (!result) throw Error(path, result.error());
   }
 
   IValue inputFor(const cv::Mat& canvas) const {
@@ -298,30 +290,27 @@ class TorchModel : public InferenceModel {
       const std::vector<int> sizes(value.sizes().begin(), value.sizes().end());
       tensors.push_back({"output", cv::Mat(sizes, CV_32F, value.data_ptr<float>())});
     }
-    std::optional<Candidates> found =
-        decode_(tensors, {.canvas = canvas.size(), .minScore = rules().minScore});
-    if (!found) return Result<std::vector<Detection>>::failure(name() + ": " + unexpected(tensors));
-    return toDetections(std::move(*found), file().nms, canvas, rules());
+    return toDetections(tensors, decode_, canvas, file());
   }
 
   Candidates candidatesOf(const Objects& objects, Size canvas) const {
     const auto boxes = objects.boxes.accessor<float, 2>();
     const auto scores = objects.scores.accessor<float, 1>();
     const auto labels = objects.labels.accessor<std::int64_t, 1>();
+    const Reading reading{.canvas = canvas, .minScore = rules().minScore};
     Candidates found;
     for (std::int64_t i = 0; i < boxes.size(0); ++i) {
       Candidate candidate{.box = {boxes[i][0], boxes[i][1], boxes[i][2], boxes[i][3]},
                           .score = scores[i],
                           .labelId = labels[i],
                           .row = static_cast<std::size_t>(i)};
-      if (!(candidate.score >= rules().minScore) || !candidate.box.finite()) continue;
       if (rules().keypoints > 0) {
         const auto joints = objects.keypoints.accessor<float, 3>()[i];
         for (std::int64_t j = 0; j < joints.size(0); ++j)
           candidate.keypoints.push_back(
               {joints[j][0], joints[j][1], std::clamp(joints[j][2], 0.0F, 1.0F)});
       }
-      found.list.push_back(std::move(candidate));
+      add(found.list, reading, std::move(candidate));
     }
     found.maskOf = [masks = objects.masks, canvas](const Candidate& candidate) {
       const Tensor mask = masks[static_cast<std::int64_t>(candidate.row)];

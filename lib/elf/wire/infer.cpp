@@ -493,19 +493,12 @@ Box boxAt(const Tensor& boxes, std::size_t i) {
   return {corners[0], corners[1], corners[2], corners[3]};
 }
 
-/** Of whole pixels, wherever it lies: what a mask is told over. */
-Rect around(const Box& box) {
-  const int x = static_cast<int>(std::floor(box.x0));
-  const int y = static_cast<int>(std::floor(box.y0));
-  return {x, y, static_cast<int>(std::ceil(box.x1)) - x, static_cast<int>(std::ceil(box.y1)) - y};
-}
-
 Tensor encodeMasks(std::span<const Detection> detections) {
   Tensor tensor{.name = "masks",
                 .type = DataType::Bytes,
                 .shape = {static_cast<std::int64_t>(detections.size())}};
   for (const Detection& detection : detections)
-    appendBytes(tensor, toRuns(detection.mask.value_or(Mask()).over(around(detection.box))));
+    appendBytes(tensor, toRuns(detection.mask.value_or(Mask()).over(roundOutwards(detection.box))));
   return tensor;
 }
 
@@ -537,7 +530,7 @@ std::vector<Mask> decodeMasks(const Tensor* tensor, const Tensor& boxes, Size se
     const Box box = boxAt(boxes, i);
     if (!box.finite() || clip(box, sent) != box)
       fail(tensor->name, "are of a box that reaches out of the picture");
-    const Rect rect = box.empty() ? Rect{} : around(box);
+    const Rect rect = box.empty() ? Rect{} : roundOutwards(box);
     pixels += rect.area();
     if (pixels > kMaxMaskPixels) fail(tensor->name, "have too many pixels");
     std::optional<Mask> mask = fromRuns(elements[i], rect);

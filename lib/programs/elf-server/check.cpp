@@ -8,6 +8,7 @@
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/base/printable.h"
+#include "elf/server/backends.h"
 #include "elf/server/image_decoder.h"
 #include "elf/server/model_check.h"
 #include "elf/wire/infer.h"
@@ -37,10 +38,7 @@ cv::Mat readPicture(const std::string& path) {
   const auto view = decoder.decode(
       wire::encodedImage({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}));
   if (!view) throw Error(path, view.error());
-  const ImageView& bgr = view.value();
-  return cv::Mat(bgr.size.height, bgr.size.width, CV_8UC3, const_cast<std::uint8_t*>(bgr.planes[0]),
-                 static_cast<std::size_t>(bgr.strides[0]))
-      .clone();
+  return matOf(view.value()).clone();
 }
 
 void draw(const InferenceModel& model, cv::Mat picture, const ModelCheck& check,
@@ -109,10 +107,7 @@ void checkModel(const std::string& name, const std::string& picture, const std::
             << model->platform() << ", loaded in " << milliseconds(loaded)
             << "\npicture: " << (picture.empty() ? "made" : picture) << ", " << text(size)
             << ", computed as " << text(rules.inputSize(size)) << std::endl;
-  const auto check = elf::checkModel(*model, {.format = PixelFormat::BGR,
-                                              .size = size,
-                                              .planes = {bgr.data},
-                                              .strides = {static_cast<int>(bgr.step)}});
+  const auto check = elf::checkModel(*model, viewOf(bgr));
   if (!check) throw Error("--check", check.error());
   print(check.value(), rules);
   const std::string drawn = output.empty() ? model->name() + "-check.png" : output;
