@@ -317,6 +317,16 @@ TEST_F(ElfEval, SimulatedStreamsAreReported) {
             simulate({"--object-size=10", "--no-scale"})["bytes"]["mean"]);
 }
 
+TEST_F(ElfEval, SimulatedPartsAreMadeForAModel) {
+  write("wide.model", "[model]\nbackend=simulated\n[parts]\ncontext=100\nobject-size=10\n");
+  const std::string model = "--model=" + folder_.file("wide.model");
+  const Json plain = simulate({"--no-scale"});
+  EXPECT_GT(simulate({model, "--no-scale"})["pixels"]["mean"], plain["pixels"]["mean"]);
+  EXPECT_LT(simulate({model})["pixels"]["mean"], simulate({model, "--no-scale"})["pixels"]["mean"]);
+  EXPECT_EQ(simulate({model, "--object-size=0"})["pixels"]["mean"],
+            simulate({model, "--no-scale"})["pixels"]["mean"]);
+}
+
 TEST_F(ElfEval, SimulatedStreamsArePrintedAndDrawnOnTheirPictures) {
   const std::string frames = folder_.file("frames");
   std::filesystem::create_directory(frames);

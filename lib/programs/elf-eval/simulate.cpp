@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "elf/base/printable.h"
 #include "elf/eval/simulation.h"
+#include "elf/model/model_file.h"
 #include "elf/partition/partitioner.h"
 #include "elf/predict/predictor.h"
 #include "programs/elf-eval/tasks.h"
@@ -22,6 +24,8 @@ namespace {
 constexpr double kMilliseconds = 1e3;
 constexpr double kMegabit = 1e6;
 constexpr int kMostFrames = 100000;
+/** No value was given: the model's counts. */
+constexpr gint kModels = std::numeric_limits<gint>::min();
 
 struct Options {
   CommonOptions common;
@@ -37,8 +41,9 @@ Options parse(int argc, char** argv) {
   FramePlanner::Settings& planner = simulation.planner;
   simulation.miss = 0.1;
   simulation.jitter = 2;
-  Text predictor, partitioner, speeds, resize;
+  Text predictor, partitioner, model, speeds, resize;
   gint servers = 2;
+  gint objectSize = kModels;
   gboolean noScale = FALSE;
   double frameMs = simulation.frameSeconds * kMilliseconds;
   double requestMs = simulation.requestSeconds * kMilliseconds;
@@ -67,14 +72,16 @@ Options parse(int argc, char** argv) {
        "Frames that an object may be missed before it is given up (default: 10)", "N"},
       {"partitioner", 0, 0, G_OPTION_ARG_STRING, partitioner.slot(), partitionerHelp.c_str(),
        "NAME"},
-      {"object-size", 0, 0, G_OPTION_ARG_INT, &simulation.rules.objectSize,
+      {"model", 'm', 0, G_OPTION_ARG_STRING, model.slot(),
+       "For whose rules parts are made, a .model file (default: none in particular)", "NAME"},
+      {"object-size", 0, 0, G_OPTION_ARG_INT, &objectSize,
        "Height of the smallest object that the detector finds, for which parts with larger ones "
-       "are scaled down; 0: any (default: 0)",
+       "are scaled down; 0: any (default: the model's, or 0)",
        "PIXELS"},
       {"no-scale", 0, 0, G_OPTION_ARG_NONE, &noScale,
        "Do not scale parts for what --object-size says", nullptr},
       {"scan-interval", 0, 0, G_OPTION_ARG_INT, &planner.discovery.scanInterval,
-       "Every place is looked at every N frames; 0: not (default: 20)", "N"},
+       "Every place is looked at every N frames; 0: not (default: 80)", "N"},
       {"change-threshold", 0, 0, G_OPTION_ARG_INT, &planner.discovery.changeThreshold,
        "Grey levels of a change that is looked at; 0: none, needs --frames (default: 10)",
        "LEVELS"},
@@ -102,6 +109,9 @@ Options parse(int argc, char** argv) {
   requireWithin("--coverage", simulation.coverage, PaddingCalibrator::kLeastCoverage,
                 PaddingCalibrator::kMostCoverage);
   requireWithin("--coast-frames", simulation.history.coastFrames, 0, kMostFrames);
+  if (const std::string name = model.valueOr(""); !name.empty())
+    simulation.rules = loadModelFile(name).rules;
+  if (objectSize != kModels) simulation.rules.objectSize = objectSize;
   requireWithin("--object-size", simulation.rules.objectSize, 0, kMaxPixels);
   requireWithin("--scan-interval", planner.discovery.scanInterval, 0, kMostFrames);
   requireWithin("--change-threshold", planner.discovery.changeThreshold, 0, 255);
