@@ -23,6 +23,11 @@ class Grey {
     for (int y = rect.y; y < rect.bottom(); ++y)
       std::fill_n(pixels_.begin() + y * size_.width + rect.x, rect.width, value);
   }
+  /** Bright lines across `within`, `moved` pixels to the right of where they are else. */
+  void drawLines(const Rect& within, int moved) {
+    for (int x = within.x + 8 + moved; x + 4 <= within.right(); x += 24)
+      paint({x, within.y, 4, within.height}, 220);
+  }
   void brighten(int by) {
     for (std::uint8_t& pixel : pixels_) pixel = static_cast<std::uint8_t>(pixel + by);
   }
@@ -108,6 +113,35 @@ INSTANTIATE_TEST_SUITE_P(Of, EveryPixel,
                                             ::testing::Values(kFrame, Size{1920, 1080},
                                                               Size{301, 97}, Size{97, 301},
                                                               Size{17, 9}, Size{1, 1})));
+
+TEST(Discovery, WhereTheCameraMovesTilesHaveTheirTurnFourTimesAsOften) {
+  const auto tilesIn = [](int frames, auto&& picture) {
+    Discovery discovery;
+    discovery.setSettings({.scanInterval = 80});
+    lookAtAll(discovery, kFrame, picture(0).view());
+    std::vector<int> since(static_cast<std::size_t>(kFrame.width) * kFrame.height, 0);
+    int tiles = 0, longest = 0;
+    for (int i = 1; i <= frames; ++i) {
+      for (int& each : since) ++each;
+      for (const Rect& place : next(discovery, kFrame, {}, picture(i).view())) {
+        ++tiles;
+        for (int y = place.y; y < place.bottom(); ++y)
+          std::fill_n(since.begin() + y * kFrame.width + place.x, place.width, 0);
+      }
+      longest = std::max(longest, *std::ranges::max_element(since));
+    }
+    return std::pair(tiles, longest);
+  };
+  const auto [still, stillLongest] = tilesIn(240, [](int) { return Grey(kFrame); });
+  const auto [moving, movingLongest] = tilesIn(240, [](int frame) {
+    Grey picture(kFrame);
+    picture.drawLines(wholeFrame(kFrame), frame * 7 % 24);
+    return picture;
+  });
+  EXPECT_LE(stillLongest, 80);
+  EXPECT_LE(movingLongest, 20);
+  EXPECT_NEAR(moving, 4 * still, 4);
+}
 
 TEST(Discovery, TheIntervalAndTheSizeOfTilesMayChangeAtAnyTime) {
   const Size frame{1920, 1080};
@@ -213,6 +247,69 @@ TEST(Discovery, WhatAnRpCoversIsItsOwnBusiness) {
   EXPECT_TRUE(next(discovery, kFrame, {{rpAt({260, 160, 380, 300})}}, picture.view()).empty());
 }
 
+TEST(Discovery, WhatAnObjectLeavesBehindIsNoChange) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  for (int x = 0; x + 40 <= kFrame.width; x += 8) {
+    Grey picture(kFrame);
+    picture.paint({x, 200, 40, 60}, 200);
+    const auto left = static_cast<float>(x);
+    Rp rp = rpAt({left, 200, left + 40, 260});
+    rp.box = clip(grow(rp.box, {4, 4, 4, 4}), kFrame);
+    EXPECT_TRUE(next(discovery, kFrame, {{rp}}, picture.view()).empty()) << x;
+  }
+}
+
+TEST(Discovery, WhatSticksOutOfAnRpIsAChange) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  Grey picture(kFrame);
+  picture.paint({320, 200, 40, 60}, 200);
+  EXPECT_TRUE(next(discovery, kFrame, {{rpAt({316, 196, 364, 264})}}, picture.view()).empty());
+  EXPECT_TRUE(covers(next(discovery, kFrame, {{rpAt({328, 196, 376, 264})}}, picture.view()),
+                     {320, 208, 8, 48}));
+}
+
+TEST(Discovery, WhereAnObjectHasBeenFromTheBeginningIsLookedAtOnceWhenItIsGivenUp) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  Grey picture(kFrame);
+  picture.paint({320, 192, 64, 64}, 200);
+  lookAtAll(discovery, kFrame, picture.view());
+  EXPECT_TRUE(next(discovery, kFrame, {{rpAt({320, 192, 384, 256})}}, picture.view()).empty());
+  EXPECT_TRUE(covers(next(discovery, kFrame, {}, picture.view()), {320, 192, 64, 64}));
+  EXPECT_TRUE(next(discovery, kFrame, {}, picture.view()).empty());
+}
+
+TEST(Discovery, AnObjectThatIsGivenUpButStillThereIsAChange) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  Grey picture(kFrame);
+  picture.paint({320, 192, 64, 64}, 200);
+  for (int i = 0; i < 3; ++i)
+    next(discovery, kFrame, {{rpAt({310, 180, 390, 260})}}, picture.view());
+  EXPECT_TRUE(covers(next(discovery, kFrame, {}, picture.view()), {320, 192, 64, 64}));
+}
+
+TEST(Discovery, ThatTheCameraShakesIsNoChange) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  const Rect fence{0, 160, kFrame.width, 120};
+  Grey picture(kFrame);
+  picture.drawLines(fence, 0);
+  lookAtAll(discovery, kFrame, picture.view());
+  for (const int moved : {1, 0, 2, -1}) {
+    Grey shaken(kFrame);
+    shaken.drawLines(fence, moved);
+    EXPECT_TRUE(next(discovery, kFrame, {}, shaken.view()).empty()) << moved;
+  }
+  picture.paint({300, 200, 40, 60}, 0);
+  EXPECT_TRUE(covers(next(discovery, kFrame, {}, picture.view()), {304, 208, 32, 48}));
+}
+
 TEST(Discovery, ASlowChangeAddsUp) {
   Discovery discovery;
   discovery.setSettings(kChangesAlone);
@@ -264,6 +361,35 @@ TEST(Discovery, WhereNothingIsFoundItLooksLessAndLess) {
   int looks = 0;
   for (int i = 0; i < 64; ++i)
     looks += !next(discovery, kFrame, {}, i % 2 ? still.view() : blinking.view()).empty();
+  EXPECT_GE(looks, 4);
+  EXPECT_LE(looks, 10);
+}
+
+TEST(Discovery, WithFramesInFlightItWaitsForTheAnswerBeforeItLooksLess) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 0, .answersAfter = 3});
+  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  for (int i = 0; i < 3; ++i) {
+    Grey picture(kFrame);
+    picture.paint({300, 200, 64, 64}, i % 2 ? 100 : 200);
+    EXPECT_FALSE(next(discovery, kFrame, {}, picture.view()).empty()) << i;
+  }
+  Grey picture(kFrame);
+  picture.paint({300, 200, 64, 64}, 100);
+  EXPECT_TRUE(next(discovery, kFrame, {}, picture.view()).empty());
+}
+
+TEST(Discovery, WhatAKnownObjectDoesIsNothingThatWasFound) {
+  Discovery discovery;
+  discovery.setSettings(kChangesAlone);
+  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  const Rp neighbour = rpAt({240, 180, 296, 280});
+  int looks = 0;
+  for (int i = 0; i < 64; ++i) {
+    Grey picture(kFrame);
+    picture.paint({300, 200, 64, 64}, i % 2 ? 200 : 100);
+    looks += !next(discovery, kFrame, {{neighbour}}, picture.view()).empty();
+  }
   EXPECT_GE(looks, 4);
   EXPECT_LE(looks, 10);
 }
@@ -421,6 +547,7 @@ std::vector<Rp> crowd() {
 }
 
 TEST_F(Planner, InACrowdItSplitsTheWholeFrame) {
+  planner_.setSettings({.discovery = {.scanInterval = 15}});
   plan(std::nullopt);
   const Plan plan = this->plan(crowd());
   ASSERT_EQ(plan.parts.size(), 2U);
@@ -465,6 +592,26 @@ TEST_F(Planner, NoScanIsShrunkByTheModel) {
         EXPECT_GE(rules.inputScale(part.sentSize()), 1);
       }
   }
+}
+
+TEST_F(Planner, PartsOfTilesHaveTheContextInsideTheTile) {
+  capacity_.rules = {.multipleOf = 32, .align = 32, .context = 32};
+  planner_.setSettings({.discovery = {.scanInterval = 4, .changeThreshold = 0}});
+  plan(std::nullopt);
+  std::vector<int> since(static_cast<std::size_t>(kFrame.width) * kFrame.height, 0);
+  double pixels = 0;
+  constexpr int kFrames = 48;
+  for (int i = 0; i < kFrames; ++i) {
+    for (int& each : since) ++each;
+    for (const Part& part : plan(std::vector<Rp>{}).parts) {
+      pixels += part.rect.area();
+      for (int y = part.rect.y; y < part.rect.bottom(); ++y)
+        std::fill_n(since.begin() + y * kFrame.width + part.rect.x, part.rect.width, 0);
+    }
+    ASSERT_LE(*std::ranges::max_element(since), 4) << "frame " << i;
+  }
+  // Rounds of shifted tiles are shorter.
+  EXPECT_LT(pixels / kFrame.area(), 1.5 * kFrames / 4);
 }
 
 TEST_F(Planner, AModelWithMoreContextThanRoomGetsNoCrumbs) {

@@ -16,45 +16,20 @@ namespace elf {
 namespace {
 
 constexpr int kLeastCell = 16;
-constexpr int kMostCells = 48;
+constexpr int kMostCells = 60;
+/** Where the camera moves tiles have their turn so many times more often. */
+constexpr int kMovingFaster = 4;
 /** Samples of a cell along one side, and how many of them have to change for the cell to change:
  * one may be noise. */
-constexpr int kSamples = 4;
-constexpr int kChangedSamples = 2;
+constexpr int kSamples = 6;
+constexpr int kChangedSamples = 3;
 /** One in so many of the frame's cells is looked at in one frame because it got no answer. */
 constexpr int kDueInOneOf = 4;
-constexpr int kLongestPause = 16;
+constexpr int kLongestPause = 32;
 /** Where more of the picture changes, the camera moves. */
 constexpr double kMostChanged = 1.0 / 3;
 /** Around an object that was lost, in parts of its size, on each side. */
 constexpr float kAroundLost = 0.25F;
-
-struct Tiles {
-  int columns = 1;
-  int rows = 1;
-  int count() const { return columns * rows; }
-};
-
-/**
- * As many as can be, up to `most`, with sides of `leastSide` at least where the frame has them; of
- * equally many the ones that are nearest to squares.
- */
-Tiles tilesOf(int most, int leastSide, Size frame) {
-  const double aspect = static_cast<double>(frame.width) / frame.height;
-  const auto unevenness = [&](const Tiles& tiles) {
-    return std::abs(std::log(aspect * tiles.rows / tiles.columns));
-  };
-  const int mostColumns = std::max(1, frame.width / std::max(1, leastSide));
-  const int mostRows = std::max(1, frame.height / std::max(1, leastSide));
-  Tiles best;
-  for (int rows = 1; rows <= std::min(most, mostRows); ++rows) {
-    const Tiles tiles{std::min(most / rows, mostColumns), rows};
-    if (tiles.count() > best.count() ||
-        (tiles.count() == best.count() && unevenness(tiles) < unevenness(best)))
-      best = tiles;
-  }
-  return best;
-}
 
 /** Where tiles along one axis of so many cells begin and end. */
 class Edges {
@@ -73,6 +48,24 @@ class Edges {
   int cells_, tiles_;
   bool offset_;
 };
+
+Rect grown(const Rect& rect, int by, Size frame) {
+  const int x = std::max(0, rect.x - by), y = std::max(0, rect.y - by);
+  return {x, y, std::min(frame.width, rect.right() + by) - x,
+          std::min(frame.height, rect.bottom() + by) - y};
+}
+
+/** A pixel is left. */
+Rect shrunk(const Rect& rect, int by) {
+  const int x = std::min(by, (rect.width - 1) / 2), y = std::min(by, (rect.height - 1) / 2);
+  return {rect.x + x, rect.y + y, rect.width - 2 * x, rect.height - 2 * y};
+}
+
+/** Whether an RP of the same object is there. */
+bool isAmong(std::span<const Rp> rps, const Rp& rp) {
+  return rp.id != kNoIdentity &&
+         std::ranges::any_of(rps, [&](const Rp& other) { return other.id == rp.id; });
+}
 
 float median(std::vector<float> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -98,38 +91,34 @@ void Discovery::forget() {
   cells_.clear();
   before_.clear();
   turn_ = round_ = sinceTile_ = 0;
-  begun_ = false;
+  begun_ = moves_ = false;
 }
 
 void Discovery::divide(Size frame) {
   forget();
   frame_ = frame;
-  columns_ = std::clamp(frame.width / kLeastCell, 1, kMostCells);
-  const double side = static_cast<double>(frame.width) / columns_;
-  rows_ = std::clamp(static_cast<int>(frame.height / side), 1, kMostCells);
+  align_ = settings_.align;
+  const auto [shorter, longer] = std::minmax({frame.width, frame.height});
+  const int least = std::max(kLeastCell, (longer + kMostCells - 1) / kMostCells);
+  cell_ = std::min((least + align_ - 1) / align_ * align_, shorter);
+  columns_ = std::max(1, frame.width / cell_);
+  rows_ = std::max(1, frame.height / cell_);
   cells_.assign(static_cast<std::size_t>(columns_ * rows_), {});
   then_.assign(cells_.size() * kSamples * kSamples, 0);
 }
 
 Rect Discovery::rectOf(const Block& block) const {
-  const auto edge = [](int cell, int cells, int side) { return cell * side / cells; };
-  const int x = edge(block.x0, columns_, frame_.width);
-  const int y = edge(block.y0, rows_, frame_.height);
-  return {x, y, edge(block.x1, columns_, frame_.width) - x,
-          edge(block.y1, rows_, frame_.height) - y};
+  // The last one has what is left.
+  const int right = block.x1 == columns_ ? frame_.width : block.x1 * cell_;
+  const int bottom = block.y1 == rows_ ? frame_.height : block.y1 * cell_;
+  return {block.x0 * cell_, block.y0 * cell_, right - block.x0 * cell_, bottom - block.y0 * cell_};
 }
 
 Discovery::Block Discovery::touching(const Rect& rect) const {
-  const auto first = [](int at, int cells, int side) {
-    int cell = std::clamp(at * cells / side, 0, cells - 1);
-    while (cell > 0 && cell * side / cells > at) --cell;
-    while (cell + 1 < cells && (cell + 1) * side / cells <= at) ++cell;
-    return cell;
-  };
   if (rect.empty()) return {};
-  return {first(rect.x, columns_, frame_.width), first(rect.y, rows_, frame_.height),
-          first(rect.right() - 1, columns_, frame_.width) + 1,
-          first(rect.bottom() - 1, rows_, frame_.height) + 1};
+  const auto column = [&](int x) { return std::min(x / cell_, columns_ - 1); };
+  const auto row = [&](int y) { return std::min(y / cell_, rows_ - 1); };
+  return {column(rect.x), row(rect.y), column(rect.right() - 1) + 1, row(rect.bottom() - 1) + 1};
 }
 
 Discovery::Block Discovery::within(const Rect& rect) const {
@@ -150,32 +139,54 @@ void Discovery::each(const Block& block, Visit&& visit) {
 }
 
 void Discovery::begin(Size frame, const ImageView* picture) {
-  if (frame != frame_) divide(frame);
+  if (frame != frame_ || settings_.align != align_) divide(frame);
   for (Cell& each : cells_) {
     ++each.age;
     each.wait = std::max(0, each.wait - 1);
-    each.covered = each.planned = false;
+    each.covered = each.planned = each.changed = false;
   }
   const Size samples{columns_ * kSamples, rows_ * kSamples};
   const bool enough = picture && samples.width <= frame.width && samples.height <= frame.height;
-  if (enough && settings_.changeThreshold > 0)
-    makeThumbnail(*picture, samples, now_);
-  else
+  if (enough && settings_.changeThreshold > 0) {
+    // Of the last cells what is as large as others.
+    ImageView cells = *picture;
+    cells.size = {columns_ * cell_, rows_ * cell_};
+    makeThumbnail(cells, samples, now_);
+  } else {
     now_.clear();
+  }
 }
 
 void Discovery::learn(std::span<const Rp> rps) {
+  expected_.assign(then_.size(), 0);
   for (const Rp& rp : rps) {
+    markExpected(rp.box);
     const Rect rect = roundOutwards(rp.box, frame_);
     each(within(rect), [](Cell& c) { c.covered = true; });
-    // Here something was found.
-    each(touching(rect), [](Cell& c) { c.tried = false, c.pause = 0; });
+    if (isAmong(before_, rp)) continue;
+    // Here something was found, and what is remembered of the place may show it.
+    each(touching(rect), [](Cell& c) { c.tried = c.pause = 0; });
+    each(touching(roundOutwards(rp.expected, frame_)), [](Cell& c) { c.showsObject = true; });
   }
   for (Cell& c : cells_) {
-    if (!c.tried) continue;
-    c.tried = false;
+    if (c.tried == 0 || --c.tried > 0) continue;
     c.wait = c.pause = std::clamp(2 * c.pause, 1, kLongestPause);
   }
+}
+
+void Discovery::markExpected(const Box& box) {
+  // Samples that are wholly inside. Beyond the last one there may be pixels that no sample shows.
+  const auto sample = [&](float pixels) { return pixels * kSamples / static_cast<float>(cell_); };
+  const auto from = [&](float at) { return static_cast<int>(std::ceil(sample(at))); };
+  const auto to = [&](float at, int end, int samples) {
+    return at >= static_cast<float>(end) ? samples
+                                         : std::min(samples, static_cast<int>(sample(at)));
+  };
+  const int width = columns_ * kSamples, x0 = from(box.x0), x1 = to(box.x1, frame_.width, width);
+  const int y1 = to(box.y1, frame_.height, rows_ * kSamples);
+  if (x0 >= x1) return;
+  for (int y = from(box.y0); y < y1; ++y)
+    std::fill_n(expected_.begin() + y * width + x0, x1 - x0, 1);
 }
 
 // What changed is a piece of an object, as a rule: its legs.
@@ -199,8 +210,9 @@ std::vector<Rect> Discovery::placesFor(Size frame, std::span<const Rp> rps,
   begin(frame, picture);
   begun_ = true;
   learn(rps);
+  compare();
   std::vector<Rect> places;
-  addTile(places);
+  addAged(places);
   addLost(rps, places);
   before_.assign(rps.begin(), rps.end());
   addDue(places);
@@ -214,16 +226,38 @@ void Discovery::add(const Block& block, std::vector<Rect>& places) {
   places.push_back(rectOf(block));
 }
 
-void Discovery::addTile(std::vector<Rect>& places) {
+Discovery::Tiles Discovery::tiles() const {
+  const double aspect = static_cast<double>(frame_.width) / frame_.height;
+  const auto unevenness = [&](const Tiles& tiles) {
+    return std::abs(std::log(aspect * tiles.rows / tiles.columns));
+  };
+  const int most = settings_.scanInterval, leastSide = std::max(1, settings_.leastTile);
+  const int mostColumns = std::max(1, frame_.width / leastSide);
+  const int mostRows = std::max(1, frame_.height / leastSide);
+  Tiles best;
+  for (int rows = 1; rows <= std::min(most, mostRows); ++rows) {
+    const Tiles tiles{std::min(most / rows, mostColumns), rows};
+    if (tiles.count() > best.count() ||
+        (tiles.count() == best.count() && unevenness(tiles) < unevenness(best)))
+      best = tiles;
+  }
+  return best;
+}
+
+void Discovery::addAged(std::vector<Rect>& places) {
   if (settings_.scanInterval == 0) return;
+  const Tiles grid = tiles();
+  sinceTile_ += std::min(moves_ ? kMovingFaster : 1, settings_.scanInterval) * grid.count();
+  for (; sinceTile_ >= settings_.scanInterval; sinceTile_ -= settings_.scanInterval)
+    addTile(grid, places);
+}
+
+void Discovery::addTile(const Tiles& tiles, std::vector<Rect>& places) {
   // An object on the edge of tiles in one round is inside a tile in another. Row by row, no cell
   // waits longer from one round to the next than a round without offset takes.
   static constexpr struct {
     bool x, y;
   } kOffsets[] = {{false, false}, {true, true}, {true, false}, {false, true}};
-  const Tiles tiles = tilesOf(settings_.scanInterval, settings_.leastTile, frame_);
-  if (++sinceTile_ < settings_.scanInterval / tiles.count()) return;
-  sinceTile_ = 0;
   const auto grid = [&] {
     const auto offset = kOffsets[static_cast<std::size_t>(round_) % std::size(kOffsets)];
     return std::pair(Edges(columns_, tiles.columns, offset.x), Edges(rows_, tiles.rows, offset.y));
@@ -238,16 +272,26 @@ void Discovery::addTile(std::vector<Rect>& places) {
   const int column = turn_ % columns.count(), row = turn_ / columns.count();
   ++turn_;
   const Block tile{columns.at(column), rows.at(row), columns.at(column + 1), rows.at(row + 1)};
-  add(around(tile, [](const Cell& c) { return !c.covered || c.age > 1; }), places);
+  const Block open = around(tile, [](const Cell& c) { return !c.covered || c.age > 1; });
+  if (open.empty()) return;
+  add(open, places);
+  // Tiles overlap from round to round already.
+  places.back() = shrunk(places.back(), settings_.context);
 }
 
 void Discovery::addLost(std::span<const Rp> rps, std::vector<Rect>& places) {
+  const bool changesTell = !now_.empty() && !moves_;
   for (const Rp& rp : before_) {
-    const bool stays = std::ranges::any_of(rps, [&](const Rp& r) { return r.id == rp.id; });
-    if (stays || rp.id == kNoIdentity) continue;
-    const float dx = kAroundLost * rp.box.width(), dy = kAroundLost * rp.box.height();
-    const Rect rect = roundOutwards(grow(rp.box, {dx, dy, dx, dy}), frame_);
-    add(around(touching(rect), [](const Cell& c) { return !c.covered && !c.planned; }), places);
+    if (rp.id == kNoIdentity || isAmong(rps, rp)) continue;
+    const float dx = kAroundLost * rp.expected.width(), dy = kAroundLost * rp.expected.height();
+    const Rect rect = roundOutwards(grow(rp.expected, {dx, dy, dx, dy}), frame_);
+    add(around(touching(rect),
+               [&](const Cell& c) {
+                 // Where it is known what the place looks like without it, the change will tell.
+                 return !c.covered && !c.planned &&
+                        (c.showsObject || !c.remembered || !changesTell);
+               }),
+        places);
   }
 }
 
@@ -272,33 +316,39 @@ void Discovery::addDue(std::vector<Rect>& places) {
   }
 }
 
-void Discovery::addChanged(std::vector<Rect>& places) {
+void Discovery::compare() {
+  moves_ = false;
   if (now_.empty()) return;
   const int brighter = brightness();
   std::size_t comparable = 0, changes = 0;
-  std::vector<bool> is(cells_.size());
   for (int y = 0; y < rows_; ++y)
     for (int x = 0; x < columns_; ++x) {
-      const Cell& c = cell(x, y);
+      Cell& c = cell(x, y);
       if (!c.remembered || c.covered) continue;
+      const Change change = changeOf(x, y, brighter);
       ++comparable;
-      if (!changed(x, y, brighter)) continue;
-      ++changes;
-      is[static_cast<std::size_t>(y * columns_ + x)] = c.wait == 0 && !c.planned;
+      changes += change.any;
+      c.changed = change.strange;
     }
-  if (static_cast<double>(changes) > kMostChanged * static_cast<double>(comparable)) {
-    // What it shows from now on is compared with this.
-    for (int y = 0; y < rows_; ++y)
-      for (int x = 0; x < columns_; ++x) remember(x, y);
-    return;
+  moves_ = static_cast<double>(changes) > kMostChanged * static_cast<double>(comparable);
+  if (!moves_) return;
+  // What it shows from now on is compared with this.
+  then_ = now_;
+  for (Cell& c : cells_) {
+    c.remembered = c.showsObject = true;
+    c.changed = false;
   }
+}
+
+void Discovery::addChanged(std::vector<Rect>& places) {
   for (const Block& block :
-       clusters([&](const Cell& c) { return is[static_cast<std::size_t>(&c - cells_.data())]; })) {
-    const Rect rect = rectOf(block);
-    if (std::max(rect.width, rect.height) < settings_.smallestObject) continue;
-    each(block, [](Cell& c) { c.tried = true; });
+       clusters([](const Cell& c) { return c.changed && c.wait == 0 && !c.planned; })) {
     add(block, places);
-    places.back() = roundOutwards(grow(toBox(rect), missing(rect.size())), frame_);
+    Rect& place = places.back();
+    place = roundOutwards(grow(toBox(place), missing(place.size())), frame_);
+    each(within(grown(place, settings_.context, frame_)), [&](Cell& c) {
+      if (c.tried == 0 && !c.covered) c.tried = settings_.answersAfter;
+    });
   }
 }
 
@@ -323,23 +373,41 @@ int Discovery::brightness() const {
   return 0;
 }
 
-bool Discovery::changed(int x, int y, int brighter) const {
-  int count = 0;
+Discovery::Change Discovery::changeOf(int x, int y, int brighter) const {
+  const int width = columns_ * kSamples, height = rows_ * kSamples;
+  const int least = settings_.changeThreshold;
+  int different = 0, strange = 0;
   for (int row = y * kSamples; row < (y + 1) * kSamples; ++row)
     for (int column = x * kSamples; column < (x + 1) * kSamples; ++column) {
-      const auto i = static_cast<std::size_t>(row * columns_ * kSamples + column);
-      count += std::abs(now_[i] - then_[i] - brighter) >= settings_.changeThreshold;
+      const auto sample = [&](int r, int c) { return static_cast<std::size_t>(r * width + c); };
+      if (expected_[sample(row, column)]) continue;
+      const int now = now_[sample(row, column)] - brighter;
+      int darkest = then_[sample(row, column)], brightest = darkest;
+      if (std::abs(now - darkest) < least) continue;
+      ++different;
+      for (int r = std::max(0, row - 1); r <= std::min(height - 1, row + 1); ++r)
+        for (int c = std::max(0, column - 1); c <= std::min(width - 1, column + 1); ++c) {
+          if (!cell(c / kSamples, r / kSamples).remembered) continue;
+          const int near = then_[sample(r, c)];
+          darkest = std::min(darkest, near);
+          brightest = std::max(brightest, near);
+        }
+      strange += now >= brightest + least || now <= darkest - least;
     }
-  return count >= kChangedSamples;
+  return {different >= kChangedSamples, strange >= kChangedSamples};
 }
 
 void Discovery::remember(int x, int y) {
   if (now_.empty()) return;
-  for (int row = y * kSamples; row < (y + 1) * kSamples; ++row) {
-    const auto begin = row * columns_ * kSamples + x * kSamples;
-    std::copy_n(now_.begin() + begin, kSamples, then_.begin() + begin);
-  }
-  cell(x, y).remembered = true;
+  const int width = columns_ * kSamples;
+  for (int row = y * kSamples; row < (y + 1) * kSamples; ++row)
+    for (int column = x * kSamples; column < (x + 1) * kSamples; ++column) {
+      const auto sample = static_cast<std::size_t>(row * width + column);
+      if (!expected_[sample]) then_[sample] = now_[sample];
+    }
+  Cell& c = cell(x, y);
+  c.showsObject = c.showsObject && c.covered;
+  c.remembered = true;
 }
 
 template <typename Is>
@@ -369,7 +437,10 @@ std::vector<Discovery::Block> Discovery::clusters(Is&& is) const {
 }
 
 void Discovery::looksAt(Size frame, std::span<const Part> parts, const ImageView* picture) {
-  if (!begun_) begin(frame, picture);
+  if (!begun_) {
+    begin(frame, picture);
+    expected_.assign(then_.size(), 0);
+  }
   begun_ = false;
   for (const Part& part : parts) {
     if (part.sentSize() != part.rect.size()) continue;

@@ -16,32 +16,42 @@ namespace elf {
  * are found:
  *
  * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is looked at, in full
- *   resolution, at least every `scanInterval` frames. What RPs cover of a tile is left out where
+ *   resolution, at least every `scanInterval` frames; four times as often while changes do not
+ *   tell what is new, since the camera moves. What RPs cover of a tile is left out where
  *   their parts showed it in full resolution in the frame before.
- * - *change*: the frame, as a small grey picture, differs from what it was when that place was last
- *   looked at. A place is as large as the objects of the RPs usually are. A change of the whole
- * picture's brightness counts for nothing. Where something changes and nothing is found, it is
- * looked at after one frame, two, four, up to 16 frames. Where more than a third of the picture
- * changes at a time, it is the camera that moves, and changes tell nothing.
- * - *loss*: an RP whose object is given up. Its surroundings are looked at once more.
+ * - *change*: the frame, as a small grey picture, differs outside RPs from what it was when that
+ *   place was last looked at and no RP was there, by more than a camera that shakes explains: it is
+ *   not as any sample beside it was either. A place is as large as the objects of the RPs usually
+ * are. A change of the whole picture's brightness counts for nothing. Where something changes and
+ * nothing new is found, it is looked at after one frame, two, four, up to 32 frames. Where more
+ * than a third of the picture changes at a time, it is the camera that moves, and changes tell
+ * nothing.
+ * - *loss*: an RP whose object is given up. Where it was expected is looked at once more, unless
+ *   it is known what the place looks like without it: then a change tells whether it is there.
  * - *no answer*: what was missed() is looked at next; of more than a quarter of the frame the rest
  *   follows in the next frames, so that servers that are back after an outage can keep up.
  *
- * The frame is divided into cells, of 16 pixels at least and about 48 in a row; places are made of
- * whole cells. Not thread-safe.
+ * The frame is divided into square cells, of 16 pixels at least where it has them and at most 60
+ * along its longer side; the last ones have what is left over. Places are made of whole cells. Not
+ * thread-safe.
  */
 class Discovery {
  public:
   struct Settings {
     /** Frames, >= 1; 0: age does not matter. */
-    int scanInterval = 20;
+    int scanInterval = 80;
     /** Pixels of a tile's shorter side at least, where the frame has so many: what a model wants to
      * see around a tile costs more, the smaller the tile. */
     int leastTile = 128;
+    /** Pixels that parts have around a place in any case, so that a place is less than its tile by
+     * them, >= 0. */
+    int context = 0;
+    /** Sides of cells are multiples of it, and so places where parts may begin; >= 1. */
+    int align = 1;
+    /** Frames until the RPs tell what was found in a frame, at most; >= 1. */
+    int answersAfter = 1;
     /** Grey levels (0..255) that a change has at least; 0: changes do not matter. */
     int changeThreshold = 10;
-    /** Pixels; what changed in a smaller place, across its longer side, is no object. */
-    int smallestObject = 16;
   };
 
   /** From the next frame on; what is known of the past stays known. */
@@ -70,14 +80,16 @@ class Discovery {
     int age = 0;
     /** It is not looked at for its changes for so many frames, and what that was set to last. */
     int wait = 0, pause = 0;
-    /** It was looked at because it changed, and nobody knows yet what for. */
-    bool tried = false;
+    /** It was looked at because it changed, and what for is known in so many frames; 0: it is. */
+    int tried = 0;
     /** It got no answer, and was not looked at since. */
     bool due = false;
-    /** `then_` holds it. */
-    bool remembered = false;
+    /** `then_` holds it, and maybe an object that was on it. */
+    bool remembered = false, showsObject = false;
     /** An RP of this frame covers it. */
     bool covered = false;
+    /** It is not what it was, and nothing explains that. */
+    bool changed = false;
     /** A place of this frame covers it. */
     bool planned = false;
   };
@@ -90,9 +102,18 @@ class Discovery {
     void add(int x, int y);
   };
 
+  /** A grid of tiles over the frame. */
+  struct Tiles {
+    int columns = 1, rows = 1;
+    int count() const { return columns * rows; }
+  };
+
   void begin(Size frame, const ImageView* picture);
   void divide(Size frame);
   Cell& cell(int x, int y) { return cells_[static_cast<std::size_t>(y * columns_ + x)]; }
+  const Cell& cell(int x, int y) const {
+    return cells_[static_cast<std::size_t>(y * columns_ + x)];
+  }
   Rect rectOf(const Block& block) const;
   /** The cells that lie wholly inside. */
   Block within(const Rect& rect) const;
@@ -102,7 +123,15 @@ class Discovery {
   void each(const Block& block, Visit&& visit);
 
   void learn(std::span<const Rp> rps);
-  void addTile(std::vector<Rect>& places);
+  void markExpected(const Box& box);
+  void compare();
+  /**
+   * As many as can be, up to `scanInterval`, with sides of `leastTile` at least where the frame has
+   * them; of equally many the ones that are nearest to squares.
+   */
+  Tiles tiles() const;
+  void addAged(std::vector<Rect>& places);
+  void addTile(const Tiles& tiles, std::vector<Rect>& places);
   void addLost(std::span<const Rp> rps, std::vector<Rect>& places);
   void addDue(std::vector<Rect>& places);
   void addChanged(std::vector<Rect>& places);
@@ -111,7 +140,12 @@ class Discovery {
   Sides missing(Size place) const;
   /** By how much the picture is brighter than what is remembered of it. */
   int brightness() const;
-  bool changed(int x, int y, int brightness) const;
+  struct Change {
+    /** It is not as it was, and not as anything beside it was. */
+    bool any, strange;
+  };
+  Change changeOf(int x, int y, int brightness) const;
+  /** Not inside RPs: when the object has gone, a place is what it was before. */
   void remember(int x, int y);
   /** The block around those of its cells that `is`. */
   template <typename Is>
@@ -121,17 +155,24 @@ class Discovery {
   std::vector<Block> clusters(Is&& is) const;
 
   Settings settings_;
+  /** What the cells were made for. */
   Size frame_;
-  int columns_ = 0, rows_ = 0;
+  int align_ = 1;
+  /** Pixels of a cell's side, and how many cells there are. */
+  int cell_ = 1, columns_ = 0, rows_ = 0;
   std::vector<Cell> cells_;
   /** kSamples x kSamples grey samples for each cell, as rows of a picture: this frame, and each
    * cell as it was when it was looked at. `now_` is empty where the frame came without picture. */
   std::vector<std::uint8_t> now_, then_;
+  /** For each sample whether this frame's RPs have it inside. */
+  std::vector<std::uint8_t> expected_;
   /** placesFor() has begun the frame. */
   bool begun_ = false;
+  /** The camera moves, as far as changes tell. */
+  bool moves_ = false;
   /** Which tile is next, and how often all of them had their turn. */
   int turn_ = 0, round_ = 0;
-  /** Frames since the last one. */
+  /** How much of a tile's turn has passed; the interval is a whole one. */
   int sinceTile_ = 0;
   /** The RPs of the frame before. */
   std::vector<Rp> before_;

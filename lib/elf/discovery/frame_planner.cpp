@@ -79,11 +79,14 @@ Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture) {
 
 Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
                               const ImageView* picture) {
-  // What is added around a tile, and its alignment, shall cost less than the tile itself.
   const ModelRules& rules = capacity.rules;
   Discovery::Settings discovery = settings_.discovery;
+  // What lies at a tile's rim lacks its context: that shall be the smaller half of it.
   discovery.leastTile =
       std::max({8 * rules.context, 2 * rules.minSize.height, discovery.leastTile});
+  discovery.context = partitioner_->contextAround(rules);
+  discovery.align = rules.align;
+  discovery.answersAfter = capacity.maxInFlight;
   discovery_.setSettings(discovery);
   std::vector<Rp> wanted = rps;
   const Bounds most = boundsOf(frame, capacity);

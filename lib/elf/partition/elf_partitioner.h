@@ -31,6 +31,7 @@ namespace elf {
 class ElfPartitioner final : public Partitioner {
  public:
   Plan plan(const PartitionInput& input) const override;
+  int contextAround(const ModelRules& rules) const override { return rules.context; }
   bool weighsWholeFrame() const override { return true; }
 };
 

@@ -41,6 +41,8 @@ class Partitioner {
   virtual Plan plan(const PartitionInput& input) const = 0;
   /** False where the plan covers the whole frame anyway, so that neither RPs nor scans matter. */
   virtual bool needsRps() const { return true; }
+  /** Pixels that parts in full resolution have around what they hold, inside the frame. */
+  virtual int contextAround(const ModelRules& /*rules*/) const { return 0; }
   /** True where the whole frame may take the place of a plan that takes longer. */
   virtual bool weighsWholeFrame() const { return false; }
 
