@@ -15,7 +15,7 @@
  * - RPs unknown: the whole frame, split over the servers.
  * - RPs known: what `partitioner` makes of them, and of the places where new objects may be:
  *   - a tile of the frame at times, so that every pixel is looked at every `scan-interval` frames,
- *     four times as often while the camera moves;
+ *     twice as often while the camera moves;
  *   - where the picture differs by `change-threshold` from what it was when it was looked at there;
  *   - around an object that was lost, and where a server did not answer.
  *   Where there are neither RPs nor such places, nothing is sent.
@@ -455,11 +455,11 @@ static void gst_elf_partition_class_init(GstElfPartitionClass* klass) {
                            defaults.scale, flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
       object_class, PROP_SCAN_INTERVAL,
-      g_param_spec_int(
-          "scan-interval", "Scan interval",
-          "Every pixel is looked at at least every so many frames, four times as often "
-          "while the camera moves, to discover new objects (0 = not for that)",
-          0, kMostFrames, defaults.discovery.scanInterval, flags(GST_PARAM_MUTABLE_PLAYING)));
+      g_param_spec_int("scan-interval", "Scan interval",
+                       "Every pixel is looked at at least every so many frames, twice as often "
+                       "while the camera moves, to discover new objects (0 = not for that)",
+                       0, kMostFrames, defaults.discovery.scanInterval,
+                       flags(GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(
       object_class, PROP_CHANGE_THRESHOLD,
       g_param_spec_int("change-threshold", "Change threshold",

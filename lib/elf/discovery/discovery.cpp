@@ -18,7 +18,7 @@ namespace {
 constexpr int kLeastCell = 16;
 constexpr int kMostCells = 60;
 /** Where the camera moves tiles have their turn so many times more often. */
-constexpr int kMovingFaster = 4;
+constexpr int kMovingFaster = 2;
 /** Samples of a cell along one side, and how many of them have to change for the cell to change:
  * one may be noise. */
 constexpr int kSamples = 6;
@@ -48,12 +48,6 @@ class Edges {
   int cells_, tiles_;
   bool offset_;
 };
-
-Rect grown(const Rect& rect, int by, Size frame) {
-  const int x = std::max(0, rect.x - by), y = std::max(0, rect.y - by);
-  return {x, y, std::min(frame.width, rect.right() + by) - x,
-          std::min(frame.height, rect.bottom() + by) - y};
-}
 
 /** A pixel is left. */
 Rect shrunk(const Rect& rect, int by) {
@@ -164,9 +158,8 @@ void Discovery::learn(std::span<const Rp> rps) {
     const Rect rect = roundOutwards(rp.box, frame_);
     each(within(rect), [](Cell& c) { c.covered = true; });
     if (isAmong(before_, rp)) continue;
-    // Here something was found, and what is remembered of the place may show it.
+    // Here something was found.
     each(touching(rect), [](Cell& c) { c.tried = c.pause = 0; });
-    each(touching(roundOutwards(rp.expected, frame_)), [](Cell& c) { c.showsObject = true; });
   }
   for (Cell& c : cells_) {
     if (c.tried == 0 || --c.tried > 0) continue;
@@ -280,18 +273,11 @@ void Discovery::addTile(const Tiles& tiles, std::vector<Rect>& places) {
 }
 
 void Discovery::addLost(std::span<const Rp> rps, std::vector<Rect>& places) {
-  const bool changesTell = !now_.empty() && !moves_;
   for (const Rp& rp : before_) {
     if (rp.id == kNoIdentity || isAmong(rps, rp)) continue;
     const float dx = kAroundLost * rp.expected.width(), dy = kAroundLost * rp.expected.height();
     const Rect rect = roundOutwards(grow(rp.expected, {dx, dy, dx, dy}), frame_);
-    add(around(touching(rect),
-               [&](const Cell& c) {
-                 // Where it is known what the place looks like without it, the change will tell.
-                 return !c.covered && !c.planned &&
-                        (c.showsObject || !c.remembered || !changesTell);
-               }),
-        places);
+    add(around(touching(rect), [](const Cell& c) { return !c.covered && !c.planned; }), places);
   }
 }
 
@@ -335,7 +321,7 @@ void Discovery::compare() {
   // What it shows from now on is compared with this.
   then_ = now_;
   for (Cell& c : cells_) {
-    c.remembered = c.showsObject = true;
+    c.remembered = true;
     c.changed = false;
   }
 }
@@ -344,11 +330,11 @@ void Discovery::addChanged(std::vector<Rect>& places) {
   for (const Block& block :
        clusters([](const Cell& c) { return c.changed && c.wait == 0 && !c.planned; })) {
     add(block, places);
+    each(block, [&](Cell& c) {
+      if (c.tried == 0) c.tried = settings_.answersAfter;
+    });
     Rect& place = places.back();
     place = roundOutwards(grow(toBox(place), missing(place.size())), frame_);
-    each(within(grown(place, settings_.context, frame_)), [&](Cell& c) {
-      if (c.tried == 0 && !c.covered) c.tried = settings_.answersAfter;
-    });
   }
 }
 
@@ -405,9 +391,7 @@ void Discovery::remember(int x, int y) {
       const auto sample = static_cast<std::size_t>(row * width + column);
       if (!expected_[sample]) then_[sample] = now_[sample];
     }
-  Cell& c = cell(x, y);
-  c.showsObject = c.showsObject && c.covered;
-  c.remembered = true;
+  cell(x, y).remembered = true;
 }
 
 template <typename Is>

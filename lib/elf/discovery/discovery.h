@@ -16,7 +16,7 @@ namespace elf {
  * are found:
  *
  * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is looked at, in full
- *   resolution, at least every `scanInterval` frames; four times as often while changes do not
+ *   resolution, at least every `scanInterval` frames; twice as often while changes do not
  *   tell what is new, since the camera moves. What RPs cover of a tile is left out where
  *   their parts showed it in full resolution in the frame before.
  * - *change*: the frame, as a small grey picture, differs outside RPs from what it was when that
@@ -26,8 +26,8 @@ namespace elf {
  * nothing new is found, it is looked at after one frame, two, four, up to 32 frames. Where more
  * than a third of the picture changes at a time, it is the camera that moves, and changes tell
  * nothing.
- * - *loss*: an RP whose object is given up. Where it was expected is looked at once more, unless
- *   it is known what the place looks like without it: then a change tells whether it is there.
+ * - *loss*: an RP whose object is given up. Where it was expected, and around, is looked at once
+ *   more.
  * - *no answer*: what was missed() is looked at next; of more than a quarter of the frame the rest
  *   follows in the next frames, so that servers that are back after an outage can keep up.
  *
@@ -39,7 +39,7 @@ class Discovery {
  public:
   struct Settings {
     /** Frames, >= 1; 0: age does not matter. */
-    int scanInterval = 80;
+    int scanInterval = 40;
     /** Pixels of a tile's shorter side at least, where the frame has so many: what a model wants to
      * see around a tile costs more, the smaller the tile. */
     int leastTile = 128;
@@ -84,8 +84,8 @@ class Discovery {
     int tried = 0;
     /** It got no answer, and was not looked at since. */
     bool due = false;
-    /** `then_` holds it, and maybe an object that was on it. */
-    bool remembered = false, showsObject = false;
+    /** `then_` holds it. */
+    bool remembered = false;
     /** An RP of this frame covers it. */
     bool covered = false;
     /** It is not what it was, and nothing explains that. */

@@ -81,7 +81,7 @@ Options parse(int argc, char** argv) {
       {"no-scale", 0, 0, G_OPTION_ARG_NONE, &noScale,
        "Do not scale parts for what --object-size says", nullptr},
       {"scan-interval", 0, 0, G_OPTION_ARG_INT, &planner.discovery.scanInterval,
-       "Every place is looked at every N frames; 0: not (default: 80)", "N"},
+       "Every place is looked at every N frames; 0: not (default: 40)", "N"},
       {"change-threshold", 0, 0, G_OPTION_ARG_INT, &planner.discovery.changeThreshold,
        "Grey levels of a change that is looked at; 0: none, needs --frames (default: 10)",
        "LEVELS"},
