@@ -157,6 +157,26 @@ TEST(Discovery, TheIntervalAndTheSizeOfTilesMayChangeAtAnyTime) {
   }
 }
 
+TEST(Discovery, AShorterIntervalLooksAtNoMoreThanIsDue) {
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 1000, .leastTile = 1000, .changeThreshold = 0});
+  lookAtAll(discovery, kFrame, nullptr);
+  for (int i = 0; i < 999; ++i) next(discovery, kFrame, {}, nullptr);
+  discovery.setSettings({.scanInterval = 1, .changeThreshold = 0});
+  EXPECT_LE(next(discovery, kFrame, {}, nullptr).size(), 2U);
+}
+
+TEST(Discovery, AFrameSmallerThanACellIsOneCell) {
+  const Size frame{40, 24};
+  Discovery discovery;
+  discovery.setSettings({.scanInterval = 0, .align = 64});
+  lookAtAll(discovery, frame, Grey(frame).view());
+  Grey picture(frame);
+  picture.paint({20, 8, 12, 12}, 200);
+  EXPECT_TRUE(next(discovery, frame, {{rpAt({16, 4, 36, 24})}}, picture.view()).empty());
+  EXPECT_EQ(next(discovery, frame, {}, picture.view()), std::vector{wholeFrame(frame)});
+}
+
 TEST(Discovery, WhatIsShownScaledDownIsScannedAsWell) {
   Discovery discovery;
   discovery.setSettings({.scanInterval = 20, .changeThreshold = 0});

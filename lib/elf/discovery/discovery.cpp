@@ -92,11 +92,12 @@ void Discovery::divide(Size frame) {
   forget();
   frame_ = frame;
   align_ = settings_.align;
-  const auto [shorter, longer] = std::minmax({frame.width, frame.height});
+  const int longer = std::max(frame.width, frame.height);
   const int least = std::max(kLeastCell, (longer + kMostCells - 1) / kMostCells);
-  cell_ = std::min((least + align_ - 1) / align_ * align_, shorter);
+  cell_ = (least + align_ - 1) / align_ * align_;
   columns_ = std::max(1, frame.width / cell_);
   rows_ = std::max(1, frame.height / cell_);
+  shown_ = {std::min(frame.width, columns_ * cell_), std::min(frame.height, rows_ * cell_)};
   cells_.assign(static_cast<std::size_t>(columns_ * rows_), {});
   then_.assign(cells_.size() * kSamples * kSamples, 0);
 }
@@ -142,10 +143,9 @@ void Discovery::begin(Size frame, const ImageView* picture) {
   const Size samples{columns_ * kSamples, rows_ * kSamples};
   const bool enough = picture && samples.width <= frame.width && samples.height <= frame.height;
   if (enough && settings_.changeThreshold > 0) {
-    // Of the last cells what is as large as others.
-    ImageView cells = *picture;
-    cells.size = {columns_ * cell_, rows_ * cell_};
-    makeThumbnail(cells, samples, now_);
+    ImageView shown = *picture;
+    shown.size = shown_;
+    makeThumbnail(shown, samples, now_);
   } else {
     now_.clear();
   }
@@ -168,18 +168,16 @@ void Discovery::learn(std::span<const Rp> rps) {
 }
 
 void Discovery::markExpected(const Box& box) {
-  // Samples that are wholly inside. Beyond the last one there may be pixels that no sample shows.
-  const auto sample = [&](float pixels) { return pixels * kSamples / static_cast<float>(cell_); };
-  const auto from = [&](float at) { return static_cast<int>(std::ceil(sample(at))); };
-  const auto to = [&](float at, int end, int samples) {
-    return at >= static_cast<float>(end) ? samples
-                                         : std::min(samples, static_cast<int>(sample(at)));
-  };
-  const int width = columns_ * kSamples, x0 = from(box.x0), x1 = to(box.x1, frame_.width, width);
-  const int y1 = to(box.y1, frame_.height, rows_ * kSamples);
+  const Size samples{columns_ * kSamples, rows_ * kSamples};
+  const float sx = static_cast<float>(samples.width) / static_cast<float>(shown_.width);
+  const float sy = static_cast<float>(samples.height) / static_cast<float>(shown_.height);
+  // Those that are wholly inside.
+  const int x0 = static_cast<int>(std::ceil(box.x0 * sx)),
+            y0 = static_cast<int>(std::ceil(box.y0 * sy));
+  const int x1 = std::min(samples.width, static_cast<int>(box.x1 * sx));
+  const int y1 = std::min(samples.height, static_cast<int>(box.y1 * sy));
   if (x0 >= x1) return;
-  for (int y = from(box.y0); y < y1; ++y)
-    std::fill_n(expected_.begin() + y * width + x0, x1 - x0, 1);
+  for (int y = y0; y < y1; ++y) std::fill_n(expected_.begin() + y * samples.width + x0, x1 - x0, 1);
 }
 
 // What changed is a piece of an object, as a rule: its legs.
@@ -240,6 +238,8 @@ Discovery::Tiles Discovery::tiles() const {
 void Discovery::addAged(std::vector<Rect>& places) {
   if (settings_.scanInterval == 0) return;
   const Tiles grid = tiles();
+  // What was left of a longer interval is no reason to look at more than is due.
+  sinceTile_ = std::min(sinceTile_, settings_.scanInterval);
   sinceTile_ += std::min(moves_ ? kMovingFaster : 1, settings_.scanInterval) * grid.count();
   for (; sinceTile_ >= settings_.scanInterval; sinceTile_ -= settings_.scanInterval)
     addTile(grid, places);

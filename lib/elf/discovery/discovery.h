@@ -31,7 +31,7 @@ namespace elf {
  * - *no answer*: what was missed() is looked at next; of more than a quarter of the frame the rest
  *   follows in the next frames, so that servers that are back after an outage can keep up.
  *
- * The frame is divided into square cells, of 16 pixels at least where it has them and at most 60
+ * The frame is divided into square cells, of 16 pixels at least and at most 60
  * along its longer side; the last ones have what is left over. Places are made of whole cells. Not
  * thread-safe.
  */
@@ -40,8 +40,8 @@ class Discovery {
   struct Settings {
     /** Frames, >= 1; 0: age does not matter. */
     int scanInterval = 40;
-    /** Pixels of a tile's shorter side at least, where the frame has so many: what a model wants to
-     * see around a tile costs more, the smaller the tile. */
+    /** Pixels of a tile's shorter side at least, where the frame has so many: what lies at a tile's
+     * rim is seen badly. */
     int leastTile = 128;
     /** Pixels that parts have around a place in any case, so that a place is less than its tile by
      * them, >= 0. */
@@ -161,6 +161,8 @@ class Discovery {
   /** Pixels of a cell's side, and how many cells there are. */
   int cell_ = 1, columns_ = 0, rows_ = 0;
   std::vector<Cell> cells_;
+  /** Of the frame what the samples show: of the last cells no more than of others. */
+  Size shown_;
   /** kSamples x kSamples grey samples for each cell, as rows of a picture: this frame, and each
    * cell as it was when it was looked at. `now_` is empty where the frame came without picture. */
   std::vector<std::uint8_t> now_, then_;
