@@ -153,11 +153,14 @@ void Discovery::begin(Size frame, const ImageView* picture) {
 
 void Discovery::learn(std::span<const Rp> rps) {
   expected_.assign(then_.size(), 0);
+  const bool inFlight = settings_.answersAfter > 1;
   for (const Rp& rp : rps) {
-    markExpected(rp.box);
+    // Predictions over several frames are less sure: there what happens at an RP's rim is looked
+    // at.
+    if (settings_.answersAfter == 1) markExpected(rp.box);
     const Rect rect = roundOutwards(rp.box, frame_);
     each(within(rect), [](Cell& c) { c.covered = true; });
-    if (isAmong(before_, rp)) continue;
+    if (!inFlight && isAmong(before_, rp)) continue;
     // Here something was found.
     each(touching(rect), [](Cell& c) { c.tried = c.pause = 0; });
   }
@@ -314,7 +317,7 @@ void Discovery::compare() {
       const Change change = changeOf(x, y, brighter);
       ++comparable;
       changes += change.any;
-      c.changed = change.strange;
+      c.changed = settings_.answersAfter > 1 ? change.any : change.strange;
     }
   moves_ = static_cast<double>(changes) > kMostChanged * static_cast<double>(comparable);
   if (!moves_) return;

@@ -48,7 +48,9 @@ class Discovery {
     int context = 0;
     /** Sides of cells are multiples of it, and so places where parts may begin; >= 1. */
     int align = 1;
-    /** Frames until the RPs tell what was found in a frame, at most; >= 1. */
+    /** Frames until the RPs tell what was found in a frame, at most; >= 1. From 2 on predictions
+     * are less sure: all that changes counts, beside known objects and as if a camera shook, too.
+     */
     int answersAfter = 1;
     /** Grey levels (0..255) that a change has at least; 0: changes do not matter. */
     int changeThreshold = 10;
