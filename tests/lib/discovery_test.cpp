@@ -682,6 +682,15 @@ TEST_F(Planner, OrToTheOneThatIsNamed) {
     EXPECT_EQ(plan(std::vector{rpAt({x, 10, x + 300, 300})}).parts.back().server, 1);
 }
 
+TEST_F(Planner, WhatTheFirstFrameShowedIsRememberedForAModelThatAligns) {
+  capacity_.rules.align = 32;
+  planner_.setSettings({.discovery = {.scanInterval = 0}});
+  Grey picture(kFrame);
+  plan(std::nullopt, picture.view());
+  picture.paint({300, 200, 40, 60}, 200);
+  EXPECT_EQ(plan(std::vector<Rp>{}, picture.view()).parts.size(), 1U);
+}
+
 TEST_F(Planner, AfterForgettingNoChangeIsSeenBeforeTheWholeFrameWas) {
   Grey picture(kFrame);
   plan(std::nullopt, picture.view());

@@ -350,7 +350,7 @@ int Discovery::brightness() const {
     const auto sample = static_cast<int>(i);
     const Cell& c = cells_[static_cast<std::size_t>(sample / width / kSamples * columns_ +
                                                     sample % width / kSamples)];
-    if (!c.remembered) continue;
+    if (!c.remembered || expected_[i]) continue;
     ++counts[static_cast<std::size_t>(now_[i] - then_[i] + 255)];
     ++total;
   }
@@ -388,13 +388,14 @@ Discovery::Change Discovery::changeOf(int x, int y, int brighter) const {
 
 void Discovery::remember(int x, int y) {
   if (now_.empty()) return;
+  Cell& c = cell(x, y);
   const int width = columns_ * kSamples;
   for (int row = y * kSamples; row < (y + 1) * kSamples; ++row)
     for (int column = x * kSamples; column < (x + 1) * kSamples; ++column) {
       const auto sample = static_cast<std::size_t>(row * width + column);
-      if (!expected_[sample]) then_[sample] = now_[sample];
+      if (!c.remembered || !expected_[sample]) then_[sample] = now_[sample];
     }
-  cell(x, y).remembered = true;
+  c.remembered = true;
 }
 
 template <typename Is>

@@ -147,7 +147,8 @@ class Discovery {
     bool any, strange;
   };
   Change changeOf(int x, int y, int brightness) const;
-  /** Not inside RPs: when the object has gone, a place is what it was before. */
+  /** Not inside RPs: when the object has gone, a place is what it was before. Only where the camera
+   * moves compare() keeps what is inside them, too. */
   void remember(int x, int y);
   /** The block around those of its cells that `is`. */
   template <typename Is>

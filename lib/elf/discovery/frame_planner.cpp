@@ -67,8 +67,21 @@ Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
   if (!partitioner_->needsRps())
     return partitioner_->plan(
         {frame, rps ? std::span<const Rp>(*rps) : std::span<const Rp>(), capacity});
+  prepare(capacity);
   if (rps) return planAround(frame, *rps, capacity, picture);
   return lookAtAll(frame, splitWholeFrame(frame, capacity), picture);
+}
+
+void FramePlanner::prepare(const Capacity& capacity) {
+  const ModelRules& rules = capacity.rules;
+  Discovery::Settings discovery = settings_.discovery;
+  // What lies at a tile's rim lacks its context: that shall be the smaller half of it.
+  discovery.leastTile =
+      std::max({8 * rules.context, 2 * rules.minSize.height, discovery.leastTile});
+  discovery.context = partitioner_->contextAround(rules);
+  discovery.align = rules.align;
+  discovery.answersAfter = capacity.maxInFlight;
+  discovery_.setSettings(discovery);
 }
 
 Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture) {
@@ -80,14 +93,6 @@ Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture) {
 Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
                               const ImageView* picture) {
   const ModelRules& rules = capacity.rules;
-  Discovery::Settings discovery = settings_.discovery;
-  // What lies at a tile's rim lacks its context: that shall be the smaller half of it.
-  discovery.leastTile =
-      std::max({8 * rules.context, 2 * rules.minSize.height, discovery.leastTile});
-  discovery.context = partitioner_->contextAround(rules);
-  discovery.align = rules.align;
-  discovery.answersAfter = capacity.maxInFlight;
-  discovery_.setSettings(discovery);
   std::vector<Rp> wanted = rps;
   const Bounds most = boundsOf(frame, capacity);
   for (const Rect& place : discovery_.placesFor(frame, rps, picture)) addPlace(place, most, wanted);

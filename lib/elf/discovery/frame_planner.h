@@ -68,6 +68,8 @@ class FramePlanner {
   void missed(std::span<const Rect> rects) { discovery_.missed(rects); }
 
  private:
+  /** Tells discovery what the model asks for. */
+  void prepare(const Capacity& capacity);
   Plan planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
                   const ImageView* picture);
   Plan lookAtAll(Size frame, Plan whole, const ImageView* picture);
