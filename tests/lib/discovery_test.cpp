@@ -70,6 +70,14 @@ void lookAtAll(Discovery& discovery, Size frame, const ImageView* picture) {
   discovery.looksAt(frame, partsOf({wholeFrame(frame)}), picture);
 }
 
+/** After a first frame of kFrame, which was looked at as a whole. */
+Discovery begun(const Discovery::Settings& settings, const ImageView* first = nullptr) {
+  Discovery discovery;
+  discovery.setSettings(settings);
+  lookAtAll(discovery, kFrame, first);
+  return discovery;
+}
+
 /** A frame, all of whose places are looked at. */
 std::vector<Rect> next(Discovery& discovery, Size frame, std::span<const Rp> rps,
                        const ImageView* picture) {
@@ -80,6 +88,26 @@ std::vector<Rect> next(Discovery& discovery, Size frame, std::span<const Rp> rps
   return places;
 }
 
+/** How many frames ago each pixel was seen. */
+class Unseen {
+ public:
+  explicit Unseen(Size frame)
+      : width_(frame.width), frames_(static_cast<std::size_t>(frame.width) * frame.height, 0) {}
+
+  void beginFrame() {
+    for (int& frames : frames_) ++frames;
+  }
+  void see(const Rect& rect) {
+    for (int y = rect.y; y < rect.bottom(); ++y)
+      std::fill_n(frames_.begin() + y * width_ + rect.x, rect.width, 0);
+  }
+  int longest() const { return *std::ranges::max_element(frames_); }
+
+ private:
+  int width_;
+  std::vector<int> frames_;
+};
+
 class EveryPixel : public ::testing::TestWithParam<std::tuple<int, Size>> {};
 
 TEST_P(EveryPixel, IsLookedAtAtLeastEveryScanInterval) {
@@ -88,23 +116,19 @@ TEST_P(EveryPixel, IsLookedAtAtLeastEveryScanInterval) {
   discovery.setSettings({.scanInterval = interval, .changeThreshold = 0});
   lookAtAll(discovery, frame, nullptr);
   std::mt19937 random(1);
-  std::vector<int> since(static_cast<std::size_t>(frame.width) * frame.height, 0);
+  Unseen unseen(frame);
   for (int i = 0; i < 6 * interval + 20; ++i) {
     std::vector<Rp> rps;
     if (random() % 2 && frame.width > 60)
       rps.push_back(rpAt({10, 10, 10 + static_cast<float>(random() % 200), 50}));
-    for (int& frames : since) ++frames;
-    const auto see = [&](const Rect& rect) {
-      for (int y = rect.y; y < rect.bottom(); ++y)
-        std::fill_n(since.begin() + y * frame.width + rect.x, rect.width, 0);
-    };
+    unseen.beginFrame();
     for (const Rect& place : next(discovery, frame, rps, nullptr)) {
       ASSERT_TRUE(contains(wholeFrame(frame), place));
       ASSERT_FALSE(place.empty());
-      see(place);
+      unseen.see(place);
     }
-    for (const Rp& rp : rps) see(roundOutwards(rp.box, frame));
-    ASSERT_LE(*std::ranges::max_element(since), interval) << "frame " << i;
+    for (const Rp& rp : rps) unseen.see(roundOutwards(rp.box, frame));
+    ASSERT_LE(unseen.longest(), interval) << "frame " << i;
   }
 }
 
@@ -119,16 +143,15 @@ TEST(Discovery, WhereTheCameraMovesTilesHaveTheirTurnTwiceAsOften) {
     Discovery discovery;
     discovery.setSettings({.scanInterval = 40});
     lookAtAll(discovery, kFrame, picture(0).view());
-    std::vector<int> since(static_cast<std::size_t>(kFrame.width) * kFrame.height, 0);
+    Unseen unseen(kFrame);
     int tiles = 0, longest = 0;
     for (int i = 1; i <= frames; ++i) {
-      for (int& each : since) ++each;
+      unseen.beginFrame();
       for (const Rect& place : next(discovery, kFrame, {}, picture(i).view())) {
         ++tiles;
-        for (int y = place.y; y < place.bottom(); ++y)
-          std::fill_n(since.begin() + y * kFrame.width + place.x, place.width, 0);
+        unseen.see(place);
       }
-      longest = std::max(longest, *std::ranges::max_element(since));
+      longest = std::max(longest, unseen.longest());
     }
     return std::pair(tiles, longest);
   };
@@ -158,9 +181,7 @@ TEST(Discovery, TheIntervalAndTheSizeOfTilesMayChangeAtAnyTime) {
 }
 
 TEST(Discovery, AShorterIntervalLooksAtNoMoreThanIsDue) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 1000, .leastTile = 1000, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 1000, .leastTile = 1000, .changeThreshold = 0});
   for (int i = 0; i < 999; ++i) next(discovery, kFrame, {}, nullptr);
   discovery.setSettings({.scanInterval = 1, .changeThreshold = 0});
   EXPECT_LE(next(discovery, kFrame, {}, nullptr).size(), 2U);
@@ -178,9 +199,7 @@ TEST(Discovery, AFrameSmallerThanACellIsOneCell) {
 }
 
 TEST(Discovery, WhatIsShownScaledDownIsScannedAsWell) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 20, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 20, .changeThreshold = 0});
   const Rp large = rpAt({100, 100, 500, 400});
   const Rect inside{304, 208, 16, 16};
   int since = 0;
@@ -195,9 +214,7 @@ TEST(Discovery, WhatIsShownScaledDownIsScannedAsWell) {
 }
 
 TEST(Discovery, AnObjectOnTheEdgeOfTilesIsInsideOneInAnotherRound) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 12, .leastTile = 1, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 12, .leastTile = 1, .changeThreshold = 0});
   std::vector<Rect> places;
   for (int i = 0; i < 4 * 12; ++i)
     for (const Rect& place : next(discovery, kFrame, {}, nullptr)) places.push_back(place);
@@ -207,9 +224,7 @@ TEST(Discovery, AnObjectOnTheEdgeOfTilesIsInsideOneInAnotherRound) {
 }
 
 TEST(Discovery, TilesAreAsLargeAsAskedFor) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 100, .leastTile = 200, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 100, .leastTile = 200, .changeThreshold = 0});
   int tiles = 0;
   for (int i = 0; i < 100; ++i)
     for (const Rect& place : next(discovery, kFrame, {}, nullptr)) {
@@ -220,10 +235,8 @@ TEST(Discovery, TilesAreAsLargeAsAskedFor) {
 }
 
 TEST(Discovery, WhereNothingHasChangedNothingIsLookedAt) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   Grey picture(kFrame);
-  lookAtAll(discovery, kFrame, picture.view());
+  Discovery discovery = begun(kChangesAlone, picture.view());
   std::mt19937 random(1);
   for (int i = 0; i < 5; ++i) {
     Grey noisy(kFrame);
@@ -233,10 +246,8 @@ TEST(Discovery, WhereNothingHasChangedNothingIsLookedAt) {
 }
 
 TEST(Discovery, WhatAppearsIsLookedAtInTheSameFrame) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   Grey picture(kFrame);
-  lookAtAll(discovery, kFrame, picture.view());
+  Discovery discovery = begun(kChangesAlone, picture.view());
   const Rect object{300, 200, 40, 60};
   picture.paint(object, 200);
   const std::vector<Rect> places = next(discovery, kFrame, {}, picture.view());
@@ -246,10 +257,8 @@ TEST(Discovery, WhatAppearsIsLookedAtInTheSameFrame) {
 }
 
 TEST(Discovery, APieceThatChangedIsLookedAtWithRoomForAnObject) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   Grey picture(kFrame);
-  lookAtAll(discovery, kFrame, picture.view());
+  Discovery discovery = begun(kChangesAlone, picture.view());
   picture.paint({500, 400, 32, 32}, 200);
   const Rp usual = rpAt({100, 100, 140, 220});
   const std::vector<Rect> places = next(discovery, kFrame, {{usual}}, picture.view());
@@ -259,18 +268,14 @@ TEST(Discovery, APieceThatChangedIsLookedAtWithRoomForAnObject) {
 }
 
 TEST(Discovery, WhatAnRpCoversIsItsOwnBusiness) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   Grey picture(kFrame);
-  lookAtAll(discovery, kFrame, picture.view());
+  Discovery discovery = begun(kChangesAlone, picture.view());
   picture.paint({300, 200, 40, 60}, 200);
   EXPECT_TRUE(next(discovery, kFrame, {{rpAt({260, 160, 380, 300})}}, picture.view()).empty());
 }
 
 TEST(Discovery, WhatAnObjectLeavesBehindIsNoChange) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
-  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  Discovery discovery = begun(kChangesAlone, Grey(kFrame).view());
   for (int x = 0; x + 40 <= kFrame.width; x += 8) {
     Grey picture(kFrame);
     picture.paint({x, 200, 40, 60}, 200);
@@ -282,9 +287,7 @@ TEST(Discovery, WhatAnObjectLeavesBehindIsNoChange) {
 }
 
 TEST(Discovery, WhatSticksOutOfAnRpIsAChange) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
-  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  Discovery discovery = begun(kChangesAlone, Grey(kFrame).view());
   Grey picture(kFrame);
   picture.paint({320, 200, 40, 60}, 200);
   EXPECT_TRUE(next(discovery, kFrame, {{rpAt({316, 196, 364, 264})}}, picture.view()).empty());
@@ -293,9 +296,7 @@ TEST(Discovery, WhatSticksOutOfAnRpIsAChange) {
 }
 
 TEST(Discovery, AnObjectThatIsGivenUpButStillThereIsAChange) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
-  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  Discovery discovery = begun(kChangesAlone, Grey(kFrame).view());
   Grey picture(kFrame);
   picture.paint({320, 192, 64, 64}, 200);
   for (int i = 0; i < 3; ++i)
@@ -304,12 +305,10 @@ TEST(Discovery, AnObjectThatIsGivenUpButStillThereIsAChange) {
 }
 
 TEST(Discovery, ThatTheCameraShakesIsNoChange) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   const Rect fence{0, 160, kFrame.width, 120};
   Grey picture(kFrame);
   picture.drawLines(fence, 0);
-  lookAtAll(discovery, kFrame, picture.view());
+  Discovery discovery = begun(kChangesAlone, picture.view());
   for (const int moved : {1, 0, 2, -1}) {
     Grey shaken(kFrame);
     shaken.drawLines(fence, moved);
@@ -320,9 +319,7 @@ TEST(Discovery, ThatTheCameraShakesIsNoChange) {
 }
 
 TEST(Discovery, ASlowChangeAddsUp) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
-  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  Discovery discovery = begun(kChangesAlone, Grey(kFrame).view());
   int found = 0;
   for (int step = 1; step <= 8; ++step) {
     Grey picture(kFrame);
@@ -333,10 +330,8 @@ TEST(Discovery, ASlowChangeAddsUp) {
 }
 
 TEST(Discovery, ThatTheLightChangesIsNoChange) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   Grey picture(kFrame);
-  lookAtAll(discovery, kFrame, picture.view());
+  Discovery discovery = begun(kChangesAlone, picture.view());
   picture.brighten(40);
   EXPECT_TRUE(next(discovery, kFrame, {}, picture.view()).empty());
   picture.paint({300, 200, 40, 60}, 250);
@@ -344,10 +339,8 @@ TEST(Discovery, ThatTheLightChangesIsNoChange) {
 }
 
 TEST(Discovery, ThatTheCameraMovesIsNoChangeEither) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   Grey picture(kFrame);
-  lookAtAll(discovery, kFrame, picture.view());
+  Discovery discovery = begun(kChangesAlone, picture.view());
   std::mt19937 random(1);
   for (int x = 0; x < kFrame.width; x += 32)
     for (int y = 0; y < kFrame.height; y += 32)
@@ -361,10 +354,8 @@ TEST(Discovery, ThatTheCameraMovesIsNoChangeEither) {
 }
 
 TEST(Discovery, WhereNothingIsFoundItLooksLessAndLess) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   Grey still(kFrame);
-  lookAtAll(discovery, kFrame, still.view());
+  Discovery discovery = begun(kChangesAlone, still.view());
   Grey blinking = still;
   blinking.paint({300, 200, 64, 64}, 200);
   int looks = 0;
@@ -375,9 +366,7 @@ TEST(Discovery, WhereNothingIsFoundItLooksLessAndLess) {
 }
 
 TEST(Discovery, WithFramesInFlightItWaitsForTheAnswerBeforeItLooksLess) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 0, .answersAfter = 3});
-  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  Discovery discovery = begun({.scanInterval = 0, .answersAfter = 3}, Grey(kFrame).view());
   for (int i = 0; i < 3; ++i) {
     Grey picture(kFrame);
     picture.paint({300, 200, 64, 64}, i % 2 ? 100 : 200);
@@ -389,9 +378,7 @@ TEST(Discovery, WithFramesInFlightItWaitsForTheAnswerBeforeItLooksLess) {
 }
 
 TEST(Discovery, WhatAKnownObjectDoesIsNothingThatWasFound) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
-  lookAtAll(discovery, kFrame, Grey(kFrame).view());
+  Discovery discovery = begun(kChangesAlone, Grey(kFrame).view());
   const Rp neighbour = rpAt({240, 180, 296, 280});
   int looks = 0;
   for (int i = 0; i < 64; ++i) {
@@ -404,9 +391,7 @@ TEST(Discovery, WhatAKnownObjectDoesIsNothingThatWasFound) {
 }
 
 TEST(Discovery, TheSurroundingsOfALostObjectAreLookedAtOnce) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 0, .changeThreshold = 0});
   const Box box{200, 200, 240, 300};
   EXPECT_TRUE(next(discovery, kFrame, {{rpAt(box, 7)}}, nullptr).empty());
   EXPECT_TRUE(next(discovery, kFrame, {{rpAt(box, 7)}}, nullptr).empty());
@@ -415,9 +400,7 @@ TEST(Discovery, TheSurroundingsOfALostObjectAreLookedAtOnce) {
 }
 
 TEST(Discovery, WhatGotNoAnswerIsLookedAtNext) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 0, .changeThreshold = 0});
   const Rect part{64, 64, 128, 128};
   discovery.missed({{part}});
   EXPECT_TRUE(covers(next(discovery, kFrame, {}, nullptr), part));
@@ -425,9 +408,7 @@ TEST(Discovery, WhatGotNoAnswerIsLookedAtNext) {
 }
 
 TEST(Discovery, APartThatIsScaledDownDoesNotCountAsLookedAt) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 0, .changeThreshold = 0});
   const Rect part{64, 64, 128, 128};
   discovery.missed({{part}});
   discovery.placesFor(kFrame, {}, nullptr);
@@ -436,9 +417,7 @@ TEST(Discovery, APartThatIsScaledDownDoesNotCountAsLookedAt) {
 }
 
 TEST(Discovery, WhatAWholeOutageMissedIsLookedAtInTheNextFramesLittleByLittle) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 0, .changeThreshold = 0});
   discovery.missed({{wholeFrame(kFrame)}});
   std::vector<std::uint8_t> seen(static_cast<std::size_t>(kFrame.width) * kFrame.height, 0);
   int frames = 0;
@@ -456,9 +435,7 @@ TEST(Discovery, WhatAWholeOutageMissedIsLookedAtInTheNextFramesLittleByLittle) {
 }
 
 TEST(Discovery, TheSurroundingsOfALostObjectAreLookedAtOnceEvenIfTheyAreScaledDown) {
-  Discovery discovery;
-  discovery.setSettings({.scanInterval = 0, .changeThreshold = 0});
-  lookAtAll(discovery, kFrame, nullptr);
+  Discovery discovery = begun({.scanInterval = 0, .changeThreshold = 0});
   next(discovery, kFrame, {{rpAt({200, 200, 240, 300}, 7)}}, nullptr);
   const std::vector<Rect> places = discovery.placesFor(kFrame, {}, nullptr);
   ASSERT_EQ(places.size(), 1U);
@@ -467,10 +444,8 @@ TEST(Discovery, TheSurroundingsOfALostObjectAreLookedAtOnceEvenIfTheyAreScaledDo
 }
 
 TEST(Discovery, AnotherSizeBeginsAnew) {
-  Discovery discovery;
-  discovery.setSettings(kChangesAlone);
   Grey picture(kFrame);
-  lookAtAll(discovery, kFrame, picture.view());
+  Discovery discovery = begun(kChangesAlone, picture.view());
   Grey other({320, 240}, 10);
   lookAtAll(discovery, {320, 240}, other.view());
   EXPECT_TRUE(next(discovery, {320, 240}, {}, other.view()).empty());
@@ -556,6 +531,7 @@ std::vector<Rp> crowd() {
 }
 
 TEST_F(Planner, InACrowdItSplitsTheWholeFrame) {
+  // A tile in each frame.
   planner_.setSettings({.discovery = {.scanInterval = 15}});
   plan(std::nullopt);
   const Plan plan = this->plan(crowd());
@@ -607,17 +583,16 @@ TEST_F(Planner, PartsOfTilesHaveTheContextInsideTheTile) {
   capacity_.rules = {.multipleOf = 32, .align = 32, .context = 32};
   planner_.setSettings({.discovery = {.scanInterval = 4, .changeThreshold = 0}});
   plan(std::nullopt);
-  std::vector<int> since(static_cast<std::size_t>(kFrame.width) * kFrame.height, 0);
+  Unseen unseen(kFrame);
   double pixels = 0;
   constexpr int kFrames = 48;
   for (int i = 0; i < kFrames; ++i) {
-    for (int& each : since) ++each;
+    unseen.beginFrame();
     for (const Part& part : plan(std::vector<Rp>{}).parts) {
       pixels += part.rect.area();
-      for (int y = part.rect.y; y < part.rect.bottom(); ++y)
-        std::fill_n(since.begin() + y * kFrame.width + part.rect.x, part.rect.width, 0);
+      unseen.see(part.rect);
     }
-    ASSERT_LE(*std::ranges::max_element(since), 4) << "frame " << i;
+    ASSERT_LE(unseen.longest(), 4) << "frame " << i;
   }
   // Rounds of shifted tiles are shorter.
   EXPECT_LT(pixels / kFrame.area(), 1.5 * kFrames / 4);

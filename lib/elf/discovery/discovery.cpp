@@ -93,11 +93,12 @@ void Discovery::divide(Size frame) {
   frame_ = frame;
   align_ = settings_.align;
   const int longer = std::max(frame.width, frame.height);
-  const int least = std::max(kLeastCell, (longer + kMostCells - 1) / kMostCells);
-  cell_ = (least + align_ - 1) / align_ * align_;
+  const int least = std::max(kLeastCell, roundUp(longer, kMostCells) / kMostCells);
+  cell_ = roundUp(least, align_);
   columns_ = std::max(1, frame.width / cell_);
   rows_ = std::max(1, frame.height / cell_);
   shown_ = {std::min(frame.width, columns_ * cell_), std::min(frame.height, rows_ * cell_)};
+  samples_ = {columns_ * kSamples, rows_ * kSamples};
   cells_.assign(static_cast<std::size_t>(columns_ * rows_), {});
   then_.assign(cells_.size() * kSamples * kSamples, 0);
 }
@@ -140,27 +141,23 @@ void Discovery::begin(Size frame, const ImageView* picture) {
     each.wait = std::max(0, each.wait - 1);
     each.covered = each.planned = each.changed = false;
   }
-  const Size samples{columns_ * kSamples, rows_ * kSamples};
-  const bool enough = picture && samples.width <= frame.width && samples.height <= frame.height;
+  expected_.assign(then_.size(), 0);
+  const bool enough = picture && samples_.width <= frame.width && samples_.height <= frame.height;
   if (enough && settings_.changeThreshold > 0) {
     ImageView shown = *picture;
     shown.size = shown_;
-    makeThumbnail(shown, samples, now_);
+    makeThumbnail(shown, samples_, now_);
   } else {
     now_.clear();
   }
 }
 
 void Discovery::learn(std::span<const Rp> rps) {
-  expected_.assign(then_.size(), 0);
-  const bool inFlight = settings_.answersAfter > 1;
   for (const Rp& rp : rps) {
-    // Predictions over several frames are less sure: there what happens at an RP's rim is looked
-    // at.
-    if (settings_.answersAfter == 1) markExpected(rp.box);
+    if (!inFlight()) markExpected(rp.box);
     const Rect rect = roundOutwards(rp.box, frame_);
     each(within(rect), [](Cell& c) { c.covered = true; });
-    if (!inFlight && isAmong(before_, rp)) continue;
+    if (!inFlight() && isAmong(before_, rp)) continue;
     // Here something was found.
     each(touching(rect), [](Cell& c) { c.tried = c.pause = 0; });
   }
@@ -171,16 +168,15 @@ void Discovery::learn(std::span<const Rp> rps) {
 }
 
 void Discovery::markExpected(const Box& box) {
-  const Size samples{columns_ * kSamples, rows_ * kSamples};
-  const float sx = static_cast<float>(samples.width) / static_cast<float>(shown_.width);
-  const float sy = static_cast<float>(samples.height) / static_cast<float>(shown_.height);
+  const float sx = static_cast<float>(samples_.width) / static_cast<float>(shown_.width);
+  const float sy = static_cast<float>(samples_.height) / static_cast<float>(shown_.height);
   // Those that are wholly inside.
-  const int x0 = static_cast<int>(std::ceil(box.x0 * sx)),
-            y0 = static_cast<int>(std::ceil(box.y0 * sy));
-  const int x1 = std::min(samples.width, static_cast<int>(box.x1 * sx));
-  const int y1 = std::min(samples.height, static_cast<int>(box.y1 * sy));
-  if (x0 >= x1) return;
-  for (int y = y0; y < y1; ++y) std::fill_n(expected_.begin() + y * samples.width + x0, x1 - x0, 1);
+  const int x0 = static_cast<int>(std::ceil(box.x0 * sx));
+  const int y0 = static_cast<int>(std::ceil(box.y0 * sy));
+  const int x1 = std::min(samples_.width, static_cast<int>(box.x1 * sx));
+  const int y1 = std::min(samples_.height, static_cast<int>(box.y1 * sy));
+  for (int y = y0; y < y1 && x0 < x1; ++y)
+    std::fill_n(expected_.begin() + static_cast<std::ptrdiff_t>(sampleAt(x0, y)), x1 - x0, 1);
 }
 
 // What changed is a piece of an object, as a rule: its legs.
@@ -316,8 +312,8 @@ void Discovery::compare() {
       if (!c.remembered || c.covered) continue;
       const Change change = changeOf(x, y, brighter);
       ++comparable;
-      changes += change.any;
-      c.changed = settings_.answersAfter > 1 ? change.any : change.strange;
+      changes += change != Change::None;
+      c.changed = change == Change::Strange || (change == Change::Explained && inFlight());
     }
   moves_ = static_cast<double>(changes) > kMostChanged * static_cast<double>(comparable);
   if (!moves_) return;
@@ -345,11 +341,9 @@ int Discovery::brightness() const {
   // The median of all differences: what moves is less than half of the picture.
   std::array<int, 511> counts{};
   int total = 0;
-  const int width = columns_ * kSamples;
   for (std::size_t i = 0; i < now_.size(); ++i) {
     const auto sample = static_cast<int>(i);
-    const Cell& c = cells_[static_cast<std::size_t>(sample / width / kSamples * columns_ +
-                                                    sample % width / kSamples)];
+    const Cell& c = cell(sample % samples_.width / kSamples, sample / samples_.width / kSamples);
     if (!c.remembered || expected_[i]) continue;
     ++counts[static_cast<std::size_t>(now_[i] - then_[i] + 255)];
     ++total;
@@ -363,36 +357,35 @@ int Discovery::brightness() const {
 }
 
 Discovery::Change Discovery::changeOf(int x, int y, int brighter) const {
-  const int width = columns_ * kSamples, height = rows_ * kSamples;
   const int least = settings_.changeThreshold;
   int different = 0, strange = 0;
   for (int row = y * kSamples; row < (y + 1) * kSamples; ++row)
     for (int column = x * kSamples; column < (x + 1) * kSamples; ++column) {
-      const auto sample = [&](int r, int c) { return static_cast<std::size_t>(r * width + c); };
-      if (expected_[sample(row, column)]) continue;
-      const int now = now_[sample(row, column)] - brighter;
-      int darkest = then_[sample(row, column)], brightest = darkest;
+      const std::size_t sample = sampleAt(column, row);
+      if (expected_[sample]) continue;
+      const int now = now_[sample] - brighter;
+      int darkest = then_[sample], brightest = darkest;
       if (std::abs(now - darkest) < least) continue;
       ++different;
-      for (int r = std::max(0, row - 1); r <= std::min(height - 1, row + 1); ++r)
-        for (int c = std::max(0, column - 1); c <= std::min(width - 1, column + 1); ++c) {
+      for (int r = std::max(0, row - 1); r <= std::min(samples_.height - 1, row + 1); ++r)
+        for (int c = std::max(0, column - 1); c <= std::min(samples_.width - 1, column + 1); ++c) {
           if (!cell(c / kSamples, r / kSamples).remembered) continue;
-          const int near = then_[sample(r, c)];
+          const int near = then_[sampleAt(c, r)];
           darkest = std::min(darkest, near);
           brightest = std::max(brightest, near);
         }
       strange += now >= brightest + least || now <= darkest - least;
+      if (strange == kChangedSamples) return Change::Strange;
     }
-  return {different >= kChangedSamples, strange >= kChangedSamples};
+  return different >= kChangedSamples ? Change::Explained : Change::None;
 }
 
 void Discovery::remember(int x, int y) {
   if (now_.empty()) return;
   Cell& c = cell(x, y);
-  const int width = columns_ * kSamples;
   for (int row = y * kSamples; row < (y + 1) * kSamples; ++row)
     for (int column = x * kSamples; column < (x + 1) * kSamples; ++column) {
-      const auto sample = static_cast<std::size_t>(row * width + column);
+      const std::size_t sample = sampleAt(column, row);
       if (!c.remembered || !expected_[sample]) then_[sample] = now_[sample];
     }
   c.remembered = true;
@@ -425,10 +418,7 @@ std::vector<Discovery::Block> Discovery::clusters(Is&& is) const {
 }
 
 void Discovery::looksAt(Size frame, std::span<const Part> parts, const ImageView* picture) {
-  if (!begun_) {
-    begin(frame, picture);
-    expected_.assign(then_.size(), 0);
-  }
+  if (!begun_) begin(frame, picture);
   begun_ = false;
   for (const Part& part : parts) {
     if (part.sentSize() != part.rect.size()) continue;

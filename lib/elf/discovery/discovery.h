@@ -16,24 +16,22 @@ namespace elf {
  * are found:
  *
  * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is looked at, in full
- *   resolution, at least every `scanInterval` frames; twice as often while changes do not
- *   tell what is new, since the camera moves. What RPs cover of a tile is left out where
- *   their parts showed it in full resolution in the frame before.
- * - *change*: the frame, as a small grey picture, differs outside RPs from what it was when that
- *   place was last looked at and no RP was there, by more than a camera that shakes explains: it is
- *   not as any sample beside it was either. A place is as large as the objects of the RPs usually
- * are. A change of the whole picture's brightness counts for nothing. Where something changes and
- * nothing new is found, it is looked at after one frame, two, four, up to 32 frames. Where more
- * than a third of the picture changes at a time, it is the camera that moves, and changes tell
- * nothing.
+ *   resolution, at least every `scanInterval` frames; twice as often while changes do not tell what
+ *   is new, since the camera moves. What RPs cover of a tile is left out where their parts showed
+ *   it in full resolution in the frame before.
+ * - *change*: a place outside RPs differs, in a small grey picture, from what it was when it was
+ *   last looked at without an RP on it. What a camera that shakes explains is none: a sample that
+ *   is as one beside it was. A place is as large as the objects of the RPs usually are. A change of
+ *   the whole picture's brightness counts for nothing. Where something changes and nothing new is
+ *   found, it is looked at after one frame, two, four, up to 32 frames. Where more than a third of
+ *   the picture changes at a time, it is the camera that moves, and changes tell nothing.
  * - *loss*: an RP whose object is given up. Where it was expected, and around, is looked at once
  *   more.
  * - *no answer*: what was missed() is looked at next; of more than a quarter of the frame the rest
  *   follows in the next frames, so that servers that are back after an outage can keep up.
  *
- * The frame is divided into square cells, of 16 pixels at least and at most 60
- * along its longer side; the last ones have what is left over. Places are made of whole cells. Not
- * thread-safe.
+ * The frame is divided into square cells, of 16 pixels at least and at most 60 along its longer
+ * side; the last ones have what is left over. Places are made of whole cells. Not thread-safe.
  */
 class Discovery {
  public:
@@ -116,6 +114,10 @@ class Discovery {
   const Cell& cell(int x, int y) const {
     return cells_[static_cast<std::size_t>(y * columns_ + x)];
   }
+  /** Index into `now_`, `then_` and `expected_`. */
+  std::size_t sampleAt(int x, int y) const {
+    return static_cast<std::size_t>(y * samples_.width + x);
+  }
   Rect rectOf(const Block& block) const;
   /** The cells that lie wholly inside. */
   Block within(const Rect& rect) const;
@@ -124,6 +126,8 @@ class Discovery {
   template <typename Visit>
   void each(const Block& block, Visit&& visit);
 
+  /** Predictions over several frames are less sure. */
+  bool inFlight() const { return settings_.answersAfter > 1; }
   void learn(std::span<const Rp> rps);
   void markExpected(const Box& box);
   void compare();
@@ -142,10 +146,8 @@ class Discovery {
   Sides missing(Size place) const;
   /** By how much the picture is brighter than what is remembered of it. */
   int brightness() const;
-  struct Change {
-    /** It is not as it was, and not as anything beside it was. */
-    bool any, strange;
-  };
+  /** Of a cell: it is as it was, or as something beside it was, or as nothing there was. */
+  enum class Change { None, Explained, Strange };
   Change changeOf(int x, int y, int brightness) const;
   /** Not inside RPs: when the object has gone, a place is what it was before. Only where the camera
    * moves compare() keeps what is inside them, too. */
@@ -164,8 +166,9 @@ class Discovery {
   /** Pixels of a cell's side, and how many cells there are. */
   int cell_ = 1, columns_ = 0, rows_ = 0;
   std::vector<Cell> cells_;
-  /** Of the frame what the samples show: of the last cells no more than of others. */
-  Size shown_;
+  /** How many samples there are, and what they show of the frame: of the last cells no more than
+   * of others. */
+  Size samples_, shown_;
   /** kSamples x kSamples grey samples for each cell, as rows of a picture: this frame, and each
    * cell as it was when it was looked at. `now_` is empty where the frame came without picture. */
   std::vector<std::uint8_t> now_, then_;

@@ -23,13 +23,13 @@ namespace elf {
  *   kind Scan.
  * - Where that takes longer than the whole frame split over the servers, as in a crowd, it is the
  *   whole frame for partitioners that weigh it, unless a model without a fixed size would shrink
- * its strips. An RP that a seam cuts is seen in pieces then. A model of a fixed size takes as long
- * for a crumb as for a strip: a frame with RPs then takes no longer than one run of each server,
- * but for its LRC.
+ *   its strips. An RP that a seam cuts is seen in pieces then. A model of a fixed size takes as
+ *   long for a crumb as for a strip: a frame with RPs then takes no longer than one run of each
+ *   server, but for its LRC.
  * - Every `lrcInterval` frames the whole frame, too, scaled by `lrcRatio` (the paper's
- * low-resolution compensation): for objects larger than a tile, and for models that see small ones.
- * It goes to `lrcServer`, or else to the server that would be done with it first after its parts of
- * the same plan.
+ *   low-resolution compensation): for objects larger than a tile, and for models that see small
+ *   ones. It goes to `lrcServer`, or else to the server that would be done with it first after its
+ *   parts of the same plan.
  * - A partitioner that covers the whole frame anyway is asked for nothing else.
  *
  * Not thread-safe.
