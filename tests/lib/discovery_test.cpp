@@ -194,8 +194,19 @@ TEST(Discovery, AFrameSmallerThanACellIsOneCell) {
   lookAtAll(discovery, frame, Grey(frame).view());
   Grey picture(frame);
   picture.paint({20, 8, 12, 12}, 200);
-  EXPECT_TRUE(next(discovery, frame, {{rpAt({16, 4, 36, 24})}}, picture.view()).empty());
   EXPECT_EQ(next(discovery, frame, {}, picture.view()), std::vector{wholeFrame(frame)});
+}
+
+TEST(Discovery, OtherCellsAreLookedAtAnew) {
+  Discovery discovery = begun({.scanInterval = 0, .changeThreshold = 0});
+  EXPECT_TRUE(next(discovery, kFrame, {}, nullptr).empty());
+  discovery.setSettings({.scanInterval = 0, .align = 32, .changeThreshold = 0});
+  Unseen unseen(kFrame);
+  unseen.beginFrame();
+  for (int i = 0; i < 8; ++i)
+    for (const Rect& place : next(discovery, kFrame, {}, nullptr)) unseen.see(place);
+  EXPECT_EQ(unseen.longest(), 0);
+  EXPECT_TRUE(next(discovery, kFrame, {}, nullptr).empty());
 }
 
 TEST(Discovery, WhatIsShownScaledDownIsScannedAsWell) {
@@ -265,6 +276,29 @@ TEST(Discovery, APieceThatChangedIsLookedAtWithRoomForAnObject) {
   ASSERT_EQ(places.size(), 1U);
   EXPECT_GE(places[0].height, 119);
   EXPECT_GE(places[0].width, 39);
+}
+
+TEST(Discovery, WhatCellsLeaveOverOfTheFrameIsComparedToo) {
+  const Size frame{1917, 1077};
+  for (const Rect& object : {Rect{400, 1060, 60, 17}, Rect{1891, 400, 26, 60}}) {
+    Discovery discovery;
+    discovery.setSettings(kChangesAlone);
+    Grey picture(frame);
+    lookAtAll(discovery, frame, picture.view());
+    picture.paint(object, 200);
+    EXPECT_TRUE(covers(next(discovery, frame, {}, picture.view()), object));
+  }
+}
+
+TEST(Discovery, WhatChangedAtATilesRimHasRoomOfItsOwn) {
+  // Its first tile ends at x = 320.
+  Discovery discovery = begun({.scanInterval = 4}, Grey(kFrame).view());
+  Grey picture(kFrame);
+  picture.paint({288, 96, 32, 32}, 200);
+  const Rp usual = rpAt({400, 300, 440, 420});
+  const std::vector<Rect> places = next(discovery, kFrame, {{usual}}, picture.view());
+  EXPECT_TRUE(covers(places, {0, 0, 320, 240}));
+  EXPECT_TRUE(covers(places, {284, 53, 40, 118}));
 }
 
 TEST(Discovery, WhatAnRpCoversIsItsOwnBusiness) {
@@ -597,6 +631,45 @@ TEST_F(Planner, PartsOfTilesHaveTheContextInsideTheTile) {
   // Rounds of shifted tiles are shorter.
   EXPECT_LT(pixels / kFrame.area(), 1.5 * kFrames / 4);
 }
+
+class EveryPlannedPixel : public ::testing::TestWithParam<int> {};
+
+TEST_P(EveryPlannedPixel, IsSentInFullResolutionAtLeastEveryScanInterval) {
+  std::mt19937 random(static_cast<std::uint32_t>(GetParam()));
+  const auto upTo = [&](int most) { return static_cast<int>(random() % most); };
+  const Size frame{200 + upTo(1000), 150 + upTo(700)};
+  const int interval = 1 + upTo(40);
+  const int align = 1 << upTo(7);
+  Capacity capacity;
+  capacity.servers.resize(1 + static_cast<std::size_t>(upTo(3)));
+  for (std::size_t i = 0; i < capacity.servers.size(); ++i)
+    capacity.servers[i].url = "http://" + std::to_string(i);
+  capacity.rules = {.multipleOf = align, .align = align, .context = upTo(65)};
+  capacity.maxInFlight = 1 + upTo(3);
+  FramePlanner planner(Partitioner::create("elf"));
+  planner.setSettings({.discovery = {.scanInterval = interval}});
+  Unseen unseen(frame);
+  Grey picture(frame);
+  planner.plan(frame, std::nullopt, capacity, picture.view());
+  for (int i = 1; i < 4 * interval + 20; ++i) {
+    // It stands, shakes, and moves.
+    picture = Grey(frame);
+    picture.drawLines(wholeFrame(frame), i / 15 % 2 ? i * 7 % 24 : upTo(2));
+    std::vector<Rp> rps;
+    for (int rp = upTo(4); rp > 0; --rp) {
+      const auto x = static_cast<float>(upTo(frame.width)),
+                 y = static_cast<float>(upTo(frame.height));
+      rps.push_back(rpAt(clip(Box{x, y, x + 90, y + 120}, frame), rp));
+    }
+    unseen.beginFrame();
+    for (const Part& part : planner.plan(frame, rps, capacity, picture.view()).parts)
+      if (part.sentSize() == part.rect.size()) unseen.see(part.rect);
+    ASSERT_LE(unseen.longest(), interval)
+        << "frame " << i << " of " << frame.width << "x" << frame.height;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, EveryPlannedPixel, ::testing::Range(0, 100));
 
 TEST_F(Planner, AModelWithMoreContextThanRoomGetsNoCrumbs) {
   capacity_.rules = {.fixedSize = {64, 64}, .align = 16, .context = 30};

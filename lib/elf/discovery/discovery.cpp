@@ -26,8 +26,9 @@ constexpr int kChangedSamples = 3;
 /** One in so many of the frame's cells is looked at in one frame because it got no answer. */
 constexpr int kDueInOneOf = 4;
 constexpr int kLongestPause = 32;
-/** Where more of the picture changes, the camera moves. */
+/** Where more of the picture changes, and more than an object may take of it, the camera moves. */
 constexpr double kMostChanged = 1.0 / 3;
+constexpr std::size_t kCellsOfOneObject = 4;
 /** Around an object that was lost, in parts of its size, on each side. */
 constexpr float kAroundLost = 0.25F;
 
@@ -97,10 +98,22 @@ void Discovery::divide(Size frame) {
   cell_ = roundUp(least, align_);
   columns_ = std::max(1, frame.width / cell_);
   rows_ = std::max(1, frame.height / cell_);
-  shown_ = {std::min(frame.width, columns_ * cell_), std::min(frame.height, rows_ * cell_)};
-  samples_ = {columns_ * kSamples, rows_ * kSamples};
+  // A cell has kSamples of them along each side, the last ones have what is left over.
+  samples_ = {std::max(columns_ * kSamples, frame.width * kSamples / cell_),
+              std::max(rows_ * kSamples, frame.height * kSamples / cell_)};
+  shown_ = {std::min(frame.width, samples_.width * cell_ / kSamples),
+            std::min(frame.height, samples_.height * cell_ / kSamples)};
   cells_.assign(static_cast<std::size_t>(columns_ * rows_), {});
-  then_.assign(cells_.size() * kSamples * kSamples, 0);
+  then_.assign(static_cast<std::size_t>(samples_.width) * samples_.height, 0);
+}
+
+Discovery::Block Discovery::samplesOf(int x, int y) const {
+  return {x * kSamples, y * kSamples, x + 1 == columns_ ? samples_.width : (x + 1) * kSamples,
+          y + 1 == rows_ ? samples_.height : (y + 1) * kSamples};
+}
+
+const Discovery::Cell& Discovery::cellOf(int column, int row) const {
+  return cell(std::min(column / kSamples, columns_ - 1), std::min(row / kSamples, rows_ - 1));
 }
 
 Rect Discovery::rectOf(const Block& block) const {
@@ -135,7 +148,12 @@ void Discovery::each(const Block& block, Visit&& visit) {
 }
 
 void Discovery::begin(Size frame, const ImageView* picture) {
-  if (frame != frame_ || settings_.align != align_) divide(frame);
+  if (frame != frame_ || settings_.align != align_) {
+    // With other cells it is as if nothing had been looked at. The first frame is looked at anyway.
+    const bool again = frame == frame_;
+    divide(frame);
+    for (Cell& each : cells_) each.due = again;
+  }
   for (Cell& each : cells_) {
     ++each.age;
     each.wait = std::max(0, each.wait - 1);
@@ -315,7 +333,8 @@ void Discovery::compare() {
       changes += change != Change::None;
       c.changed = change == Change::Strange || (change == Change::Explained && inFlight());
     }
-  moves_ = static_cast<double>(changes) > kMostChanged * static_cast<double>(comparable);
+  moves_ = changes > kCellsOfOneObject &&
+           static_cast<double>(changes) > kMostChanged * static_cast<double>(comparable);
   if (!moves_) return;
   // What it shows from now on is compared with this.
   then_ = now_;
@@ -326,14 +345,16 @@ void Discovery::compare() {
 }
 
 void Discovery::addChanged(std::vector<Rect>& places) {
-  for (const Block& block :
-       clusters([](const Cell& c) { return c.changed && c.wait == 0 && !c.planned; })) {
-    add(block, places);
+  for (const Block& block : clusters([](const Cell& c) { return c.changed && c.wait == 0; })) {
+    const Rect changed = rectOf(block);
+    const Rect place = roundOutwards(grow(toBox(changed), missing(changed.size())), frame_);
+    // At the rim of a tile an object may be cut.
+    if (std::ranges::any_of(places, [&](const Rect& other) { return contains(other, place); }))
+      continue;
+    places.push_back(place);
     each(block, [&](Cell& c) {
       if (c.tried == 0) c.tried = settings_.answersAfter;
     });
-    Rect& place = places.back();
-    place = roundOutwards(grow(toBox(place), missing(place.size())), frame_);
   }
 }
 
@@ -343,7 +364,7 @@ int Discovery::brightness() const {
   int total = 0;
   for (std::size_t i = 0; i < now_.size(); ++i) {
     const auto sample = static_cast<int>(i);
-    const Cell& c = cell(sample % samples_.width / kSamples, sample / samples_.width / kSamples);
+    const Cell& c = cellOf(sample % samples_.width, sample / samples_.width);
     if (!c.remembered || expected_[i]) continue;
     ++counts[static_cast<std::size_t>(now_[i] - then_[i] + 255)];
     ++total;
@@ -359,8 +380,9 @@ int Discovery::brightness() const {
 Discovery::Change Discovery::changeOf(int x, int y, int brighter) const {
   const int least = settings_.changeThreshold;
   int different = 0, strange = 0;
-  for (int row = y * kSamples; row < (y + 1) * kSamples; ++row)
-    for (int column = x * kSamples; column < (x + 1) * kSamples; ++column) {
+  const Block samples = samplesOf(x, y);
+  for (int row = samples.y0; row < samples.y1; ++row)
+    for (int column = samples.x0; column < samples.x1; ++column) {
       const std::size_t sample = sampleAt(column, row);
       if (expected_[sample]) continue;
       const int now = now_[sample] - brighter;
@@ -369,7 +391,7 @@ Discovery::Change Discovery::changeOf(int x, int y, int brighter) const {
       ++different;
       for (int r = std::max(0, row - 1); r <= std::min(samples_.height - 1, row + 1); ++r)
         for (int c = std::max(0, column - 1); c <= std::min(samples_.width - 1, column + 1); ++c) {
-          if (!cell(c / kSamples, r / kSamples).remembered) continue;
+          if (!cellOf(c, r).remembered) continue;
           const int near = then_[sampleAt(c, r)];
           darkest = std::min(darkest, near);
           brightest = std::max(brightest, near);
@@ -383,8 +405,9 @@ Discovery::Change Discovery::changeOf(int x, int y, int brighter) const {
 void Discovery::remember(int x, int y) {
   if (now_.empty()) return;
   Cell& c = cell(x, y);
-  for (int row = y * kSamples; row < (y + 1) * kSamples; ++row)
-    for (int column = x * kSamples; column < (x + 1) * kSamples; ++column) {
+  const Block samples = samplesOf(x, y);
+  for (int row = samples.y0; row < samples.y1; ++row)
+    for (int column = samples.x0; column < samples.x1; ++column) {
       const std::size_t sample = sampleAt(column, row);
       if (!c.remembered || !expected_[sample]) then_[sample] = now_[sample];
     }

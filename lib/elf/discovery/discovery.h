@@ -18,7 +18,8 @@ namespace elf {
  * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is looked at, in full
  *   resolution, at least every `scanInterval` frames; twice as often while changes do not tell what
  *   is new, since the camera moves. What RPs cover of a tile is left out where their parts showed
- *   it in full resolution in the frame before.
+ *   it in full resolution in the frame before (where they are scaled down from then on, it waits
+ *   one frame longer).
  * - *change*: a place outside RPs differs, in a small grey picture, from what it was when it was
  *   last looked at without an RP on it. What a camera that shakes explains is none: a sample that
  *   is as one beside it was. A place is as large as the objects of the RPs usually are. A change of
@@ -94,7 +95,7 @@ class Discovery {
     bool planned = false;
   };
 
-  /** Cells [x0, x1) x [y0, y1). */
+  /** Cells, or samples, [x0, x1) x [y0, y1). */
   struct Block {
     int x0 = 0, y0 = 0, x1 = 0, y1 = 0;
     bool empty() const { return x0 >= x1 || y0 >= y1; }
@@ -118,6 +119,9 @@ class Discovery {
   std::size_t sampleAt(int x, int y) const {
     return static_cast<std::size_t>(y * samples_.width + x);
   }
+  /** Those of a cell, and the cell of one. */
+  Block samplesOf(int x, int y) const;
+  const Cell& cellOf(int column, int row) const;
   Rect rectOf(const Block& block) const;
   /** The cells that lie wholly inside. */
   Block within(const Rect& rect) const;
@@ -166,11 +170,10 @@ class Discovery {
   /** Pixels of a cell's side, and how many cells there are. */
   int cell_ = 1, columns_ = 0, rows_ = 0;
   std::vector<Cell> cells_;
-  /** How many samples there are, and what they show of the frame: of the last cells no more than
-   * of others. */
+  /** How many samples there are, and what they show of the frame: all but less than a sample. */
   Size samples_, shown_;
-  /** kSamples x kSamples grey samples for each cell, as rows of a picture: this frame, and each
-   * cell as it was when it was looked at. `now_` is empty where the frame came without picture. */
+  /** Grey samples, as rows of a picture: this frame, and each cell as it was when it was looked at.
+   * `now_` is empty where the frame came without picture. */
   std::vector<std::uint8_t> now_, then_;
   /** For each sample whether this frame's RPs have it inside. */
   std::vector<std::uint8_t> expected_;
