@@ -200,7 +200,9 @@ TEST_P(Storm, OfAllFaultsAtOnceLosesNothingAndCountsAll) {
   // Enough of them pass for a server to stay in use.
   faults.insert(faults.end(), 4 * faults.size(), Fault::None);
   constexpr std::size_t kFrames = 150;
-  Pipeline pipeline(launch(kFrames, "", "deadline=80 max-in-flight=4"));
+  // Live, so that servers that were left out are back before all frames have passed.
+  Pipeline pipeline(
+      launch(kFrames, "is-live=true", "deadline=80 max-in-flight=4", "appsink name=out sync=true"));
   const std::vector<FrameRecord> records = play(pipeline, [&] {
     good_.choose(faults, GetParam());
     bad_.choose(faults, GetParam() + 100);

@@ -19,8 +19,14 @@ using elf::testing::OffloadStatsOf;
 using elf::testing::Pipeline;
 
 constexpr int kCameras = 4;
-/** A server's answers to one probe that were learned from. */
-constexpr guint64 kProbes = 4;
+
+/** All parts were learned from, and each server's probe: on a machine that is busy without its
+ * largest picture. */
+void expectLearnedFromAll(const OffloadStatsOf& stats, guint64 parts) {
+  const guint64 answers = stats.answers(0) + stats.answers(1);
+  EXPECT_GE(answers, parts + 2 * 3);
+  EXPECT_LE(answers, parts + 2 * 4);
+}
 
 struct Cameras : ElfPipeline {
   /** One stream, its elfoffload called "o0", its appsink "s0" for number 0. */
@@ -57,7 +63,7 @@ TEST_F(Cameras, FourInOnePipelineShareTheServersAndWhatTheyCost) {
   for (int i = 0; i < kCameras; ++i) parts += statsOf(pipeline, i)->count("parts-sent");
   const auto first = statsOf(pipeline, 0);
   ASSERT_EQ(first->servers(), 2U);
-  EXPECT_EQ(first->answers(0) + first->answers(1), parts + 2 * kProbes);
+  expectLearnedFromAll(*first, parts);
   for (const std::size_t server : {0U, 1U}) {
     EXPECT_GT(5 * first->answers(server), parts) << "the work is not spread";
     EXPECT_EQ(first->cost(server, "outstanding-ms"), 0);
@@ -94,7 +100,7 @@ TEST_F(Cameras, PipelinesWithoutACommonContextLearnForThemselves) {
   expectAllFrames(one, 0);
   expectAllFrames(other, 1);
   const auto stats = statsOf(one, 0);
-  EXPECT_EQ(stats->answers(0) + stats->answers(1), stats->count("parts-sent") + 2 * kProbes);
+  expectLearnedFromAll(*stats, stats->count("parts-sent"));
 }
 
 TEST_F(Cameras, APipelineThatIsStartedAgainKnowsItsServers) {

@@ -63,8 +63,8 @@ class OffloadHttps : public ::testing::Test {
 TEST_F(OffloadHttps, FramesAreAnsweredByAServerThatAsksForCertificateAndToken) {
   StubServer server(
       {.certificate = certificates_.server(), .clientCa = certificates_.ca(), .token = kToken});
-  Harness harness("elfoffload servers=" + server.url() + " ca-file=" + certificates_.ca() +
-                  " client-certificate=" + certificates_.clientCertificate() +
+  Harness harness("elfoffload deadline=20000 servers=" + server.url() + " ca-file=" +
+                  certificates_.ca() + " client-certificate=" + certificates_.clientCertificate() +
                   " client-key=" + certificates_.clientKey() + " token-file=" + tokenIn(folder_));
   EXPECT_EQ(answerOf(harness).error, "");
   EXPECT_EQ(server.requests(), 1);

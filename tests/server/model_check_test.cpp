@@ -123,6 +123,7 @@ TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
   }
   EXPECT_EQ(testing::run(program(), {"--picture", "in.png"}).code, 2);
   EXPECT_EQ(testing::run(program(), {"--check="}).code, 2);
+  EXPECT_EQ(testing::run(program(), {"--check", "hog", "--model", "yunet"}).code, 2);
 }
 
 TEST(ElfServerList, TellsTaskBackendAndWhetherTheFilesAreThere) {

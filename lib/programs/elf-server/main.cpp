@@ -102,7 +102,6 @@ std::string parse(int argc, char** argv, Options& options) {
     g_error_free(error);
     return why;
   }
-  if (options.models.empty()) options.models = {"hog"};
   options.jsonFile = json.valueOr("");
   options.logFile = log.valueOr("");
   options.tokenFile = token.valueOr("");
@@ -127,6 +126,9 @@ std::string parse(int argc, char** argv, Options& options) {
                                    {"--picture", picture},
                                    {"--output", output}})
     if (text.valueOr("-").empty()) return std::string(name) + ": is empty";
+  if (!options.check.empty() && !options.models.empty())
+    return "--model: is nothing beside --check, which names its model";
+  if (options.models.empty()) options.models = {"hog"};
   if (options.check.empty() && !(options.picture.empty() && options.output.empty()))
     return "--picture and --output: are nothing without --check";
   if (port < 0 || port > 65535) return "--port: is not between 0 and 65535";
