@@ -7,7 +7,7 @@
 namespace {
 
 elf::ModelFile described(elf::ModelFile file) {
-  file.rules.labels = {"blob"};
+  if (file.rules.labels.names().empty()) file.rules.labels = {"blob"};  // a .model file may name others
   file.rules.masks = true;
   file.rules.context = 8;  // what it has to see around a blob
   return file;

@@ -492,6 +492,7 @@ std::optional<int> parseArguments(int& argc, char**& argv, Options& options) {
     std::printf("elf-launch %s\n", ELF_VERSION);
     return 0;
   }
+  if (frames < -1) return fail(kWrongUse, "--frames: is less than -1");
   if (options.list) return std::nullopt;
   if (argc < 2) return fail(kWrongUse, "which pipeline? Give a name or a file, or --list");
   options.name = argv[1];

@@ -135,6 +135,7 @@ class Merger {
     if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
     identifier_.setIndexer(elf::RpIndexer::create(elf::indexerChoices()[now.indexing].name));
     forget();
+    warned_ = false;
   }
 
   void stop() { results_.reset(); }
@@ -154,6 +155,8 @@ class Merger {
     const Clock::time_point begin = Clock::now();
     const elf::Size size{GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)};
     const elf::FrameRecordPtr arrived = records_.carriedBy(buffer, size);
+    // records_ tells of one that does not fit.
+    if (arrived ? !arrived->capacity : !elf::gst::getRecord(buffer)) warnOnce();
     if (!arrived) {
       const std::lock_guard lock(mutex_);
       ++stats_.bare;
@@ -192,6 +195,14 @@ class Merger {
     guint64 frames = 0, bare = 0, detections = 0, coasted = 0, unanswered = 0;
     elf::Microseconds merge{0}, total{0};
   };
+
+  /** Of a pipeline that was put together wrongly. */
+  void warnOnce() {
+    if (std::exchange(warned_, true)) return;
+    GST_ELEMENT_WARNING(element_, STREAM, FAILED,
+                        ("A frame comes from no elfoffload: nothing was inferred."),
+                        ("It belongs before this element."));
+  }
 
   static void setTimings(elf::FrameRecord& record, Clock::time_point begin) {
     const Clock::time_point now = Clock::now();
@@ -270,6 +281,7 @@ class Merger {
   elf::Identifier identifier_;
   elf::Painter painter_;
   std::uint32_t generation_ = 0;
+  bool warned_ = false;
   std::unique_ptr<ResultsFile> results_;
 };
 

@@ -281,6 +281,7 @@ class Offload {
   bool mayLeave(const Item& item) const;
   void endTask(Lock& lock);
   void logWay(const elf::FrameRecord& record) const;
+  void dismiss(const elf::FrameRecord& record);
   GstFlowReturn pushFrame(Item& item);
   gboolean runQuery(GstQuery* query);
   bool flows() const { return flow_ == GST_FLOW_OK || flow_ == GST_FLOW_EOS; }
@@ -657,7 +658,12 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     waitUntilReady(lock);
     // Downstream's EOS is over as soon as the task has come to the new segment.
     changed_.wait(lock, [this] { return flow_ != GST_FLOW_EOS || !willBeginAnew(); });
-    if (flow_ != GST_FLOW_OK) return flow_;
+    if (flow_ != GST_FLOW_OK) {
+      const GstFlowReturn flow = flow_;
+      lock.unlock();
+      if (const elf::FrameRecordPtr record = elf::gst::getRecord(buffer)) dismiss(*record);
+      return flow;
+    }
     session = session_;
     settings = settings_;
     passes = settings.leaky && isFull();
@@ -680,6 +686,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     lock.unlock();
     // The flush that came meanwhile may have been over before the last part went out.
     session->offloader.abandonAll();
+    dismiss(item->record);
     return flow;
   }
   if (!passes) slots_.push_back({item.get(), keyOf(item->record)});
@@ -966,11 +973,25 @@ void Offload::logWay(const elf::FrameRecord& record) const {
                  milliseconds(record.timings.offload), record.skipped ? ", skipped" : "");
 }
 
+// Upstream of elfmerge somebody may wait for what it will say of a frame that never gets there.
+void Offload::dismiss(const elf::FrameRecord& record) {
+  gst_pad_push_event(sinkpad_, elf::gst::newDetectionsEvent(std::make_shared<const elf::Feedback>(
+                                   elf::Feedback{.id = record.id,
+                                                 .generation = record.generation,
+                                                 .size = record.size,
+                                                 .skipped = true})));
+}
+
 GstFlowReturn Offload::pushFrame(Item& item) {
   elf::FrameRecord& record = item.record;
   {
-    const std::lock_guard lock(mutex_);
-    if (flow_ != GST_FLOW_OK) return flow_;
+    Lock lock(mutex_);
+    if (flow_ != GST_FLOW_OK) {
+      const GstFlowReturn flow = flow_;
+      lock.unlock();
+      dismiss(record);
+      return flow;
+    }
     record.answers = std::move(item.answers);
     record.capacity = capacityNow();
   }

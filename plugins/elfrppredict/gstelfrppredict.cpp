@@ -461,10 +461,12 @@ static void gst_elf_rp_predict_class_init(GstElfRpPredictClass* klass) {
                        64, kDefaultHistory, flags(GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_COAST_FRAMES,
-      g_param_spec_int("coast-frames", "Coast frames",
-                       "For how many frames an object that is not found is still looked for; one "
-                       "that the model was not sure of is for one frame only",
-                       0, 1000, kDefaultCoastFrames, flags(GST_PARAM_MUTABLE_READY)));
+      g_param_spec_int(
+          "coast-frames", "Coast frames",
+          "For how many frames an object that is not found, or of which no server "
+          "tells, is still looked for; one that the model was not sure of and does not "
+          "find is for one frame only",
+          0, 1000, kDefaultCoastFrames, flags(GST_PARAM_MUTABLE_READY)));
   using elf::PaddingCalibrator;
   g_object_class_install_property(
       object_class, PROP_COVERAGE,

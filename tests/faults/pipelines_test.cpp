@@ -124,16 +124,23 @@ class FaultyPipeline : public ::testing::Test {
     return count;
   }
 
-  /** What came out, in order; after kBefore frames `change` is called. */
-  template <typename Change>
-  static std::vector<FrameRecord> play(Pipeline& pipeline, Change&& change) {
+  /** What came out, in order; after kBefore frames, and one that is `ready`, `change` is called. */
+  template <typename Change, typename Ready>
+  static std::vector<FrameRecord> play(Pipeline& pipeline, Change&& change, Ready&& ready) {
     pipeline.play();
     std::vector<FrameRecord> records;
+    bool changed = false;
     while (auto record = pipeline.next()) {
       records.push_back(std::move(*record));
-      if (records.size() == kBefore) change();
+      if (changed || records.size() < kBefore || !ready(records.back())) continue;
+      changed = true;
+      change();
     }
     return records;
+  }
+  template <typename Change>
+  static std::vector<FrameRecord> play(Pipeline& pipeline, Change&& change) {
+    return play(pipeline, std::forward<Change>(change), [](const FrameRecord&) { return true; });
   }
 
   std::unique_ptr<Server> a_ = startBlobServer(), b_ = startBlobServer();
@@ -178,14 +185,20 @@ class PipelineWithoutAServer : public FaultyPipeline,
 TEST_P(PipelineWithoutAServer, GoesOnCoastedOrBareAndWarnsOfServersNotOfFrames) {
   constexpr std::size_t kFrames = 200;
   Pipeline pipeline(launch(kFrames, "", "deadline=100 max-in-flight=2"));
-  const std::vector<FrameRecord> records = play(pipeline, [&] {
+  const auto breakBoth = [&] {
     good_.set(GetParam());
     bad_.set(GetParam());
+  };
+  // What is not expected anywhere cannot coast.
+  const std::vector<FrameRecord> records = play(pipeline, breakBoth, [](const FrameRecord& record) {
+    return record.rps && !record.rps->empty();
   });
   expectInOrderAndMarked(records, kFrames);
   expectCounts(*statsOf(pipeline), records);
   EXPECT_TRUE(std::ranges::any_of(records, isCoasted));
   EXPECT_TRUE(std::ranges::none_of(records | std::views::drop(kFrames / 2), isWhole));
+  for (const FrameRecord& record : records | std::views::drop(kFrames / 2))
+    EXPECT_TRUE(record.detections.empty()) << record.id;
   EXPECT_LE(warnings(pipeline), saysReady(GetParam()) ? 10 : 2);
 }
 

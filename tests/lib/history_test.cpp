@@ -58,20 +58,43 @@ TEST(History, AnObjectThatTheModelWasNotSureOfIsForgottenSooner) {
   EXPECT_TRUE(history.tracks().contains(1));
 }
 
-TEST(History, AFrameThatDidNotLookAgesNobody) {
+TEST(History, AFrameThatWasSkippedAgesNobody) {
   History history({.length = 4, .coastFrames = 0});
   history.add(saw(0, {object(1)}));
-  history.add({.id = 1, .looked = false});
+  history.add({.id = 1, .looked = false, .skipped = true});
   EXPECT_TRUE(history.tracks().contains(1));
   EXPECT_EQ(history.lastAnswered(), 1U);
 }
 
+TEST(History, WhileServersAreSilentAnObjectIsForgottenAfterAsManyFramesAsItCoasts) {
+  for (const bool partly : {false, true}) {
+    History history({.length = 4, .coastFrames = 2});
+    history.add(saw(0, {object(1)}));
+    for (std::uint64_t frame = 1; frame <= 3; ++frame) {
+      ASSERT_TRUE(history.tracks().contains(1)) << frame;
+      history.add(
+          {.id = frame, .looked = partly, .detections = {object(1, {10, 10, 20, 20}, true)}});
+    }
+    EXPECT_FALSE(history.tracks().contains(1));
+  }
+}
+
+TEST(History, ASightingEndsTheSilence) {
+  History history({.length = 4, .coastFrames = 1});
+  for (std::uint64_t frame = 0; frame < 10; frame += 2) {
+    history.add(saw(frame, {object(1)}));
+    history.add({.id = frame + 1, .looked = false});
+  }
+  EXPECT_TRUE(history.tracks().contains(1));
+}
+
 TEST(History, ACoastedDetectionIsNeitherASightingNorAMiss) {
-  History history({.length = 4, .coastFrames = 0});
+  History history({.length = 4, .coastFrames = 1});
   history.add(saw(0, {object(1)}));
   history.add(saw(1, {object(1, {90, 90, 99, 99}, true)}));
   ASSERT_TRUE(history.tracks().contains(1));
   EXPECT_EQ(history.tracks().at(1).sightings.size(), 1U);
+  EXPECT_EQ(history.tracks().at(1).missed, 0);
 }
 
 TEST(History, TheMissRateIsTheShareOfMissesAmongObjectsThatWereSeenAgain) {

@@ -407,6 +407,15 @@ TEST(Painter, NoLabelCoversAnotherWhereThereIsRoom) {
       ASSERT_EQ(one.luma(x, y), three.luma(x, y)) << "the oldest object keeps its place";
 }
 
+TEST(Painter, NoLabelHidesItsSmallObjectWhereThereIsRoomElsewhere) {
+  Drawing drawing({320, 240}, PixelFormat::GRAY8);
+  drawing.record.detections = {detection({100, 4, 120, 14}, 1)};
+  EXPECT_GE(drawing.changed(kLabels).y, 14) << "below";
+  Drawing low({320, 20}, PixelFormat::GRAY8);
+  low.record.detections = {detection({100, 3, 120, 14}, 1)};
+  EXPECT_GE(low.changed(kLabels).x, 120) << "beside";
+}
+
 TEST(Painter, LettersStandOutFromTheBarInEveryColour) {
   for (Identity id = 1; id <= 40; ++id) {
     Drawing drawing({320, 240}, PixelFormat::RGB);

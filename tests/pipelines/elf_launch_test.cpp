@@ -195,6 +195,11 @@ TEST_F(ElfLaunch, EndsAfterAsManyFramesAsAsked) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["frames"], 9);
 }
 
+TEST_F(ElfLaunch, FewerFramesThanNoneIsWrongUse) {
+  write("[pipeline]\nlaunch=fakesrc num-buffers=7 ! fakesink\n");
+  EXPECT_EQ(run({pipeline(), "--frames", "-7"}).code, 2);
+}
+
 TEST_F(ElfLaunch, AnErrorIsOneLineNamingTheElement) {
   write("[pipeline]\nlaunch=filesrc name=reader location={f} ! fakesink\n[variable f]\n");
   const Outcome outcome = run({pipeline(), "f=/no/such/file", "--json=-"});

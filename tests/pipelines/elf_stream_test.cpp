@@ -144,6 +144,21 @@ TEST_F(ElfPipeline, EosBeforeAnyFrameEndsThePipeline) {
   }
 }
 
+TEST_F(ElfPipeline, AnEndThatDownstreamWantsIsWaitedForByNobody) {
+  Pipeline pipeline(kBall + " ! elfrppredict name=predict ! elfpartition ! " +
+                    offload("deadline=20000") + " ! elfmerge ! identity eos-after=3 ! " + kSink);
+  pipeline.play();
+  EXPECT_EQ(pipeline.all().size(), 2U) << "identity ends instead of the third";
+  GstElement* predict = pipeline.element("predict");
+  GstStructure* stats = nullptr;
+  g_object_get(predict, "stats", &stats, nullptr);
+  guint64 givenUp = 1;
+  EXPECT_TRUE(gst_structure_get_uint64(stats, "given-up", &givenUp));
+  EXPECT_EQ(givenUp, 0U);
+  gst_structure_free(stats);
+  gst_object_unref(predict);
+}
+
 TEST_F(ElfPipeline, ManySeeksInARowLeaveAWorkingPipeline) {
   Pipeline pipeline(
       "videotestsrc pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! "

@@ -26,6 +26,7 @@ FrameRecord answered(std::uint64_t id) {
   record.id = id;
   record.size = kSize;
   record.entered = std::chrono::steady_clock::now();
+  record.capacity = std::make_shared<const Capacity>();
   Part part;
   part.rect = {50, 0, 300, 480};
   record.plan.emplace().parts.push_back(part);
@@ -259,6 +260,11 @@ TEST_F(Merge, AFrameWithoutARecordPassesAndNobodyIsTold) {
   EXPECT_EQ(getRecord(out), nullptr);
   EXPECT_EQ(nextFeedback(), nullptr);
   gst_buffer_unref(out);
+}
+
+TEST_F(Merge, WithoutElfoffloadBeforeItOneWarningTellsThatNothingWasInferred) {
+  for (int i = 0; i < 3; ++i) gst_buffer_unref(pass(harness_->frame(i)));
+  EXPECT_EQ(countMessages(GST_MESSAGE_WARNING), 1);
 }
 
 TEST_F(Merge, ARecordOfAnotherSizeIsIgnoredWithOneWarning) {

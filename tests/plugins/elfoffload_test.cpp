@@ -351,6 +351,33 @@ TEST(Offload, EosGetsPastFramesThatDownstreamNoLongerWants) {
   awaitEvent(harness, GST_EVENT_EOS);
 }
 
+TEST(Offload, WhoWaitsUpstreamForWhatFramesHeldHearsOfThoseThatDownstreamNoLongerWants) {
+  StubServer quick, held;
+  held.hold();
+  Harness harness(element(quick.url() + "," + held.url(), "max-in-flight=3 deadline=-1"));
+  harness.setVideo(64, 48);
+  answerWith(harness, GST_FLOW_EOS);
+  std::vector<std::uint64_t> pushed, told;
+  GstFlowReturn flow = GST_FLOW_OK;
+  for (int i = 0; i < 4 && flow == GST_FLOW_OK; ++i) {
+    flow = harness.push(frameFor(harness, i, i == 0 ? 0 : 1));
+    if (i > 0) pushed.push_back(static_cast<std::uint64_t>(i));
+  }
+  EXPECT_EQ(harness.push(frameFor(harness, 9, 1)), GST_FLOW_EOS);
+  pushed.push_back(9);
+  gst_harness_push_event(harness.get(), gst_event_new_eos());
+  awaitEvent(harness, GST_EVENT_EOS);
+  while (GstEvent* event = gst_harness_try_pull_upstream_event(harness.get())) {
+    if (const FeedbackPtr feedback = parseDetectionsEvent(event)) {
+      EXPECT_FALSE(feedback->looked);
+      EXPECT_TRUE(feedback->skipped);
+      told.push_back(feedback->id);
+    }
+    gst_event_unref(event);
+  }
+  EXPECT_THAT(told, ::testing::UnorderedElementsAreArray(pushed));
+}
+
 TEST(Offload, ANewSegmentEndsTheEosOfDownstreamForTheVeryNextFrame) {
   StubServer server;
   Harness harness(element(server.url(), "max-in-flight=2"));

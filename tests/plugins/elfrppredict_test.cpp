@@ -181,6 +181,7 @@ TEST_F(RpPredict, AFrameThatNobodyLookedAtTeachesPaddingNothing) {
                 .generation = record.generation,
                 .size = record.size,
                 .looked = i < 10,
+                .skipped = i >= 10,
                 .detections = {object({200, 100, 300, 200})}};
     gst_harness_push_upstream_event(harness_.get(),
                                     newDetectionsEvent(std::make_shared<const Feedback>(feedback)));

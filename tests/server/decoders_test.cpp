@@ -94,6 +94,14 @@ TEST(Decoders, TellYolov5AndYolov8Apart) {
   EXPECT_FALSE(decodeYolov5({{"output0", zeros({1, 84, 336})}}, reading));
 }
 
+TEST(Decoders, TellYolov5AndYolov8ApartByTheCellsOfASmallPicture) {
+  const Reading reading{.canvas = {32, 32}, .minScore = 0.5F};
+  EXPECT_TRUE(decodeYolov8({{"output0", zeros({1, 84, 21})}}, reading));
+  EXPECT_FALSE(decodeYolov8({{"output0", zeros({1, 63, 15})}}, reading));
+  EXPECT_TRUE(decodeYolov5({{"output0", zeros({1, 63, 85})}}, reading));
+  EXPECT_FALSE(decodeYolov5({{"output0", zeros({1, 84, 21 * 20})}}, reading));
+}
+
 TEST(Decoders, ReadNanoDetsDistributionsOnGridsThatAreRoundedUp) {
   // 5 x 4, 3 x 2, 2 x 1 and 1 x 1 cells.
   cv::Mat tensor = zeros({1, 20 + 6 + 2 + 1, 2 + 32});

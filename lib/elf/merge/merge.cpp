@@ -354,6 +354,7 @@ Feedback feedbackOf(const FrameRecord& record) {
                     .generation = record.generation,
                     .size = record.size,
                     .looked = wasLookedAt(record),
+                    .skipped = record.skipped,
                     .detections = record.detections,
                     .sureScore = record.capacity ? record.capacity->rules.sureScore : 0,
                     .unseen = record.cut};

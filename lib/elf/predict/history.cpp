@@ -17,36 +17,45 @@ void History::add(const Feedback& feedback) {
   if (lastAnswered_ && feedback.id <= *lastAnswered_) return;
   lastAnswered_ = feedback.id;
   size_ = feedback.size;
-  if (!feedback.looked) return;
-  known_ = true;
-  sighted_ *= kKept;
-  lapses_ *= kKept;
+  if (feedback.skipped) return;
 
   std::set<Identity> unlooked;  // coasted: their part got no answer, so nothing is known of them
-  for (const Detection& detection : feedback.detections) {
-    if (detection.id == kNoIdentity) continue;
-    if (detection.coasted) {
-      unlooked.insert(detection.id);
-      continue;
+  if (feedback.looked) {
+    known_ = true;
+    sighted_ *= kKept;
+    lapses_ *= kKept;
+    for (const Detection& detection : feedback.detections) {
+      if (detection.id == kNoIdentity) continue;
+      if (detection.coasted)
+        unlooked.insert(detection.id);
+      else
+        see(detection, feedback.id);
     }
-    Track& track = tracks_[detection.id];
-    track.id = detection.id;
-    track.labelId = detection.labelId;
-    track.label = detection.label;
-    ++sighted_;
-    lapses_ += track.missed;
-    track.missed = 0;
-    track.sightings.push_back({feedback.id, detection.box, detection.score});
-    while (track.sightings.size() > static_cast<std::size_t>(limits_.length))
-      track.sightings.pop_front();
   }
   for (auto& [id, track] : tracks_)
-    if (track.last().frame != feedback.id && !unlooked.contains(id)) ++track.missed;
+    if (!feedback.looked || unlooked.contains(id))
+      ++track.unanswered;
+    else if (track.last().frame != feedback.id)
+      ++track.missed;
   std::erase_if(tracks_, [&](const auto& entry) {
     const Track& track = entry.second;
     const bool sure = track.last().score >= feedback.sureScore;
-    return track.missed > (sure ? limits_.coastFrames : std::min(1, limits_.coastFrames));
+    return track.missed > (sure ? limits_.coastFrames : std::min(1, limits_.coastFrames)) ||
+           track.unanswered > limits_.coastFrames;
   });
+}
+
+void History::see(const Detection& detection, std::uint64_t frame) {
+  Track& track = tracks_[detection.id];
+  track.id = detection.id;
+  track.labelId = detection.labelId;
+  track.label = detection.label;
+  ++sighted_;
+  lapses_ += track.missed;
+  track.missed = track.unanswered = 0;
+  track.sightings.push_back({frame, detection.box, detection.score});
+  while (track.sightings.size() > static_cast<std::size_t>(limits_.length))
+    track.sightings.pop_front();
 }
 
 void History::clear() {

@@ -26,8 +26,9 @@ struct Track {
   std::int64_t labelId = 0;
   std::string label;
   std::deque<Sighting> sightings;
-  /** Frames since the last sighting that looked for it in vain. */
-  int missed = 0;
+  /** Frames since the last sighting that looked for it in vain, and that should have looked where
+   * it is but got no answer. */
+  int missed = 0, unanswered = 0;
 
   const Sighting& last() const { return sightings.back(); }
 };
@@ -42,9 +43,10 @@ class History {
     /** Sightings kept for each object. */
     int length = 10;
     /**
-     * Frames that looked and did not see an object before it is forgotten; one that the model was not
-     * sure of when it was seen last is forgotten after one of them: it costs as much to look for,
-     * and as a rule it was never there.
+     * Frames that looked and did not see an object before it is forgotten; one that the model was
+     * not sure of when it was seen last is forgotten after one of them: it costs as much to look
+     * for, and as a rule it was never there. Also frames in which servers did not answer: while all
+     * of them are gone what was there once is not shown for ever.
      */
     int coastFrames = 10;
   };
@@ -53,9 +55,9 @@ class History {
   explicit History(Limits limits) : limits_(limits) {}
 
   /**
-   * Takes in what a frame held. A frame that did not look changes nothing; one that looked and saw
-   * nothing is a fact, and ages every track but those that it coasts. Frames come in order of their
-   * id; an older or repeated one is ignored.
+   * Takes in what a frame held. A frame that was skipped changes nothing; one that looked and saw
+   * nothing is a fact, and ages every track, as one that got no answer does. Frames come in order
+   * of their id; an older or repeated one is ignored.
    */
   void add(const Feedback& feedback);
   /** Forgets all. */
@@ -76,6 +78,8 @@ class History {
   double missRate() const { return lapses_ / (lapses_ + sighted_); }
 
  private:
+  void see(const Detection& detection, std::uint64_t frame);
+
   static constexpr double kPriorSighted = 18;
   static constexpr double kPriorLapses = 2;
 

@@ -119,6 +119,8 @@ struct Feedback {
   Size size;
   /** False when no server looked at the frame at all (skipped, failed, late): it is no evidence. */
   bool looked = false;
+  /** It was not meant to be looked at (FrameRecord::skipped): that none did tells nothing. */
+  bool skipped = false;
   std::vector<Detection> detections;
   /** From this score on the model is sure of a detection (ModelRules::sureScore). */
   float sureScore = 0;

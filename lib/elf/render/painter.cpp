@@ -27,6 +27,8 @@ constexpr Colour kStatisticsBar{0.08, 0.08, 0.08};
 constexpr int kMaskOpacity = 102;  // of 255
 /** A server says what it likes. */
 constexpr std::size_t kLongestName = 40;
+/** So many labels large is an object that may have its own inside. */
+constexpr double kBarsInside = 4;
 
 Colour colourFor(const Detection& d) {
   if (d.coasted) return kGrey;
@@ -307,9 +309,14 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
       const Rect r = outerRect(d->box, frame, scale.line);
       const std::string words =
           bars.fitted(nameOf(*d), " " + formatNumber(static_cast<double>(d->score), 2));
-      const int height = bars.sizeOf(words).height;
-      bars.add(words, {{r.x, r.y - height}, {r.x, std::max(0, r.y)}, {r.x, r.bottom()}},
-               colourFor(*d));
+      const Size bar = bars.sizeOf(words);
+      const Bars::Corner above{r.x, r.y - bar.height}, inside{r.x, std::max(0, r.y)},
+          below{r.x, r.bottom()}, beside{r.right(), r.y};
+      // Inside a small object it would hide it.
+      if (kBarsInside * bar.area() > r.area())
+        bars.add(words, {above, below, beside, inside}, colourFor(*d));
+      else
+        bars.add(words, {above, inside, below}, colourFor(*d));
     }
   }
   bars.draw(brush);

@@ -54,7 +54,13 @@ Tensors Network::run(const cv::Mat& bgr) {
   }
   net_.setInput(blob);
   std::vector<cv::Mat> values;
-  net_.forward(values, outputs_);
+  try {
+    net_.forward(values, outputs_);
+  } catch (const cv::Exception& error) {
+    throw Error(path_,
+                "cannot be run on " + std::to_string(bgr.cols) + "x" + std::to_string(bgr.rows) +
+                    " pixels; do [input] size and multiple-of suit it? " + printable(error.what()));
+  }
   Tensors tensors;
   for (std::size_t i = 0; i < values.size(); ++i) tensors.push_back({outputs_[i], values[i]});
   return tensors;

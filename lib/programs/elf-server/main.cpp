@@ -9,6 +9,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <opencv2/core/utility.hpp>
+#include <opencv2/core/utils/logger.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -240,6 +241,8 @@ int main(int argc, char** argv) {
     } else {
       // Each worker thread is one core's worth of work; OpenCV must not make it several.
       cv::setNumThreads(1);
+      // What fails is told once, by us.
+      cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
       if (!options.check.empty())
         elf::program::checkModel(options.check, options.picture, options.output);
       else

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -10,6 +11,17 @@
 #include "elf/server/decoders/decoder.h"
 
 namespace elf {
+
+/** How many pixels apart the cells of the three grids are that most networks lay over a picture. */
+constexpr std::array<int, 3> kUsualStrides{8, 16, 32};
+
+/** Of all three. */
+inline int cellsOf(Size canvas) {
+  int cells = 0;
+  for (const int stride : kUsualStrides)
+    cells += (canvas.width / stride) * (canvas.height / stride);
+  return cells;
+}
 
 inline Box aroundCentre(float x, float y, float width, float height) {
   return {x - width / 2, y - height / 2, x + width / 2, y + height / 2};

@@ -4,10 +4,12 @@
 namespace elf {
 
 std::optional<Candidates> decodeYolov5(const Tensors& tensors, const Reading& reading) {
-  // Of more columns than rows it is YOLOv8's.
-  const auto tensor = std::ranges::find_if(tensors, [](const NamedTensor& each) {
+  // Of more columns than rows it is YOLOv8's, unless the picture is small.
+  constexpr int kAnchors = 3;
+  const int usual = kAnchors * cellsOf(reading.canvas);
+  const auto tensor = std::ranges::find_if(tensors, [&](const NamedTensor& each) {
     return hasShape(each.values, {1, -1, -1}) && each.values.size[2] > 5 &&
-           each.values.size[2] <= each.values.size[1];
+           (each.values.size[2] <= each.values.size[1] || each.values.size[1] == usual);
   });
   if (tensor == tensors.end()) return std::nullopt;
   const int columns = tensor->values.size[2];

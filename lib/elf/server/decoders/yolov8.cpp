@@ -8,8 +8,8 @@ std::optional<Candidates> decodeYolov8(const Tensors& tensors, const Reading& re
   const cv::Mat& tensor = tensors[0].values;
   const auto rows = static_cast<std::size_t>(tensor.size[1]);
   const auto count = static_cast<std::size_t>(tensor.size[2]);
-  // Of more rows than columns it is YOLOv5's.
-  if (rows < 5 || rows > count) return std::nullopt;
+  // Of more rows than columns it is YOLOv5's, unless the picture is small.
+  if (rows < 5 || (rows > count && tensor.size[2] != cellsOf(reading.canvas))) return std::nullopt;
   Candidates found;
   const float* at = tensor.ptr<float>();
   for (std::size_t i = 0; i < count; ++i, ++at) {

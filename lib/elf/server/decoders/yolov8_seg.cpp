@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::size_t kBins = 16;
 constexpr int kPrototypeStride = 4;
-constexpr std::array<int, 3> kStrides{8, 16, 32};
 
 struct Heads {
   std::array<cv::Mat, 3> byStride;
@@ -30,8 +29,8 @@ std::optional<Heads> headsOf(const Tensors& tensors, Size canvas) {
   if (result.prototypes.empty()) return std::nullopt;
   const int masks = result.prototypes.size[1];
   int channels = 0;
-  for (std::size_t i = 0; i < kStrides.size(); ++i) {
-    cv::Mat& head = result.byStride[i] = ofStride(kStrides[i]);
+  for (std::size_t i = 0; i < kUsualStrides.size(); ++i) {
+    cv::Mat& head = result.byStride[i] = ofStride(kUsualStrides[i]);
     if (head.empty() || (i > 0 && head.size[1] != channels)) return std::nullopt;
     channels = head.size[1];
   }
@@ -77,8 +76,8 @@ std::optional<Candidates> decodeYolov8Seg(const Tensors& tensors, const Reading&
   if (!heads) return std::nullopt;
   Candidates found;
   std::size_t row = 0;
-  for (std::size_t i = 0; i < kStrides.size(); ++i) {
-    const auto stride = static_cast<float>(kStrides[i]);
+  for (std::size_t i = 0; i < kUsualStrides.size(); ++i) {
+    const auto stride = static_cast<float>(kUsualStrides[i]);
     const cv::Mat& head = heads->byStride[i];
     const std::size_t step = cellsOf(head);
     const float* cell = head.ptr<float>();

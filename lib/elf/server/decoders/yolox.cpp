@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <array>
-
 #include "elf/server/decoders/rows.h"
 
 namespace elf {
 
 std::optional<Candidates> decodeYolox(const Tensors& tensors, const Reading& reading) {
-  constexpr std::array<int, 3> kStrides{8, 16, 32};
-  int cells = 0;
-  for (const int stride : kStrides)
-    cells += (reading.canvas.width / stride) * (reading.canvas.height / stride);
-  if (tensors.size() != 1 || !hasShape(tensors[0].values, {1, cells, -1})) return std::nullopt;
+  if (tensors.size() != 1 || !hasShape(tensors[0].values, {1, cellsOf(reading.canvas), -1}))
+    return std::nullopt;
   const int columns = tensors[0].values.size[2];
   if (columns < 6) return std::nullopt;
 
   Candidates found;
   const float* row = tensors[0].values.ptr<float>();
-  for (const int stride : kStrides) {
+  for (const int stride : kUsualStrides) {
     const auto s = static_cast<float>(stride);
     for (int y = 0; y < reading.canvas.height / stride; ++y)
       for (int x = 0; x < reading.canvas.width / stride; ++x, row += columns) {
