@@ -15,7 +15,8 @@
  *   upstream or, without elfmerge downstream, when the frame was pushed.
  * - A part that fails is sent to another server, and one that takes longer than nineteen of twenty
  *   to a second one too (`hedging`). What has no answer by the `deadline` is late, and the frame
- *   goes on without it. No frame is ever dropped.
+ *   goes on without it. No frame is ever dropped; of those that downstream refuses (EOS) upstream
+ *   hears as of frames that were skipped.
  * - Under a budget (`bandwidth`) JPEGs are made as good as it allows, then parts smaller, and then
  *   frames pass for which nothing is sent.
  * - Late in QoS terms (`qos`), or one too many (`leaky`): the frame passes, and nothing is sent.
