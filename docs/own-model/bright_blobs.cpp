@@ -7,7 +7,8 @@
 namespace {
 
 elf::ModelFile described(elf::ModelFile file) {
-  if (file.rules.labels.names().empty()) file.rules.labels = {"blob"};  // a .model file may name others
+  if (file.rules.labels.names().empty())
+    file.rules.labels = {"blob"};  // a .model file may name others
   file.rules.masks = true;
   file.rules.context = 8;  // what it has to see around a blob
   return file;

@@ -282,7 +282,7 @@ class Offload {
   bool mayLeave(const Item& item) const;
   void endTask(Lock& lock);
   void logWay(const elf::FrameRecord& record) const;
-  void dismiss(const elf::FrameRecord& record);
+  GstFlowReturn refuse(Lock& lock, const elf::FrameRecord& record);
   GstFlowReturn pushFrame(Item& item);
   gboolean runQuery(GstQuery* query);
   bool flows() const { return flow_ == GST_FLOW_OK || flow_ == GST_FLOW_EOS; }
@@ -660,10 +660,8 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     // Downstream's EOS is over as soon as the task has come to the new segment.
     changed_.wait(lock, [this] { return flow_ != GST_FLOW_EOS || !willBeginAnew(); });
     if (flow_ != GST_FLOW_OK) {
-      const GstFlowReturn flow = flow_;
-      lock.unlock();
-      if (const elf::FrameRecordPtr record = elf::gst::getRecord(buffer)) dismiss(*record);
-      return flow;
+      const elf::FrameRecordPtr record = elf::gst::getRecord(buffer);
+      return record ? refuse(lock, *record) : flow_;
     }
     session = session_;
     settings = settings_;
@@ -683,11 +681,9 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   wholeBytes_ += record.wholeBytes;
   if (record.skipped) ++skipped_;
   if (flow_ != GST_FLOW_OK) {
-    const GstFlowReturn flow = flow_;
-    lock.unlock();
+    const GstFlowReturn flow = refuse(lock, item->record);
     // The flush that came meanwhile may have been over before the last part went out.
     session->offloader.abandonAll();
-    dismiss(item->record);
     return flow;
   }
   if (!passes) slots_.push_back({item.get(), keyOf(item->record)});
@@ -974,25 +970,24 @@ void Offload::logWay(const elf::FrameRecord& record) const {
                  milliseconds(record.timings.offload), record.skipped ? ", skipped" : "");
 }
 
-// Upstream of elfmerge somebody may wait for what it will say of a frame that never gets there.
-void Offload::dismiss(const elf::FrameRecord& record) {
+// With mutex_ held, which it gives up. Returns what downstream says of a frame that it does not
+// want; upstream of elfmerge somebody may wait for what that will say of it.
+GstFlowReturn Offload::refuse(Lock& lock, const elf::FrameRecord& record) {
+  const GstFlowReturn flow = flow_;
+  lock.unlock();
   gst_pad_push_event(sinkpad_, elf::gst::newDetectionsEvent(std::make_shared<const elf::Feedback>(
                                    elf::Feedback{.id = record.id,
                                                  .generation = record.generation,
                                                  .size = record.size,
                                                  .skipped = true})));
+  return flow;
 }
 
 GstFlowReturn Offload::pushFrame(Item& item) {
   elf::FrameRecord& record = item.record;
   {
     Lock lock(mutex_);
-    if (flow_ != GST_FLOW_OK) {
-      const GstFlowReturn flow = flow_;
-      lock.unlock();
-      dismiss(record);
-      return flow;
-    }
+    if (flow_ != GST_FLOW_OK) return refuse(lock, record);
     record.answers = std::move(item.answers);
     record.capacity = capacityNow();
   }

@@ -125,8 +125,10 @@ class FaultyPipeline : public ::testing::Test {
   }
 
   /** What came out, in order; after kBefore frames, and one that is `ready`, `change` is called. */
-  template <typename Change, typename Ready>
-  static std::vector<FrameRecord> play(Pipeline& pipeline, Change&& change, Ready&& ready) {
+  template <typename Change>
+  static std::vector<FrameRecord> play(
+      Pipeline& pipeline, Change&& change,
+      bool (*ready)(const FrameRecord&) = [](const FrameRecord&) { return true; }) {
     pipeline.play();
     std::vector<FrameRecord> records;
     bool changed = false;
@@ -137,10 +139,6 @@ class FaultyPipeline : public ::testing::Test {
       change();
     }
     return records;
-  }
-  template <typename Change>
-  static std::vector<FrameRecord> play(Pipeline& pipeline, Change&& change) {
-    return play(pipeline, std::forward<Change>(change), [](const FrameRecord&) { return true; });
   }
 
   std::unique_ptr<Server> a_ = startBlobServer(), b_ = startBlobServer();

@@ -336,38 +336,39 @@ TEST(Offload, WhatDownstreamReturnsTravelsUpstream) {
   }
 }
 
-TEST(Offload, EosGetsPastFramesThatDownstreamNoLongerWants) {
-  StubServer quick, held;
-  held.hold();
-  Harness harness(element(quick.url() + "," + held.url(), "max-in-flight=3 deadline=-1"));
-  harness.setVideo(64, 48);
-  answerWith(harness, GST_FLOW_EOS);
-  // One frame is answered, and refused by downstream; others may still wait for answers.
-  GstFlowReturn flow = GST_FLOW_OK;
-  for (int i = 0; i < 4 && flow == GST_FLOW_OK; ++i)
-    flow = harness.push(frameFor(harness, i, i == 0 ? 0 : 1));
-  EXPECT_EQ(flow, GST_FLOW_EOS);
-  gst_harness_push_event(harness.get(), gst_event_new_eos());
-  awaitEvent(harness, GST_EVENT_EOS);
+/** Downstream wants no more: one frame is answered, and refused; others may still wait for answers.
+ */
+class OffloadRefused : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    held_.hold();
+    harness_.setVideo(64, 48);
+    answerWith(harness_, GST_FLOW_EOS);
+    GstFlowReturn flow = GST_FLOW_OK;
+    for (; frames_ < 4 && flow == GST_FLOW_OK; ++frames_)
+      flow = harness_.push(frameFor(harness_, frames_, frames_ == 0 ? 0 : 1));
+    EXPECT_EQ(flow, GST_FLOW_EOS);
+  }
+  void end() {
+    gst_harness_push_event(harness_.get(), gst_event_new_eos());
+    awaitEvent(harness_, GST_EVENT_EOS);
+  }
+
+  StubServer quick_, held_;
+  Harness harness_{element(quick_.url() + "," + held_.url(), "max-in-flight=3 deadline=-1")};
+  int frames_ = 0;
+};
+
+TEST_F(OffloadRefused, EosGetsPastTheFramesThatAreLeft) {
+  end();
 }
 
-TEST(Offload, WhoWaitsUpstreamForWhatFramesHeldHearsOfThoseThatDownstreamNoLongerWants) {
-  StubServer quick, held;
-  held.hold();
-  Harness harness(element(quick.url() + "," + held.url(), "max-in-flight=3 deadline=-1"));
-  harness.setVideo(64, 48);
-  answerWith(harness, GST_FLOW_EOS);
-  std::vector<std::uint64_t> pushed, told;
-  GstFlowReturn flow = GST_FLOW_OK;
-  for (int i = 0; i < 4 && flow == GST_FLOW_OK; ++i) {
-    flow = harness.push(frameFor(harness, i, i == 0 ? 0 : 1));
-    if (i > 0) pushed.push_back(static_cast<std::uint64_t>(i));
-  }
-  EXPECT_EQ(harness.push(frameFor(harness, 9, 1)), GST_FLOW_EOS);
-  pushed.push_back(9);
-  gst_harness_push_event(harness.get(), gst_event_new_eos());
-  awaitEvent(harness, GST_EVENT_EOS);
-  while (GstEvent* event = gst_harness_try_pull_upstream_event(harness.get())) {
+TEST_F(OffloadRefused, WhoWaitsUpstreamForWhatFramesHeldHearsOfAllThatAreLeft) {
+  EXPECT_EQ(harness_.push(frameFor(harness_, frames_++, 1)), GST_FLOW_EOS);
+  end();
+  std::vector<std::uint64_t> left, told;
+  for (int i = 1; i < frames_; ++i) left.push_back(static_cast<std::uint64_t>(i));
+  while (GstEvent* event = gst_harness_try_pull_upstream_event(harness_.get())) {
     if (const FeedbackPtr feedback = parseDetectionsEvent(event)) {
       EXPECT_FALSE(feedback->looked);
       EXPECT_TRUE(feedback->skipped);
@@ -375,7 +376,7 @@ TEST(Offload, WhoWaitsUpstreamForWhatFramesHeldHearsOfThoseThatDownstreamNoLonge
     }
     gst_event_unref(event);
   }
-  EXPECT_THAT(told, ::testing::UnorderedElementsAreArray(pushed));
+  EXPECT_THAT(told, ::testing::UnorderedElementsAreArray(left));
 }
 
 TEST(Offload, ANewSegmentEndsTheEosOfDownstreamForTheVeryNextFrame) {

@@ -23,7 +23,9 @@ class DnnModel : public InferenceModel {
 
   Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override try {
     const Canvas canvas = Canvas::ofPicture(matOf(bgr), rules());
-    return toDetections(network_.run(canvas.pixels()), decode_, canvas, file());
+    const Result<Tensors> tensors = network_.run(canvas.pixels());
+    if (!tensors) return Result<std::vector<Detection>>::failure(name() + ": " + tensors.error());
+    return toDetections(tensors.value(), decode_, canvas, file());
   } catch (const cv::Exception& error) {
     return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
   }

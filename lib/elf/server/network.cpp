@@ -45,7 +45,7 @@ Network::Network(const ModelFile& file)
   }
 }
 
-Tensors Network::run(const cv::Mat& bgr) {
+Result<Tensors> Network::run(const cv::Mat& bgr) try {
   cv::Mat blob = cv::dnn::blobFromImage(bgr, 1, cv::Size(),
                                         cv::Scalar(mean_[0], mean_[1], mean_[2]), rgb_, false);
   for (int i = 0; i < blob.size[1]; ++i) {
@@ -54,16 +54,14 @@ Tensors Network::run(const cv::Mat& bgr) {
   }
   net_.setInput(blob);
   std::vector<cv::Mat> values;
-  try {
-    net_.forward(values, outputs_);
-  } catch (const cv::Exception& error) {
-    throw Error(path_,
-                "cannot be run on " + std::to_string(bgr.cols) + "x" + std::to_string(bgr.rows) +
-                    " pixels; do [input] size and multiple-of suit it? " + printable(error.what()));
-  }
+  net_.forward(values, outputs_);
   Tensors tensors;
   for (std::size_t i = 0; i < values.size(); ++i) tensors.push_back({outputs_[i], values[i]});
   return tensors;
+} catch (const cv::Exception& error) {
+  return Result<Tensors>::failure(
+      "cannot be run on " + std::to_string(bgr.cols) + "x" + std::to_string(bgr.rows) +
+      " pixels; do [input] size and multiple-of suit it? " + printable(error.what()));
 }
 
 }  // namespace elf

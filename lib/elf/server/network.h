@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "elf/base/error.h"
 #include "elf/model/model_file.h"
 #include "elf/server/decoders/decoder.h"
 
@@ -29,9 +30,9 @@ class Network {
 
   /**
    * What it says about a BGR picture of a size that it takes. The tensors are valid until the next
-   * call. Throws cv::Exception where OpenCV cannot run it.
+   * call. Fails with a sentence that tells the size where OpenCV cannot run it.
    */
-  Tensors run(const cv::Mat& bgr);
+  Result<Tensors> run(const cv::Mat& bgr);
 
  private:
   std::string path_, platform_;

@@ -22,13 +22,9 @@ class StagedModel : public InferenceModel {
     const Size size = file.boxInput;
     Detection object;
     object.box = {0, 0, static_cast<float>(size.width), static_cast<float>(size.height)};
-    std::string error;
-    try {
-      error = look(cv::Mat(size.height, size.width, CV_8UC3, cv::Scalar::all(0)), object);
-    } catch (const cv::Exception& failure) {
-      error = printable(failure.what());
-    }
-    if (!error.empty()) throw Error(network_.path(), error);
+    const cv::Mat black(size.height, size.width, CV_8UC3, cv::Scalar::all(0));
+    if (const std::string error = look(black, object); !error.empty())
+      throw Error(network_.path(), error);
   }
 
   std::string platform() const override { return network_.platform(); }
@@ -65,7 +61,9 @@ class StagedModel : public InferenceModel {
   /** Adds what the network says about `object`. Returns what is wrong, or nothing. */
   std::string look(const cv::Mat& picture, Detection& object) {
     const Canvas canvas = Canvas::ofBox(picture, object.box, file().boxInput);
-    const Tensors tensors = network_.run(canvas.pixels());
+    const Result<Tensors> answer = network_.run(canvas.pixels());
+    if (!answer) return answer.error();
+    const Tensors& tensors = answer.value();
     if (file().decoder == OutputDecoder::Classes) {
       if (const auto best = decodeClasses(tensors)) {
         object.labelId = best->labelId;

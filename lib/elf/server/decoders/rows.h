@@ -13,7 +13,7 @@
 namespace elf {
 
 /** How many pixels apart the cells of the three grids are that most networks lay over a picture. */
-constexpr std::array<int, 3> kUsualStrides{8, 16, 32};
+inline constexpr std::array<int, 3> kUsualStrides{8, 16, 32};
 
 /** Of all three. */
 inline int cellsOf(Size canvas) {

@@ -6,7 +6,7 @@ namespace elf {
 std::optional<Candidates> decodeYuNet(const Tensors& tensors, const Reading& reading) {
   constexpr int kLandmarks = 5;
   Candidates found;
-  for (const int stride : {8, 16, 32}) {
+  for (const int stride : kUsualStrides) {
     const int columns = reading.canvas.width / stride, rows = reading.canvas.height / stride;
     const auto values = [&, cells = columns * rows](const char* name, int width) -> const float* {
       const cv::Mat* tensor = findTensor(tensors, name + ('_' + std::to_string(stride)));
