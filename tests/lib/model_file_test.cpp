@@ -98,6 +98,8 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("mean=1;2;3", "mean=1;2", "[input] mean");
   expectError("std=2;4;8", "std=2;0;8", "[input] std");
   expectError("colour=rgb", "colour=grey", "[input] colour");
+  expectError("scale=0.5", "max-batch=0", "[input] max-batch: is not between 1 and 64");
+  expectError("scale=0.5", "max-batch=65", "[input] max-batch: is not between 1 and 64");
   expectError("nms=0.4", "nms=4", "[output] nms");
   expectError("decoder=darknet-region\n", "", "[output] decoder");
   expectError("backend=opencv-dnn", "backend=magic", "[model] backend");
@@ -113,6 +115,15 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("labels=names.txt", "sha256=12", "[model] sha256");
   EXPECT_THAT(errorOf("what is this"), HasSubstr("net.model"));
   EXPECT_THAT(errorOf(""), HasSubstr("net.model"));
+}
+
+TEST_F(ModelFileTest, BatchesAreForBackendsThatRunThem) {
+  EXPECT_EQ(parse("[model]\nbackend=simulated\n").maxBatch, 1);
+  EXPECT_EQ(parse("[model]\nbackend=simulated\n[input]\nmax-batch=8\n").maxBatch, 8);
+  EXPECT_EQ(parse("[model]\nbackend=library\nfile=a.so\n[input]\nmax-batch=8\n").maxBatch, 8);
+  for (const char* backend : {"hog", "remote"})
+    EXPECT_THAT(errorOf(std::string("[model]\nbackend=") + backend + "\n[input]\nmax-batch=8\n"),
+                AllOf(HasSubstr("[input] max-batch"), HasSubstr(backend)));
 }
 
 TEST_F(ModelFileTest, TellsWhetherObjectsHaveMasksOrJoints) {

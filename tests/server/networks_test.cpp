@@ -305,6 +305,45 @@ INSTANTIATE_TEST_SUITE_P(
       return name + std::to_string(instance.index);
     });
 
+TEST_P(RealNetworks, FindTheSameInABatchOrRefuseBatches) {
+  if (!std::filesystem::exists(sharedFile("models/coco.names")))
+    GTEST_SKIP() << "no shared models in " << getenv("ELF_TEST_SHARED");
+  ModelFile file = loadModelFile(GetParam().model);
+  file.maxBatch = 3;
+  std::vector<cv::Mat> parts;
+  const cv::Mat frame = frameOf(sharedFile(std::string("clips/") + GetParam().clip), 1);
+  if (frame.empty()) GTEST_SKIP() << "no shared clip, or no decoder for it";
+  for (const int x : {100, 400, 700}) parts.push_back(frame(cv::Rect(x, 200, 416, 352)));
+  // Their reshapes are written for one picture.
+  const std::string name = GetParam().model;
+  if (name == "yolox-nano" || name == "fastestdet") {
+    EXPECT_THAT([&] { InferenceModel::create(file); },
+                ::testing::ThrowsMessage<Error>(::testing::HasSubstr("max-batch must be 1")));
+    return;
+  }
+  const auto model = InferenceModel::create(file);
+  std::vector<PlacedPicture> pictures;
+  for (const cv::Mat& part : parts) pictures.push_back({viewOf(part), {.frame = {416, 352}}});
+  const auto all = model->runBatch(pictures);
+  ASSERT_EQ(all.size(), parts.size());
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto one = run(*model, parts[i]);
+    ASSERT_TRUE(one && all[i]);
+    ASSERT_EQ(all[i].value().size(), one.value().size());
+    for (std::size_t j = 0; j < one.value().size(); ++j) {
+      const Detection &a = all[i].value()[j], &b = one.value()[j];
+      EXPECT_EQ(a.labelId, b.labelId);
+      EXPECT_NEAR(a.score, b.score, 1e-4);
+      EXPECT_GE(iou(a.box, b.box), 0.999);
+      EXPECT_EQ(a.mask, b.mask);
+      EXPECT_EQ(a.keypoints.size(), b.keypoints.size());
+    }
+    found += one.value().size();
+  }
+  EXPECT_GE(found, 1U);
+}
+
 TEST(SimplePose, FindsTheJointsOfEachPersonThatTheDetectorFinds) {
   if (!std::filesystem::exists(sharedFile("models/ultralight-simplepose_bnfold.onnx")))
     GTEST_SKIP() << "no shared models in " << getenv("ELF_TEST_SHARED");

@@ -40,8 +40,8 @@ ModelFile fakeFile(const std::string& name = "fake") {
 class FakeModel : public InferenceModel {
  public:
   /** `placement` is told where each picture lies, while no other is being run. */
-  FakeModel(Gate& gate, Placement& placement, const std::string& name = "fake")
-      : InferenceModel(fakeFile(name)), gate_(gate), placement_(placement) {}
+  FakeModel(Gate& gate, Placement& placement, ModelFile file = fakeFile())
+      : InferenceModel(std::move(file)), gate_(gate), placement_(placement) {}
   std::string platform() const override { return "fake"; }
   Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override {
     gate_.pass();
@@ -58,6 +58,35 @@ class FakeModel : public InferenceModel {
  private:
   Gate& gate_;
   Placement& placement_;
+};
+
+/** FakeModel that tells the test how many pictures it was given at once. */
+class BatchModel : public FakeModel {
+ public:
+  BatchModel(Gate& gate, Placement& placement, std::vector<std::size_t>& batches)
+      : FakeModel(gate, placement, batched()), batches_(batches) {}
+  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override {
+    batches_.push_back(1);
+    return FakeModel::run(bgr, placement);
+  }
+  std::vector<Result<std::vector<Detection>>> runBatch(
+      std::span<const PlacedPicture> pictures) override {
+    batches_.push_back(pictures.size());
+    std::vector<Result<std::vector<Detection>>> results;
+    for (const PlacedPicture& each : pictures)
+      results.push_back(FakeModel::run(each.bgr, each.placement));
+    // A model that tells of fewer pictures than it was given.
+    if (pictures[0].bgr.size.height == 7) results.pop_back();
+    return results;
+  }
+
+ private:
+  static ModelFile batched() {
+    ModelFile file = fakeFile();
+    file.maxBatch = 3;
+    return file;
+  }
+  std::vector<std::size_t>& batches_;
 };
 
 struct Answer {
@@ -729,7 +758,7 @@ TEST_F(ServerTest, EachModelHasItsOwnQueueAndWorkers) {
   server_ = std::make_unique<Server>(
       std::vector<ModelFactory>{
           [this] { return std::make_unique<FakeModel>(gate_, placement_); },
-          [&] { return std::make_unique<FakeModel>(other, placement, "other"); }},
+          [&] { return std::make_unique<FakeModel>(other, placement, fakeFile("other")); }},
       options);
   gate_.close();
   auto running = inferAside(requestOf(rgbImage(4, 4)));
@@ -781,6 +810,108 @@ TEST_F(ServerTest, TellsTheProtocolsStatistics) {
   }
   EXPECT_EQ(request("GET", url("/v2/models/other/stats")).status, 404U);
   EXPECT_THAT(request("GET", url("/v2")).text(), HasSubstr("statistics"));
+}
+
+class BatchTest : public ServerTest {
+ protected:
+  /** Starts a server, and holds its worker while it runs a first picture. */
+  void hold() {
+    server_ =
+        std::make_unique<Server>(std::vector<ModelFactory>{[this] {
+                                   return std::make_unique<BatchModel>(gate_, placement_, batches_);
+                                 }},
+                                 ServerOptions{});
+    gate_.close();
+    first_ = inferAside(requestOf(rgbImage(4, 4)));
+    gate_.awaitEntered(1);
+  }
+  /** A request that waits, of a picture whose colour the answer tells as its label. */
+  void wait(int width, int height, std::uint8_t colour = 9) {
+    wire::Tensor image = rgbImage(width, height);
+    for (std::size_t i = 0; i < image.data.size(); i += 3) image.data[i] = colour;
+    wire::InferRequest what = requestOf(std::move(image));
+    what.id = std::to_string(colour);
+    what.binaryOutputs = false;
+    waiting_.push_back(enqueue(what));
+  }
+  /** What those that waited are answered, in their order. */
+  std::vector<std::string> release() {
+    gate_.open();
+    EXPECT_EQ(first_.get().status, 200U);
+    std::vector<std::string> answers;
+    for (GSocketConnection* connection : waiting_) {
+      g_socket_shutdown(g_socket_connection_get_socket(connection), FALSE, TRUE, nullptr);
+      answers.push_back(readToEnd(connection));
+    }
+    return answers;
+  }
+
+  std::vector<std::size_t> batches_;
+  std::future<Answer> first_;
+  std::vector<GSocketConnection*> waiting_;
+};
+
+TEST_F(BatchTest, WhatWaitsRunsAsOneBatchAndEachHasItsOwnAnswer) {
+  hold();
+  for (const std::uint8_t colour : {11, 12, 13}) wait(20, 10, colour);
+  const auto answers = release();
+  EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 3}));
+  for (int i = 0; i < 3; ++i) {
+    const std::string colour = std::to_string(11 + i);
+    EXPECT_THAT(answers[static_cast<std::size_t>(i)], HasSubstr("HTTP/1.1 200"));
+    EXPECT_THAT(answers[static_cast<std::size_t>(i)], HasSubstr(R"("id":")" + colour + '"'));
+    EXPECT_THAT(answers[static_cast<std::size_t>(i)], HasSubstr(R"("data":[)" + colour + ']'));
+  }
+  const auto stats =
+      nlohmann::json::parse(request("GET", url("/v2/models/fake/stats")).text())["model_stats"][0];
+  EXPECT_EQ(stats["inference_count"], 4);
+  EXPECT_EQ(stats["execution_count"], 2);
+  ASSERT_EQ(stats["batch_stats"].size(), 2U);
+  EXPECT_EQ(stats["batch_stats"][1]["batch_size"], 3);
+  EXPECT_EQ(stats["batch_stats"][1]["compute_infer"]["count"], 1);
+}
+
+TEST_F(BatchTest, NoMoreRunAtOnceThanTheModelTakes) {
+  hold();
+  for (int i = 0; i < 5; ++i) wait(20, 10);
+  release();
+  EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 3, 2}));
+}
+
+TEST_F(BatchTest, PicturesOfAnotherSizeAndRefusedOnesAreNoneOfIt) {
+  hold();
+  wait(20, 10, 11);
+  wait(20, 12, 12);
+  wait(20, 10, 13);
+  wait(20, 10, 14);
+  waiting_.push_back(deliverText(uploadHead(3) + "\r\nabc"));
+  wait(20, 10, 15);
+  const auto answers = release();
+  EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 2, 1, 2}));
+  ASSERT_EQ(answers.size(), 6U);
+  EXPECT_THAT(answers[1], HasSubstr(R"("data":[12])"));
+  EXPECT_THAT(answers[3], HasSubstr(R"("data":[14])"));
+  EXPECT_THAT(answers[4], HasSubstr("HTTP/1.1 400"));
+  EXPECT_THAT(answers[5], HasSubstr(R"("data":[15])"));
+}
+
+TEST_F(BatchTest, OnePictureThatFailsFailsAlone) {
+  hold();
+  wait(13, 10, 11);
+  wait(13, 10, 12);
+  wait(20, 10, 13);
+  const auto answers = release();
+  EXPECT_THAT(answers[0], HasSubstr("unlucky"));
+  EXPECT_THAT(answers[1], HasSubstr("unlucky"));
+  EXPECT_THAT(answers[2], HasSubstr("HTTP/1.1 200"));
+}
+
+TEST_F(BatchTest, AModelThatTellsOfFewerPicturesFailsAll) {
+  hold();
+  wait(20, 7);
+  wait(20, 7);
+  for (const std::string& answer : release())
+    EXPECT_THAT(answer, HasSubstr("fake: tells of 1 pictures, not of 2"));
 }
 
 /** `body` through GIO's own compressor. */
@@ -1016,10 +1147,10 @@ TEST_F(ServerTest, StatusKeepsPicturesToItselfUnlessTheyMayBeShown) {
 
 TEST_F(ServerTest, StatusIsJsonWhateverAModelIsCalled) {
   const std::string name = "</script><script>alert('\xff')</script>";
-  server_ = std::make_unique<Server>(std::vector<ModelFactory>{[&] {
-                                       return std::make_unique<FakeModel>(gate_, placement_, name);
-                                     }},
-                                     ServerOptions{});
+  server_ = std::make_unique<Server>(
+      std::vector<ModelFactory>{
+          [&] { return std::make_unique<FakeModel>(gate_, placement_, fakeFile(name)); }},
+      ServerOptions{});
   const Answer answer = request("GET", url("/status"));
   EXPECT_EQ(answer.headers.at("Content-Type"), "application/json");
   EXPECT_EQ(answer.headers.at("X-Content-Type-Options"), "nosniff");

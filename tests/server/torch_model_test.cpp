@@ -300,6 +300,73 @@ TEST_F(Torchvision, JointsOfAKeypointRcnnArePythons) {
     }
 }
 
+TEST(TorchModel, ListsOfPicturesAndBatchesOfRawTensorsRunAtOnce) {
+  const Folder folder;
+  // The label is what the first pixel's blue says.
+  const char* const list =
+      "def forward(self, images: List[Tensor]):\n"
+      "  found: List[Dict[str, Tensor]] = []\n"
+      "  for x in images:\n"
+      "    found.append({'boxes': torch.tensor([[8.0, 10.0, 18.0, 20.0]]),\n"
+      "                  'labels': x[0, 0, 0].reshape(1).long(), 'scores': torch.tensor([0.75])})\n"
+      "  return found\n";
+  // YOLOv8's layout: one place, centre and size, and as many classes as there are.
+  const char* const raw =
+      "def forward(self, x):\n"
+      "  y = torch.zeros([x.size(0), 8, 100])\n"
+      "  y[:, 0, 0] = 13\n"
+      "  y[:, 1, 0] = 15\n"
+      "  y[:, 2, 0] = 10\n"
+      "  y[:, 3, 0] = 10\n"
+      "  for i in range(x.size(0)):\n"
+      "    y[i, 4 + int(x[i, 0, 0, 0]) % 4, 0] = 0.75\n"
+      "  return y\n";
+  for (const auto& [code, output] : {std::pair(list, ""), std::pair(raw, "decoder=yolov8\n")}) {
+    const auto model =
+        modelOf(folder, {"", code, "size=40;30\nmax-batch=4\n"}, "labels=a;b;c;d\n", output);
+    std::vector<cv::Mat> pixels;
+    std::vector<PlacedPicture> pictures;
+    for (int i = 0; i < 4; ++i) {
+      pixels.emplace_back(30, 40, CV_8UC3, cv::Scalar::all(i));
+      pictures.push_back({viewOf(pixels.back()), {.frame = {40, 30}}});
+    }
+    const auto all = checkedRunBatch(*model, pictures);
+    ASSERT_EQ(all.size(), 4U);
+    for (std::size_t i = 0; i < 4; ++i) {
+      ASSERT_TRUE(all[i]) << all[i].error();
+      ASSERT_EQ(all[i].value().size(), 1U);
+      EXPECT_EQ(all[i].value()[0].label, std::string(1, static_cast<char>('a' + i)));
+      EXPECT_EQ(all[i].value()[0].box, (Box{8, 10, 18, 20}));
+    }
+  }
+}
+
+TEST(TorchModel, RefusesBatchesOfWhatSeesOnePictureAtATime) {
+  const Folder folder;
+  const auto errorOf = [&](const char* code, const std::string& output = "") {
+    try {
+      modelOf(folder, {"", code, "size=40;30\nmax-batch=2\n"}, "", output);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto refused = AllOf(HasSubstr("network.model: [input] max-batch"), HasSubstr("must be 1"));
+  EXPECT_THAT(
+      errorOf("def forward(self, x):\n"
+              "  return (torch.zeros([0, 4]), torch.zeros([0]), torch.zeros([0]).long())\n"),
+      refused);
+  // All that it says is of the first.
+  EXPECT_THAT(errorOf("def forward(self, x):\n"
+                      "  return torch.zeros([x.size(0), 8, 100]) + x[0, 0, 0, 0]\n",
+                      "decoder=yolov8\n"),
+              refused);
+  EXPECT_THAT(errorOf("def forward(self, x):\n"
+                      "  return torch.zeros([1, 8, 100])\n",
+                      "decoder=yolov8\n"),
+              refused);
+}
+
 TEST(TorchModel, FindsInARealPictureWhatOpencvFindsWithTheSameNetwork) {
   if (!std::filesystem::exists(sharedFile("models/yolox_nano.ts.pt")))
     GTEST_SKIP() << "no shared models in " << getenv("ELF_TEST_SHARED");

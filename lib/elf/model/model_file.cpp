@@ -49,12 +49,12 @@ struct Group {
   using Keys = std::vector<std::string_view>;
   const char* name;
   Keys keys = {}, networkKeys = {}, fileKeys = {}, torchKeys = {}, remoteKeys = {},
-       simulatedKeys = {};
+       simulatedKeys = {}, batchKeys = {};
 };
 
-constexpr Group::Keys Group::*kKinds[] = {&Group::keys,       &Group::networkKeys,
-                                          &Group::fileKeys,   &Group::torchKeys,
-                                          &Group::remoteKeys, &Group::simulatedKeys};
+constexpr Group::Keys Group::*kKinds[] = {
+    &Group::keys,       &Group::networkKeys,   &Group::fileKeys, &Group::torchKeys,
+    &Group::remoteKeys, &Group::simulatedKeys, &Group::batchKeys};
 
 const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
@@ -66,7 +66,8 @@ const std::vector<Group>& knownGroups() {
       {.name = "input",
        .keys = {"size", "multiple-of", "min-size", "max-size"},
        .networkKeys = {"scale", "mean", "std", "colour"},
-       .torchKeys = {"batch"}},
+       .torchKeys = {"batch"},
+       .batchKeys = {"max-batch"}},
       {.name = "output",
        .keys = {"min-score", "sure-score", "keypoints", "skeleton"},
        .networkKeys = {"decoder", "nms"}},
@@ -333,6 +334,8 @@ void readDetector(const Reader& reader, ModelFile& model) {
         std::pair("parts", "placed"), std::pair("parts", "context"),
         std::pair("parts", "object-size")})
     if (reader.has(group, key)) reader.fail(group, key, "is a matter of the detector's own file");
+  if (reader.has("input", "max-batch"))
+    reader.fail("input", "max-batch", "has no meaning where there is a detector");
   if (!reader.has("input", "size")) reader.fail("input", "size", "is missing");
   const bool classifies = model.decoder == OutputDecoder::Classes;
   if (!classifies && reader.has("model", "labels"))
@@ -409,6 +412,11 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   if (!isNetwork && model.backend != ModelBackend::Library) reader.refuse(&Group::fileKeys);
   if (model.backend != ModelBackend::Remote) reader.refuse(&Group::remoteKeys);
   if (model.backend != ModelBackend::Simulated) reader.refuse(&Group::simulatedKeys);
+  if (model.backend == ModelBackend::Hog || model.backend == ModelBackend::Remote)
+    reader.refuse(&Group::batchKeys);
+  reader.read("input", "max-batch", model.maxBatch);
+  if (model.maxBatch < 1 || model.maxBatch > kMaxBatch)
+    reader.fail("input", "max-batch", "is not between 1 and " + std::to_string(kMaxBatch));
   if (model.backend == ModelBackend::Hog) return model;
   if (model.backend == ModelBackend::Remote) {
     reader.read(model.tensors);

@@ -46,6 +46,8 @@ enum class OutputDecoder {
 
 enum class ChannelOrder { Bgr, Rgb };
 
+inline constexpr int kMaxBatch = 64;
+
 /** A checked `.model` file. Keys that the backend has no use for are refused, not ignored. */
 struct ModelFile {
   /** The file's name without folder and ending: what clients call the model. */
@@ -82,6 +84,11 @@ struct ModelFile {
   ChannelOrder colour = ChannelOrder::Bgr;
   /** TorchScript: where forward() takes one tensor, it is 1 x 3 x H x W, not 3 x H x W. */
   bool batch = true;
+  /**
+   * At most so many pictures of one size run as one batch, where they wait already, 1 to kMaxBatch.
+   * Backends that cannot, and networks that look at a detector's boxes, have 1.
+   */
+  int maxBatch = 1;
 
   // [output], beyond what `rules` holds
   OutputDecoder decoder = OutputDecoder::Yolox;

@@ -2,6 +2,7 @@
 // The backends that InferenceModel::create() chooses from. Not installed.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <opencv2/core.hpp>
 #include <string>
@@ -22,6 +23,11 @@ std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file);
 std::unique_ptr<InferenceModel> createTorchModel(const ModelFile& file);
 /** Takes its time and finds nothing. */
 std::unique_ptr<InferenceModel> createSimulatedModel(const ModelFile& file);
+
+/** The size of a picture to try a model with. */
+Size trialSize(const ModelRules& rules);
+/** Two that no network sees alike: grey, and noise. */
+std::array<cv::Mat, 2> trialPictures(Size size);
 
 /**
  * A network of another layout than its file says must fail now, not at the first request: throws

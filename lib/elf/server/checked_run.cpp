@@ -32,33 +32,60 @@ std::string faultOf(const Detection& detection, const ModelRules& rules, Size pi
   return {};
 }
 
-}  // namespace
+using Answer = Result<std::vector<Detection>>;
 
-Result<std::vector<Detection>> checkedRun(InferenceModel& model, const ImageView& bgr,
-                                          const Placement& placement) try {
-  auto result = model.run(bgr, placement);
+Answer checked(const InferenceModel& model, Answer result, Size picture) {
   if (!result) return result;
   if (result.value().size() > wire::kMaxDetections)
-    return Result<std::vector<Detection>>::failure(model.name() + ": finds " +
-                                                   std::to_string(result.value().size()) +
-                                                   " objects in one picture");
+    return Answer::failure(model.name() + ": finds " + std::to_string(result.value().size()) +
+                           " objects in one picture");
   double maskPixels = 0;
   for (std::size_t i = 0; i < result.value().size(); ++i) {
     const Detection& detection = result.value()[i];
-    if (const std::string fault = faultOf(detection, model.rules(), bgr.size); !fault.empty())
-      return Result<std::vector<Detection>>::failure(model.name() + ": object " +
-                                                     std::to_string(i) + ": " + fault);
+    if (const std::string fault = faultOf(detection, model.rules(), picture); !fault.empty())
+      return Answer::failure(model.name() + ": object " + std::to_string(i) + ": " + fault);
     if (detection.mask) maskPixels += detection.mask->rect().area();
   }
   if (maskPixels > kMaxMaskPixels)
-    return Result<std::vector<Detection>>::failure(model.name() +
-                                                   ": its masks have too many pixels");
+    return Answer::failure(model.name() + ": its masks have too many pixels");
   return result;
-} catch (const std::exception& error) {
-  return Result<std::vector<Detection>>::failure(model.name() + ": " + printable(error.what()));
+}
+
+/** The sentence about the exception that is being handled. */
+std::string thrownBy(const InferenceModel& model) {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return model.name() + ": " + printable(error.what());
+  } catch (...) {
+    return model.name() + ": throws what is no std::exception";
+  }
+}
+
+}  // namespace
+
+Answer checkedRun(InferenceModel& model, const ImageView& bgr, const Placement& placement) try {
+  return checked(model, model.run(bgr, placement), bgr.size);
 } catch (...) {
-  return Result<std::vector<Detection>>::failure(model.name() +
-                                                 ": throws what is no std::exception");
+  return Answer::failure(thrownBy(model));
+}
+
+std::vector<Answer> checkedRunBatch(InferenceModel& model,
+                                    std::span<const PlacedPicture> pictures) {
+  if (pictures.size() == 1) return {checkedRun(model, pictures[0].bgr, pictures[0].placement)};
+  std::vector<Answer> answers;
+  std::string fault;
+  try {
+    answers = model.runBatch(pictures);
+  } catch (...) {
+    fault = thrownBy(model);
+  }
+  if (fault.empty() && answers.size() != pictures.size())
+    fault = model.name() + ": tells of " + std::to_string(answers.size()) + " pictures, not of " +
+            std::to_string(pictures.size());
+  if (!fault.empty()) return std::vector(pictures.size(), Answer::failure(fault));
+  for (Answer& answer : answers) answer = checked(model, std::move(answer), pictures[0].bgr.size);
+  return answers;
 }
 
 }  // namespace elf

@@ -3,6 +3,7 @@
 // installed.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "elf/server/inference_model.h"
@@ -18,5 +19,12 @@ namespace elf {
  */
 Result<std::vector<Detection>> checkedRun(InferenceModel& model, const ImageView& bgr,
                                           const Placement& placement);
+
+/**
+ * The same of InferenceModel::runBatch(): a result for each of `pictures`. One picture goes to
+ * run(). Where the model throws, or tells of more or fewer pictures, all fail.
+ */
+std::vector<Result<std::vector<Detection>>> checkedRunBatch(
+    InferenceModel& model, std::span<const PlacedPicture> pictures);
 
 }  // namespace elf

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Networks that OpenCV's DNN module runs, and that see the whole picture at once.
 #include <opencv2/core.hpp>
+#include <span>
+#include <vector>
 
 #include "elf/base/printable.h"
 #include "elf/server/backends.h"
@@ -17,6 +19,7 @@ class DnnModel : public InferenceModel {
   explicit DnnModel(const ModelFile& file)
       : InferenceModel(file), network_(file), decode_(decoderFor(file.decoder)) {
     tryOnce(*this, network_.path());
+    if (file.maxBatch > 1) network_.tryBatch(rules().inputSize(trialSize(rules())));
   }
 
   std::string platform() const override { return network_.platform(); }
@@ -28,6 +31,30 @@ class DnnModel : public InferenceModel {
     return toDetections(tensors.value(), decode_, canvas, file());
   } catch (const cv::Exception& error) {
     return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
+  }
+
+  std::vector<Result<std::vector<Detection>>> runBatch(
+      std::span<const PlacedPicture> pictures) override {
+    using Answer = Result<std::vector<Detection>>;
+    const auto allFail = [&](const std::string& why) {
+      return std::vector(pictures.size(), Answer::failure(name() + ": " + why));
+    };
+    try {
+      std::vector<Canvas> canvases;
+      std::vector<cv::Mat> pixels;
+      for (const PlacedPicture& picture : pictures) {
+        canvases.push_back(Canvas::ofPicture(matOf(picture.bgr), rules()));
+        pixels.push_back(canvases.back().pixels());
+      }
+      const auto all = network_.runBatch(pixels);
+      if (!all) return allFail(all.error());
+      std::vector<Answer> answers;
+      for (std::size_t i = 0; i < pictures.size(); ++i)
+        answers.push_back(toDetections(all.value()[i], decode_, canvases[i], file()));
+      return answers;
+    } catch (const cv::Exception& error) {
+      return allFail(printable(error.what()));
+    }
   }
 
  private:

@@ -26,12 +26,31 @@ std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
   throw Error(file.path + ": [model] backend", "is remote: another server runs this model");
 }
 
+Size trialSize(const ModelRules& rules) {
+  return rules.fixedSize.empty() ? Size{320, 320} : rules.fixedSize;
+}
+
+std::array<cv::Mat, 2> trialPictures(Size size) {
+  std::array<cv::Mat, 2> pictures;
+  for (cv::Mat& picture : pictures) picture.create(size.height, size.width, CV_8UC3);
+  pictures[0].setTo(cv::Scalar::all(kPadding));
+  cv::RNG(1).fill(pictures[1], cv::RNG::UNIFORM, 0, 256);
+  return pictures;
+}
+
 void tryOnce(InferenceModel& model, const std::string& weights) {
-  const Size fixed = model.rules().fixedSize;
-  const Size size = fixed.empty() ? Size{320, 320} : fixed;
+  const Size size = trialSize(model.rules());
   const cv::Mat grey(size.height, size.width, CV_8UC3, cv::Scalar::all(kPadding));
   const auto result = model.run(viewOf(grey), {.frame = size});
   if (!result) throw Error(weights, result.error());
+}
+
+std::vector<Result<std::vector<Detection>>> InferenceModel::runBatch(
+    std::span<const PlacedPicture> pictures) {
+  std::vector<Result<std::vector<Detection>>> results;
+  for (const PlacedPicture& picture : pictures)
+    results.push_back(run(picture.bgr, picture.placement));
+  return results;
 }
 
 std::vector<Box> InferenceModel::extractRps(std::span<const Detection> result) const {

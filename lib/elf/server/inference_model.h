@@ -17,6 +17,12 @@
 
 namespace elf {
 
+/** A picture, and where in a frame it lies: what InferenceModel::run() takes. */
+struct PlacedPicture {
+  ImageView bgr;
+  Placement placement;
+};
+
 /**
  * One instance serves one thread at a time, also for what is const, and not always the thread that
  * made it: each worker thread owns one. How many threads OpenCV itself uses is set by the program
@@ -51,6 +57,14 @@ class InferenceModel {
    * look at it. A picture that is no part is placed in a frame of its own size.
    */
   virtual Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) = 0;
+
+  /**
+   * run() of each picture, in their order. All are of one size, and there are at most
+   * file().maxBatch of them: elf-server gives a model that has more than one what waits for it
+   * already. Here: one after the other. A model whose network takes several at once overrides it.
+   */
+  virtual std::vector<Result<std::vector<Detection>>> runBatch(
+      std::span<const PlacedPicture> pictures);
 
   /**
    * Where the next frame is looked at: boxes in the pixels of the picture that `result` is about,

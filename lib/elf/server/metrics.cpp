@@ -30,6 +30,10 @@ ServerMetrics::ServerMetrics()
                     .Name("elf_requests_total")
                     .Help("Requests for inference that were answered, by HTTP status")
                     .Register(registry_)),
+      runs_(prometheus::BuildCounter()
+                .Name("elf_runs_total")
+                .Help("Times that the model ran; a batch of requests counts once")
+                .Register(registry_)),
       waiting_(prometheus::BuildGauge()
                    .Name("elf_requests_waiting")
                    .Help("Requests that no worker has taken yet")
@@ -37,7 +41,8 @@ ServerMetrics::ServerMetrics()
       queue_(histograms(registry_, "elf_queue_seconds",
                         "From the arrival of a request until a worker takes it")),
       decode_(histograms(registry_, "elf_decode_seconds", "Reading and decoding a picture")),
-      infer_(histograms(registry_, "elf_infer_seconds", "Running the model")) {}
+      infer_(
+          histograms(registry_, "elf_infer_seconds", "Running the model; of a batch its share")) {}
 
 std::string ServerMetrics::text() const {
   return prometheus::TextSerializer().Serialize(registry_.Collect());
@@ -46,6 +51,7 @@ std::string ServerMetrics::text() const {
 ModelMetrics::ModelMetrics(ServerMetrics& all, const std::string& model)
     : all_(all),
       model_{{"model", model}},
+      runs_(all.runs_.Add(model_)),
       waiting_(all.waiting_.Add(model_)),
       queue_(all.queue_.Add(model_, buckets())),
       decode_(all.decode_.Add(model_, buckets())),
@@ -71,6 +77,12 @@ void ModelMetrics::answered(unsigned status, const InferTimes& times) {
   recent_.push_back({.at = std::chrono::steady_clock::now(),
                      .times = times,
                      .waiting = static_cast<std::size_t>(waiting_.Value())});
+}
+
+void ModelMetrics::ran(std::size_t pictures, std::chrono::microseconds took) {
+  runs_.Increment();
+  const std::lock_guard lock(mutex_);
+  tallies_.runs[pictures].add(took);
 }
 
 ModelTallies ModelMetrics::tallies() const {

@@ -26,7 +26,7 @@ struct InferTimes {
   std::chrono::microseconds queue{};
   /** Reading it and decoding its picture. */
   std::chrono::microseconds decode{};
-  /** Running the model. */
+  /** Running the model; of a batch its share. */
   std::chrono::microseconds infer{};
   /** Writing the answer. */
   std::chrono::microseconds encode{};
@@ -48,6 +48,8 @@ struct Tally {
 /** What the protocol's statistics are made of. */
 struct ModelTallies {
   Tally success, fail, queue, decode, infer, encode;
+  /** Runs of the model that gave an answer, by how many requests each was for. */
+  std::map<std::size_t, Tally> runs;
   /** Unset, zero, before the first request that was inferred. */
   std::chrono::system_clock::time_point last;
   /** How many requests were answered with each HTTP status. */
@@ -76,6 +78,7 @@ class ServerMetrics {
   friend class ModelMetrics;
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Counter>& runs_;
   prometheus::Family<prometheus::Gauge>& waiting_;
   prometheus::Family<prometheus::Histogram>& queue_;
   prometheus::Family<prometheus::Histogram>& decode_;
@@ -92,6 +95,8 @@ class ModelMetrics {
 
   /** A request for inference was answered, or refused, with this HTTP status. */
   void answered(unsigned status, const InferTimes& times);
+  /** The model ran on so many pictures at once, for so long, and answered. */
+  void ran(std::size_t pictures, std::chrono::microseconds took);
   /** So many requests have no worker yet. */
   void setWaiting(std::size_t requests) { waiting_.Set(static_cast<double>(requests)); }
   ModelTallies tallies() const;
@@ -101,6 +106,7 @@ class ModelMetrics {
  private:
   ServerMetrics& all_;
   const prometheus::Labels model_;
+  prometheus::Counter& runs_;
   prometheus::Gauge& waiting_;
   prometheus::Histogram& queue_;
   prometheus::Histogram& decode_;

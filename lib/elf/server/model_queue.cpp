@@ -63,6 +63,7 @@ ModelQueue::ModelQueue(const ModelFactory& factory, const ServerOptions& options
                        ServerMetrics& metrics)
     : options_(options),
       models_(make(factory, options.threads)),
+      maxBatch_(static_cast<std::size_t>(std::max(1, models_.front()->file().maxBatch))),
       metadata_(metadataOf(*models_.front())),
       metrics_(metrics, metadata_.name),
       idle_(models_.size()) {
@@ -123,44 +124,69 @@ void ModelQueue::end(InferJob& job, InferOutcome outcome) {
   job.done(std::move(outcome));
 }
 
+/** Of what waits, its share among the workers: the first, and others that may run with it. */
+std::vector<ModelQueue::Task> ModelQueue::take() {
+  const std::size_t count = std::clamp<std::size_t>(queue_.size() / models_.size(), 1, maxBatch_);
+  std::vector<Task> tasks;
+  for (std::size_t i = 0; i < count; ++i) {
+    tasks.push_back({.job = std::move(queue_.front())});
+    queue_.pop_front();
+  }
+  metrics_.setWaiting(queue_.size());
+  return tasks;
+}
+
 void ModelQueue::runWorker(InferenceModel& model) {
   pthread_setname_np(pthread_self(), "elf-server-work");
-  ImageDecoder decoder(options_.maxPixels);
+  std::deque<ImageDecoder> decoders;
+  for (std::size_t i = 0; i < maxBatch_; ++i) decoders.emplace_back(options_.maxPixels);
   std::unique_lock lock(mutex_);
   for (;;) {
     wakeWorkers_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (stopping_) return;
     --idle_;
-    InferJob job = std::move(queue_.front());
-    queue_.pop_front();
-    metrics_.setWaiting(queue_.size());
+    std::vector<Task> tasks = take();
     lock.unlock();
-    InferOutcome outcome = infer(job, model, decoder);
-    std::vector<std::uint8_t>().swap(job.body);
-    lock.lock();
-    // Whoever has this answer finds the worker free.
-    ++idle_;
-    lock.unlock();
-    end(job, std::move(outcome));
+    for (std::size_t i = 0; i < tasks.size(); ++i) prepare(tasks[i], decoders[i]);
+    for (std::span<Task> left(tasks); !left.empty();) {
+      const Task& first = left.front();
+      const auto others = std::ranges::stable_partition(
+          left.subspan(1), [size = first.size()](const Task& task) { return task.size() == size; });
+      const auto alike = left.first(left.size() - others.size());
+      if (first.picture) infer(alike, model);
+      left = left.last(others.size());
+      if (left.empty()) {
+        // Whoever has the last answer finds the worker free.
+        lock.lock();
+        ++idle_;
+        lock.unlock();
+      }
+      for (Task& task : alike) end(task.job, std::move(task.outcome));
+    }
     lock.lock();
   }
 }
 
-InferOutcome ModelQueue::infer(const InferJob& job, InferenceModel& model, ImageDecoder& decoder) {
-  InferOutcome outcome;
-  try {
-    outcome.reply = inferInto(outcome, job, model, decoder);
-  } catch (const std::exception& error) {
-    outcome.reply = errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, error.what());
-  }
-  return outcome;
-}
-
-/** Fills in id and times as far as it gets. */
-Reply ModelQueue::inferInto(InferOutcome& outcome, const InferJob& job, InferenceModel& model,
-                            ImageDecoder& decoder) {
+void ModelQueue::prepare(Task& task, ImageDecoder& decoder) const {
   const Clock::time_point taken = Clock::now();
-  outcome.times.queue = between(job.received, taken);
+  InferTimes& times = task.outcome.times;
+  times.queue = between(task.job.received, taken);
+  try {
+    if (auto refusal = read(task, decoder)) task.outcome.reply = std::move(*refusal);
+  } catch (const std::exception& error) {
+    task.picture.reset();
+    task.outcome.reply = errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, error.what());
+  }
+  // What was read is not needed any more.
+  std::vector<std::uint8_t>().swap(task.job.body);
+  task.request.inputs.clear();
+  task.ready = Clock::now();
+  times.decode = between(taken, task.ready);
+}
+
+/** Returns why it is refused. */
+std::optional<Reply> ModelQueue::read(Task& task, ImageDecoder& decoder) const {
+  const InferJob& job = task.job;
   // Nobody reads this answer.
   if (job.abandoned()) return errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up");
 
@@ -181,12 +207,12 @@ Reply ModelQueue::inferInto(InferOutcome& outcome, const InferJob& job, Inferenc
   }
   auto parsed = wire::parseRequest(body, job.jsonLength);
   if (!parsed) return errorReply(SOUP_STATUS_BAD_REQUEST, parsed.error());
-  wire::InferRequest& request = parsed.value();
-  outcome.id = request.id;
+  wire::InferRequest& request = task.request = std::move(parsed).value();
+  task.outcome.id = request.id;
   const std::optional<std::int64_t> timeout = timeoutOf(request.parameters);
   if (!timeout)
     return errorReply(SOUP_STATUS_BAD_REQUEST, "parameters.timeout: is no number of microseconds");
-  if (*timeout > 0 && outcome.times.queue.count() >= *timeout)
+  if (*timeout > 0 && task.outcome.times.queue.count() >= *timeout)
     return errorReply(SOUP_STATUS_GATEWAY_TIMEOUT,
                       "parameters.timeout: passed while the request waited");
   if (request.inputs.size() != 1)
@@ -202,36 +228,62 @@ Reply ModelQueue::inferInto(InferOutcome& outcome, const InferJob& job, Inferenc
   if (!picture) return errorReply(SOUP_STATUS_BAD_REQUEST, picture.error());
   const auto placement = wire::placementOf(request.parameters, picture.value().size);
   if (!placement) return errorReply(SOUP_STATUS_BAD_REQUEST, placement.error());
-  const Clock::time_point decoded = Clock::now();
-  outcome.times.decode = between(taken, decoded);
-  const auto detections = checkedRun(model, picture.value(), placement.value());
-  if (!detections) return errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, detections.error());
-  const Clock::time_point done = Clock::now();
-  outcome.times.infer = between(decoded, done);
-  if (picture_) picture_->show(picture.value(), detections.value(), done);
+  task.picture = {picture.value(), placement.value()};
+  return std::nullopt;
+}
 
+void ModelQueue::infer(std::span<Task> tasks, InferenceModel& model) {
+  std::vector<PlacedPicture> pictures;
+  for (const Task& task : tasks) pictures.push_back(*task.picture);
+  const Clock::time_point start = Clock::now();
+  const auto found = checkedRunBatch(model, pictures);
+  const Clock::time_point done = Clock::now();
+  const microseconds took = between(start, done);
+  if (std::ranges::any_of(found, [](const auto& one) { return bool(one); }))
+    metrics_.ran(tasks.size(), took);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    Task& task = tasks[i];
+    InferTimes& times = task.outcome.times;
+    // It waited for others that were read after it, or were run before it.
+    times.queue += between(task.ready, start);
+    times.infer = took / tasks.size();
+    const Clock::time_point begun = Clock::now();
+    try {
+      if (picture_ && found[i]) picture_->show(pictures[i].bgr, found[i].value(), done);
+      task.outcome.reply = answer(task, found[i], model);
+    } catch (const std::exception& error) {
+      task.outcome.reply = errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, error.what());
+    }
+    times.encode = between(begun, Clock::now());
+  }
+}
+
+Reply ModelQueue::answer(Task& task, const Result<std::vector<Detection>>& found,
+                         const InferenceModel& model) const {
+  if (!found) return errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, found.error());
+  const wire::InferRequest& request = task.request;
+  const InferTimes& times = task.outcome.times;
   wire::InferResponse response{.model = model.name(), .version = kVersion, .id = request.id};
-  response.parameters = {{"queue_us", std::int64_t{outcome.times.queue.count()}},
-                         {"decode_us", std::int64_t{outcome.times.decode.count()}},
-                         {"infer_us", std::int64_t{outcome.times.infer.count()}}};
-  std::vector<wire::Tensor> outputs = wire::encodeDetections(detections.value(), model.rules());
+  response.parameters = {{"queue_us", std::int64_t{times.queue.count()}},
+                         {"decode_us", std::int64_t{times.decode.count()}},
+                         {"infer_us", std::int64_t{times.infer.count()}}};
+  std::vector<wire::Tensor> outputs = wire::encodeDetections(found.value(), model.rules());
   if (request.outputs.empty()) {
     response.outputs = std::move(outputs);
     for (wire::Tensor& output : response.outputs) output.binary = request.binaryOutputs;
   }
   for (const wire::RequestedOutput& wanted : request.outputs) {
-    const auto found = std::ranges::find(outputs, wanted.name, &wire::Tensor::name);
-    if (found == outputs.end())
+    const auto output = std::ranges::find(outputs, wanted.name, &wire::Tensor::name);
+    if (output == outputs.end())
       return errorReply(SOUP_STATUS_BAD_REQUEST, "outputs: '" + wanted.name + "' is unknown");
-    response.outputs.push_back(*found);
+    response.outputs.push_back(*output);
     response.outputs.back().binary = wanted.binary;
   }
   wire::Message message = wire::encode(response);
   Reply reply{.body = std::move(message.body),
               .jsonLength = message.jsonLength,
               .type = message.jsonLength ? "application/octet-stream" : "application/json"};
-  compress(reply, job.accepted);
-  outcome.times.encode = between(done, Clock::now());
+  compress(reply, task.job.accepted);
   return reply;
 }
 

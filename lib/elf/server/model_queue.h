@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "elf/server/metrics.h"
 #include "elf/server/reply.h"
 #include "elf/server/server.h"
+#include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
@@ -75,14 +77,36 @@ class ModelQueue {
   void stop();
 
  private:
+  /** A job that a worker has taken. */
+  struct Task {
+    InferJob job;
+    wire::InferRequest request = {};
+    /** Unset where the request was refused: `outcome` is its end. */
+    std::optional<PlacedPicture> picture = std::nullopt;
+    InferOutcome outcome = {};
+    /** When it had been read. */
+    std::chrono::steady_clock::time_point ready = {};
+
+    std::optional<Size> size() const {
+      return picture ? std::optional(picture->bgr.size) : std::nullopt;
+    }
+  };
+
   void runWorker(InferenceModel& model);
-  InferOutcome infer(const InferJob& job, InferenceModel& model, ImageDecoder& decoder);
-  Reply inferInto(InferOutcome& outcome, const InferJob& job, InferenceModel& model,
-                  ImageDecoder& decoder);
+  std::vector<Task> take();
+  /** Reads the request. Its picture is valid until the decoder reads the next. */
+  void prepare(Task& task, ImageDecoder& decoder) const;
+  std::optional<Reply> read(Task& task, ImageDecoder& decoder) const;
+  /** Runs the model on all, whose pictures are of one size. */
+  void infer(std::span<Task> tasks, InferenceModel& model);
+  Reply answer(Task& task, const Result<std::vector<Detection>>& found,
+               const InferenceModel& model) const;
   void end(InferJob& job, InferOutcome outcome);
 
   const ServerOptions& options_;
   std::vector<std::unique_ptr<InferenceModel>> models_;
+  /** Most jobs that a worker takes at once. */
+  const std::size_t maxBatch_;
   const wire::ModelMetadata metadata_;
   ModelMetrics metrics_;
   /** Unset where answers are not shown. */

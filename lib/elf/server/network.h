@@ -4,6 +4,7 @@
 
 #include <array>
 #include <opencv2/dnn.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,13 +35,26 @@ class Network {
    */
   Result<Tensors> run(const cv::Mat& bgr);
 
+  /**
+   * run() of each of several pictures of one size, at once, in their order. Only after
+   * tryBatch().
+   */
+  Result<std::vector<Tensors>> runBatch(std::span<const cv::Mat> bgr);
+  /** Throws elf::Error where the network says of two pictures of that size, run at once, anything
+   * else than of each. */
+  void tryBatch(Size size);
+
  private:
+  /** Values of `outputs_` for all pictures together. Throws what OpenCV does. */
+  std::vector<cv::Mat> forward(std::span<const cv::Mat> bgr);
   std::string path_, platform_;
   /** What is taken from each channel, in the network's order, and what it is then multiplied by. */
   std::array<double, 3> mean_, scale_;
   bool rgb_;
   cv::dnn::Net net_;
   std::vector<cv::String> outputs_;
+  /** How many dimensions each of them has for one picture. */
+  std::vector<int> dimensions_;
 };
 
 }  // namespace elf

@@ -114,11 +114,17 @@ Json tally(const Tally& of) {
 Json statisticsOf(ModelQueue& queue) {
   const ModelTallies tallies = queue.metrics().tallies();
   const auto last = duration_cast<std::chrono::milliseconds>(tallies.last.time_since_epoch());
+  std::uint64_t runs = 0;
+  Json batches = Json::array();
+  for (const auto& [size, tallied] : tallies.runs) {
+    runs += tallied.count;
+    batches.push_back({{"batch_size", size}, {"compute_infer", tally(tallied)}});
+  }
   return {{"name", queue.metadata().name},
           {"version", ModelQueue::kVersion},
           {"last_inference", last.count()},
           {"inference_count", tallies.infer.count},
-          {"execution_count", tallies.infer.count},
+          {"execution_count", runs},
           {"inference_stats",
            {{"success", tally(tallies.success)},
             {"fail", tally(tallies.fail)},
@@ -128,7 +134,7 @@ Json statisticsOf(ModelQueue& queue) {
             {"compute_output", tally(tallies.encode)},
             {"cache_hit", tally({})},
             {"cache_miss", tally({})}}},
-          {"batch_stats", Json::array()}};
+          {"batch_stats", batches}};
 }
 
 }  // namespace

@@ -16,10 +16,23 @@ class SimulatedModel : public InferenceModel {
   std::string platform() const override { return "simulated"; }
 
   Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override {
-    const double megapixels = static_cast<double>(rules().inputSize(bgr.size).area()) / 1e6;
+    takeTimeFor(bgr.size, 1);
+    return std::vector<Detection>();
+  }
+
+  /** `fixed-ms` once. */
+  std::vector<Result<std::vector<Detection>>> runBatch(
+      std::span<const PlacedPicture> pictures) override {
+    takeTimeFor(pictures[0].bgr.size, pictures.size());
+    return std::vector(pictures.size(), Result<std::vector<Detection>>(std::vector<Detection>()));
+  }
+
+ private:
+  void takeTimeFor(Size picture, std::size_t count) const {
+    const double megapixels =
+        static_cast<double>(count) * static_cast<double>(rules().inputSize(picture).area()) / 1e6;
     std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(
         file().fixedMs + file().msPerMegapixel * megapixels));
-    return std::vector<Detection>();
   }
 };
 

@@ -148,6 +148,23 @@ void collect(const IValue& value, std::vector<Tensor>& tensors) {
     for (const IValue& element : value.toListRef()) collect(element, tensors);
 }
 
+/** The first list of `count` elements, down through tuples: torchvision's stands beside its losses.
+ */
+std::optional<std::vector<IValue>> listOf(const IValue& value, std::size_t count) {
+  if (value.isList() && value.toListRef().size() == count) return value.toListRef().vec();
+  if (value.isTuple())
+    for (const IValue& element : value.toTuple()->elements())
+      if (auto found = listOf(element, count)) return found;
+  return std::nullopt;
+}
+
+/** But for errors of arithmetic. */
+bool isSame(const Tensor& a, const Tensor& b) {
+  return a.sizes() == b.sizes() && at::allclose(a.to(at::kFloat), b.to(at::kFloat), 1e-3, 1e-3);
+}
+
+using Answer = Result<std::vector<Detection>>;
+
 class TorchModel : public InferenceModel {
  public:
   explicit TorchModel(const ModelFile& file)
@@ -170,28 +187,68 @@ class TorchModel : public InferenceModel {
       throw Error(path, "LibTorch cannot load it: " + reasonOf(error));
     }
     tryOnce(*this, path);
+    if (file.maxBatch > 1) tryBatch(path);
   }
 
   std::string platform() const override { return "pytorch_libtorch"; }
 
-  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override try {
-    // The number of threads that was set counts in threads that ask for it.
-    at::init_num_threads();
-    const c10::InferenceMode inference;
+  Answer run(const ImageView& bgr, const Placement&) override try {
+    const Running running;
     const Canvas canvas = Canvas::ofPicture(matOf(bgr), rules());
-    const IValue answer = module_.forward({inputFor(canvas.pixels())});
-    if (decode_) return decoded(answer, canvas);
-    Objects objects;
-    take(answer, rules().keypoints, objects);
-    if (const std::string missing = complete(objects); !missing.empty())
-      return Result<std::vector<Detection>>::failure(name() + ": the network tells no " + missing +
-                                                     " that [output] decoder can read");
-    return toDetections(candidatesOf(objects, canvas.size()), kNoSuppression, canvas, rules());
+    return read(module_.forward({inputFor({&canvas, 1})}), canvas);
   } catch (const std::exception& error) {
-    return Result<std::vector<Detection>>::failure(name() + ": " + reasonOf(error));
+    return Answer::failure(name() + ": " + reasonOf(error));
+  }
+
+  std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures) override try {
+    const Running running;
+    std::vector<Canvas> canvases;
+    for (const PlacedPicture& picture : pictures)
+      canvases.push_back(Canvas::ofPicture(matOf(picture.bgr), rules()));
+    const std::vector<IValue> values =
+        divided(module_.forward({inputFor(canvases)}), pictures.size());
+    std::vector<Answer> answers;
+    for (std::size_t i = 0; i < pictures.size(); ++i)
+      answers.push_back(read(values[i], canvases[i]));
+    return answers;
+  } catch (const std::exception& error) {
+    return std::vector(pictures.size(), Answer::failure(name() + ": " + reasonOf(error)));
   }
 
  private:
+  /** What each thread that runs the network needs while it does. */
+  struct Running {
+    // The number of threads that was set counts in threads that ask for it.
+    Running() { at::init_num_threads(); }
+    const c10::InferenceMode inference;
+  };
+
+  /** Throws elf::Error where two pictures at once are not seen as each is. */
+  void tryBatch(const std::string& path) {
+    const char* const key = "[input] max-batch";
+    if (input_ == Input::Image || input_ == Input::DictTuple ||
+        (input_ == Input::Batch && !decode_))
+      throw Error(file().path + ": " + key, "must be 1: the network takes one picture at a time");
+    const Size size = trialSize(rules());
+    std::vector<Canvas> canvases;
+    for (const cv::Mat& picture : trialPictures(size))
+      canvases.push_back(Canvas::ofPicture(picture, rules()));
+    std::string why;
+    try {
+      const Running running;
+      const std::vector<IValue> both = divided(module_.forward({inputFor(canvases)}), 2);
+      for (std::size_t i = 0; i < both.size(); ++i) {
+        std::vector<Tensor> one, another;
+        collect(module_.forward({inputFor({&canvases[i], 1})}), one);
+        collect(both[i], another);
+        if (!std::ranges::equal(one, another, isSame))
+          why = "the network says of two something else than of each";
+      }
+    } catch (const std::exception& error) {
+      why = reasonOf(error);
+    }
+    if (!why.empty()) throw Error(file().path + ": " + key, "must be 1 for " + path + ": " + why);
+  }
   /** Libraries that bring operators of their own, as torchvision's. They stay loaded. */
   void loadOperators() const {
     for (const std::string& library : file().libraries) {
@@ -225,7 +282,25 @@ class TorchModel : public InferenceModel {
     throw Error(path, "its forward() takes " + printable(type->str()) + ", which is no picture");
   }
 
-  IValue inputFor(const cv::Mat& canvas) const {
+  /** More than one only where the network takes a batch or a list. */
+  IValue inputFor(std::span<const Canvas> canvases) const {
+    std::vector<Tensor> images;
+    for (const Canvas& canvas : canvases) images.push_back(imageFor(canvas.pixels()));
+    const Tensor& image = images[0];
+    if (input_ == Input::Batch) return at::stack(images);
+    if (input_ == Input::Image) return image;
+    if (input_ == Input::Images) return c10::List<Tensor>(images);
+    c10::List<c10::Dict<std::string, Tensor>> dicts;
+    for (const Tensor& each : images) {
+      c10::Dict<std::string, Tensor> dict;
+      dict.insert("image", each);
+      dicts.push_back(dict);
+    }
+    if (input_ == Input::DictTuple) return c10::ivalue::Tuple::create({IValue(dicts.get(0))});
+    return dicts;
+  }
+
+  Tensor imageFor(const cv::Mat& canvas) const {
     Tensor image = at::from_blob(canvas.data, {canvas.rows, canvas.cols, 3}, at::kByte)
                        .to(device_)
                        .permute({2, 0, 1})
@@ -237,16 +312,38 @@ class TorchModel : public InferenceModel {
     const auto& std = file().std;
     image = image *
             (file().scale / at::tensor({std[0], std[1], std[2]}, image.options())).view({3, 1, 1});
-    image = image.contiguous();
-    if (input_ == Input::Batch) return image.unsqueeze(0);
-    if (input_ == Input::Image) return image;
-    if (input_ == Input::Images) return c10::List<Tensor>({image});
-    c10::Dict<std::string, Tensor> dict;
-    dict.insert("image", image);
-    if (input_ == Input::DictTuple) return c10::ivalue::Tuple::create({IValue(dict)});
-    c10::List<c10::Dict<std::string, Tensor>> list;
-    list.push_back(dict);
-    return list;
+    return image.contiguous();
+  }
+
+  /** What the network says of each of `count` pictures out of what it says of all. */
+  std::vector<IValue> divided(const IValue& answer, std::size_t count) const {
+    std::vector<IValue> parts;
+    if (input_ != Input::Batch) {
+      if (const auto list = listOf(answer, count)) return *list;
+      throw Error(name(), "the network gives no list of " + std::to_string(count) + " answers");
+    }
+    std::vector<Tensor> all;
+    collect(answer, all);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::vector<IValue> own;
+      for (const Tensor& tensor : all) {
+        if (tensor.dim() == 0 || std::cmp_not_equal(tensor.size(0), count))
+          throw Error(name(), "a tensor is not of " + std::to_string(count) + " pictures");
+        own.emplace_back(tensor.narrow(0, static_cast<std::int64_t>(i), 1));
+      }
+      parts.emplace_back(c10::ivalue::Tuple::create(own));
+    }
+    return parts;
+  }
+
+  Answer read(const IValue& answer, const Canvas& canvas) const {
+    if (decode_) return decoded(answer, canvas);
+    Objects objects;
+    take(answer, rules().keypoints, objects);
+    if (const std::string missing = complete(objects); !missing.empty())
+      return Answer::failure(name() + ": the network tells no " + missing +
+                             " that [output] decoder can read");
+    return toDetections(candidatesOf(objects, canvas.size()), kNoSuppression, canvas, rules());
   }
 
   /** Brings all to this machine's memory, for as many objects each. Returns what is missing. */
@@ -281,7 +378,7 @@ class TorchModel : public InferenceModel {
   }
 
   /** What a raw network says, by the decoder that reads it. */
-  Result<std::vector<Detection>> decoded(const IValue& answer, const Canvas& canvas) const {
+  Answer decoded(const IValue& answer, const Canvas& canvas) const {
     std::vector<Tensor> values;
     collect(answer, values);
     Tensors tensors;
