@@ -107,6 +107,18 @@ TEST(ElfServerCheck, SaysWhatAModelFindsAndDrawsIt) {
   EXPECT_EQ(cv::imread(folder.file("out.png")).size(), cv::Size(300, 200));
 }
 
+TEST(ElfServerCheck, SaysWhatAPictureOfABatchTakes) {
+  const Folder folder;
+  std::ofstream(folder.file("slow.model"))
+      << "[model]\nbackend=simulated\n[input]\nmax-batch=10\n[simulated]\nfixed-ms=20\n";
+  const auto outcome = testing::run(
+      program(), {"--check", folder.file("slow.model"), "--output", folder.file("out.png")});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  // 20 ms for ten of them.
+  EXPECT_THAT(outcome.out, ContainsRegex("median of 5 [2-9][0-9][.][0-9] ms, in a batch of 10 "
+                                         "[2-9][.][0-9] ms a picture\n"));
+}
+
 TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
   const Folder folder;
   std::ofstream(folder.file("text.png")) << "words";

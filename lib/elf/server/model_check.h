@@ -19,6 +19,8 @@ struct ModelCheck {
   std::vector<Detection> found;
   /** What the first run took, and the median of kCheckedRuns that followed. */
   std::chrono::microseconds first{0}, median{0};
+  /** The same of a picture among file().maxBatch of them that are run at once. */
+  std::chrono::microseconds batched{0};
   /**
    * As elfpartition would cut for a next frame that holds the same, on two servers that take as
    * long as this run: around what extractRps() told, grown by a tenth on each side as a prediction

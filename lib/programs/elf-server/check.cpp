@@ -64,9 +64,14 @@ std::string milliseconds(microseconds time) {
   return formatNumber(static_cast<double>(time.count()) / 1000, 1) + " ms";
 }
 
-void print(const ModelCheck& check, const ModelRules& rules) {
+void print(const ModelCheck& check, const ModelFile& file) {
+  const ModelRules& rules = file.rules;
   std::cout << "times: first " << milliseconds(check.first) << ", median of " << kCheckedRuns << ' '
-            << milliseconds(check.median) << "\nfound: " << check.found.size() << '\n';
+            << milliseconds(check.median);
+  if (file.maxBatch > 1)
+    std::cout << ", in a batch of " << file.maxBatch << ' ' << milliseconds(check.batched)
+              << " a picture";
+  std::cout << "\nfound: " << check.found.size() << '\n';
   for (const Detection& detection : check.found) {
     std::cout << "  " << printable(rules.label(detection.labelId)) << ' '
               << formatNumber(detection.score, 3);
@@ -109,7 +114,7 @@ void checkModel(const std::string& name, const std::string& picture, const std::
             << ", computed as " << text(rules.inputSize(size)) << std::endl;
   const auto check = elf::checkModel(*model, viewOf(bgr));
   if (!check) throw Error("--check", check.error());
-  print(check.value(), rules);
+  print(check.value(), model->file());
   const std::string drawn = output.empty() ? model->name() + "-check.png" : output;
   draw(*model, bgr, check.value(), drawn);
   std::cout << "drawn: " << drawn << '\n';
