@@ -93,6 +93,7 @@ class ModelQueue {
   };
 
   void runWorker(InferenceModel& model);
+  /** With the lock held. */
   std::vector<Task> take();
   /** Reads the request. Its picture is valid until the decoder reads the next. */
   void prepare(Task& task, ImageDecoder& decoder) const;
