@@ -632,6 +632,20 @@ TEST_F(Planner, PartsOfTilesHaveTheContextInsideTheTile) {
   EXPECT_LT(pixels / kFrame.area(), 1.5 * kFrames / 4);
 }
 
+TEST_F(Planner, PlacesAreNoObjectsThatHaveAShareOfTheirHeightAround) {
+  capacity_.rules.context = 16;
+  const auto scans = [this](float share) {
+    capacity_.rules.contextShare = share;
+    planner_.forget();
+    planner_.setSettings({.discovery = {.scanInterval = 4, .changeThreshold = 0}});
+    plan(std::nullopt);
+    return plan(std::vector<Rp>{}).parts;
+  };
+  const std::vector<Part> parts = scans(0);
+  EXPECT_FALSE(parts.empty());
+  EXPECT_EQ(scans(1), parts);
+}
+
 class EveryPlannedPixel : public ::testing::TestWithParam<int> {};
 
 TEST_P(EveryPlannedPixel, IsSentInFullResolutionAtLeastEveryScanInterval) {

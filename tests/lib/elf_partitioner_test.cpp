@@ -47,7 +47,7 @@ class Oracle {
 
  private:
   struct Open {
-    Rect wanted;
+    Wanted wanted;
     double scale = 0;
     std::size_t server = 0;
     bool several = false;
@@ -67,7 +67,7 @@ class Oracle {
       best_ = std::min(best_, makespan());
       return;
     }
-    const Rect wanted = roundOutwards(rps_[next].box, scene_.frame);
+    const Wanted wanted = wantedFor(rps_[next], scene_.capacity.rules, scene_.frame);
     const double scale = leastScale(rps_[next], scene_.capacity.rules);
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       const Open& open = parts_[i];
@@ -218,9 +218,10 @@ TEST(ElfPartitioner, PlansAreSoundForManyRpsAndServersAndSuitTheModel) {
       if (rect.height < scene.frame.height) {
         EXPECT_GE(sent.height, rules.minSize.height);
       }
-      const auto context = static_cast<float>(std::floor(rules.context / part.scale));
       for (const int index : part.rps) {
         const Rp& rp = scene.rps[static_cast<std::size_t>(index)];
+        const auto context = std::max(static_cast<float>(std::floor(rules.context / part.scale)),
+                                      rules.contextShare * rp.expected.height());
         EXPECT_TRUE(contains(
             rect, roundOutwards(grow(rp.box, {context, context, context, context}), scene.frame)));
       }
@@ -310,6 +311,52 @@ TEST(ElfPartitioner, PartsSuitTheModel) {
   EXPECT_GE(rect.width, 64);
   EXPECT_GE(rect.height, 128);
   EXPECT_TRUE(contains(rect, {91, 93, 40, 40}));
+}
+
+// --- A share of the object's height as context ---
+
+TEST(ElfPartitioner, EachObjectHasTheContextOfItsHeight) {
+  const Capacity capacity = servers(2, {.context = 10, .contextShare = 0.25F});
+  const std::vector<Rp> rps{rpAt({100, 100, 120, 132}), rpAt({1000, 300, 1200, 700})};
+  const Plan far = planOf({{1920, 1080}, rps, capacity});
+  ASSERT_EQ(far.parts.size(), 2U);
+  EXPECT_EQ(far.parts[0].rect, (Rect{90, 90, 40, 52})) << "a quarter of it is less than 10";
+  EXPECT_EQ(far.parts[1].rect, (Rect{900, 200, 400, 600}));
+}
+
+TEST(ElfPartitioner, APartIsNoLargerThanEachOfItsObjectsAsks) {
+  // The small one stands beside the large one, too near for a part of its own to pay.
+  const Capacity capacity = servers(1, {.context = 10, .contextShare = 0.25F});
+  const std::vector<Rp> rps{rpAt({870, 400, 890, 432}), rpAt({1000, 300, 1200, 700})};
+  const Plan plan = planOf({{1920, 1080}, rps, capacity});
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_EQ(plan.parts[0].rect, (Rect{860, 200, 440, 600}));
+}
+
+TEST(ElfPartitioner, TheShareIsOfTheObjectNotOfThePaddingAroundIt) {
+  const Capacity capacity = servers(1, {.context = 10, .contextShare = 0.25F});
+  Rp rp = rpAt({1000, 300, 1200, 700});
+  rp.box = {980, 280, 1220, 720};
+  EXPECT_EQ(planOf({{1920, 1080}, {&rp, 1}, capacity}).parts[0].rect, (Rect{880, 180, 440, 640}));
+  // Somebody else's region, of which the object's height is not known, and a place without object.
+  rp = {.box = rp.box, .expected = rp.box};
+  EXPECT_EQ(planOf({{1920, 1080}, {&rp, 1}, capacity}).parts[0].rect, (Rect{870, 170, 460, 660}));
+  rp.expected = {};
+  EXPECT_EQ(planOf({{1920, 1080}, {&rp, 1}, capacity}).parts[0].rect, (Rect{970, 270, 260, 460}));
+}
+
+TEST(ElfPartitioner, OfAPartThatIsScaledTheShareIsTheSameInTheFrame) {
+  // 50 pixels of the 400 are sent: a context of 10 is 80 in the frame.
+  ModelRules rules{.context = 10, .contextShare = 0.15F, .objectSize = 40};
+  const std::vector<Rp> rps{rpAt({1000, 300, 1200, 700})};
+  const auto cut = [&] {
+    const Plan plan = planOf({{1920, 1080}, rps, servers(1, rules)});
+    EXPECT_EQ(plan.parts.at(0).scale, 0.125);
+    return plan.parts.at(0).rect;
+  };
+  EXPECT_EQ(cut(), (Rect{920, 220, 360, 560}));
+  rules.contextShare = 0.25F;
+  EXPECT_EQ(cut(), (Rect{900, 200, 400, 600}));
 }
 
 // --- Scaled down ---

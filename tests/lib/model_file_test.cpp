@@ -23,7 +23,7 @@ constexpr const char* kNetwork =
     "[model]\nbackend=opencv-dnn\nfile=net.cfg;net.weights\nlabels=names.txt\n"
     "[input]\nmultiple-of=32\nmin-size=64;96\nscale=0.5\nmean=1;2;3\nstd=2;4;8\ncolour=rgb\n"
     "[output]\ndecoder=darknet-region\nmin-score=0.3\nsure-score=0.6\nnms=0.4\n"
-    "[parts]\nalign=32\ncontext=16\nobject-size=20\n";
+    "[parts]\nalign=32\ncontext=16\ncontext-share=0.25\nobject-size=20\n";
 
 class ModelFileTest : public testing::Test {
  protected:
@@ -69,6 +69,7 @@ TEST_F(ModelFileTest, EachKeyArrives) {
                                      .minSize = {64, 96},
                                      .align = 32,
                                      .context = 16,
+                                     .contextShare = 0.25F,
                                      .objectSize = 20,
                                      .minScore = 0.3F,
                                      .sureScore = 0.6F}));
@@ -89,6 +90,9 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("align=32", "align=many", "[parts] align");
   expectError("align=32", "align=", "[parts] align");
   expectError("context=16", "context=99999999999", "[parts] context");
+  expectError("context-share=0.25", "context-share=-0.25", "[parts] context-share");
+  expectError("context-share=0.25", "context-share=25", "[parts] context-share");
+  expectError("context-share=0.25", "context-share=nan", "[parts] context-share");
   expectError("min-size=64;96", "min-size=64", "[input] min-size");
   expectError("min-size=64;96", "min-size=-64;96", "[input] min-size");
   expectError("min-size=64;96", "min-size=64;96\nmax-size=32;32", "[input] max-size");
@@ -215,6 +219,8 @@ TEST_F(DetectorTest, MistakesAreNamedByFileAndKey) {
               HasSubstr("[output] nms"));
   EXPECT_THAT(errorFor(model, "size=48;64\n", std::string(kJoints) + "[parts]\nalign=8\n"),
               HasSubstr("[parts] align"));
+  EXPECT_THAT(errorFor(model, "size=48;64\n", std::string(kJoints) + "[parts]\ncontext-share=1\n"),
+              HasSubstr("[parts] context-share"));
   EXPECT_THAT(errorFor("detector=boxes\n", "", "decoder=yolox\n"),
               AllOf(HasSubstr("[model] detector"), HasSubstr("heat-maps")));
   // A detector that needs one itself, and one that would be its own.
@@ -307,6 +313,7 @@ TEST(Metadata, ComesBackAsItWas) {
                            .inputs = {{"image", wire::DataType::Bytes, {1}}},
                            .outputs = {{"boxes", wire::DataType::Fp32, {-1, 4}}},
                            .rules = loadModelFile("hog").rules};
+  sent.rules->contextShare = 0.35F;
   sent.rules->masks = true;
   sent.rules->keypoints = 3;
   sent.rules->skeleton = {{0, 1}, {1, 2}};
@@ -339,6 +346,8 @@ TEST(Metadata, NonsenseIsRefusedByName) {
       {R"({"parameters":{"align":0}})", "parameters.align"},
       {R"({"parameters":{"align":1e9}})", "parameters.align"},
       {R"({"parameters":{"context":-1}})", "parameters.context"},
+      {R"({"parameters":{"context-share":-0.1}})", "parameters.context-share"},
+      {R"({"parameters":{"context-share":"much"}})", "parameters.context-share"},
       {R"({"parameters":{"min-size":[1]}})", "parameters.min-size"},
       {R"({"parameters":{"min-size":[5,0]}})", "parameters.min-size"},
       {R"({"parameters":{"sure-score":1e300}})", "parameters.sure-score"},

@@ -50,6 +50,7 @@ class Scenes {
     ModelRules rules;
     rules.align = 1 << upTo(6);
     rules.context = upTo(40);
+    if (upTo(2)) rules.contextShare = static_cast<float>(upTo(100)) / 100;
     rules.multipleOf = upTo(2) ? 32 : 1;
     if (upTo(2)) rules.minSize = {64, 128};
     if (upTo(2)) rules.objectSize = 1 + upTo(150);

@@ -33,7 +33,8 @@ void addPlace(const Rect& place, const Bounds& most, std::vector<Rp>& wanted) {
   const bool wide = most.size.width > 0 && place.width > most.size.width;
   const bool high = most.size.height > 0 && place.height > most.size.height;
   if (!wide && !high && place.area() <= most.area) {
-    wanted.push_back({.box = toBox(place), .expected = toBox(place)});
+    // Nothing is expected: a place is no object, of whose height the model needs a share around.
+    wanted.push_back({.box = toBox(place)});
     return;
   }
   Rect first = place, second = place;
@@ -75,7 +76,10 @@ Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
 void FramePlanner::prepare(const Capacity& capacity) {
   const ModelRules& rules = capacity.rules;
   Discovery::Settings discovery = settings_.discovery;
-  // What lies at a tile's rim lacks its context: that shall be the smaller half of it.
+  // What lies at a tile's rim lacks its context: that shall be the smaller half of it. How high the
+  // objects are that a tile may hold nobody knows, so `contextShare` does not count here. One that
+  // is found cut at the rim, or in pieces, is looked at with room for the rest in the next frame,
+  // and with its share once it is an RP.
   discovery.leastTile =
       std::max({8 * rules.context, 2 * rules.minSize.height, discovery.leastTile});
   discovery.context = partitioner_->contextAround(rules);

@@ -71,7 +71,7 @@ const std::vector<Group>& knownGroups() {
       {.name = "output",
        .keys = {"min-score", "sure-score", "keypoints", "skeleton"},
        .networkKeys = {"decoder", "nms"}},
-      {.name = "parts", .keys = {"align", "placed", "context", "object-size"}},
+      {.name = "parts", .keys = {"align", "placed", "context", "context-share", "object-size"}},
       {.name = "tensors",
        .remoteKeys = {"image", "boxes", "scores", "labels", "masks", "keypoints"}},
       {.name = "simulated", .simulatedKeys = {"fixed-ms", "ms-per-megapixel"}}};
@@ -332,7 +332,7 @@ void readDetector(const Reader& reader, ModelFile& model) {
        {std::pair("input", "multiple-of"), std::pair("input", "min-size"),
         std::pair("input", "max-size"), std::pair("output", "nms"), std::pair("parts", "align"),
         std::pair("parts", "placed"), std::pair("parts", "context"),
-        std::pair("parts", "object-size")})
+        std::pair("parts", "context-share"), std::pair("parts", "object-size")})
     if (reader.has(group, key)) reader.fail(group, key, "is a matter of the detector's own file");
   if (reader.has("input", "max-batch"))
     reader.fail("input", "max-batch", "has no meaning where there is a detector");
@@ -401,6 +401,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   reader.read("parts", "align", rules.align);
   reader.read("parts", "placed", rules.placed);
   reader.read("parts", "context", rules.context);
+  reader.read("parts", "context-share", rules.contextShare);
   reader.read("parts", "object-size", rules.objectSize);
   if (const std::string_view key = badKey(rules); !key.empty())
     reader.fail(groupOf(key), key.data(), "is out of bounds");

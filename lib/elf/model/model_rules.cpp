@@ -57,6 +57,9 @@ std::string_view badKey(const ModelRules& rules) {
     return "max-size";
   if (rules.align < 1 || rules.align > kMaxGrid) return "align";
   if (rules.context < 0 || rules.context > kMaxGrid) return "context";
+  // Four times an object's height on each side is as good as the whole frame; NaN is none.
+  constexpr float kMaxShare = 4;
+  if (!(rules.contextShare >= 0 && rules.contextShare <= kMaxShare)) return "context-share";
   if (rules.objectSize < 0 || rules.objectSize > kMaxPixels) return "object-size";
   if (!std::isfinite(rules.minScore)) return "min-score";
   if (!std::isfinite(rules.sureScore)) return "sure-score";

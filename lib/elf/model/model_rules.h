@@ -66,6 +66,8 @@ struct ModelRules {
   bool placed = false;
   /** Pixels that the model needs to see around an object to find it. */
   int context = 0;
+  /** The same as a share of the object's height, >= 0; the larger of both counts. */
+  float contextShare = 0;
   /** Smallest object height in pixels that the model still finds; 0: unknown. */
   int objectSize = 0;
 

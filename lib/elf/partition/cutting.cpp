@@ -14,13 +14,16 @@ struct Span {
 };
 
 // One axis of cutFor(), where `minimum` is in pixels of the model.
-Span cutAxis(int from, int to, double scale, int minimum, const ModelRules& rules, int frame) {
+Span cutAxis(Span boxes, Span shares, double scale, int minimum, const ModelRules& rules,
+             int frame) {
   // Rounds up, but not what is above a whole number by an error of arithmetic.
   const auto wholeUp = [](double value) { return static_cast<int>(value + (1 - 1e-6)); };
   const auto inFrame = [&](int pixels) { return wholeUp(std::min<double>(pixels / scale, frame)); };
   const int context = inFrame(rules.context);
-  from = std::clamp(from - context, 0, frame - 1);
-  to = std::clamp(to + context, from + 1, frame);
+  int from = std::clamp(boxes.from - context, 0, frame - 1);
+  int to = std::clamp(boxes.to + context, from + 1, frame);
+  from = std::min(from, shares.from);
+  to = std::max(to, shares.to);
   const int least = inFrame(minimum);
   if (const int missing = least - (to - from); missing > 0) {
     from = std::max(0, from - missing / 2);
@@ -49,10 +52,18 @@ std::vector<double> doneAt(const Plan& plan, const Capacity& capacity) {
 
 }  // namespace
 
-Rect cutFor(const Rect& wanted, double scale, const ModelRules& rules, Size frame) {
-  const Span x = cutAxis(wanted.x, wanted.right(), scale, rules.minSize.width, rules, frame.width);
-  const Span y =
-      cutAxis(wanted.y, wanted.bottom(), scale, rules.minSize.height, rules, frame.height);
+Wanted wantedFor(const Rp& rp, const ModelRules& rules, Size frame) {
+  const float share = rules.contextShare * rp.expected.height();
+  return {roundOutwards(rp.box, frame),
+          roundOutwards(grow(rp.box, {share, share, share, share}), frame)};
+}
+
+Rect cutFor(const Wanted& wanted, double scale, const ModelRules& rules, Size frame) {
+  const auto& [boxes, shares] = wanted;
+  const Span x = cutAxis({boxes.x, boxes.right()}, {shares.x, shares.right()}, scale,
+                         rules.minSize.width, rules, frame.width);
+  const Span y = cutAxis({boxes.y, boxes.bottom()}, {shares.y, shares.bottom()}, scale,
+                         rules.minSize.height, rules, frame.height);
   return {x.from, y.from, x.to - x.from, y.to - y.from};
 }
 

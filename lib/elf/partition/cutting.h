@@ -11,13 +11,36 @@
 
 namespace elf {
 
+/** What a part is cut around. */
+struct Wanted {
+  /** Around the boxes of its RPs. `context`, in pixels that are sent, comes around this. */
+  Rect boxes;
+  /** Around each box with what its object's height asks for, in pixels of the frame. */
+  Rect shares;
+};
+
+/**
+ * Of one RP, inside the frame: here is what `contextShare` is of. `expected` is as high as the
+ * object where that is known. Where somebody else made the RP it may be higher: rather too much is
+ * seen then than too little. It is empty where there is no object, but a place to look at.
+ */
+Wanted wantedFor(const Rp& rp, const ModelRules& rules, Size frame);
+
+inline Wanted unite(const Wanted& a, const Wanted& b) {
+  return {unite(a.boxes, b.boxes), unite(a.shares, b.shares)};
+}
+
+inline bool contains(const Wanted& outer, const Wanted& inner) {
+  return contains(outer.boxes, inner.boxes) && contains(outer.shares, inner.shares);
+}
+
 /**
  * The smallest rectangle around `wanted` that suits the model when it is sent at `scale` (0 < scale
  * <= 1): with `context` pixels of the model's around, and as large as `minSize` and a multiple of
  * `multipleOf` when it is sent, its origin in the frame a multiple of `align`, as far as the frame
  * has room. Clipped to the frame and never empty. `maxSize` and `fixedSize` are not looked at.
  */
-Rect cutFor(const Rect& wanted, double scale, const ModelRules& rules, Size frame);
+Rect cutFor(const Wanted& wanted, double scale, const ModelRules& rules, Size frame);
 
 /**
  * So many times as high as the smallest object that the model finds an object stays at least when

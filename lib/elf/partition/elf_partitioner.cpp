@@ -29,8 +29,7 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 
 /** RPs that stay together whatever happens. */
 struct Atom {
-  /** Around them. */
-  Rect wanted;
+  Wanted wanted;
   /** At which the model sees all of them. */
   double leastScale = 0;
   std::vector<int> rps;
@@ -39,7 +38,7 @@ struct Atom {
 /** Atoms that share a part, and that part. */
 struct Group {
   std::bitset<kMostAtoms> members;
-  Rect wanted;
+  Wanted wanted;
   double leastScale = 0;
 
   Rect rect;
@@ -140,7 +139,7 @@ class Planner {
                           ? static_cast<int>(i)
                           : cell(rp.box.centreY(), input_.frame.height, kRows) * kColumns +
                                 cell(rp.box.centreX(), input_.frame.width, kColumns);
-      const Rect wanted = roundOutwards(rp.box, input_.frame);
+      const Wanted wanted = wantedFor(rp, rules_, input_.frame);
       Atom& atom = byKey.try_emplace(key, Atom{wanted, 0, {}}).first->second;
       atom.wanted = unite(atom.wanted, wanted);
       atom.leastScale = std::max(atom.leastScale, leastScale(rp, rules_));
@@ -166,7 +165,7 @@ class Planner {
 
   // --- Parts ---
 
-  Group groupOf(const std::bitset<kMostAtoms>& members, const Rect& wanted, double leastScale) {
+  Group groupOf(const std::bitset<kMostAtoms>& members, const Wanted& wanted, double leastScale) {
     --tries_;
     Group group{members, wanted, leastScale};
     // What is smaller than the model's one size is only scaled up again.
@@ -198,7 +197,7 @@ class Planner {
   Group without(const Group& group, std::size_t atom) {
     std::bitset<kMostAtoms> members = group.members;
     members.reset(atom);
-    Rect wanted;
+    Wanted wanted;
     double scale = 0;
     for (std::size_t i = 0; i < atoms_.size(); ++i) {
       if (!members[i]) continue;
@@ -219,7 +218,7 @@ class Planner {
     // What is larger than the model's maxSize is shrunk to any scale down to the least.
     double scale = input_.scale ? sentScale(least) : 1;
     if (!rules_.maxSize.empty()) scale = least;
-    return unite(a.wanted, b.wanted).area() * scale * scale;
+    return unite(a.wanted.shares, b.wanted.shares).area() * scale * scale;
   }
 
   // --- Whole layouts ---

@@ -160,8 +160,9 @@ Plan splitWholeFrame(Size frame, const Capacity& capacity) {
     const int x0 = std::min(std::max(0, from - (overlap + 1) / 2), frame.width - 1);
     const int x1 = std::min(frame.width, std::max(to + overlap / 2, x0 + 1));
     const Rect strip{x0, 0, x1 - x0, frame.height};
-    plan.parts.push_back(
-        {.rect = cutFor(strip, 1, shape, frame), .kind = PartKind::Full, .server = servers[i]});
+    plan.parts.push_back({.rect = cutFor({strip, strip}, 1, shape, frame),
+                          .kind = PartKind::Full,
+                          .server = servers[i]});
   }
   setMakespan(plan, capacity);
   return plan;

@@ -119,6 +119,7 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   reader.read("align", rules.align);
   reader.read("placed", rules.placed);
   reader.read("context", rules.context);
+  reader.read("context-share", rules.contextShare);
   reader.read("object-size", rules.objectSize);
   reader.read("min-score", rules.minScore);
   reader.read("sure-score", rules.sureScore);
@@ -158,6 +159,7 @@ Json toJson(const ModelRules& rules) {
   add("size", rules.fixedSize);
   add("min-size", rules.minSize);
   add("max-size", rules.maxSize);
+  if (rules.contextShare > 0) json["context-share"] = rules.contextShare;
   if (rules.masks) json["masks"] = true;
   if (rules.keypoints > 0) json["keypoints"] = rules.keypoints;
   if (!rules.skeleton.empty()) json["skeleton"] = rules.skeleton;
