@@ -31,16 +31,29 @@ std::pair<std::size_t, std::size_t> hostRange(std::string_view url) {
 bool isPort(std::string_view text) {
   return !text.empty() && text.size() <= 5 &&
          std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }) &&
-         std::stoi(std::string(text)) <= 65535;
+         std::stoi(std::string(text)) >= 1 && std::stoi(std::string(text)) <= 65535;
 }
 
-bool isServerUrl(std::string_view url) {
-  if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
-  if (url.find_first_of(" \t\n?#\"<>\\") != std::string_view::npos) return false;
+/** What is wrong with an entry of the list; empty where nothing is. */
+std::string faultOf(std::string_view url) {
+  if (!url.starts_with("http://") && !url.starts_with("https://"))
+    return "is no http:// or https:// URL";
+  if (url.find_first_of(" \t\n?#\"<>\\") != std::string_view::npos)
+    return "has a character that no base URL has";
   const auto [begin, length] = hostRange(url);
-  if (length == 0) return false;
+  if (length == 0) return "has no host";
   const std::string_view rest = url.substr(begin + length);
-  return !rest.starts_with(':') || isPort(rest.substr(1, rest.find('/') - 1));
+  if (!rest.starts_with(':')) return {};
+  const std::string_view port = rest.substr(1, rest.find('/') - 1);
+  return isPort(port) ? "" : "has a port that is not between 1 and 65535";
+}
+
+/** The name and password before the host, and the @ behind them; empty where there are none. */
+std::string_view credentialsIn(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::string_view authority = url.substr(begin, url.find('/', begin) - begin);
+  return authority.substr(0, authority.rfind('@') + 1);
 }
 
 }  // namespace
@@ -52,7 +65,13 @@ std::vector<std::string> parseServers(std::string_view list) {
     std::string url = trimmed(list.substr(begin, end - begin));
     begin = end + 1;
     if (url.empty()) continue;
-    if (!isServerUrl(url)) throw Error("servers", "'" + url + "' is no http:// or https:// URL");
+    // A password belongs into no error.
+    if (const std::string_view credentials = credentialsIn(url); !credentials.empty()) {
+      url.erase(static_cast<std::size_t>(credentials.data() - url.data()), credentials.size());
+      throw Error("servers", "'" + url + "' has a user name before its host; see token-file");
+    }
+    if (const std::string fault = faultOf(url); !fault.empty())
+      throw Error("servers", "'" + url + "' " + fault);
     while (url.ends_with('/')) url.pop_back();
     servers.push_back(std::move(url));
   }

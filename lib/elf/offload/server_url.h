@@ -11,7 +11,7 @@ namespace elf {
 /**
  * The URLs in a comma-separated list, in its order, without blanks around them and slashes at their
  * ends. Throws elf::Error naming `servers` for an empty list, and for an entry that is no http://
- * or https:// URL.
+ * or https:// URL of a host and perhaps a port, or names a user.
  */
 std::vector<std::string> parseServers(std::string_view list);
 
