@@ -2,6 +2,7 @@
 #include "gst/elfvision/gstelfservers.h"
 
 #include <memory>
+#include <string>
 
 #include "gst/elfvision/gstelfboxed.h"
 
@@ -11,8 +12,21 @@ namespace {
 
 constexpr const char* kPool = "pool";
 
+/** For those who print the context, such as gst-launch-1.0 -m. */
+void tellServers(const GValue* pool, GValue* text) {
+  std::string urls;
+  for (const std::string& url : (*static_cast<ServerPoolPtr*>(g_value_get_boxed(pool)))->urls())
+    urls += (urls.empty() ? "" : ",") + url;
+  g_value_set_string(text, urls.c_str());
+}
+
 GType poolType() {
-  return boxedType<ServerPoolPtr>("GstElfServers");
+  static const GType type = [] {
+    const GType made = boxedType<ServerPoolPtr>("GstElfServers");
+    g_value_register_transform_func(made, G_TYPE_STRING, tellServers);
+    return made;
+  }();
+  return type;
 }
 
 /** That of the element's own context; null where it has none. */

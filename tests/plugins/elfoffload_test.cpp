@@ -891,6 +891,20 @@ TEST_F(OffloadContext, APoolThatAnElementMakesIsThePipelinesAndSoThatOfTheOthers
   EXPECT_EQ(poolOf(named("other")), poolOf(pipeline_));
 }
 
+TEST_F(OffloadContext, PrintedItTellsTheServers) {
+  make(
+      "elfoffload servers=http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:1 name=one "
+      "identity");
+  start();
+  GstContext* context = gst_element_get_context(named("one"), kServersContext);
+  gchar* text = gst_structure_to_string(gst_context_get_structure(context));
+  EXPECT_NE(std::string(text).find("\"http://127.0.0.1:1\\,http://127.0.0.1:2\""),
+            std::string::npos)
+      << text;
+  g_free(text);
+  gst_context_unref(context);
+}
+
 TEST_F(OffloadContext, APoolThatThePipelineIsGivenIsUsed) {
   make(launch_ + " name=one identity");
   give(pipeline_);

@@ -76,4 +76,12 @@ std::shared_ptr<SharedServer> ServerPool::server(const std::string& url, const s
   return server;
 }
 
+std::vector<std::string> ServerPool::urls() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> urls;
+  for (const auto& [key, server] : servers_)
+    if (urls.empty() || urls.back() != std::get<0>(key)) urls.push_back(std::get<0>(key));
+  return urls;
+}
+
 }  // namespace elf

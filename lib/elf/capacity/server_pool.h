@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "elf/capacity/cost_model.h"
 
@@ -95,9 +96,11 @@ class ServerPool {
    */
   std::shared_ptr<SharedServer> server(const std::string& url, const std::string& model,
                                        int mention);
+  /** Of all of them, each once. */
+  std::vector<std::string> urls() const;
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::tuple<std::string, std::string, int>, std::shared_ptr<SharedServer>> servers_;
 };
 
