@@ -332,7 +332,6 @@ struct Offload::Session : elf::OffloadListener {
   Session(Offload& user, elf::OffloadSettings settings, const elf::ClientSecurity& security,
           elf::ServerPoolPtr shared)
       : owner(user),
-        model(settings.model),
         pool(std::move(shared)),
         transport("elfoffload-io", security),
         offloader(std::move(settings), *pool, transport, *this) {}
@@ -378,14 +377,17 @@ struct Offload::Session : elf::OffloadListener {
                      ("Inference server %s answers.", url.c_str()), (nullptr));
   }
 
-  void onModelMissing(const std::string& url, const std::string& why) override {
-    GST_ELEMENT_ERROR(owner.element_, RESOURCE, NOT_FOUND,
-                      ("Inference server %s has no model '%s'.", url.c_str(), model.c_str()),
+  void onPartsFail(const std::string& why) override {
+    GST_ELEMENT_WARNING(owner.element_, RESOURCE, READ, ("Parts fail at %s", why.c_str()),
+                        ("it answers others, and so is used all the same"));
+  }
+
+  void onModelMissing(const std::string& what, const std::string& why) override {
+    GST_ELEMENT_ERROR(owner.element_, RESOURCE, NOT_FOUND, ("Inference server %s.", what.c_str()),
                       ("%s", why.c_str()));
   }
 
   Offload& owner;
-  const std::string model;
   /** The element may be given another one. */
   const elf::ServerPoolPtr pool;
   elf::SoupTransport transport;

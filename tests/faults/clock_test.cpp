@@ -44,6 +44,7 @@ class Suspend : public ::testing::Test, public OffloadListener {
   void onProbeFailed(const std::string&) override {}
   void onServerLost(const Loss& loss) override { lost_.push_back(loss.url); }
   void onServerBack(const std::string&) override {}
+  void onPartsFail(const std::string&) override {}
   void onModelMissing(const std::string&, const std::string&) override {}
 
   static HttpReply metadata() {

@@ -51,6 +51,7 @@ class Stream : public OffloadListener {
   void onProbeFailed(const std::string& why) override { failed.push_back(why); }
   void onServerLost(const Loss& loss) override { lost.push_back(loss.why); }
   void onServerBack(const std::string&) override {}
+  void onPartsFail(const std::string&) override { ADD_FAILURE(); }
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
 
  private:

@@ -165,8 +165,9 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
     left_ = loss.left;
   }
   void onServerBack(const std::string& url) override { back_.push_back(url); }
-  void onModelMissing(const std::string& url, const std::string&) override {
-    missing_.push_back(url);
+  void onPartsFail(const std::string& why) override { failing_.push_back(why); }
+  void onModelMissing(const std::string& what, const std::string&) override {
+    missing_.push_back(what);
   }
 
   FakeTransport transport_;
@@ -175,7 +176,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
   std::vector<PartAnswer> answers_;
   int calls_ = 0, ready_ = 0;
   std::optional<Lesson> lesson_;
-  std::vector<std::string> failedProbes_, lost_, back_, missing_;
+  std::vector<std::string> failedProbes_, lost_, back_, failing_, missing_;
   int left_ = -1;
   /** Most tests are about what happens without. */
   double hedging_ = 0;
@@ -520,8 +521,48 @@ TEST_F(OffloaderTest, AServerThatComesUpLaterIsUsed) {
 TEST_F(OffloaderTest, AMissingModelIsTold) {
   open({kA});
   transport_.reply(transport_.to("/v2/models/hog").at(0), text(404, "{}"));
-  EXPECT_EQ(missing_, std::vector<std::string>{kA});
+  EXPECT_EQ(missing_, std::vector<std::string>{kA + " has no model 'hog'"});
   EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(OffloaderTest, AMissingVersionIsToldWithThoseThatThereAre) {
+  const struct {
+    int status;
+    const char *answer, *what;
+  } cases[] = {
+      {200, R"({"versions":["1","2"]})", " has no version '7' of model 'hog'; it has 1, 2"},
+      {200, R"({"name":"hog"})", " has no version '7' of model 'hog'"},
+      {404, "{}", " has no model 'hog'"},
+  };
+  for (const auto& [status, answer, what] : cases) {
+    missing_.clear();
+    offloader_ = std::make_unique<Offloader>(
+        OffloadSettings{.servers = {kA}, .model = "hog", .version = "7"}, pool_, transport_, *this);
+    offloader_->start();
+    transport_.reply(transport_.to(kA + "/v2/models/hog/versions/7").at(0), text(404, "{}"));
+    transport_.reply(transport_.to(kA + "/v2/models/hog").at(0), text(status, answer));
+    EXPECT_EQ(missing_, std::vector<std::string>{kA + what});
+  }
+}
+
+TEST_F(OffloaderTest, PartsThatFailAtAServerThatAnswersOthersAreToldOnce) {
+  openReady();
+  for (int i = 0; i < 10; ++i) {
+    sendFrame({0}, 1ms);
+    const auto bad = transport_.to(kA + "/v2/models/hog/infer").at(0);
+    transport_.reply(bad, text(500, "no memory"));
+    sendFrame({0}, 1ms);
+    answerAll(kA);
+  }
+  EXPECT_EQ(failing_, std::vector<std::string>{kA + ": HTTP status 500, no memory"});
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(OffloaderTest, AServerAtWhichAllPartsFailIsLostAndNoMore) {
+  openReady();
+  failThrice(0, text(500, "no memory"));
+  EXPECT_EQ(lost_, std::vector<std::string>{kA + ": HTTP status 500, no memory"});
+  EXPECT_TRUE(failing_.empty());
 }
 
 TEST_F(OffloaderTest, AServerThatNeverTellsItsModelIsGivenUpAfterAWhile) {

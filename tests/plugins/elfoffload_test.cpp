@@ -488,8 +488,27 @@ TEST(Offload, AServerWithoutTheModelIsAnErrorThatNamesBoth) {
   BusOf bus(harness.element());
   restart(harness, bus);
   const std::string text = bus.text(GST_MESSAGE_ERROR);
-  EXPECT_NE(text.find(server.url()), std::string::npos);
-  EXPECT_NE(text.find("nosuch"), std::string::npos);
+  EXPECT_EQ(text, "Inference server " + server.url() + " has no model 'nosuch'.");
+}
+
+TEST(Offload, PartsThatFailNowAndThenAreOneWarningWithTheServersWords) {
+  int count = 0;
+  StubServer server([&count](const wire::InferRequest& request) {
+    if (StubServer::isProbe(request) || count++ % 2 == 1) return StubServer::good(request);
+    const std::string words = "out of memory";
+    return StubServer::Reply{500, {words.begin(), words.end()}, {}};
+  });
+  Harness harness(element(server.url()));
+  BusOf bus(harness.element());
+  restart(harness, bus);
+  harness.setVideo(64, 48);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+    take(harness);
+  }
+  EXPECT_EQ(bus.text(GST_MESSAGE_WARNING),
+            "Parts fail at " + server.url() + ": HTTP status 500, out of memory");
+  EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING));
 }
 
 TEST(Offload, SettingsThatCannotBeAreAnErrorThatNamesTheProperty) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "elf/base/network_address.h"
+#include "elf/base/printable.h"
 #include "elf/base/seconds.h"
 #include "elf/offload/reading.h"
 #include "elf/offload/server_url.h"
@@ -345,8 +346,9 @@ void ServerSet::countAnswer(int number, double expected, double taken, Calls& ca
   endpoint.pause = kFirstPause;
   endpoint.answered = transport_.now();
   endpoint.endSilence(endpoint.answered);
-  if (std::exchange(endpoint.away, false))
-    calls.emplace_back([this, url = endpoint.target.url] { listener_.onServerBack(url); });
+  if (!std::exchange(endpoint.away, false)) return;
+  endpoint.failedParts = 0;
+  calls.emplace_back([this, url = endpoint.target.url] { listener_.onServerBack(url); });
 }
 
 void ServerSet::learn(int number, Lesson lesson, Clock::time_point sent, Calls& calls) {
@@ -373,6 +375,15 @@ void ServerSet::countError(std::size_t index, const std::string& why,
   Endpoint& endpoint = endpoints_[index];
   heed(endpoint, retryAfter);
   if (++endpoint.errors >= kErrorsInARow && endpoint.health == Health::Up) lose(index, why, calls);
+}
+
+// Where all fail it is lost, which is told; where others are answered in between, this is.
+void ServerSet::countFailedPart(std::size_t index, const std::string& why,
+                                std::chrono::seconds retryAfter, Calls& calls) {
+  countError(index, why, retryAfter, calls);
+  Endpoint& endpoint = endpoints_[index];
+  if (++endpoint.failedParts == kErrorsInARow && endpoint.health == Health::Up)
+    calls.emplace_back([this, why] { listener_.onPartsFail(why); });
 }
 
 void ServerSet::countLate(int server, Clock::time_point sent, Calls& calls) {
@@ -498,9 +509,32 @@ void ServerSet::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
   why = endpoint.target.url + ": " + why;
   heed(endpoint, reply.retryAfter);
   if (reply.status != 404 || endpoint.known || !endpoint.initial) return lose(index, why, calls);
+  if (settings_.version.empty())
+    return missing(index, "has no model '" + settings_.model + "'", reason(reply), calls);
+  ask(index, get(index, "/v2/models/" + settings_.model), kQuestionTimeout, &ServerSet::onVersions);
+}
+
+// It does not have the version that is wanted; it may have others.
+void ServerSet::onVersions(std::size_t index, const HttpReply& reply, Calls& calls) {
+  if (reply.status == 404)
+    return missing(index, "has no model '" + settings_.model + "'", reason(reply), calls);
+  std::string versions;
+  if (const auto metadata = wire::parseMetadata(reply.body, settings_.tensors.image))
+    for (const std::string& version : metadata.value().versions)
+      versions += (versions.empty() ? "; it has " : ", ") + version;
+  missing(index,
+          "has no version '" + settings_.version + "' of model '" + settings_.model + "'" +
+              printable(versions),
+          "HTTP status 404 for /v2/models/" + model_, calls);
+}
+
+void ServerSet::missing(std::size_t index, const std::string& what, const std::string& why,
+                        Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
   endpoint.health = Health::Out;
-  calls.emplace_back(
-      [this, url = endpoint.target.url, why] { listener_.onModelMissing(url, why); });
+  calls.emplace_back([this, what = endpoint.target.url + " " + what, why] {
+    listener_.onModelMissing(what, why);
+  });
   markAsked(index, calls);
 }
 

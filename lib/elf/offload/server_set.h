@@ -83,8 +83,12 @@ class OffloadListener {
   virtual void onServerLost(const Loss& loss) = 0;
   /** An endpoint that was left out, or was added, has answered a part. */
   virtual void onServerBack(const std::string& url) = 0;
-  /** The endpoint runs, but has no such model. */
-  virtual void onModelMissing(const std::string& url, const std::string& why) = 0;
+  /** Parts fail at an endpoint that is not left out, as it answers others. `why` is one sentence
+   * that begins with its URL. Once, and again after onServerBack(). */
+  virtual void onPartsFail(const std::string& why) = 0;
+  /** The endpoint runs, but has no such model, or no such version: `what` is the sentence that says
+   * so and begins with its URL, `why` what it answers. */
+  virtual void onModelMissing(const std::string& what, const std::string& why) = 0;
 };
 
 /** What is to be called once the lock is released. */
@@ -208,8 +212,8 @@ class ServerSet {
   /** A picture was made for a server. */
   void noteImage(int server, const wire::Tensor& image, Size sent);
   /** `why` begins with the URL. */
-  void countError(std::size_t endpoint, const std::string& why, std::chrono::seconds retryAfter,
-                  Calls& calls);
+  void countFailedPart(std::size_t endpoint, const std::string& why,
+                       std::chrono::seconds retryAfter, Calls& calls);
   /** A part that was sent then was not answered by the deadline. */
   void countLate(int server, Clock::time_point sent, Calls& calls);
   /** A part goes out. Returns the seconds that it costs, for endRequest(). */
@@ -252,6 +256,8 @@ class ServerSet {
     bool takesBinary = true;  ///< tensors behind the JSON, else inside it
     bool known = false;       ///< metadata has come
     int errors = 0;
+    /** Parts that failed since it was last back. */
+    int failedParts = 0;
     std::chrono::milliseconds pause = kFirstPause;
     /** It has asked not to be asked again sooner. */
     Clock::time_point notBefore{};
@@ -327,6 +333,9 @@ class ServerSet {
   void remove(Endpoint& endpoint);
   void begin(std::size_t endpoint);
 
+  void countError(std::size_t endpoint, const std::string& why, std::chrono::seconds retryAfter,
+                  Calls& calls);
+  void missing(std::size_t endpoint, const std::string& what, const std::string& why, Calls& calls);
   void lose(std::size_t endpoint, const std::string& why, Calls& calls);
   void askAgainLater(std::size_t endpoint);
   void hurryIfNoneIsUp();
@@ -341,6 +350,7 @@ class ServerSet {
   void askMetadata(std::size_t endpoint);
   void askHealth(std::size_t endpoint, Calls& calls);
   void onMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
+  void onVersions(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   void onServerMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   void onTold(std::size_t endpoint, Calls& calls);
   void onHealth(std::size_t endpoint, const HttpReply& reply, Calls& calls);
