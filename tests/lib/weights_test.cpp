@@ -176,7 +176,8 @@ TEST(LoadWeights, SaysWhereItLooked) {
     loadWeights("attn-lstm");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), StartsWith("attn-lstm: no such .safetensors file, looked in "));
+    EXPECT_THAT(error.what(), StartsWith("weights: predictor attn-lstm needs some: attn-lstm: no "
+                                         "such .safetensors file, looked in "));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "tests/support/bus.h"
 #include "tests/support/harness.h"
 
 namespace elf::gst {
@@ -208,6 +209,26 @@ TEST_F(RpPredict, EveryRestartRaisesTheGeneration) {
     GstSegment segment;
     gst_segment_init(&segment, GST_FORMAT_TIME);
     gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  }
+}
+
+TEST(RpPredictWeights, ThatAreMissingOrOfNoUseAreAnErrorThatNamesTheProperty) {
+  const struct {
+    const char *settings, *error;
+  } cases[] = {
+      {"predictor=lstm", "weights: predictor lstm needs some: lstm: no such .safetensors file"},
+      {"predictor=attn-lstm weights=/nowhere.safetensors", "weights: /nowhere.safetensors: "},
+      {"predictor=last weights=default", "weights: predictor last takes none"},
+  };
+  for (const auto& [settings, error] : cases) {
+    GstElement* element =
+        gst_parse_launch((std::string("elfrppredict ") + settings).c_str(), nullptr);
+    elf::testing::BusOf bus(element);
+    EXPECT_EQ(gst_element_set_state(element, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    EXPECT_EQ(bus.text(GST_MESSAGE_ERROR).rfind(error, 0), 0U) << settings;
+    gst_element_set_bus(element, nullptr);
+    gst_element_set_state(element, GST_STATE_NULL);
+    gst_object_unref(element);
   }
 }
 

@@ -24,6 +24,8 @@ std::span<const Choice> predictorChoices() {
 
 std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name,
                                                  const std::string& weights) {
+  if (!weights.empty() && (name == "velocity" || name == "last" || name == "kalman"))
+    throw Error("weights", "predictor " + std::string(name) + " takes none");
   if (name == kDefaultPredictor)
     return createDefaultPredictor(loadWeights(kDefaultPredictor, weights));
   if (name == "velocity") return createVelocityPredictor();

@@ -38,8 +38,9 @@ class RpPredictor {
 
   /**
    * `weights` is the file of a trained predictor's weights, or its name in kWeightFiles; empty
-   * takes the predictor's own, and predictors that were not trained do without. Throws elf::Error
-   * naming `predictor` for a name not in predictorChoices(), or the file that can't be used.
+   * takes the predictor's own; predictors that were not trained take none. Throws elf::Error naming
+   * `predictor` for a name not in predictorChoices(), `weights` where there are none or none are
+   * taken, or the file that can't be used.
    */
   static std::unique_ptr<RpPredictor> create(std::string_view name,
                                              const std::string& weights = {});

@@ -196,7 +196,15 @@ const std::string& Weights::metadata(const std::string& key) const {
 
 Weights loadWeights(const std::string& predictor, const std::string& nameOrPath) {
   const std::string& name = nameOrPath.empty() ? predictor : nameOrPath;
-  const DataFile file = readDataFile(kWeightFiles, name);
+  const DataFile file = [&] {
+    try {
+      return readDataFile(kWeightFiles, name);
+    } catch (const Error& error) {
+      const std::string whose =
+          nameOrPath.empty() ? "predictor " + predictor + " needs some: " : "";
+      throw Error("weights", whose + error.what());
+    }
+  }();
   Weights weights = Weights::parse(bytesOf(file.content), file.path.empty() ? name : file.path);
   const std::string& is = weights.metadata("predictor");
   if (is != predictor)
