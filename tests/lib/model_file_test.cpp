@@ -99,6 +99,7 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("min-size=64;96", "size=32;32", "[input] multiple-of");
   expectError("multiple-of=32", "size=64000;64000", "[input] size");
   expectError("scale=0.5", "scale=nan", "[input] scale");
+  expectError("scale=0.5", "scale=0", "[input] scale");
   expectError("mean=1;2;3", "mean=1;2", "[input] mean");
   expectError("std=2;4;8", "std=2;0;8", "[input] std");
   expectError("colour=rgb", "colour=grey", "[input] colour");

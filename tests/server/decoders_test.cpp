@@ -102,6 +102,20 @@ TEST(Decoders, TellYolov5AndYolov8ApartByTheCellsOfASmallPicture) {
   EXPECT_FALSE(decodeYolov5({{"output0", zeros({1, 84, 21 * 20})}}, reading));
 }
 
+TEST(Decoders, TellHowManyClassesThereAre) {
+  const Reading reading{.canvas = {64, 64}, .minScore = 0.5F};
+  const auto classesOf = [&](Decoder decode, std::initializer_list<int> shape) {
+    return decode({{"output", zeros(shape)}}, reading)->classes;
+  };
+  EXPECT_EQ(classesOf(decodeYolox, {1, 84, 85}), 80U);
+  EXPECT_EQ(classesOf(decodeDarknetRegion, {12, 85}), 80U);
+  EXPECT_EQ(classesOf(decodeYolov5, {1, 252, 85}), 80U);
+  EXPECT_EQ(classesOf(decodeYolov8, {1, 84, 84}), 80U);
+  EXPECT_EQ(classesOf(decodeFastestDet, {1, 85, 2, 2}), 80U);
+  EXPECT_EQ(classesOf(decodeNanoDet, {1, 85, 112}), 80U);
+  EXPECT_EQ(classesOf(decodeSsd, {1, 1, 5, 7}), 0U) << "nobody knows";
+}
+
 TEST(Decoders, ReadNanoDetsDistributionsOnGridsThatAreRoundedUp) {
   // 5 x 4, 3 x 2, 2 x 1 and 1 x 1 cells.
   cv::Mat tensor = zeros({1, 20 + 6 + 2 + 1, 2 + 32});

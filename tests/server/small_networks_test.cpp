@@ -164,6 +164,15 @@ TEST_F(SmallNetworks, SeeEachChannelDividedByItsDeviation) {
   EXPECT_NEAR(found.value()[0].score, 1 / 3.0, 0.05);
 }
 
+TEST_F(SmallNetworks, OfOtherClassesThanThereAreLabelsAreRefusedAtOnce) {
+  for (const std::string labels : {"labels=b;g\n", "labels=b;g;r;w\n"}) {
+    std::string text = classifier(kCaffe);
+    text.replace(text.find("labels="), std::string("labels=b;g;r\n").size(), labels);
+    EXPECT_THAT(errorOf(text), AllOf(HasSubstr("mean.prototxt"), HasSubstr("[model] labels are "),
+                                     HasSubstr(", the network has 3 classes")));
+  }
+}
+
 TEST_F(SmallNetworks, ThatGiveOtherTensorsThanTheFileSaysAreRefusedAtOnce) {
   const std::string joints =
       "[model]\nbackend=opencv-dnn\nfile=mean.prototxt;mean.caffemodel\ndetector=cells\n"

@@ -439,6 +439,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
     reader.fail("model", "file", "is not one file");
   if (model.backend == ModelBackend::Library) return model;
   reader.read("input", "scale", model.scale);
+  if (model.scale == 0) reader.fail("input", "scale", "is 0, which makes all pictures black");
   reader.read("input", "mean", model.mean);
   reader.read("input", "std", model.std);
   if (std::ranges::any_of(model.std, [](double std) { return std == 0; }))

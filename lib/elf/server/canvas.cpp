@@ -119,6 +119,8 @@ Result<std::vector<Detection>> toDetections(const Tensors& tensors, Decoder deco
       decode(tensors, {.canvas = canvas.size(), .minScore = file.rules.minScore});
   if (!found)
     return Result<std::vector<Detection>>::failure(file.name + ": " + unexpected(tensors));
+  if (const std::string wrong = wrongLabels(found->classes, file.rules.labels); !wrong.empty())
+    return Result<std::vector<Detection>>::failure(file.name + ": " + wrong);
   return toDetections(std::move(*found), file.nms, canvas, file.rules);
 }
 

@@ -62,7 +62,7 @@ std::vector<Detection> toDetections(Candidates found, double mostIou, const Canv
 
 /**
  * The same of the tensors that the network of `file` made of the canvas, by its decoder. Fails,
- * with a sentence that names the model, where they are of another layout.
+ * with a sentence that names the model, where they are of another layout or number of classes.
  */
 Result<std::vector<Detection>> toDetections(const Tensors& tensors, Decoder decode,
                                             const Canvas& canvas, const ModelFile& file);

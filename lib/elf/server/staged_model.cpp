@@ -66,6 +66,8 @@ class StagedModel : public InferenceModel {
     const Tensors& tensors = answer.value();
     if (file().decoder == OutputDecoder::Classes) {
       if (const auto best = decodeClasses(tensors)) {
+        if (std::string wrong = wrongLabels(best->classes, rules().labels); !wrong.empty())
+          return wrong;
         object.labelId = best->labelId;
         object.label = rules().label(best->labelId);
         object.score = best->score;

@@ -16,11 +16,11 @@ std::optional<ClassScore> decodeClasses(const Tensors& tensors) {
   const BestClass best(first, tensor.total());
   const bool probabilities =
       *std::min_element(first, end) >= 0 && std::abs(std::accumulate(first, end, 0.0F) - 1) < 1e-3F;
-  if (probabilities) return ClassScore{best.id, best.score};
+  if (probabilities) return ClassScore{best.id, best.score, tensor.total()};
   const float sum = std::accumulate(first, end, 0.0F, [&best](float before, float logit) {
     return before + std::exp(logit - best.score);
   });
-  return ClassScore{best.id, 1 / sum};
+  return ClassScore{best.id, 1 / sum, tensor.total()};
 }
 
 }  // namespace elf

@@ -28,6 +28,12 @@ std::string unexpected(const Tensors& tensors) {
   return "the network's output, " + text + ", is not what [output] decoder expects";
 }
 
+std::string wrongLabels(std::size_t classes, const Labels& labels) {
+  if (classes == 0 || labels.size() == 0 || labels.size() == classes) return {};
+  return "[model] labels are " + std::to_string(labels.size()) + ", the network has " +
+         std::to_string(classes) + " classes";
+}
+
 Decoder decoderFor(OutputDecoder layout) {
   switch (layout) {
     case OutputDecoder::Yolox:

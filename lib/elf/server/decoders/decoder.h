@@ -35,6 +35,11 @@ const cv::Mat* findTensor(const Tensors& tensors, std::string_view name);
 bool hasShape(const cv::Mat& tensor, std::initializer_list<int> shape);
 /** The sentence of an error: these, with names and shapes, are not what the decoder reads. */
 std::string unexpected(const Tensors& tensors);
+/**
+ * The sentence of an error where a network of so many classes has not as many labels: names of
+ * other classes would be shown. Empty where it has, or none at all, or where `classes` is 0.
+ */
+std::string wrongLabels(std::size_t classes, const Labels& labels);
 
 /** An object that the network may have seen. */
 struct Candidate {
@@ -58,6 +63,8 @@ struct Candidates {
   std::vector<Candidate> list;
   /** The mask of one in `list`, as long as the tensors live; unset where the layout has none. */
   std::function<MaskGrid(const Candidate&)> maskOf = {};
+  /** So many the network tells apart; 0 where its tensors don't say. */
+  std::size_t classes = 0;
 };
 
 /** What a decoder has to know besides the tensors. */
@@ -157,6 +164,8 @@ struct ClassScore {
   std::int64_t labelId = 0;
   /** A probability. */
   float score = 0;
+  /** So many there are. */
+  std::size_t classes = 0;
 };
 
 /**

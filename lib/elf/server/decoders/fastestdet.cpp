@@ -12,7 +12,7 @@ std::optional<Candidates> decodeFastestDet(const Tensors& tensors, const Reading
   const auto step = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
   const auto width = static_cast<float>(reading.canvas.width);
   const auto height = static_cast<float>(reading.canvas.height);
-  Candidates found;
+  Candidates found{.classes = classes};
   const float* cell = tensor.ptr<float>();
   for (int y = 0; y < rows; ++y)
     for (int x = 0; x < columns; ++x, ++cell) {

@@ -18,7 +18,7 @@ std::optional<Candidates> decodeNanoDet(const Tensors& tensors, const Reading& r
   if (columns <= 4 * kBins) return std::nullopt;
   const std::size_t classes = columns - 4 * kBins;
 
-  Candidates found;
+  Candidates found{.classes = classes};
   const float* row = tensors[0].values.ptr<float>();
   for (const int stride : kStrides) {
     const auto s = static_cast<float>(stride);

@@ -15,7 +15,7 @@ std::optional<Candidates> decodeUltraFace(const Tensors& tensors, const Reading&
   if (!scores || !boxes || scores->size[1] != boxes->size[1]) return std::nullopt;
   const auto width = static_cast<float>(reading.canvas.width);
   const auto height = static_cast<float>(reading.canvas.height);
-  Candidates found;
+  Candidates found{.classes = 1};
   const float* score = scores->ptr<float>();
   const float* box = boxes->ptr<float>();
   for (int i = 0; i < boxes->size[1]; ++i, score += 2, box += 4)

@@ -13,11 +13,11 @@ std::optional<Candidates> decodeYolov5(const Tensors& tensors, const Reading& re
   });
   if (tensor == tensors.end()) return std::nullopt;
   const int columns = tensor->values.size[2];
-  Candidates found;
+  Candidates found{.classes = static_cast<std::size_t>(columns - 5)};
   const float* row = tensor->values.ptr<float>();
   for (int i = 0; i < tensor->values.size[1]; ++i, row += columns) {
     if (row[4] < reading.minScore) continue;
-    const BestClass best(row + 5, static_cast<std::size_t>(columns - 5));
+    const BestClass best(row + 5, found.classes);
     add(found.list, reading,
         {.box = aroundCentre(row[0], row[1], row[2], row[3]),
          .score = row[4] * best.score,

@@ -74,7 +74,7 @@ MaskGrid maskOf(const Heads& heads, const Candidate& candidate) {
 std::optional<Candidates> decodeYolov8Seg(const Tensors& tensors, const Reading& reading) {
   const std::optional<Heads> heads = headsOf(tensors, reading.canvas);
   if (!heads) return std::nullopt;
-  Candidates found;
+  Candidates found{.classes = heads->classes};
   std::size_t row = 0;
   for (std::size_t i = 0; i < kUsualStrides.size(); ++i) {
     const auto stride = static_cast<float>(kUsualStrides[i]);

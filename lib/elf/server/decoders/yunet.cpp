@@ -5,7 +5,7 @@ namespace elf {
 
 std::optional<Candidates> decodeYuNet(const Tensors& tensors, const Reading& reading) {
   constexpr int kLandmarks = 5;
-  Candidates found;
+  Candidates found{.classes = 1};
   for (const int stride : kUsualStrides) {
     const int columns = reading.canvas.width / stride, rows = reading.canvas.height / stride;
     const auto values = [&, cells = columns * rows](const char* name, int width) -> const float* {
