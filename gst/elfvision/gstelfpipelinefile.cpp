@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "elf/base/data_files.h"
 #include "elf/base/error.h"
 
 namespace elf::gst {
@@ -31,8 +32,12 @@ using TextList = std::unique_ptr<gchar*, Free>;
 class Keys {
  public:
   explicit Keys(const std::string& path) : path_(path), file_(g_key_file_new()) {
+    const std::string content = readFile(path);
+    requireText(path, content);
     GError* error = nullptr;
-    if (!g_key_file_load_from_file(file_.get(), path.c_str(), G_KEY_FILE_NONE, &error)) fail(error);
+    if (!g_key_file_load_from_data(file_.get(), content.data(), content.size(), G_KEY_FILE_NONE,
+                                   &error))
+      fail(error);
   }
 
   TextList groups() const { return TextList(g_key_file_get_groups(file_.get(), nullptr)); }

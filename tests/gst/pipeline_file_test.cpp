@@ -107,6 +107,14 @@ TEST_F(PipelineFiles, TellsWhichVariableIsMissingOrUnknown) {
   EXPECT_EQ(code_, GST_ELF_PIPELINE_ERROR_VARIABLE);
 }
 
+TEST_F(PipelineFiles, AFileThatIsNoTextIsNotQuoted) {
+  write(
+      std::string("\x1a"
+                  "E\xdf\xff\n=\n"));
+  EXPECT_EQ(refusal({}), "is no text file");
+  EXPECT_EQ(code_, GST_ELF_PIPELINE_ERROR_FILE);
+}
+
 TEST_F(PipelineFiles, TellsWhatGstreamerCannotMake) {
   write("[pipeline]\nlaunch=fakesrc ! nosuchelement\n");
   EXPECT_EQ(refusal({}), "key 'launch' of group [pipeline]: no element \"nosuchelement\"");

@@ -122,11 +122,20 @@ TEST(ElfServerCheck, SaysWhatAPictureOfABatchTakes) {
 TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
   const Folder folder;
   std::ofstream(folder.file("text.png")) << "words";
+  std::ofstream(folder.file("net.onnx")) << std::string("\x08\x07\x12\0\n\xff\n:x\n", 10);
+  std::vector<std::uint8_t> png;
+  cv::imencode(".png", twoBlobs(), png);
+  std::ofstream(folder.file("cut.png"))
+      .write(reinterpret_cast<const char*>(png.data()),
+             static_cast<std::streamsize>(png.size() / 2));
   for (const auto& [arguments, named] :
        {std::pair<std::vector<std::string>, std::string>{{"--check", "nowhere"}, "nowhere"},
+        {{"--check", folder.file("net.onnx")}, "net.onnx: is no text file"},
+        {{"--check", "hog", "--picture", folder.file("cut.png")}, "cut.png: image: broken PNG"},
         {{"--check", "hog", "--picture", folder.file("none.png")}, "none.png"},
         {{"--check", "hog", "--picture", folder.file("text.png")}, "text.png"},
-        {{"--check", "hog", "--output", folder.file("no/folder.png")}, "no/folder.png"},
+        {{"--check", "hog", "--output", folder.file("no/folder.png")},
+         "no/folder.png: can't be written: No such file or directory"},
         {{"--check", "hog", "--output", folder.file("out.nonsense")}, "out.nonsense"}}) {
     const auto outcome = testing::run(program(), arguments);
     EXPECT_EQ(outcome.code, 1) << named;

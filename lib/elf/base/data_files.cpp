@@ -87,6 +87,11 @@ std::string readFile(const std::string& path) {
   return all;
 }
 
+void requireText(const std::string& path, const std::string& content) {
+  if (!g_utf8_validate(content.data(), static_cast<gssize>(content.size()), nullptr))
+    throw Error(path, "is no text file");
+}
+
 std::string findDataFile(const DataFileKind& kind, const std::string& name) {
   if (const auto path = find(kind, name)) return *path;
   throw notFound(kind, name);

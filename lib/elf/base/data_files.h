@@ -32,6 +32,12 @@ std::vector<std::string> dataFolders(const DataFileKind& kind);
 std::string readFile(const std::string& path);
 
 /**
+ * Throws elf::Error naming `path` where its content is no UTF-8 text: what GLib says of a key file
+ * holds the lines that it can't read.
+ */
+void requireText(const std::string& path, const std::string& content);
+
+/**
  * The file of that name: itself where `name` holds a '/' or ends in the suffix and exists, else
  * NAME+suffix in the first folder that has it. Throws elf::Error naming `name` and the folders
  * looked in.

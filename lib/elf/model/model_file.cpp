@@ -87,6 +87,7 @@ class Reader {
  public:
   Reader(const std::string& text, std::string path)
       : path_(std::move(path)), file_(g_key_file_new()) {
+    requireText(path_, text);
     GError* error = nullptr;
     if (!g_key_file_load_from_data(file_.get(), text.data(), text.size(), G_KEY_FILE_NONE,
                                    &error)) {

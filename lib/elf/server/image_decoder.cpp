@@ -40,6 +40,19 @@ std::int64_t bigEndian(Bytes four) {
   return std::int64_t{four[0]} << 24 | four[1] << 16 | four[2] << 8 | four[3];
 }
 
+/** Whether all chunks of a PNG are there, up to the one that ends it. */
+bool isWholePng(Bytes file) {
+  constexpr std::size_t kSignature = 8, kType = 4, kAround = 12;  // length, type and checksum
+  constexpr std::array<std::uint8_t, 4> kLast{'I', 'E', 'N', 'D'};
+  for (Bytes rest = file.subspan(kSignature); rest.size() >= kAround;) {
+    const auto length = static_cast<std::size_t>(bigEndian(rest));
+    if (length > rest.size() - kAround) return false;
+    if (startsWith(rest.subspan(kType), kLast)) return true;
+    rest = rest.subspan(kAround + length);
+  }
+  return false;
+}
+
 }  // namespace
 
 ImageDecoder::ImageDecoder(std::int64_t maxPixels)
@@ -95,6 +108,8 @@ Result<ImageView> ImageDecoder::decodePng(Bytes file) {
   const std::int64_t width = bigEndian(file.subspan(16));
   const std::int64_t height = bigEndian(file.subspan(20));
   if (!allowed(width, height)) return tooLarge(width, height);
+  // Of which libpng would have a line of its own on standard error.
+  if (!isWholePng(file)) return failure("broken PNG: it ends too early");
   const cv::Mat input(1, static_cast<int>(file.size()), CV_8U,
                       const_cast<std::uint8_t*>(file.data()));
   cv::Mat picture;
