@@ -5,11 +5,10 @@
 
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <iostream>
 #include <opencv2/core.hpp>
 
-#include "elf/base/error.h"
+#include "elf/base/output_file.h"
 #include "gst/bench/bench.h"
 #include "gst/bench/report.h"
 
@@ -39,18 +38,6 @@ int fail(const std::exception& error, int code) {
   return code;
 }
 
-/** A report that can't be written should not cost minutes of measuring. */
-void requireWritable(const std::string& path) {
-  if (path.empty() || path == "-") return;
-  if (!std::ofstream(path, std::ios::app)) throw elf::Error(path, "can't be written");
-}
-
-void write(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  if (!file.flush()) throw elf::Error(path, "can't be written");
-}
-
 std::string commandLine(int argc, char** argv) {
   std::string line = "elf-bench";
   for (int i = 1; i < argc; ++i) {
@@ -65,8 +52,8 @@ std::string commandLine(int argc, char** argv) {
 }
 
 void run(const elf::bench::Options& options, const std::string& command) {
-  requireWritable(options.json);
-  requireWritable(options.html);
+  elf::requireWritable(options.json);
+  elf::requireWritable(options.html);
   ProgressLine line;
   struct Clear {
     ProgressLine& line;
@@ -81,11 +68,8 @@ void run(const elf::bench::Options& options, const std::string& command) {
   report.commandLine = command;
   const bool jsonOnOutput = options.json == "-";
   (jsonOnOutput ? std::cerr : std::cout) << reportText(report, options) << std::flush;
-  if (jsonOnOutput)
-    std::cout << reportJson(report, options) << std::flush;
-  else if (!options.json.empty())
-    write(options.json, reportJson(report, options));
-  if (!options.html.empty()) write(options.html, reportHtml(report, options));
+  if (!options.json.empty()) elf::writeFile(options.json, reportJson(report, options));
+  if (!options.html.empty()) elf::writeFile(options.html, reportHtml(report, options));
 }
 
 }  // namespace

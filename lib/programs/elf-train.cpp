@@ -14,7 +14,7 @@
 
 #include "elf/base/choice.h"
 #include "elf/base/data_files.h"
-#include "elf/base/error.h"
+#include "elf/base/output_file.h"
 #include "elf/base/printable.h"
 #include "elf/data/made_motion.h"
 #include "elf/data/traces.h"
@@ -144,15 +144,6 @@ std::string parse(int argc, char** argv, Options& options) {
   return {};
 }
 
-void writeFile(const std::string& path, const std::string& text) {
-  GError* error = nullptr;
-  if (!g_file_set_contents(path.c_str(), text.data(), static_cast<gssize>(text.size()), &error)) {
-    const std::string why = error->message;
-    g_error_free(error);
-    throw elf::Error(path, "can't be written: " + why);
-  }
-}
-
 /** A bar on a terminal, a line for each epoch elsewhere. */
 class ProgressReport {
  public:
@@ -206,10 +197,10 @@ void writeCurve(const std::string& output, const std::vector<elf::train::Epoch>&
     training.points.push_back({x, epoch.trainingLoss});
     validation.points.push_back({x, epoch.validationLoss});
   }
-  writeFile(beside(output, ".csv"), csv);
-  writeFile(beside(output, ".svg"),
-            elf::svg::document(elf::svg::linePlot({training, validation}, "epoch",
-                                                  "loss (blue: training, orange: validation)")));
+  elf::writeFile(beside(output, ".csv"), csv);
+  elf::writeFile(beside(output, ".svg"), elf::svg::document(elf::svg::linePlot(
+                                             {training, validation}, "epoch",
+                                             "loss (blue: training, orange: validation)")));
 }
 
 std::string summary(const Options& options, const elf::train::Outcome& outcome, double seconds) {
@@ -234,7 +225,8 @@ std::string summary(const Options& options, const elf::train::Outcome& outcome, 
 
 void run(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
-  if (fs::is_directory(options.output)) throw elf::Error(options.output, "is a folder, not a file");
+  elf::requireWritable(options.output);
+  elf::requireWritable(options.jsonFile);
   std::vector<elf::Trace> traces;
   std::string name;
   if (!options.data.empty()) {
@@ -255,13 +247,8 @@ void run(const Options& options) {
   outcome.weights.write(options.output);
   writeCurve(options.output, outcome.epochs);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  if (!options.jsonFile.empty()) {
-    const std::string text = summary(options, outcome, took.count());
-    if (options.jsonFile == "-")
-      std::cout << text << std::flush;
-    else
-      writeFile(options.jsonFile, text);
-  }
+  if (!options.jsonFile.empty())
+    elf::writeFile(options.jsonFile, summary(options, outcome, took.count()));
   // Last of all: until everything is written it can be done again.
   fs::remove(options.training.checkpoint);
   if (options.jsonFile != "-")

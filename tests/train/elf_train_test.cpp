@@ -129,7 +129,7 @@ TEST_F(ElfTrain, SaysWhatIsWrongInOneLine) {
   };
   expect(train("nowhere/own.safetensors"), "nowhere/own.safetensors");
   fs::create_directory(folder_.file("folder.safetensors"));
-  expect(train("folder.safetensors"), "is a folder");
+  expect(train("folder.safetensors"), "Is a directory");
   expect(testing::run(program(), {"--data", folder_.file("nowhere"), "--output",
                                   folder_.file("own.safetensors")}),
          "nowhere");

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/output_file.h"
 #include "elf/base/printable.h"
 #include "elf/render/colour.h"
 
@@ -197,6 +198,7 @@ void SceneWriter::write(const Scene& scene) {
     drawPrediction(picture, scene);
     picture = addLegend(picture, title);
   }
+  requireWritable(file);
   bool done = false;
   try {
     done = cv::imwrite(file, picture);

@@ -5,11 +5,10 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <sstream>
 
-#include "elf/base/error.h"
+#include "elf/base/output_file.h"
 #include "programs/options.h"
 
 namespace elf::program {
@@ -75,6 +74,7 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
   if (common.renderCount < 1) throw WrongUse("--render-count: is not above 0");
   if (framesUse == FramesUse::DrawnOn && common.render.empty() && !common.frames.empty())
     throw WrongUse("--frames: needs --render");
+  requireWritable(common.jsonFile);
   return common;
 }
 
@@ -134,16 +134,8 @@ eval::Watcher Pictures::watcher() {
 }
 
 void report(const CommonOptions& options, const Json& result, void (*print)(const Json& result)) {
-  if (options.jsonFile == "-") {
-    std::cout << result.dump(2) << '\n';
-    return;
-  }
-  print(result);
-  if (options.jsonFile.empty()) return;
-  std::ofstream out(options.jsonFile);
-  out << result.dump(2) << '\n';
-  out.close();
-  if (!out) throw Error(options.jsonFile, "cannot be written");
+  if (options.jsonFile != "-") print(result);
+  if (!options.jsonFile.empty()) writeFile(options.jsonFile, result.dump(2) + '\n');
 }
 
 }  // namespace elf::program

@@ -51,7 +51,8 @@ enum class FramesUse { DrawnOn, LookedAt };
 
 /**
  * Reads a command line with a task's own options and the common ones; the variables of `own` are
- * filled. Ends the program for --help and --version. Throws WrongUse.
+ * filled. Ends the program for --help and --version. Throws WrongUse, and elf::Error where the
+ * JSON can't be written.
  */
 CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
                                std::vector<GOptionEntry> own,

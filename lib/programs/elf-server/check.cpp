@@ -7,6 +7,7 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/output_file.h"
 #include "elf/base/printable.h"
 #include "elf/server/backends.h"
 #include "elf/server/image_decoder.h"
@@ -101,6 +102,7 @@ void print(const ModelCheck& check, const ModelFile& file) {
 }  // namespace
 
 void checkModel(const std::string& name, const std::string& picture, const std::string& output) {
+  requireWritable(output);
   const ModelFile file = loadModelFile(name);
   const auto start = Clock::now();
   const auto model = InferenceModel::create(file);

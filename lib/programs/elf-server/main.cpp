@@ -17,6 +17,7 @@
 
 #include "elf/base/error.h"
 #include "elf/base/network_address.h"
+#include "elf/base/output_file.h"
 #include "elf/base/token_file.h"
 #include "elf/model/model_file.h"
 #include "elf/server/server.h"
@@ -154,8 +155,8 @@ class Log {
   explicit Log(const std::string& file) : file_(file) {
     // Each line is one write, and nothing of one that failed is left for the next.
     stream_.rdbuf()->pubsetbuf(nullptr, 0);
+    elf::requireWritable(file);
     if (file != "-") stream_.open(file, std::ios::app);
-    if (!stream_) throw elf::Error(file, "cannot be written");
   }
 
   void write(const std::string& line) {
@@ -181,14 +182,7 @@ void writeJson(const Options& options, const std::vector<elf::ModelFile>& files,
       {"models", std::move(models)},
       {"threads",
        options.server.threads}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (options.jsonFile == "-") {
-    std::cout << text << std::endl;
-    return;
-  }
-  std::ofstream out(options.jsonFile);
-  out << text << '\n';
-  out.close();
-  if (!out) throw elf::Error(options.jsonFile, "cannot be written");
+  elf::writeFile(options.jsonFile, text + '\n');
 }
 
 gboolean quit(gpointer loop) {
@@ -200,6 +194,7 @@ void serve(const Options& options) {
   GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
   g_unix_signal_add(SIGINT, quit, loop);
   g_unix_signal_add(SIGTERM, quit, loop);
+  elf::requireWritable(options.jsonFile);
   elf::ServerOptions settings = options.server;
   if (!options.tokenFile.empty())
     settings.token = elf::readToken("--token-file", options.tokenFile);
