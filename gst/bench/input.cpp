@@ -40,7 +40,7 @@ class Collector {
     gst_video_info_init(&input_.info);
   }
 
-  bool full() const { return limit_ > 0 && input_.frames.size() >= limit_; }
+  bool full() const { return input_.frames.size() >= limit_; }
 
   /** `source` is the file that the sample comes from, for what may be wrong with it. */
   void add(GstSample* sample, const std::string& source) {

@@ -33,10 +33,10 @@ struct Input {
 using Progress = std::function<void(std::size_t)>;
 
 /**
- * Decodes the first `limit` frames (0: all) of a video file, of the images of a folder in the order
- * of their names, or of a numbered pattern of images (one %d or %0Nd, from 0 or 1 on). The pixels
- * are those of the decoder, in a format that the Elf elements take, resized by `scale`. The frames
- * are numbered from 0 by their PTS (see framePts()).
+ * Decodes the first `limit` frames (-1: all) of a video file, of the images of a folder in the
+ * order of their names, or of a numbered pattern of images (one %d or %0Nd, from 0 or 1 on). The
+ * pixels are those of the decoder, in a format that the Elf elements take, resized by `scale`. The
+ * frames are numbered from 0 by their PTS (see framePts()).
  *
  * Throws elf::Error naming the file where there is none, where it can't be decoded, where an image
  * has another size than the first one, or where the frames do not fit into half of the memory.

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "elf/base/error.h"
+#include "gst/elfvision/gstelfproperty.h"
 
 namespace elf::bench {
 
@@ -33,23 +34,16 @@ std::vector<std::string> wordsOf(const std::string& text) {
   return words;
 }
 
-bool takes(GParamSpec* property, const std::string& text) {
-  GValue value = G_VALUE_INIT;
-  g_value_init(&value, property->value_type);
-  const bool fits = gst_value_deserialize_with_pspec(&value, text.c_str(), property) &&
-                    !g_param_value_validate(property, &value);
-  g_value_unset(&value);
-  return fits;
-}
-
 void check(const OffloadProperty& property, GObjectClass* offload) {
   if (std::ranges::find(kOfTheModes, property.name) != kOfTheModes.end())
     throw Error(kOption, "'" + property.name + "' is set by elf-bench itself");
   GParamSpec* known = g_object_class_find_property(offload, property.name.c_str());
   if (!known || !(known->flags & G_PARAM_WRITABLE))
     throw Error(kOption, "elfoffload has no property '" + property.name + "' to set");
-  if (!takes(known, property.value))
-    throw Error(kOption, "'" + property.name + "' can't be '" + property.value + "'");
+  if (gst::takes(known, property.value)) return;
+  const std::string range = gst::rangeOf(known);
+  throw Error(kOption, "'" + property.name + "' can't be '" + property.value + "'" +
+                           (range.empty() ? "" : "; it takes " + range));
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ struct Raw {
   char* html = nullptr;
   char* offload = nullptr;
   int servers = 2;
-  int frames = 0;
+  int frames = -1;
   int repeats = 3;
   int skipInterval = 3;
   int sample = 1;
@@ -83,7 +83,8 @@ Command parseCommandLine(int argc, char** argv) {
        "N"},
       {"modes", 0, 0, G_OPTION_ARG_STRING, &raw.modes,
        "Out of single, roundrobin, skip, grid, strips, elf, oracle (all)", "MODE,..."},
-      {"frames", 'f', 0, G_OPTION_ARG_INT, &raw.frames, "Use the first N frames (all)", "N"},
+      {"frames", 'f', 0, G_OPTION_ARG_INT, &raw.frames, "Use the first N frames; -1 is all (-1)",
+       "N"},
       {"truth", 0, 0, G_OPTION_ARG_FILENAME, &raw.truth, "Truth in MOTChallenge text", "FILE"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, &raw.json,
        "Write all figures as JSON; - is standard output", "FILE"},
@@ -152,7 +153,7 @@ Command parseCommandLine(int argc, char** argv) {
   require(!options.input.empty(), "--input", "is missing: name a video, a folder or a pattern");
   require(!options.model.empty(), "--model", "is empty");
   require(options.servers >= 1 && options.servers <= 64, "--servers", "must be within 1..64");
-  require(options.frames >= 0, "--frames", "must not be negative");
+  require(options.frames > 0 || options.frames == -1, "--frames", "is neither above 0 nor -1, all");
   require(options.repeats >= 1, "--repeats", "must be at least 1");
   require(options.skipInterval >= 1, "--skip-interval", "must be at least 1");
   require(options.sample >= 1, "--sample", "must be at least 1");

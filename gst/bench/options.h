@@ -17,8 +17,8 @@ struct Options {
   int servers = 2;
   /** Names out of modeNames(), in the order of the report. */
   std::vector<std::string> modes;
-  /** Frames of the input that are used; 0: all. */
-  int frames = 0;
+  /** Frames of the input that are used; -1: all. */
+  int frames = -1;
   /** MOTChallenge file; empty: none. */
   std::string truth;
   /** Where the reports go; empty: nowhere, "-": standard output (JSON only). */

@@ -48,7 +48,7 @@ TEST(BenchOptions, HaveTheirDefaults) {
   EXPECT_EQ(options.modes, modeNames());
   EXPECT_EQ(options.servers, 2);
   EXPECT_EQ(options.repeats, 3);
-  EXPECT_EQ(options.frames, 0);
+  EXPECT_EQ(options.frames, -1);
   EXPECT_FALSE(options.minScore);
 }
 

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a property of an element may be set to.
+#pragma once
+
+#include <glib-object.h>
+
+#include <string>
+
+namespace elf::gst {
+
+/** Whether the property can be set to the value that `text` stands for in a launch line. */
+bool takes(GParamSpec* property, const std::string& text);
+
+/** What it takes, as "-1 to 100" or "auto, jpeg, raw"; empty where it is neither a number nor an
+ * enum. */
+std::string rangeOf(GParamSpec* property);
+
+}  // namespace elf::gst
