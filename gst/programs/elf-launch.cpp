@@ -9,8 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -20,9 +18,11 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/output_file.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfpipeline.h"
 #include "gst/elfvision/gstelfpipelinefile.h"
+#include "gst/elfvision/gstelfproperty.h"
 
 namespace {
 
@@ -46,15 +46,25 @@ struct Options {
 /** What the frames told, written by streaming threads and read by the main one. */
 class FrameStatistics {
  public:
-  void add(std::optional<double> latencyMs) {
+  /** `record` is null where a frame carries none. */
+  void add(const elf::FrameRecordPtr& record) {
     const std::lock_guard lock(mutex_);
     ++frames_;
-    if (latencyMs) {
-      ++measured_;
-      sumMs_ += *latencyMs;
-      maxMs_ = std::max(maxMs_, *latencyMs);
-      lastMs_ = latencyMs;
-    }
+    if (!record) return;
+    const double latencyMs = static_cast<double>(record->timings.total.count()) / 1000;
+    ++measured_;
+    sumMs_ += latencyMs;
+    maxMs_ = std::max(maxMs_, latencyMs);
+    lastMs_ = latencyMs;
+    parts_ += record->answers.size();
+    for (const elf::PartAnswer& answer : record->answers)
+      if (answer.state == elf::AnswerState::Answered) answered_ = true;
+  }
+
+  /** Servers were asked for parts, and have answered none. */
+  bool unanswered() const {
+    const std::lock_guard lock(mutex_);
+    return parts_ > 0 && !answered_;
   }
 
   struct Snapshot {
@@ -76,13 +86,12 @@ class FrameStatistics {
   double sumMs_ = 0;
   double maxMs_ = 0;
   std::optional<double> lastMs_;
+  std::uint64_t parts_ = 0;
+  bool answered_ = false;
 };
 
 GstPadProbeReturn countFrame(GstPad*, GstPadProbeInfo* info, gpointer data) {
-  const elf::FrameRecordPtr record = elf::gst::getRecord(GST_PAD_PROBE_INFO_BUFFER(info));
-  std::optional<double> latency;
-  if (record) latency = static_cast<double>(record->timings.total.count()) / 1000;
-  static_cast<FrameStatistics*>(data)->add(latency);
+  static_cast<FrameStatistics*>(data)->add(elf::gst::getRecord(GST_PAD_PROBE_INFO_BUFFER(info)));
   return GST_PAD_PROBE_OK;
 }
 
@@ -144,6 +153,12 @@ std::string remark(const gchar* debug) {
   return " (" + cause + ")";
 }
 
+bool isOurs(GstObject* source) {
+  GstElementFactory* factory =
+      GST_IS_ELEMENT(source) ? gst_element_get_factory(GST_ELEMENT(source)) : nullptr;
+  return factory && g_str_has_prefix(GST_OBJECT_NAME(factory), "elf");
+}
+
 /** One run of one pipeline, from set-up to its end. */
 class Run {
  public:
@@ -192,6 +207,11 @@ class Run {
     gst_element_set_state(pipeline_, GST_STATE_NULL);
     if (showsProgress_) printProgress();
     clearLine(true);
+    if (!failed_ && statistics_.unanswered()) {
+      addError("pipeline", "no part of " + std::to_string(statistics_.snapshot().frames) +
+                               " frames was answered by a server");
+      failed_ = true;
+    }
     return !failed_;
   }
 
@@ -235,6 +255,9 @@ class Run {
       case GST_MESSAGE_WARNING:
         takeWarning(message);
         break;
+      case GST_MESSAGE_INFO:
+        takeInfo(message);
+        break;
       case GST_MESSAGE_LATENCY:
         gst_bin_recalculate_latency(GST_BIN(pipeline_));
         break;
@@ -273,6 +296,17 @@ class Run {
     g_free(debug);
     warnings_.push_back(line);
     say("warning: " + line);
+  }
+
+  void takeInfo(GstMessage* message) {
+    if (failed_ || options_.quiet || !isOurs(GST_MESSAGE_SRC(message))) return;
+    GError* info = nullptr;
+    gchar* debug = nullptr;
+    gst_message_parse_info(message, &info, &debug);
+    say(std::string("info: ") + GST_MESSAGE_SRC_NAME(message) + ": " + info->message +
+        remark(debug));
+    g_error_free(info);
+    g_free(debug);
   }
 
   void takeState(GstMessage* message) {
@@ -364,19 +398,6 @@ int list() {
   return allGood ? 0 : kFailed;
 }
 
-bool writeSummary(const std::string& where, const nlohmann::ordered_json& summary) {
-  const std::string text =
-      summary.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  if (where == "-") {
-    std::cout << text << std::endl;
-    return static_cast<bool>(std::cout);
-  }
-  std::ofstream file(where);
-  file << text << '\n';
-  file.close();
-  return static_cast<bool>(file);
-}
-
 /**
  * A value that a property's type can hold but its range can't is no error of gst_parse_launch():
  * GObject leaves the property alone and prints a warning. While one of these lives, such warnings
@@ -393,8 +414,18 @@ class RefusedValues {
   RefusedValues& operator=(const RefusedValues&) = delete;
   ~RefusedValues() { keeper = nullptr; }
 
-  /** Empty where all values were taken. */
-  const std::string& first() const { return first_; }
+  bool any() const { return !text_.empty(); }
+
+  /** The first one, with what would be taken. GObject tells value and property, not whose. */
+  std::string first(GstBin* pipeline) const {
+    First first;
+    if (const auto words = quotedIn(text_); words.size() >= 3)
+      first = {.value = words[0], .property = words[2]};
+    GstIterator* elements = gst_bin_iterate_recurse(pipeline);
+    gst_iterator_foreach(elements, lookAt, &first);
+    gst_iterator_free(elements);
+    return first.refusal.empty() ? text_ : first.refusal;
+  }
 
  private:
   static GLogWriterOutput write(GLogLevelFlags level, const GLogField* fields, gsize count,
@@ -403,7 +434,7 @@ class RefusedValues {
       const std::string domain = field(fields, count, "GLIB_DOMAIN");
       const std::string text = field(fields, count, "MESSAGE");
       if (domain == "GLib-GObject" && text.find("out of range for property") != text.npos) {
-        if (refused->first_.empty()) refused->first_ = text;
+        if (refused->text_.empty()) refused->text_ = text;
         return G_LOG_WRITER_HANDLED;
       }
     }
@@ -417,8 +448,35 @@ class RefusedValues {
     return found == end ? "" : static_cast<const char*>(found->value);
   }
 
+  struct First {
+    std::string value, property, refusal;
+  };
+
+  static void lookAt(const GValue* element, gpointer data) {
+    auto* first = static_cast<First*>(data);
+    auto* object = static_cast<GObject*>(g_value_get_object(element));
+    GParamSpec* property =
+        g_object_class_find_property(G_OBJECT_GET_CLASS(object), first->property.c_str());
+    if (!property || elf::gst::takes(property, first->value)) return;
+    if (!first->refusal.empty()) first->refusal += ", or ";
+    first->refusal += std::string(GST_OBJECT_NAME(object)) + ": " + first->property + " can't be " +
+                      first->value + "; it takes " + elf::gst::rangeOf(property);
+  }
+
+  /** What stands between pairs of quotes, of either kind. */
+  static std::vector<std::string> quotedIn(const std::string& text) {
+    std::vector<std::string> words;
+    for (std::size_t begin = 0; (begin = text.find_first_of("\"'", begin)) != text.npos;) {
+      const std::size_t end = text.find(text[begin], begin + 1);
+      if (end == text.npos) break;
+      words.push_back(text.substr(begin + 1, end - begin - 1));
+      begin = end + 1;
+    }
+    return words;
+  }
+
   static inline thread_local RefusedValues* keeper = nullptr;
-  std::string first_;
+  std::string text_;
 };
 
 /** As gst_elf_pipeline_new(), but a value out of its property's range is an error too. */
@@ -426,14 +484,15 @@ GstElement* newPipeline(const Options& options, GError** error) {
   const RefusedValues refused;
   GstElement* pipeline =
       gst_elf_pipeline_new(options.name.c_str(), options.assignments.data(), error);
-  if (!pipeline || refused.first().empty()) return pipeline;
-  gst_object_unref(gst_object_ref_sink(pipeline));
+  if (!pipeline || !refused.any()) return pipeline;
   g_set_error(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_LAUNCH, "%s: %s",
-              options.name.c_str(), refused.first().c_str());
+              options.name.c_str(), refused.first(GST_BIN(pipeline)).c_str());
+  gst_object_unref(gst_object_ref_sink(pipeline));
   return nullptr;
 }
 
 int runPipeline(const Options& options) {
+  elf::requireWritable(options.json);
   GError* error = nullptr;
   GstElement* pipeline = newPipeline(options, &error);
   if (!pipeline) {
@@ -446,8 +505,10 @@ int runPipeline(const Options& options) {
   }
   Run run(pipeline, options);
   const bool good = run.toTheEnd();
-  if (!options.json.empty() && !writeSummary(options.json, run.summary()))
-    return fail(kFailed, "--json: cannot write '" + options.json + "'");
+  if (!options.json.empty())
+    elf::writeFile(
+        options.json,
+        run.summary().dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n');
   return good ? 0 : kFailed;
 }
 
@@ -461,8 +522,8 @@ std::optional<int> parseArguments(int& argc, char**& argv, Options& options) {
   const GOptionEntry entries[] = {
       {"list", 'l', 0, G_OPTION_ARG_NONE, &wantsList, "List the pipelines and their variables",
        nullptr},
-      {"frames", 0, 0, G_OPTION_ARG_INT64, &frames,
-       "End after the first N frames (default: -1, all)", "N"},
+      {"frames", 0, 0, G_OPTION_ARG_INT64, &frames, "End after the first N frames; -1 is all (-1)",
+       "N"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, &json,
        "Write a summary of the run to FILE; - is standard output", "FILE"},
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Say nothing but errors and warnings", nullptr},
@@ -492,7 +553,8 @@ std::optional<int> parseArguments(int& argc, char**& argv, Options& options) {
     std::printf("elf-launch %s\n", ELF_VERSION);
     return 0;
   }
-  if (frames < -1) return fail(kWrongUse, "--frames: is less than -1");
+  if (frames == 0 || frames < -1)
+    return fail(kWrongUse, "--frames: is neither above 0 nor -1, all");
   if (options.list) return std::nullopt;
   if (argc < 2) return fail(kWrongUse, "which pipeline? Give a name or a file, or --list");
   options.name = argv[1];

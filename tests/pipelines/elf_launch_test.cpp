@@ -142,28 +142,38 @@ TEST_F(ElfLaunch, AnUnknownVariableIsWrongUse) {
   EXPECT_EQ(outcome.err, "elf-launch: " + pipeline() + ": unknown variable 'm'; it has n\n");
 }
 
-TEST_F(ElfLaunch, AValueOutOfRangeIsOneLineNamingFilePropertyAndValue) {
-  write("[pipeline]\nlaunch=fakesrc ! elfpartition scan-interval={n} ! fakesink\n[variable n]\n");
-  const Outcome outcome = run({pipeline(), "n=-3"});
-  EXPECT_EQ(outcome.code, 1);
-  EXPECT_EQ(outcome.err.find("elf-launch: " + pipeline() + ": value \"-3\""), 0U) << outcome.err;
-  EXPECT_NE(outcome.err.find("scan-interval"), std::string::npos) << outcome.err;
-  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+TEST_F(ElfLaunch, AValueOutOfRangeIsOneLineNamingFileElementPropertyAndRange) {
+  write(
+      "[pipeline]\nlaunch=videotestsrc ! elfrppredict name=p coverage={c} ! elfoffload name=o "
+      "deadline={d} ! fakesink\n[variable c]\ndefault=0.9\n[variable d]\ndefault=5\n");
+  const Outcome whole = run({pipeline(), "d=-5"});
+  EXPECT_EQ(whole.code, 1);
+  EXPECT_EQ(whole.err,
+            "elf-launch: " + pipeline() + ": o: deadline can't be -5; it takes -1 to 2147483647\n");
+  const Outcome real = run({pipeline(), "c=1.5"});
+  EXPECT_EQ(real.code, 1);
+  EXPECT_EQ(real.err, "elf-launch: " + pipeline() +
+                          ": p: coverage can't be 1.500000; it takes 0.5 to 0.999\n");
 }
 
-TEST_F(ElfLaunch, WithoutAServerOneWarningAndEveryFrame) {
+TEST_F(ElfLaunch, WithoutAServerOneWarningEveryFrameAndAnErrorAtTheEnd) {
   // Nobody listens at port 1.
   write(
       "[pipeline]\nlaunch=videotestsrc num-buffers=20 ! elfrppredict ! elfpartition ! elfoffload "
       "name=offload servers=http://127.0.0.1:1 ! elfmerge ! fakesink\n");
   const Outcome outcome = run({"--quiet", pipeline(), "--json=-"});
-  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
   EXPECT_EQ(outcome.err.find(
                 "elf-launch: warning: offload: No inference server is left: http://127.0.0.1:1: "),
             0U)
       << outcome.err;
-  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  EXPECT_EQ(nlohmann::json::parse(outcome.out)["frames"], 20);
+  EXPECT_TRUE(outcome.err.ends_with(
+      "\nelf-launch: pipeline: no part of 20 frames was answered by a server\n"))
+      << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 2) << outcome.err;
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json["frames"], 20);
+  EXPECT_EQ(json["errors"].size(), 1U);
 }
 
 TEST_F(ElfLaunch, RunsToTheEndAndSumsUp) {
@@ -195,9 +205,14 @@ TEST_F(ElfLaunch, EndsAfterAsManyFramesAsAsked) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["frames"], 9);
 }
 
-TEST_F(ElfLaunch, FewerFramesThanNoneIsWrongUse) {
+TEST_F(ElfLaunch, AsManyFramesAsThereCannotBeIsWrongUse) {
   write("[pipeline]\nlaunch=fakesrc num-buffers=7 ! fakesink\n");
-  EXPECT_EQ(run({pipeline(), "--frames", "-7"}).code, 2);
+  for (const char* frames : {"-7", "0"}) {
+    const Outcome outcome = run({pipeline(), "--frames", frames});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(outcome.err, "elf-launch: --frames: is neither above 0 nor -1, all\n");
+  }
+  EXPECT_EQ(run({pipeline(), "--frames=-1"}).code, 0);
 }
 
 TEST_F(ElfLaunch, AnErrorIsOneLineNamingTheElement) {
@@ -209,11 +224,13 @@ TEST_F(ElfLaunch, AnErrorIsOneLineNamingTheElement) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["errors"].size(), 1U);
 }
 
-TEST_F(ElfLaunch, ASummaryThatCannotBeWrittenIsAnError) {
-  write("[pipeline]\nlaunch=fakesrc num-buffers=1 ! fakesink\n");
-  const Outcome outcome = run({"--quiet", "--json", "/no/such/folder/x", pipeline()});
+TEST_F(ElfLaunch, ASummaryThatCannotBeWrittenIsAnErrorBeforeItRuns) {
+  write("[pipeline]\nlaunch=fakesrc num-buffers=1 ! filesink location={out}\n[variable out]\n");
+  const Outcome outcome = run({"--json", "/no/such/folder/x", pipeline(), "out=" + file("out")});
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_EQ(outcome.err, "elf-launch: --json: cannot write '/no/such/folder/x'\n");
+  EXPECT_EQ(outcome.err,
+            "elf-launch: /no/such/folder/x: can't be written: No such file or directory\n");
+  EXPECT_FALSE(g_file_test(file("out").c_str(), G_FILE_TEST_EXISTS));
 }
 
 TEST_F(ElfLaunch, AnInterruptEndsThePipelineSoThatFilesAreWhole) {

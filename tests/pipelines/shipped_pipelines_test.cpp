@@ -125,9 +125,11 @@ class ShippedLive : public ::testing::Test {
     servers_ = startServers("hog");
   }
   std::string results() const { return folder_.file("results.jsonl"); }
-  /** Frames that pass, whatever was found in them: what comes too fast is left out. */
+  /** Frames that pass, whatever was found in them: what comes too fast is left out, and on a busy
+   * machine the few of them may all be late, which elf-launch tells. */
   void expectFrames(const Outcome& outcome) const {
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(outcome.code, outcome.err.find("no part of ") == std::string::npos ? 0 : 1)
+        << outcome.err;
     EXPECT_GE(linesOf(results()).size(), static_cast<std::size_t>(kFrames));
   }
 
