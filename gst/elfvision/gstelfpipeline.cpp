@@ -3,10 +3,12 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "gst/elfvision/gstelfpipelinefile.h"
+#include "gst/elfvision/gstelfproperty.h"
 
 G_DEFINE_QUARK(gst - elf - pipeline - error - quark, gst_elf_pipeline_error)
 
@@ -34,13 +36,29 @@ GstElement* inPipeline(GstElement* element) {
   return pipeline;
 }
 
+/** What would be right, where `wrong` is about a value that a property does not take. */
+std::string remedy(const GError& wrong) {
+  if (!g_error_matches(&wrong, GST_PARSE_ERROR, GST_PARSE_ERROR_COULD_NOT_SET_PROPERTY)) return {};
+  const std::vector<std::string> words = elf::gst::quotedIn(wrong.message);
+  GstElement* element =
+      words.size() < 2 ? nullptr : gst_element_factory_make(words[1].c_str(), nullptr);
+  if (!element) return {};
+  gst_object_ref_sink(element);
+  GParamSpec* property =
+      g_object_class_find_property(G_OBJECT_GET_CLASS(element), words[0].c_str());
+  const std::string range = property ? elf::gst::rangeOf(property) : "";
+  gst_object_unref(element);
+  return range.empty() ? "" : "; it takes " + range;
+}
+
 GstElement* parse(const std::string& path, const std::string& line, GError** error) {
   GError* wrong = nullptr;
   GstElement* element =
       gst_parse_launch_full(line.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &wrong);
   if (wrong) {
     g_set_error(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_LAUNCH,
-                "%s: key 'launch' of group [pipeline]: %s", path.c_str(), wrong->message);
+                "%s: key 'launch' of group [pipeline]: %s%s", path.c_str(), wrong->message,
+                remedy(*wrong).c_str());
     g_error_free(wrong);
     if (element) gst_object_unref(gst_object_ref_sink(element));
     return nullptr;

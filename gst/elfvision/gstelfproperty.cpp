@@ -42,4 +42,15 @@ std::string rangeOf(GParamSpec* property) {
   return names;
 }
 
+std::vector<std::string> quotedIn(const std::string& message) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; (begin = message.find_first_of("\"'", begin)) != message.npos;) {
+    const std::size_t end = message.find(message[begin], begin + 1);
+    if (end == message.npos) break;
+    words.push_back(message.substr(begin + 1, end - begin - 1));
+    begin = end + 1;
+  }
+  return words;
+}
+
 }  // namespace elf::gst

@@ -5,6 +5,7 @@
 #include <glib-object.h>
 
 #include <string>
+#include <vector>
 
 namespace elf::gst {
 
@@ -14,5 +15,9 @@ bool takes(GParamSpec* property, const std::string& text);
 /** What it takes, as "-1 to 100" or "auto, jpeg, raw"; empty where it is neither a number nor an
  * enum. */
 std::string rangeOf(GParamSpec* property);
+
+/** What stands between pairs of quotes, of either kind: names and values in what GObject and
+ * GStreamer say of a property, which they tell in no other way. */
+std::vector<std::string> quotedIn(const std::string& message);
 
 }  // namespace elf::gst

@@ -419,7 +419,7 @@ class RefusedValues {
   /** The first one, with what would be taken. GObject tells value and property, not whose. */
   std::string first(GstBin* pipeline) const {
     First first;
-    if (const auto words = quotedIn(text_); words.size() >= 3)
+    if (const auto words = elf::gst::quotedIn(text_); words.size() >= 3)
       first = {.value = words[0], .property = words[2]};
     GstIterator* elements = gst_bin_iterate_recurse(pipeline);
     gst_iterator_foreach(elements, lookAt, &first);
@@ -461,18 +461,6 @@ class RefusedValues {
     if (!first->refusal.empty()) first->refusal += ", or ";
     first->refusal += std::string(GST_OBJECT_NAME(object)) + ": " + first->property + " can't be " +
                       first->value + "; it takes " + elf::gst::rangeOf(property);
-  }
-
-  /** What stands between pairs of quotes, of either kind. */
-  static std::vector<std::string> quotedIn(const std::string& text) {
-    std::vector<std::string> words;
-    for (std::size_t begin = 0; (begin = text.find_first_of("\"'", begin)) != text.npos;) {
-      const std::size_t end = text.find(text[begin], begin + 1);
-      if (end == text.npos) break;
-      words.push_back(text.substr(begin + 1, end - begin - 1));
-      begin = end + 1;
-    }
-    return words;
   }
 
   static inline thread_local RefusedValues* keeper = nullptr;

@@ -55,7 +55,7 @@ struct CountingListener : OffloadListener {
     EXPECT_GE(loss.left, 0);
   }
   void onServerBack(const std::string& url) override { EXPECT_FALSE(url.empty()); }
-  void onPartsFail(const std::string&) override { ADD_FAILURE(); }
+  void onPartsFail(const std::string& why) override { EXPECT_FALSE(why.empty()); }
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
   std::atomic<int> ready = 0;
 };

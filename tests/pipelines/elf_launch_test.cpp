@@ -154,6 +154,12 @@ TEST_F(ElfLaunch, AValueOutOfRangeIsOneLineNamingFileElementPropertyAndRange) {
   EXPECT_EQ(real.code, 1);
   EXPECT_EQ(real.err, "elf-launch: " + pipeline() +
                           ": p: coverage can't be 1.500000; it takes 0.5 to 0.999\n");
+  const Outcome word = run({pipeline(), "d=soon"});
+  EXPECT_EQ(word.code, 1);
+  EXPECT_TRUE(word.err.ends_with(
+      "could not set property \"deadline\" in element \"elfoffload\" to \"soon\"; it takes -1 "
+      "to 2147483647\n"))
+      << word.err;
 }
 
 TEST_F(ElfLaunch, WithoutAServerOneWarningEveryFrameAndAnErrorAtTheEnd) {

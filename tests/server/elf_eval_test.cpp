@@ -191,7 +191,7 @@ TEST_F(ElfEval, WrongUseIsOneLineThatNamesTheOption) {
        {{"rp", data, "--nonsense"}, "--nonsense"}});
 }
 
-TEST_F(ElfEval, BrokenDataIsOneLineThatNamesTheFileAndLine) {
+TEST_F(ElfEval, WhatCannotBeReadOrWrittenIsOneLineThatNamesIt) {
   const std::string file = write("data/a/3.txt", "1 2 3 4 1000 640 480\nnan 2 3 4 1001 640 480\n");
   const Outcome broken = run({"rp", "--data", folder_.file("data")});
   EXPECT_EQ(broken.code, 1);
@@ -199,7 +199,9 @@ TEST_F(ElfEval, BrokenDataIsOneLineThatNamesTheFileAndLine) {
   const Outcome missing = run({"rp", "--data", "/nowhere"});
   EXPECT_EQ(missing.code, 1);
   EXPECT_EQ(missing.err, "elf-eval: /nowhere: does not exist\n");
-  EXPECT_EQ(run({"rp", "--data", folder_.file("data"), "--json", "/nowhere/x"}).code, 1);
+  const Outcome unwritten = run({"rp", "--data", "/nowhere", "--json", "/nowhere/x"});
+  EXPECT_EQ(unwritten.code, 1);
+  EXPECT_EQ(unwritten.err, "elf-eval: /nowhere/x: can't be written: No such file or directory\n");
 }
 
 TEST_F(ElfEval, RepeatsThePublishedEvaluationOnTheReleasedTraces) {
