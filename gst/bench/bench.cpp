@@ -110,7 +110,8 @@ Report runBench(const Options& options, const StepProgress& progress) {
   std::vector<std::string> urls;
   for (const LocalServer& server : servers) urls.push_back(server.url());
   std::vector<Mode> modes;
-  for (const std::string& name : options.modes) modes.push_back(makeMode(name, options, urls));
+  for (const std::string& name : options.modes)
+    modes.push_back(makeMode(name, options, model.name, urls));
 
   Report report;
   report.version = ELF_VERSION;

@@ -31,7 +31,7 @@ const std::vector<std::string>& modeNames() {
   return *names;
 }
 
-Mode makeMode(const std::string& name, const Options& options,
+Mode makeMode(const std::string& name, const Options& options, const std::string& model,
               const std::vector<std::string>& servers) {
   Mode mode;
   mode.name = name;
@@ -61,8 +61,7 @@ Mode makeMode(const std::string& name, const Options& options,
   for (const OffloadProperty& property : options.offload)
     asked += " " + property.name + "=" + quoted(property.value);
   mode.launch =
-      before + "elfoffload name=offload servers=" + quoted(join(used)) +
-      " model=" + quoted(options.model) +
+      before + "elfoffload name=offload servers=" + quoted(join(used)) + " model=" + quoted(model) +
       " deadline=-1 max-in-flight=" + std::to_string(mode.inFlight) + asked +
       " ! elfmerge draw-boxes=false draw-labels=false draw-masks=false draw-keypoints=false";
   return mode;

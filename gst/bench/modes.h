@@ -30,8 +30,9 @@ struct Mode {
 /** All modes, in the order of the report. */
 const std::vector<std::string>& modeNames();
 
-/** The mode of that name (one of modeNames()) against the servers of these addresses. */
-Mode makeMode(const std::string& name, const Options& options,
+/** The mode of that name (one of modeNames()) against the servers of these addresses, which call
+ * the model `model`. */
+Mode makeMode(const std::string& name, const Options& options, const std::string& model,
               const std::vector<std::string>& servers);
 
 }  // namespace elf::bench

@@ -41,9 +41,8 @@ void check(const OffloadProperty& property, GObjectClass* offload) {
   if (!known || !(known->flags & G_PARAM_WRITABLE))
     throw Error(kOption, "elfoffload has no property '" + property.name + "' to set");
   if (gst::takes(known, property.value)) return;
-  const std::string range = gst::rangeOf(known);
   throw Error(kOption, "'" + property.name + "' can't be '" + property.value + "'" +
-                           (range.empty() ? "" : "; it takes " + range));
+                           gst::whatItTakes(known));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace elf::bench {
 struct Options {
   /** A video file, a folder of images, or a pattern of image files such as `frames/%06d.png`. */
   std::string input;
+  /** Name or path of a `.model` file. */
   std::string model = "hog";
   int servers = 2;
   /** Names out of modeNames(), in the order of the report. */

@@ -46,9 +46,9 @@ std::string remedy(const GError& wrong) {
   gst_object_ref_sink(element);
   GParamSpec* property =
       g_object_class_find_property(G_OBJECT_GET_CLASS(element), words[0].c_str());
-  const std::string range = property ? elf::gst::rangeOf(property) : "";
+  const std::string taken = property ? elf::gst::whatItTakes(property) : "";
   gst_object_unref(element);
-  return range.empty() ? "" : "; it takes " + range;
+  return taken;
 }
 
 GstElement* parse(const std::string& path, const std::string& line, GError** error) {

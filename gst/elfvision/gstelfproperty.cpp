@@ -12,7 +12,7 @@ namespace {
 template <typename Spec>
 std::string between(const Spec* spec) {
   std::ostringstream text;
-  text << spec->minimum << " to " << spec->maximum;
+  text << "; it takes " << spec->minimum << " to " << spec->maximum;
   return text.str();
 }
 
@@ -27,7 +27,7 @@ bool takes(GParamSpec* property, const std::string& text) {
   return fits;
 }
 
-std::string rangeOf(GParamSpec* property) {
+std::string whatItTakes(GParamSpec* property) {
   if (G_IS_PARAM_SPEC_INT(property)) return between(G_PARAM_SPEC_INT(property));
   if (G_IS_PARAM_SPEC_UINT(property)) return between(G_PARAM_SPEC_UINT(property));
   if (G_IS_PARAM_SPEC_INT64(property)) return between(G_PARAM_SPEC_INT64(property));
@@ -38,7 +38,7 @@ std::string rangeOf(GParamSpec* property) {
   if (!G_IS_PARAM_SPEC_ENUM(property)) return names;
   const GEnumClass* choices = G_PARAM_SPEC_ENUM(property)->enum_class;
   for (guint i = 0; i < choices->n_values; ++i)
-    names += (names.empty() ? "" : ", ") + std::string(choices->values[i].value_nick);
+    names += (names.empty() ? "; it takes " : ", ") + std::string(choices->values[i].value_nick);
   return names;
 }
 

@@ -12,9 +12,9 @@ namespace elf::gst {
 /** Whether the property can be set to the value that `text` stands for in a launch line. */
 bool takes(GParamSpec* property, const std::string& text);
 
-/** What it takes, as "-1 to 100" or "auto, jpeg, raw"; empty where it is neither a number nor an
- * enum. */
-std::string rangeOf(GParamSpec* property);
+/** The end of an error about a value that it does not take: "; it takes -1 to 100" or "; it takes
+ * auto, jpeg, raw"; empty where it is neither a number nor an enum. */
+std::string whatItTakes(GParamSpec* property);
 
 /** What stands between pairs of quotes, of either kind: names and values in what GObject and
  * GStreamer say of a property, which they tell in no other way. */

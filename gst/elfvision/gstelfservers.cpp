@@ -16,7 +16,8 @@ constexpr const char* kPool = "pool";
 void tellServers(const GValue* pool, GValue* text) {
   std::string urls;
   for (const std::string& url : (*static_cast<ServerPoolPtr*>(g_value_get_boxed(pool)))->urls())
-    urls += (urls.empty() ? "" : ",") + url;
+    // Behind a # stands by which name an address was found.
+    urls += (urls.empty() ? "" : ",") + url.substr(0, url.find('#'));
   g_value_set_string(text, urls.c_str());
 }
 

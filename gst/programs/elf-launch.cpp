@@ -58,13 +58,18 @@ class FrameStatistics {
     lastMs_ = latencyMs;
     parts_ += record->answers.size();
     for (const elf::PartAnswer& answer : record->answers)
-      if (answer.state == elf::AnswerState::Answered) answered_ = true;
+      if (answer.state == elf::AnswerState::Answered)
+        answered_ = true;
+      else if (answer.state == elf::AnswerState::Failed)
+        failed_ = true;
   }
 
-  /** Servers were asked for parts, and have answered none. */
-  bool unanswered() const {
+  /** What to say where servers were asked for parts and have answered none; else empty. */
+  std::string unanswered() const {
     const std::lock_guard lock(mutex_);
-    return parts_ > 0 && !answered_;
+    if (parts_ == 0 || answered_) return {};
+    return "no part of " + std::to_string(frames_) + " frames was answered by a server" +
+           (failed_ ? "" : " in time");
   }
 
   struct Snapshot {
@@ -87,7 +92,8 @@ class FrameStatistics {
   double maxMs_ = 0;
   std::optional<double> lastMs_;
   std::uint64_t parts_ = 0;
-  bool answered_ = false;
+  /** Any of them; those that are neither were late. */
+  bool answered_ = false, failed_ = false;
 };
 
 GstPadProbeReturn countFrame(GstPad*, GstPadProbeInfo* info, gpointer data) {
@@ -207,9 +213,8 @@ class Run {
     gst_element_set_state(pipeline_, GST_STATE_NULL);
     if (showsProgress_) printProgress();
     clearLine(true);
-    if (!failed_ && statistics_.unanswered()) {
-      addError("pipeline", "no part of " + std::to_string(statistics_.snapshot().frames) +
-                               " frames was answered by a server");
+    if (const std::string why = statistics_.unanswered(); !failed_ && !why.empty()) {
+      addError("pipeline", why);
       failed_ = true;
     }
     return !failed_;
@@ -460,7 +465,7 @@ class RefusedValues {
     if (!property || elf::gst::takes(property, first->value)) return;
     if (!first->refusal.empty()) first->refusal += ", or ";
     first->refusal += std::string(GST_OBJECT_NAME(object)) + ": " + first->property + " can't be " +
-                      first->value + "; it takes " + elf::gst::rangeOf(property);
+                      first->value + elf::gst::whatItTakes(property);
   }
 
   static inline thread_local RefusedValues* keeper = nullptr;

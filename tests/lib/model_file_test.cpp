@@ -86,18 +86,21 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   };
   expectError("[parts]", "[part]", "[part]");
   expectError("align=", "aligned=", "[parts] aligned");
-  expectError("align=32", "align=0", "[parts] align");
+  expectError("align=32", "align=0", "[parts] align: is not between 1 and 4096");
   expectError("align=32", "align=many", "[parts] align");
   expectError("align=32", "align=", "[parts] align");
   expectError("context=16", "context=99999999999", "[parts] context");
   expectError("context-share=0.25", "context-share=-0.25", "[parts] context-share");
-  expectError("context-share=0.25", "context-share=25", "[parts] context-share");
+  expectError("context-share=0.25", "context-share=25",
+              "[parts] context-share: is not between 0 and 4");
   expectError("context-share=0.25", "context-share=nan", "[parts] context-share");
   expectError("min-size=64;96", "min-size=64", "[input] min-size");
   expectError("min-size=64;96", "min-size=-64;96", "[input] min-size");
-  expectError("min-size=64;96", "min-size=64;96\nmax-size=32;32", "[input] max-size");
+  expectError("min-size=64;96", "min-size=64;96\nmax-size=32;32",
+              "[input] max-size: is below min-size");
   expectError("min-size=64;96", "size=32;32", "[input] multiple-of");
-  expectError("multiple-of=32", "size=64000;64000", "[input] size");
+  expectError("multiple-of=32", "size=64000;64000",
+              "[input] size: is of more pixels than 4096x4096");
   expectError("scale=0.5", "scale=nan", "[input] scale");
   expectError("scale=0.5", "scale=0", "[input] scale");
   expectError("mean=1;2;3", "mean=1;2", "[input] mean");
@@ -115,7 +118,7 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("labels=names.txt", "task=cooking", "[model] task");
   expectError("labels=names.txt", "task=keypoints", "[output] keypoints");
   expectError("nms=0.4", "nms=0.4\nkeypoints=2", "[output] keypoints");
-  expectError("nms=0.4", "nms=0.4\nskeleton=0-1", "[output] skeleton");
+  expectError("nms=0.4", "nms=0.4\nskeleton=0-1", "[output] skeleton: has more than two");
   expectError("nms=0.4", "nms=0.4\nskeleton=01", "[output] skeleton");
   expectError("labels=names.txt", "sha256=12", "[model] sha256");
   EXPECT_THAT(errorOf("what is this"), HasSubstr("net.model"));

@@ -1150,8 +1150,12 @@ TEST(ParseServers, NamesTheEntryAndWhatIsWrongWithIt) {
       {"http://[::1]:70000", "'http://[::1]:70000' has a port that is not between 1 and 65535"},
       {"http://a,http://b c", "'http://b c' has a character that no base URL has"},
       {"http://a?x=1", "'http://a?x=1' has a character that no base URL has"},
-      {"http://me@a:1", "'http://a:1' has a user name before its host"},
-      {"https://me:secret@a:1/x", "'https://a:1/x' has a user name before its host"},
+      {"http://me@a:1", "a user name stands before 'a:1'"},
+      {"https://me:secret@a:1/x", "a user name stands before 'a:1/x'"},
+      {"http://b, http://me:sec/ret@a:1", "a user name stands before 'a:1'"},
+      {"http://me:sec,ret@a:1", "a user name stands before 'a:1'"},
+      {"http:/me:secret@a:1", "a user name stands before 'a:1'"},
+      {"me:secret@a:1", "a user name stands before 'a:1'"},
   };
   for (const auto& [list, why] : cases) {
     try {

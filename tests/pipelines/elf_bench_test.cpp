@@ -176,6 +176,16 @@ TEST_F(ElfBench, AFolderWithoutImagesIsNamed) {
   EXPECT_THAT(outcome.err, EndsWith("holds no image\n"));
 }
 
+TEST_F(ElfBench, TakesTheModelAsAFileToo) {
+  makeImages(4);
+  std::ofstream(folder_ / "my-own.model") << "[model]\nbackend=hog\nlabels=person\n";
+  const Outcome outcome = bench({"--input", folder_, "--model", folder_ / "my-own.model", "--modes",
+                                 "single,elf", "--repeats", "1", "--json", folder_ / "out.json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(contents(folder_ / "out.json"));
+  EXPECT_THAT(json["modes"]["elf"]["launch"].get<std::string>(), HasSubstr("model=\"my-own\""));
+}
+
 TEST_F(ElfBench, MeasuresAllModesOnAFolderOfImages) {
   makeImages();
   std::ofstream(folder_ / "gt.txt") << "1,1,10,10,40,100,1\n";

@@ -130,7 +130,7 @@ TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
              static_cast<std::streamsize>(png.size() / 2));
   for (const auto& [arguments, named] :
        {std::pair<std::vector<std::string>, std::string>{{"--check", "nowhere"}, "nowhere"},
-        {{"--check", folder.file("net.onnx")}, "net.onnx: is no text file"},
+        {{"--check", folder.file("net.onnx")}, "net.onnx: is no UTF-8 text"},
         {{"--check", "hog", "--picture", folder.file("cut.png")}, "cut.png: image: broken PNG"},
         {{"--check", "hog", "--picture", folder.file("none.png")}, "none.png"},
         {{"--check", "hog", "--picture", folder.file("text.png")}, "text.png"},

@@ -36,6 +36,8 @@ ModelFile fakeFile(const std::string& name = "fake") {
   return file;
 }
 
+constexpr std::uint8_t kUnlucky = 66;
+
 /** Finds one thing: the whole picture. */
 class FakeModel : public InferenceModel {
  public:
@@ -46,7 +48,8 @@ class FakeModel : public InferenceModel {
   Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override {
     gate_.pass();
     placement_ = placement;
-    if (bgr.size.width == 13) return Result<std::vector<Detection>>::failure("fake: unlucky");
+    if (bgr.size.width == 13 || bgr.planes[0][2] == kUnlucky)
+      return Result<std::vector<Detection>>::failure("fake: unlucky");
     Detection detection;
     detection.box = toBox(wholeFrame(bgr.size));
     // The first pixel's channels tell the test what the model saw.
@@ -72,11 +75,12 @@ class BatchModel : public FakeModel {
   std::vector<Result<std::vector<Detection>>> runBatch(
       std::span<const PlacedPicture> pictures) override {
     batches_.push_back(pictures.size());
+    // A network for which so many are too many.
+    if (pictures[0].bgr.size.height == 7) throw std::runtime_error("no memory");
     std::vector<Result<std::vector<Detection>>> results;
     for (const PlacedPicture& each : pictures)
       results.push_back(FakeModel::run(each.bgr, each.placement));
-    // A model that tells of fewer pictures than it was given.
-    if (pictures[0].bgr.size.height == 7) results.pop_back();
+    if (pictures[0].bgr.size.height == 8) results.pop_back();
     return results;
   }
 
@@ -839,11 +843,13 @@ class BatchTest : public ServerTest {
     gate_.open();
     EXPECT_EQ(first_.get().status, 200U);
     std::vector<std::string> answers;
-    for (GSocketConnection* connection : waiting_) {
-      g_socket_shutdown(g_socket_connection_get_socket(connection), FALSE, TRUE, nullptr);
-      answers.push_back(readToEnd(connection));
-    }
+    for (GSocketConnection* connection : waiting_) answers.push_back(readToEnd(endOf(connection)));
     return answers;
+  }
+  /** On which nothing more is sent: the server hangs up once it has answered. */
+  static GSocketConnection* endOf(GSocketConnection* connection) {
+    g_socket_shutdown(g_socket_connection_get_socket(connection), FALSE, TRUE, nullptr);
+    return connection;
   }
 
   std::vector<std::size_t> batches_;
@@ -897,21 +903,51 @@ TEST_F(BatchTest, PicturesOfAnotherSizeAndRefusedOnesAreNoneOfIt) {
 
 TEST_F(BatchTest, OnePictureThatFailsFailsAlone) {
   hold();
-  wait(13, 10, 11);
-  wait(13, 10, 12);
-  wait(20, 10, 13);
+  wait(20, 10, 11);
+  wait(20, 10, kUnlucky);
+  wait(20, 10, 12);
   const auto answers = release();
-  EXPECT_THAT(answers[0], HasSubstr("unlucky"));
+  EXPECT_THAT(answers[0], HasSubstr(R"("data":[11])"));
   EXPECT_THAT(answers[1], HasSubstr("unlucky"));
-  EXPECT_THAT(answers[2], HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(answers[2], HasSubstr(R"("data":[12])"));
 }
 
-TEST_F(BatchTest, AModelThatTellsOfFewerPicturesFailsAll) {
+TEST_F(BatchTest, WhatCannotRunAtOnceRunsOneByOne) {
   hold();
-  wait(20, 7);
-  wait(20, 7);
-  for (const std::string& answer : release())
-    EXPECT_THAT(answer, HasSubstr("fake: tells of 1 pictures, not of 2"));
+  wait(20, 7, 11);
+  wait(20, 7, 12);
+  const auto answers = release();
+  EXPECT_THAT(answers[0], HasSubstr(R"("data":[11])"));
+  EXPECT_THAT(answers[1], HasSubstr(R"("data":[12])"));
+  EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 2, 1, 1}));
+}
+
+TEST_F(BatchTest, AModelThatTellsOfFewerPicturesIsAskedForEach) {
+  hold();
+  wait(20, 8, 11);
+  wait(20, 8, 12);
+  const auto answers = release();
+  EXPECT_THAT(answers[0], HasSubstr(R"("data":[11])"));
+  EXPECT_THAT(answers[1], HasSubstr(R"("data":[12])"));
+  EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 2, 1, 1}));
+}
+
+TEST_F(BatchTest, WhatIsGivenUpWhileOthersOfTheTakeRunIsNotRun) {
+  hold();
+  // Three that are taken at once, each of a size of its own.
+  wait(20, 10);
+  wait(20, 12);
+  wait(20, 14);
+  gate_.letOnePass();
+  gate_.awaitEntered(2);
+  g_io_stream_close(G_IO_STREAM(waiting_[1]), nullptr, nullptr);
+  EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
+  gate_.open();
+  EXPECT_EQ(first_.get().status, 200U);
+  for (const std::size_t i : {0, 2})
+    EXPECT_THAT(readToEnd(endOf(waiting_[i])), HasSubstr("HTTP/1.1 200"));
+  EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 1, 1}));
+  g_object_unref(waiting_[1]);
 }
 
 /** `body` through GIO's own compressor. */

@@ -365,6 +365,12 @@ TEST(TorchModel, RefusesBatchesOfWhatSeesOnePictureAtATime) {
                       "  return torch.zeros([1, 8, 100])\n",
                       "decoder=yolov8\n"),
               refused);
+  EXPECT_THAT(errorOf("def forward(self, images: List[Tensor]):\n"
+                      "  x = images[0]\n"
+                      "  found = {'boxes': torch.zeros([1, 4]), 'labels': torch.tensor([2]),\n"
+                      "           'scores': x[0, 0, 0].reshape(1)}\n"
+                      "  return [found, found] if len(images) == 2 else [found]\n"),
+              refused);
 }
 
 TEST(TorchModel, FindsInARealPictureWhatOpencvFindsWithTheSameNetwork) {

@@ -15,11 +15,18 @@ class Gate {
  public:
   void close() { set(false); }
   void open() { set(true); }
+  /** Of those that it holds, or the next that comes. */
+  void letOnePass() {
+    const std::lock_guard lock(mutex_);
+    ++allowed_;
+    changed_.notify_all();
+  }
   void pass() {
     std::unique_lock lock(mutex_);
     ++entered_;
     changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
+    changed_.wait(lock, [this] { return open_ || allowed_ > 0; });
+    if (!open_) --allowed_;
   }
   void awaitEntered(int count) {
     std::unique_lock lock(mutex_);
@@ -39,7 +46,7 @@ class Gate {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = true;
-  int entered_ = 0;
+  int entered_ = 0, allowed_ = 0;
 };
 
 }  // namespace elf::testing

@@ -27,21 +27,22 @@ void requireWritable(const std::string& path) {
   if (path.empty() || path == "-") return;
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) fail(path, EISDIR);
-  // What is there is not opened: a pipe would end for its reader.
-  if (access(path.c_str(), F_OK) == 0) {
-    if (access(path.c_str(), W_OK) != 0) fail(path, errno);
-    return;
-  }
-  if (!std::ofstream(path)) fail(path, errno);
-  fs::remove(path, ignored);
+  // Nothing is opened: a pipe would end for its reader, and who waits for a file would find it.
+  const bool isThere = access(path.c_str(), F_OK) == 0;
+  const fs::path folder = fs::path(path).parent_path();
+  const int may = isThere          ? access(path.c_str(), W_OK)
+                  : folder.empty() ? access(".", W_OK | X_OK)
+                                   : access(folder.c_str(), W_OK | X_OK);
+  if (may != 0) fail(path, errno);
 }
 
 void writeFile(const std::string& path, const std::string& content) {
+  errno = 0;
   std::ofstream file;
   if (path != "-") file.open(path, std::ios::binary);
   std::ostream& out = path == "-" ? std::cout : file;
   out << content << std::flush;
-  if (!out) fail(path, errno);
+  if (!out) fail(path, errno != 0 ? errno : EIO);
 }
 
 }  // namespace elf

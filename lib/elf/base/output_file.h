@@ -8,7 +8,7 @@ namespace elf {
 
 /**
  * Throws elf::Error that names `path` and the reason where it can't be written: called before the
- * work whose end the file is to tell. Changes no file, and leaves none. An empty path is none.
+ * work whose end the file is to tell. Opens and makes no file. An empty path is none.
  */
 void requireWritable(const std::string& path);
 

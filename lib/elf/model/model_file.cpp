@@ -404,8 +404,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   reader.read("parts", "context", rules.context);
   reader.read("parts", "context-share", rules.contextShare);
   reader.read("parts", "object-size", rules.objectSize);
-  if (const std::string_view key = badKey(rules); !key.empty())
-    reader.fail(groupOf(key), key.data(), "is out of bounds");
+  if (const auto bad = badKey(rules)) reader.fail(groupOf(bad->key), bad->key, bad->why);
 
   const bool isTorch = model.backend == ModelBackend::TorchScript;
   const bool isNetwork = isTorch || model.backend == ModelBackend::OpencvDnn;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -116,7 +117,14 @@ inline constexpr int kMaxPixels = 65536;
 /** Most joints of an object; it has at most twice as many bones. */
 inline constexpr int kMaxKeypoints = 256;
 
-/** The `.model` key of the first value that no model can have; empty where all are possible. */
-std::string_view badKey(const ModelRules& rules);
+struct BadKey {
+  /** As it stands in a `.model` file. */
+  const char* key;
+  /** The rest of the sentence, as "is not between 1 and 4096". */
+  std::string why;
+};
+
+/** The first value that no model can have; unset where all are possible. */
+std::optional<BadKey> badKey(const ModelRules& rules);
 
 }  // namespace elf

@@ -442,7 +442,7 @@ void ServerSet::askAgainLater(std::size_t index) {
 // It infers: it gets parts again.
 void ServerSet::takeBack(Endpoint& endpoint) {
   endpoint.health = Health::Up;
-  endpoint.errors = 0;
+  endpoint.errors = endpoint.failedParts = 0;
   endpoint.endSilence(transport_.now());
 }
 

@@ -48,12 +48,9 @@ std::string faultOf(std::string_view url) {
   return isPort(port) ? "" : "has a port that is not between 1 and 65535";
 }
 
-/** The name and password before the host, and the @ behind them; empty where there are none. */
-std::string_view credentialsIn(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
-  const std::string_view authority = url.substr(begin, url.find('/', begin) - begin);
-  return authority.substr(0, authority.rfind('@') + 1);
+bool namesAUser(std::string_view url) {
+  const std::size_t begin = url.find("://") + 3;
+  return url.substr(begin, url.find('/', begin) - begin).find('@') != std::string_view::npos;
 }
 
 }  // namespace
@@ -63,15 +60,15 @@ std::vector<std::string> parseServers(std::string_view list) {
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(',', begin), list.size());
     std::string url = trimmed(list.substr(begin, end - begin));
-    begin = end + 1;
+    const std::size_t entry = std::exchange(begin, end + 1);
     if (url.empty()) continue;
-    // A password belongs into no error.
-    if (const std::string_view credentials = credentialsIn(url); !credentials.empty()) {
-      url.erase(static_cast<std::size_t>(credentials.data() - url.data()), credentials.size());
-      throw Error("servers", "'" + url + "' has a user name before its host; see token-file");
-    }
-    if (const std::string fault = faultOf(url); !fault.empty())
-      throw Error("servers", "'" + url + "' " + fault);
+    const std::string fault = faultOf(url);
+    // A password belongs into no error, and may hold commas and slashes.
+    const std::string_view rest = list.substr(entry);
+    if ((!fault.empty() && rest.find('@') != rest.npos) || (fault.empty() && namesAUser(url)))
+      throw Error("servers", "a user name stands before '" +
+                                 trimmed(rest.substr(rest.rfind('@') + 1)) + "'; see token-file");
+    if (!fault.empty()) throw Error("servers", "'" + url + "' " + fault);
     while (url.ends_with('/')) url.pop_back();
     servers.push_back(std::move(url));
   }

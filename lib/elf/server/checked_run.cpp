@@ -51,40 +51,30 @@ Answer checked(const InferenceModel& model, Answer result, Size picture) {
   return result;
 }
 
-/** The sentence about the exception that is being handled. */
-std::string thrownBy(const InferenceModel& model) {
-  try {
-    throw;
-  } catch (const std::exception& error) {
-    return model.name() + ": " + printable(error.what());
-  } catch (...) {
-    return model.name() + ": throws what is no std::exception";
-  }
-}
-
 }  // namespace
 
 Answer checkedRun(InferenceModel& model, const ImageView& bgr, const Placement& placement) try {
   return checked(model, model.run(bgr, placement), bgr.size);
+} catch (const std::exception& error) {
+  return Answer::failure(model.name() + ": " + printable(error.what()));
 } catch (...) {
-  return Answer::failure(thrownBy(model));
+  return Answer::failure(model.name() + ": throws what is no std::exception");
 }
 
 std::vector<Answer> checkedRunBatch(InferenceModel& model,
                                     std::span<const PlacedPicture> pictures) {
-  if (pictures.size() == 1) return {checkedRun(model, pictures[0].bgr, pictures[0].placement)};
   std::vector<Answer> answers;
-  std::string fault;
   try {
-    answers = model.runBatch(pictures);
+    if (pictures.size() > 1) answers = model.runBatch(pictures);
   } catch (...) {
-    fault = thrownBy(model);
+    // As good as one that tells of no picture.
   }
-  if (fault.empty() && answers.size() != pictures.size())
-    fault = model.name() + ": tells of " + std::to_string(answers.size()) + " pictures, not of " +
-            std::to_string(pictures.size());
-  if (!fault.empty()) return std::vector(pictures.size(), Answer::failure(fault));
-  for (Answer& answer : answers) answer = checked(model, std::move(answer), pictures[0].bgr.size);
+  if (answers.size() != pictures.size()) answers.assign(pictures.size(), Answer::failure({}));
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const auto& [bgr, placement] = pictures[i];
+    answers[i] = answers[i] ? checked(model, std::move(answers[i]), bgr.size)
+                            : checkedRun(model, bgr, placement);
+  }
   return answers;
 }
 

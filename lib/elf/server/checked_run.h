@@ -22,7 +22,8 @@ Result<std::vector<Detection>> checkedRun(InferenceModel& model, const ImageView
 
 /**
  * The same of InferenceModel::runBatch(): a result for each of `pictures`. One picture goes to
- * run(). Where the model throws, or tells of more or fewer pictures, all fail.
+ * run(), and so does each that fails among others: it shall fail for itself alone, and not because
+ * there was no memory for all.
  */
 std::vector<Result<std::vector<Detection>>> checkedRunBatch(
     InferenceModel& model, std::span<const PlacedPicture> pictures);

@@ -47,8 +47,8 @@ std::unique_ptr<InferenceModel> createFrom(void* loaded, const std::string& libr
   } catch (...) {
     throw Error(library, "makes no model: it throws what is no std::exception");
   }
-  if (const std::string_view key = badKey(model->rules()); !key.empty())
-    throw Error(library, "its rules are impossible: " + std::string(key) + " is out of bounds");
+  if (const auto bad = badKey(model->rules()))
+    throw Error(library, std::string("its rules are impossible: ") + bad->key + " " + bad->why);
   return model;
 }
 

@@ -38,8 +38,9 @@ ServerMetrics::ServerMetrics()
                    .Name("elf_requests_waiting")
                    .Help("Requests that no worker has taken yet")
                    .Register(registry_)),
-      queue_(histograms(registry_, "elf_queue_seconds",
-                        "From the arrival of a request until a worker takes it")),
+      queue_(histograms(
+          registry_, "elf_queue_seconds",
+          "What a request waited for a worker, and for others that run before it or with it")),
       decode_(histograms(registry_, "elf_decode_seconds", "Reading and decoding a picture")),
       infer_(
           histograms(registry_, "elf_infer_seconds", "Running the model; of a batch its share")) {}

@@ -22,7 +22,7 @@ namespace elf {
 
 /** What a request took, each >= 0. */
 struct InferTimes {
-  /** From its arrival until a worker takes it. */
+  /** From its arrival on: for a worker, and for others that run before it or with it. */
   std::chrono::microseconds queue{};
   /** Reading it and decoding its picture. */
   std::chrono::microseconds decode{};
@@ -48,7 +48,8 @@ struct Tally {
 /** What the protocol's statistics are made of. */
 struct ModelTallies {
   Tally success, fail, queue, decode, infer, encode;
-  /** Runs of the model that gave an answer, by how many requests each was for. */
+  /** Runs of the model that gave an answer, by how many pictures each was for, of which some may
+   * have failed. */
   std::map<std::size_t, Tally> runs;
   /** Unset, zero, before the first request that was inferred. */
   std::chrono::system_clock::time_point last;

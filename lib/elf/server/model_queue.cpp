@@ -139,7 +139,6 @@ std::vector<ModelQueue::Task> ModelQueue::take() {
 void ModelQueue::runWorker(InferenceModel& model) {
   pthread_setname_np(pthread_self(), "elf-server-work");
   std::deque<ImageDecoder> decoders;
-  for (std::size_t i = 0; i < maxBatch_; ++i) decoders.emplace_back(options_.maxPixels);
   std::unique_lock lock(mutex_);
   for (;;) {
     wakeWorkers_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
@@ -147,8 +146,10 @@ void ModelQueue::runWorker(InferenceModel& model) {
     --idle_;
     std::vector<Task> tasks = take();
     lock.unlock();
+    while (decoders.size() < tasks.size()) decoders.emplace_back(options_.maxPixels);
     for (std::size_t i = 0; i < tasks.size(); ++i) prepare(tasks[i], decoders[i]);
     for (std::span<Task> left(tasks); !left.empty();) {
+      for (Task& task : left) refuseIfLate(task);
       const Task& first = left.front();
       const auto others = std::ranges::stable_partition(
           left.subspan(1), [size = first.size()](const Task& task) { return task.size() == size; });
@@ -163,11 +164,13 @@ void ModelQueue::runWorker(InferenceModel& model) {
       }
       for (Task& task : alike) end(task.job, std::move(task.outcome));
     }
+    // Each holds the memory of its largest picture.
+    while (decoders.size() > 1) decoders.pop_back();
     lock.lock();
   }
 }
 
-void ModelQueue::prepare(Task& task, ImageDecoder& decoder) const {
+void ModelQueue::prepare(Task& task, ImageDecoder& decoder) {
   const Clock::time_point taken = Clock::now();
   InferTimes& times = task.outcome.times;
   times.queue = between(task.job.received, taken);
@@ -184,12 +187,31 @@ void ModelQueue::prepare(Task& task, ImageDecoder& decoder) const {
   times.decode = between(taken, task.ready);
 }
 
-/** Returns why it is refused. */
-std::optional<Reply> ModelQueue::read(Task& task, ImageDecoder& decoder) const {
-  const InferJob& job = task.job;
-  // Nobody reads this answer.
-  if (job.abandoned()) return errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up");
+// Time may have passed while others were read or run.
+void ModelQueue::refuseIfLate(Task& task) {
+  if (!task.picture) return;
+  auto refusal = lateness(task);
+  if (!refusal) return;
+  task.picture.reset();
+  task.outcome.reply = std::move(*refusal);
+}
 
+std::optional<Reply> ModelQueue::lateness(const Task& task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down");
+  }
+  // Nobody reads this answer.
+  if (task.job.abandoned()) return errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up");
+  if (task.timeout.count() > 0 && between(task.job.received, Clock::now()) >= task.timeout)
+    return errorReply(SOUP_STATUS_GATEWAY_TIMEOUT,
+                      "parameters.timeout: passed while the request waited");
+  return std::nullopt;
+}
+
+/** Returns why it is refused. */
+std::optional<Reply> ModelQueue::read(Task& task, ImageDecoder& decoder) {
+  const InferJob& job = task.job;
   std::span<const std::uint8_t> body(job.body);
   std::vector<std::uint8_t> inflated;
   if (job.coding != ContentCoding::Plain) {
@@ -209,12 +231,11 @@ std::optional<Reply> ModelQueue::read(Task& task, ImageDecoder& decoder) const {
   if (!parsed) return errorReply(SOUP_STATUS_BAD_REQUEST, parsed.error());
   wire::InferRequest& request = task.request = std::move(parsed).value();
   task.outcome.id = request.id;
-  const std::optional<std::int64_t> timeout = timeoutOf(request.parameters);
+  const auto timeout = timeoutOf(request.parameters);
   if (!timeout)
     return errorReply(SOUP_STATUS_BAD_REQUEST, "parameters.timeout: is no number of microseconds");
-  if (*timeout > 0 && task.outcome.times.queue.count() >= *timeout)
-    return errorReply(SOUP_STATUS_GATEWAY_TIMEOUT,
-                      "parameters.timeout: passed while the request waited");
+  task.timeout = microseconds(*timeout);
+  if (auto refusal = lateness(task)) return refusal;
   if (request.inputs.size() != 1)
     return errorReply(SOUP_STATUS_BAD_REQUEST, "inputs: the model takes one, image");
   wire::Tensor& image = request.inputs[0];
@@ -232,7 +253,7 @@ std::optional<Reply> ModelQueue::read(Task& task, ImageDecoder& decoder) const {
   return std::nullopt;
 }
 
-void ModelQueue::infer(std::span<Task> tasks, InferenceModel& model) {
+void ModelQueue::infer(std::span<Task> tasks, InferenceModel& model) try {
   std::vector<PlacedPicture> pictures;
   for (const Task& task : tasks) pictures.push_back(*task.picture);
   const Clock::time_point start = Clock::now();
@@ -244,9 +265,9 @@ void ModelQueue::infer(std::span<Task> tasks, InferenceModel& model) {
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     Task& task = tasks[i];
     InferTimes& times = task.outcome.times;
-    // It waited for others that were read after it, or were run before it.
-    times.queue += between(task.ready, start);
     times.infer = took / tasks.size();
+    // It waited for others that were read after it, run before it or with it.
+    times.queue += between(task.ready, done) - times.infer;
     const Clock::time_point begun = Clock::now();
     try {
       if (picture_ && found[i]) picture_->show(pictures[i].bgr, found[i].value(), done);
@@ -256,6 +277,9 @@ void ModelQueue::infer(std::span<Task> tasks, InferenceModel& model) {
     }
     times.encode = between(begun, Clock::now());
   }
+} catch (const std::exception& error) {
+  for (Task& task : tasks)
+    task.outcome.reply = errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, error.what());
 }
 
 Reply ModelQueue::answer(Task& task, const Result<std::vector<Detection>>& found,

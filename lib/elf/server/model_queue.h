@@ -83,6 +83,8 @@ class ModelQueue {
     wire::InferRequest request = {};
     /** Unset where the request was refused: `outcome` is its end. */
     std::optional<PlacedPicture> picture = std::nullopt;
+    /** How long it may wait; zero: for ever. */
+    std::chrono::microseconds timeout{};
     InferOutcome outcome = {};
     /** When it had been read. */
     std::chrono::steady_clock::time_point ready = {};
@@ -96,8 +98,11 @@ class ModelQueue {
   /** With the lock held. */
   std::vector<Task> take();
   /** Reads the request. Its picture is valid until the decoder reads the next. */
-  void prepare(Task& task, ImageDecoder& decoder) const;
-  std::optional<Reply> read(Task& task, ImageDecoder& decoder) const;
+  void prepare(Task& task, ImageDecoder& decoder);
+  std::optional<Reply> read(Task& task, ImageDecoder& decoder);
+  void refuseIfLate(Task& task);
+  /** Why it is not worth running any more. */
+  std::optional<Reply> lateness(const Task& task);
   /** Runs the model on all, whose pictures are of one size. */
   void infer(std::span<Task> tasks, InferenceModel& model);
   Reply answer(Task& task, const Result<std::vector<Detection>>& found,

@@ -2,6 +2,7 @@
 #include "elf/server/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "elf/base/error.h"
@@ -31,8 +32,8 @@ std::string platformOf(const ModelFile& file) {
               ".caffemodel file, a .pb file, a .pb and a .pbtxt file");
 }
 
-/** Errors of arithmetic, in parts of the largest value. */
-constexpr double kSameValue = 1e-3;
+/** Errors of arithmetic, absolute and relative. */
+constexpr float kSameValue = 1e-3F;
 
 std::string cannotRun(const cv::Mat& bgr, const cv::Exception& error) {
   return "cannot be run on " + std::to_string(bgr.cols) + "x" + std::to_string(bgr.rows) +
@@ -117,8 +118,9 @@ void Network::tryBatch(Size size) {
   const auto both = runBatch(pictures);
   const auto isSame = [](const NamedTensor& a, const NamedTensor& b) {
     return a.values.size == b.values.size &&
-           cv::norm(a.values, b.values, cv::NORM_INF) <=
-               kSameValue * std::max(1.0, cv::norm(a.values, cv::NORM_INF));
+           std::equal(
+               a.values.begin<float>(), a.values.end<float>(), b.values.begin<float>(),
+               [](float x, float y) { return std::abs(x - y) <= kSameValue * (1 + std::abs(y)); });
   };
   const bool same = both && std::ranges::equal(both.value()[0], each[0], isSame) &&
                     std::ranges::equal(both.value()[1], each[1], isSame);

@@ -139,8 +139,10 @@ bool take(const IValue& value, int joints, Objects& objects) {
   return objects.boxes.defined();
 }
 
-/** All tensors, down through lists and tuples, in their order. */
+/** All tensors, down through lists, tuples and dicts, in their order. */
 void collect(const IValue& value, std::vector<Tensor>& tensors) {
+  if (value.isGenericDict())
+    for (const auto& entry : value.toGenericDict()) collect(entry.value(), tensors);
   if (value.isTensor()) tensors.push_back(value.toTensor());
   if (value.isTuple())
     for (const IValue& element : value.toTuple()->elements()) collect(element, tensors);
@@ -239,9 +241,9 @@ class TorchModel : public InferenceModel {
       const std::vector<IValue> both = divided(module_.forward({inputFor(canvases)}), 2);
       for (std::size_t i = 0; i < both.size(); ++i) {
         std::vector<Tensor> one, another;
-        collect(module_.forward({inputFor({&canvases[i], 1})}), one);
+        collect(divided(module_.forward({inputFor({&canvases[i], 1})}), 1)[0], one);
         collect(both[i], another);
-        if (!std::ranges::equal(one, another, isSame))
+        if (one.empty() || !std::ranges::equal(one, another, isSame))
           why = "the network says of two something else than of each";
       }
     } catch (const std::exception& error) {
@@ -249,6 +251,7 @@ class TorchModel : public InferenceModel {
     }
     if (!why.empty()) throw Error(file().path + ": " + key, "must be 1 for " + path + ": " + why);
   }
+
   /** Libraries that bring operators of their own, as torchvision's. They stay loaded. */
   void loadOperators() const {
     for (const std::string& library : file().libraries) {
@@ -287,7 +290,7 @@ class TorchModel : public InferenceModel {
     std::vector<Tensor> images;
     for (const Canvas& canvas : canvases) images.push_back(imageFor(canvas.pixels()));
     const Tensor& image = images[0];
-    if (input_ == Input::Batch) return at::stack(images);
+    if (input_ == Input::Batch) return images.size() == 1 ? image.unsqueeze(0) : at::stack(images);
     if (input_ == Input::Image) return image;
     if (input_ == Input::Images) return c10::List<Tensor>(images);
     c10::List<c10::Dict<std::string, Tensor>> dicts;

@@ -128,8 +128,7 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   reader.read("skeleton", rules.skeleton);
   // Other servers use this object for matters of their own.
   if (reader.known() == 0) return std::nullopt;
-  if (const std::string_view key = badKey(rules); !key.empty())
-    fail("parameters." + std::string(key), "is out of bounds");
+  if (const auto bad = badKey(rules)) fail(std::string("parameters.") + bad->key, bad->why);
   return rules;
 }
 
