@@ -232,9 +232,9 @@ class ServerTest : public ::testing::Test {
            std::to_string(size) + "\r\n";
   }
   /** A connection whose whole request stands in the queue, or has been refused. */
-  GSocketConnection* enqueue(const wire::InferRequest& what) const {
+  GSocketConnection* enqueue(const wire::InferRequest& what, const std::string& head = "") const {
     const wire::Message message = wire::encode(what);
-    return deliverText(uploadHead(message.body.size()) +
+    return deliverText(uploadHead(message.body.size()) + head +
                        "Inference-Header-Content-Length: " + std::to_string(*message.jsonLength) +
                        "\r\n\r\n" + std::string(message.body.begin(), message.body.end()));
   }
@@ -818,6 +818,9 @@ TEST_F(ServerTest, TellsTheProtocolsStatistics) {
 
 class BatchTest : public ServerTest {
  protected:
+  /** The server hangs up once it has answered. */
+  static constexpr const char* kClose = "Connection: close\r\n";
+
   /** Starts a server, and holds its worker while it runs a first picture. */
   void hold() {
     server_ =
@@ -836,20 +839,15 @@ class BatchTest : public ServerTest {
     wire::InferRequest what = requestOf(std::move(image));
     what.id = std::to_string(colour);
     what.binaryOutputs = false;
-    waiting_.push_back(enqueue(what));
+    waiting_.push_back(enqueue(what, kClose));
   }
   /** What those that waited are answered, in their order. */
   std::vector<std::string> release() {
     gate_.open();
     EXPECT_EQ(first_.get().status, 200U);
     std::vector<std::string> answers;
-    for (GSocketConnection* connection : waiting_) answers.push_back(readToEnd(endOf(connection)));
+    for (GSocketConnection* connection : waiting_) answers.push_back(readToEnd(connection));
     return answers;
-  }
-  /** On which nothing more is sent: the server hangs up once it has answered. */
-  static GSocketConnection* endOf(GSocketConnection* connection) {
-    g_socket_shutdown(g_socket_connection_get_socket(connection), FALSE, TRUE, nullptr);
-    return connection;
   }
 
   std::vector<std::size_t> batches_;
@@ -890,7 +888,7 @@ TEST_F(BatchTest, PicturesOfAnotherSizeAndRefusedOnesAreNoneOfIt) {
   wait(20, 12, 12);
   wait(20, 10, 13);
   wait(20, 10, 14);
-  waiting_.push_back(deliverText(uploadHead(3) + "\r\nabc"));
+  waiting_.push_back(deliverText(uploadHead(3) + kClose + "\r\nabc"));
   wait(20, 10, 15);
   const auto answers = release();
   EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 2, 1, 2}));
@@ -944,8 +942,7 @@ TEST_F(BatchTest, WhatIsGivenUpWhileOthersOfTheTakeRunIsNotRun) {
   EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
   gate_.open();
   EXPECT_EQ(first_.get().status, 200U);
-  for (const std::size_t i : {0, 2})
-    EXPECT_THAT(readToEnd(endOf(waiting_[i])), HasSubstr("HTTP/1.1 200"));
+  for (const std::size_t i : {0, 2}) EXPECT_THAT(readToEnd(waiting_[i]), HasSubstr("HTTP/1.1 200"));
   EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 1, 1}));
   g_object_unref(waiting_[1]);
 }
