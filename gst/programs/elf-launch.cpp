@@ -159,6 +159,17 @@ std::string remark(const gchar* debug) {
   return " (" + cause + ")";
 }
 
+/** What an error, a warning or an info says, read by the function for its kind. */
+std::string textOf(GstMessage* message, void (*parse)(GstMessage*, GError**, gchar**)) {
+  GError* error = nullptr;
+  gchar* debug = nullptr;
+  parse(message, &error, &debug);
+  std::string text = error->message + remark(debug);
+  g_error_free(error);
+  g_free(debug);
+  return text;
+}
+
 bool isOurs(GstObject* source) {
   GstElementFactory* factory =
       GST_IS_ELEMENT(source) ? gst_element_get_factory(GST_ELEMENT(source)) : nullptr;
@@ -280,38 +291,23 @@ class Run {
 
   void takeError(GstMessage* message) {
     if (failed_) return;  // what follows the first error is its consequence
-    GError* error = nullptr;
-    gchar* debug = nullptr;
-    gst_message_parse_error(message, &error, &debug);
-    addError(GST_MESSAGE_SRC_NAME(message), error->message + remark(debug));
-    g_error_free(error);
-    g_free(debug);
+    addError(GST_MESSAGE_SRC_NAME(message), textOf(message, gst_message_parse_error));
     failed_ = true;
     g_main_loop_quit(loop_);
   }
 
   void takeWarning(GstMessage* message) {
     if (failed_) return;  // nobody cares any more
-    GError* warning = nullptr;
-    gchar* debug = nullptr;
-    gst_message_parse_warning(message, &warning, &debug);
-    const std::string line =
-        std::string(GST_MESSAGE_SRC_NAME(message)) + ": " + warning->message + remark(debug);
-    g_error_free(warning);
-    g_free(debug);
+    const std::string line = std::string(GST_MESSAGE_SRC_NAME(message)) + ": " +
+                             textOf(message, gst_message_parse_warning);
     warnings_.push_back(line);
     say("warning: " + line);
   }
 
   void takeInfo(GstMessage* message) {
     if (failed_ || options_.quiet || !isOurs(GST_MESSAGE_SRC(message))) return;
-    GError* info = nullptr;
-    gchar* debug = nullptr;
-    gst_message_parse_info(message, &info, &debug);
-    say(std::string("info: ") + GST_MESSAGE_SRC_NAME(message) + ": " + info->message +
-        remark(debug));
-    g_error_free(info);
-    g_free(debug);
+    say(std::string("info: ") + GST_MESSAGE_SRC_NAME(message) + ": " +
+        textOf(message, gst_message_parse_info));
   }
 
   void takeState(GstMessage* message) {

@@ -63,6 +63,9 @@ class FakeModel : public InferenceModel {
   Placement& placement_;
 };
 
+// Heights of pictures with which a batch goes wrong.
+constexpr int kTooManyAtOnce = 7, kOneIsForgotten = 8;
+
 /** FakeModel that tells the test how many pictures it was given at once. */
 class BatchModel : public FakeModel {
  public:
@@ -75,12 +78,11 @@ class BatchModel : public FakeModel {
   std::vector<Result<std::vector<Detection>>> runBatch(
       std::span<const PlacedPicture> pictures) override {
     batches_.push_back(pictures.size());
-    // A network for which so many are too many.
-    if (pictures[0].bgr.size.height == 7) throw std::runtime_error("no memory");
+    if (pictures[0].bgr.size.height == kTooManyAtOnce) throw std::runtime_error("no memory");
     std::vector<Result<std::vector<Detection>>> results;
     for (const PlacedPicture& each : pictures)
       results.push_back(FakeModel::run(each.bgr, each.placement));
-    if (pictures[0].bgr.size.height == 8) results.pop_back();
+    if (pictures[0].bgr.size.height == kOneIsForgotten) results.pop_back();
     return results;
   }
 
@@ -850,6 +852,17 @@ class BatchTest : public ServerTest {
     return answers;
   }
 
+  /** Two pictures of that height are run at once, and then each by itself. */
+  void expectOneByOne(int height) {
+    hold();
+    wait(20, height, 11);
+    wait(20, height, 12);
+    const auto answers = release();
+    EXPECT_THAT(answers[0], HasSubstr(R"("data":[11])"));
+    EXPECT_THAT(answers[1], HasSubstr(R"("data":[12])"));
+    EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 2, 1, 1}));
+  }
+
   std::vector<std::size_t> batches_;
   std::future<Answer> first_;
   std::vector<GSocketConnection*> waiting_;
@@ -911,23 +924,11 @@ TEST_F(BatchTest, OnePictureThatFailsFailsAlone) {
 }
 
 TEST_F(BatchTest, WhatCannotRunAtOnceRunsOneByOne) {
-  hold();
-  wait(20, 7, 11);
-  wait(20, 7, 12);
-  const auto answers = release();
-  EXPECT_THAT(answers[0], HasSubstr(R"("data":[11])"));
-  EXPECT_THAT(answers[1], HasSubstr(R"("data":[12])"));
-  EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 2, 1, 1}));
+  expectOneByOne(kTooManyAtOnce);
 }
 
 TEST_F(BatchTest, AModelThatTellsOfFewerPicturesIsAskedForEach) {
-  hold();
-  wait(20, 8, 11);
-  wait(20, 8, 12);
-  const auto answers = release();
-  EXPECT_THAT(answers[0], HasSubstr(R"("data":[11])"));
-  EXPECT_THAT(answers[1], HasSubstr(R"("data":[12])"));
-  EXPECT_EQ(batches_, (std::vector<std::size_t>{1, 2, 1, 1}));
+  expectOneByOne(kOneIsForgotten);
 }
 
 TEST_F(BatchTest, WhatIsGivenUpWhileOthersOfTheTakeRunIsNotRun) {

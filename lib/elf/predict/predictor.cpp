@@ -24,16 +24,17 @@ std::span<const Choice> predictorChoices() {
 
 std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name,
                                                  const std::string& weights) {
-  if (!weights.empty() && (name == "velocity" || name == "last" || name == "kalman"))
-    throw Error("weights", "predictor " + std::string(name) + " takes none");
   if (name == kDefaultPredictor)
     return createDefaultPredictor(loadWeights(kDefaultPredictor, weights));
-  if (name == "velocity") return createVelocityPredictor();
-  if (name == "last") return createLastPredictor();
-  if (name == "kalman") return createKalmanPredictor();
   if (name == kLstm) return createLstmPredictor(loadWeights(kLstm, weights));
   if (name == kAttnLstm) return createAttnLstmPredictor(loadWeights(kAttnLstm, weights));
-  throw Error("predictor", "there is none called \"" + std::string(name) + "\"");
+  const auto untrained = name == "velocity" ? createVelocityPredictor
+                         : name == "last"   ? createLastPredictor
+                         : name == "kalman" ? createKalmanPredictor
+                                            : nullptr;
+  if (!untrained) throw Error("predictor", "there is none called \"" + std::string(name) + "\"");
+  if (!weights.empty()) throw Error("weights", "predictor " + std::string(name) + " takes none");
+  return untrained();
 }
 
 Box padded(const Prediction& prediction, const Padding& padding) {

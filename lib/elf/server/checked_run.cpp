@@ -32,7 +32,7 @@ std::string faultOf(const Detection& detection, const ModelRules& rules, Size pi
   return {};
 }
 
-using Answer = Result<std::vector<Detection>>;
+using Answer = InferenceModel::Answer;
 
 Answer checked(const InferenceModel& model, Answer result, Size picture) {
   if (!result) return result;

@@ -17,15 +17,15 @@ namespace elf {
  * joints as rules() say or one is nowhere, or there are more objects or mask pixels than a client
  * takes (wire::kMaxDetections, kMaxMaskPixels).
  */
-Result<std::vector<Detection>> checkedRun(InferenceModel& model, const ImageView& bgr,
-                                          const Placement& placement);
+InferenceModel::Answer checkedRun(InferenceModel& model, const ImageView& bgr,
+                                  const Placement& placement);
 
 /**
  * The same of InferenceModel::runBatch(): a result for each of `pictures`. One picture goes to
  * run(), and so does each that fails among others: it shall fail for itself alone, and not because
  * there was no memory for all.
  */
-std::vector<Result<std::vector<Detection>>> checkedRunBatch(
-    InferenceModel& model, std::span<const PlacedPicture> pictures);
+std::vector<InferenceModel::Answer> checkedRunBatch(InferenceModel& model,
+                                                    std::span<const PlacedPicture> pictures);
 
 }  // namespace elf

@@ -24,40 +24,35 @@ class DnnModel : public InferenceModel {
 
   std::string platform() const override { return network_.platform(); }
 
-  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override try {
+  Answer run(const ImageView& bgr, const Placement&) override try {
     const Canvas canvas = Canvas::ofPicture(matOf(bgr), rules());
     const Result<Tensors> tensors = network_.run(canvas.pixels());
-    if (!tensors) return Result<std::vector<Detection>>::failure(name() + ": " + tensors.error());
+    if (!tensors) return failure(tensors.error());
     return toDetections(tensors.value(), decode_, canvas, file());
   } catch (const cv::Exception& error) {
-    return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
+    return failure(printable(error.what()));
   }
 
-  std::vector<Result<std::vector<Detection>>> runBatch(
-      std::span<const PlacedPicture> pictures) override {
-    using Answer = Result<std::vector<Detection>>;
-    const auto allFail = [&](const std::string& why) {
-      return std::vector(pictures.size(), Answer::failure(name() + ": " + why));
-    };
-    try {
-      std::vector<Canvas> canvases;
-      std::vector<cv::Mat> pixels;
-      for (const PlacedPicture& picture : pictures) {
-        canvases.push_back(Canvas::ofPicture(matOf(picture.bgr), rules()));
-        pixels.push_back(canvases.back().pixels());
-      }
-      const auto all = network_.runBatch(pixels);
-      if (!all) return allFail(all.error());
-      std::vector<Answer> answers;
-      for (std::size_t i = 0; i < pictures.size(); ++i)
-        answers.push_back(toDetections(all.value()[i], decode_, canvases[i], file()));
-      return answers;
-    } catch (const cv::Exception& error) {
-      return allFail(printable(error.what()));
+  std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures) override try {
+    std::vector<Canvas> canvases;
+    std::vector<cv::Mat> pixels;
+    for (const PlacedPicture& picture : pictures) {
+      canvases.push_back(Canvas::ofPicture(matOf(picture.bgr), rules()));
+      pixels.push_back(canvases.back().pixels());
     }
+    const auto all = network_.runBatch(pixels);
+    if (!all) return std::vector(pictures.size(), failure(all.error()));
+    std::vector<Answer> answers;
+    for (std::size_t i = 0; i < pictures.size(); ++i)
+      answers.push_back(toDetections(all.value()[i], decode_, canvases[i], file()));
+    return answers;
+  } catch (const cv::Exception& error) {
+    return std::vector(pictures.size(), failure(printable(error.what())));
   }
 
  private:
+  Answer failure(const std::string& why) const { return Answer::failure(name() + ": " + why); }
+
   Network network_;
   Decoder decode_;
 };

@@ -21,8 +21,7 @@ class HogModel : public InferenceModel {
 
   std::string platform() const override { return "opencv_hog"; }
 
-  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override
-      try {
+  Answer run(const ImageView& bgr, const Placement& placement) override try {
     Windows found;
     const Size frame = placement.frame;
     if (frame == bgr.size || frame.width < hog_.winSize.width || frame.height < hog_.winSize.height)
@@ -41,7 +40,7 @@ class HogModel : public InferenceModel {
     }
     return detections;
   } catch (const cv::Exception& error) {
-    return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
+    return Answer::failure(name() + ": " + printable(error.what()));
   }
 
  private:

@@ -45,12 +45,12 @@ void tryOnce(InferenceModel& model, const std::string& weights) {
   if (!result) throw Error(weights, result.error());
 }
 
-std::vector<Result<std::vector<Detection>>> InferenceModel::runBatch(
+std::vector<InferenceModel::Answer> InferenceModel::runBatch(
     std::span<const PlacedPicture> pictures) {
-  std::vector<Result<std::vector<Detection>>> results;
+  std::vector<Answer> answers;
   for (const PlacedPicture& picture : pictures)
-    results.push_back(run(picture.bgr, picture.placement));
-  return results;
+    answers.push_back(run(picture.bgr, picture.placement));
+  return answers;
 }
 
 std::vector<Box> InferenceModel::extractRps(std::span<const Detection> result) const {

@@ -34,6 +34,9 @@ struct PlacedPicture {
  */
 class InferenceModel {
  public:
+  /** What is found in one picture, or the sentence why that is not known. */
+  using Answer = Result<std::vector<Detection>>;
+
   explicit InferenceModel(ModelFile file) : file_(std::move(file)) {}
   virtual ~InferenceModel() = default;
   InferenceModel(const InferenceModel&) = delete;
@@ -56,15 +59,14 @@ class InferenceModel {
    * whose rules are `placed` finds in a part what it finds there in the whole frame; others do not
    * look at it. A picture that is no part is placed in a frame of its own size.
    */
-  virtual Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) = 0;
+  virtual Answer run(const ImageView& bgr, const Placement& placement) = 0;
 
   /**
    * run() of each picture, in their order. All are of one size, and there are at most
    * file().maxBatch of them: elf-server gives a model that has more than one what waits for it
    * already. Here: one after the other. A model whose network takes several at once overrides it.
    */
-  virtual std::vector<Result<std::vector<Detection>>> runBatch(
-      std::span<const PlacedPicture> pictures);
+  virtual std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures);
 
   /**
    * Where the next frame is looked at: boxes in the pixels of the picture that `result` is about,

@@ -177,7 +177,6 @@ void ModelQueue::prepare(Task& task, ImageDecoder& decoder) {
   try {
     if (auto refusal = read(task, decoder)) task.outcome.reply = std::move(*refusal);
   } catch (const std::exception& error) {
-    task.picture.reset();
     task.outcome.reply = errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, error.what());
   }
   // What was read is not needed any more.
@@ -282,7 +281,7 @@ void ModelQueue::infer(std::span<Task> tasks, InferenceModel& model) try {
     task.outcome.reply = errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, error.what());
 }
 
-Reply ModelQueue::answer(Task& task, const Result<std::vector<Detection>>& found,
+Reply ModelQueue::answer(const Task& task, const Result<std::vector<Detection>>& found,
                          const InferenceModel& model) const {
   if (!found) return errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, found.error());
   const wire::InferRequest& request = task.request;

@@ -105,7 +105,7 @@ class ModelQueue {
   std::optional<Reply> lateness(const Task& task);
   /** Runs the model on all, whose pictures are of one size. */
   void infer(std::span<Task> tasks, InferenceModel& model);
-  Reply answer(Task& task, const Result<std::vector<Detection>>& found,
+  Reply answer(const Task& task, const Result<std::vector<Detection>>& found,
                const InferenceModel& model) const;
   void end(InferJob& job, InferOutcome outcome);
 

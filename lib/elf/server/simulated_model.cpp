@@ -15,16 +15,15 @@ class SimulatedModel : public InferenceModel {
 
   std::string platform() const override { return "simulated"; }
 
-  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override {
+  Answer run(const ImageView& bgr, const Placement&) override {
     takeTimeFor(bgr.size, 1);
     return std::vector<Detection>();
   }
 
   /** `fixed-ms` once. */
-  std::vector<Result<std::vector<Detection>>> runBatch(
-      std::span<const PlacedPicture> pictures) override {
+  std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures) override {
     takeTimeFor(pictures[0].bgr.size, pictures.size());
-    return std::vector(pictures.size(), Result<std::vector<Detection>>(std::vector<Detection>()));
+    return std::vector(pictures.size(), Answer(std::vector<Detection>()));
   }
 
  private:

@@ -29,8 +29,7 @@ class StagedModel : public InferenceModel {
 
   std::string platform() const override { return network_.platform(); }
 
-  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override
-      try {
+  Answer run(const ImageView& bgr, const Placement& placement) override try {
     auto found = checkedRun(*detector_, bgr, placement);
     if (!found) return found;
     std::vector<Detection> detections;
@@ -42,12 +41,12 @@ class StagedModel : public InferenceModel {
       object.labelId = seen.labelId;
       object.label = seen.label;
       if (const std::string error = look(matOf(bgr), object); !error.empty())
-        return Result<std::vector<Detection>>::failure(name() + ": " + error);
+        return Answer::failure(name() + ": " + error);
       if (object.score >= rules().minScore) detections.push_back(std::move(object));
     }
     return detections;
   } catch (const cv::Exception& error) {
-    return Result<std::vector<Detection>>::failure(name() + ": " + printable(error.what()));
+    return Answer::failure(name() + ": " + printable(error.what()));
   }
 
  private:

@@ -165,8 +165,6 @@ bool isSame(const Tensor& a, const Tensor& b) {
   return a.sizes() == b.sizes() && at::allclose(a.to(at::kFloat), b.to(at::kFloat), 1e-3, 1e-3);
 }
 
-using Answer = Result<std::vector<Detection>>;
-
 class TorchModel : public InferenceModel {
  public:
   explicit TorchModel(const ModelFile& file)
