@@ -634,6 +634,239 @@ TEST_F(OffloaderTest, TellsWhatItLearnsFromEachAnswer) {
   EXPECT_EQ(lesson_->cost, offloader_->capacity().servers[1].cost);
 }
 
+class OffloaderLateTest : public OffloaderTest {
+ protected:
+  void SetUp() override { openReady(); }
+
+  Offloader::Ticket begin(std::vector<int> servers, Transport::Clock::duration deadline) {
+    return offloader_->begin(
+        5, 2, kFrame, parts(std::move(servers)), transport_.now() + deadline,
+        [this](std::vector<PartAnswer> answers) {
+          answers_ = std::move(answers);
+          ++calls_;
+        },
+        {},
+        [this](std::vector<PartAnswer> answers) {
+          late_ = std::move(answers);
+          ++lateCalls_;
+          if (inLate_) inLate_();
+        });
+  }
+  Offloader::Ticket sendWorthMore(std::vector<int> servers,
+                                  Transport::Clock::duration deadline = 50ms) {
+    const auto ticket = begin(servers, deadline);
+    for (std::size_t i = 0; i < servers.size(); ++i) offloader_->send(ticket, i, kPicture);
+    return ticket;
+  }
+  /** From now on it is worth kSilence. */
+  void answerOnce(int server, const std::string& url) {
+    sendFrame({server});
+    answerAll(url);
+    calls_ = 0;
+  }
+  std::vector<Transport::Handle> toA() const { return transport_.to(kA + "/v2/models/hog/infer"); }
+  std::vector<Transport::Handle> toB() const { return transport_.to(kB + "/v2/models/hog/infer"); }
+
+  std::vector<PartAnswer> late_;
+  int lateCalls_ = 0;
+  std::function<void()> inLate_;
+};
+
+TEST_F(OffloaderLateTest, AnAnswerAfterTheDeadlineIsKeptWhileItIsWorthHaving) {
+  sendWorthMore({0, 1});
+  transport_.reply(toA().at(0), good(toA()[0]));
+  transport_.advance(50ms);
+  ASSERT_EQ(lateCalls_, 1);
+  EXPECT_EQ(calls_, 0);
+  ASSERT_EQ(late_.size(), 2U);
+  EXPECT_EQ(late_[0].state, AnswerState::Answered);
+  EXPECT_EQ(late_[0].detections.size(), 1U);
+  EXPECT_EQ(late_[1].state, AnswerState::Late);
+  EXPECT_EQ(late_[1].error, kB + ": did not answer by the deadline");
+  EXPECT_EQ(late_[1].server, 1);
+  EXPECT_EQ(late_[1].roundTrip, 50ms);
+
+  transport_.advance(250ms);
+  ASSERT_EQ(toB().size(), 1U);
+  transport_.reply(toB()[0], good(toB()[0]));
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(lateCalls_, 1);
+  for (const PartAnswer& answer : answers_) {
+    EXPECT_EQ(answer.state, AnswerState::Answered);
+    EXPECT_EQ(answer.detections.size(), 1U);
+    EXPECT_TRUE(answer.error.empty());
+  }
+  EXPECT_EQ(answers_[1].roundTrip, 300ms);
+  ASSERT_TRUE(lesson_);
+  EXPECT_FALSE(lesson_->late);
+  EXPECT_EQ(lesson_->roundTrip, 300ms);
+  EXPECT_EQ(offloader_->stats().partsLate, 0U);
+}
+
+TEST_F(OffloaderLateTest, ItIsWorthNothingOnceItsServerHasBeenSilentForTooLong) {
+  answerOnce(0, kA);
+  answerOnce(1, kB);
+  sendWorthMore({0});
+  transport_.advance(ServerSet::kSilence - 1ms);
+  EXPECT_EQ(toA().size(), 1U);
+  EXPECT_EQ(calls_, 0);
+  transport_.advance(1ms);
+  EXPECT_TRUE(toA().empty());
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(lateCalls_, 1);
+  EXPECT_NE(answers_[0].state, AnswerState::Answered);
+}
+
+TEST_F(OffloaderLateTest, WhatIsNotAnsweredWhileItIsWorthHavingIsLateAndCountsOnceForEachFrame) {
+  open({kA});
+  transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+  answerOnce(0, kA);
+  transport_.advance(1ms);
+  for (int i = 0; i < ServerSet::kErrorsInARow; ++i) {
+    EXPECT_TRUE(lost_.empty());
+    sendWorthMore({0, 0});
+    transport_.advance(ServerSet::kSilence - 1ms);
+    ASSERT_EQ(calls_, i);
+    transport_.advance(10s);
+    ASSERT_EQ(calls_, i + 1);
+    EXPECT_EQ(answers_[0].state, AnswerState::Late);
+    EXPECT_EQ(answers_[0].error, kA + ": did not answer by the deadline");
+  }
+  EXPECT_EQ(lost_.size(), 1U);
+  EXPECT_GE(offloader_->stats().partsLate, 5U);
+}
+
+TEST_F(OffloaderLateTest, ADeadlineThatIsMissedIsNoErrorOfAServerThatAnswersLater) {
+  for (int i = 0; i < 10; ++i) {
+    sendWorthMore({0});
+    transport_.advance(300ms);
+    answerAll(kA);
+  }
+  EXPECT_EQ(calls_, 10);
+  EXPECT_EQ(lateCalls_, 10);
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(OffloaderLateTest, WhereAllIsSettledByTheDeadlineItIsDoneAndNoMore) {
+  sendWorthMore({0});
+  answerAll(kA);
+  transport_.advance(1s);
+  EXPECT_EQ(calls_, 1);
+  // Longer than anything is worth.
+  calls_ = 0;
+  answerOnce(1, kB);
+  sendWorthMore({0}, 10s);
+  transport_.advance(10s);
+  EXPECT_EQ(calls_, 1);
+  EXPECT_EQ(lateCalls_, 0);
+}
+
+TEST_F(OffloaderLateTest, EachRequestTellsHowLongItsAnswerIsWorthHaving) {
+  sendWorthMore({0});
+  EXPECT_EQ(std::get<std::int64_t>(requestOf(toA().at(0)).parameters.at("timeout")),
+            Microseconds(ServerSet::kFirstSilence).count());
+  answerAll(kA);
+  sendWorthMore({0});
+  EXPECT_EQ(std::get<std::int64_t>(requestOf(toA().at(0)).parameters.at("timeout")),
+            Microseconds(ServerSet::kSilence).count());
+  answerAll(kA);
+  sendWorthMore({0}, 2s);
+  EXPECT_EQ(std::get<std::int64_t>(requestOf(toA().at(0)).parameters.at("timeout")), 2000000);
+}
+
+TEST_F(OffloaderLateTest, APartIsSentAfterTheDeadlineAsWell) {
+  const auto ticket = begin({0, 1}, 50ms);
+  offloader_->send(ticket, 1, kPicture);
+  answerAll(kB);
+  transport_.advance(60ms);
+  ASSERT_EQ(lateCalls_, 1);
+  EXPECT_EQ(late_[0].error, kA + ": the deadline came before the part was sent");
+  offloader_->send(ticket, 0, kPicture);
+  ASSERT_EQ(toA().size(), 1U);
+  transport_.advance(100ms);
+  answerAll(kA);
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].state, AnswerState::Answered);
+  // It is not waited for without end either.
+  const auto other = begin({0}, 50ms);
+  transport_.advance(60ms);
+  offloader_->send(other, 0, kPicture);
+  transport_.advance(10s);
+  EXPECT_EQ(calls_, 2);
+}
+
+TEST_F(OffloaderLateTest, APartThatFailsAfterItsDeadlineGoesElsewhereWhileItIsWorthHaving) {
+  const auto answerSlowly = [&] {
+    transport_.advance(300ms);
+    answerAll(kB);
+  };
+  answerOnce(0, kA);
+  sendFrame({1});
+  answerSlowly();
+  calls_ = 0;
+  sendWorthMore({0});
+  transport_.advance(100ms);
+  transport_.reply(toA().at(0), text(500, "oops"));
+  ASSERT_EQ(toB().size(), 1U);
+  answerSlowly();
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].server, 1);
+
+  answerOnce(0, kA);
+  sendWorthMore({0});
+  transport_.advance(300ms);
+  transport_.reply(toA().at(0), text(500, "oops"));
+  EXPECT_TRUE(toB().empty());
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].state, AnswerState::Failed);
+  EXPECT_EQ(answers_[0].error, kA + ": HTTP status 500, oops");
+}
+
+TEST_F(OffloaderLateTest, AnAbandonedFrameIsCancelledLearnedFromAndNeverCalledBack) {
+  answerOnce(0, kA);
+  lesson_.reset();
+  const auto ticket = sendWorthMore({0, 1});
+  const auto other = sendWorthMore({0});
+  transport_.advance(200ms);
+  EXPECT_EQ(lateCalls_, 2);
+  offloader_->abandon(ticket);
+  EXPECT_EQ(toA().size(), 1U);
+  EXPECT_TRUE(toB().empty());
+  ASSERT_TRUE(lesson_);
+  EXPECT_TRUE(lesson_->late);
+  EXPECT_EQ(pool_.server(kB, "hog", 0)->standing().outstanding, 0);
+  offloader_->send(ticket, 0, kPicture);
+  offloader_->abandon(ticket);
+  EXPECT_EQ(calls_, 0);
+  answerAll(kA);
+  EXPECT_EQ(calls_, 1);
+  offloader_->abandon(other);
+}
+
+TEST_F(OffloaderLateTest, DoneIsCalledAfterLateHasReturned) {
+  const auto ticket = begin({0, 1}, 50ms);
+  offloader_->send(ticket, 1, kPicture);
+  inLate_ = [&] {
+    offloader_->fail(ticket, 0, "cannot be encoded");
+    answerAll(kB);
+    EXPECT_EQ(calls_, 0);
+  };
+  transport_.advance(50ms);
+  EXPECT_EQ(lateCalls_, 1);
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[1].state, AnswerState::Answered);
+}
+
+TEST_F(OffloaderLateTest, AFrameMayBeAbandonedFromInsideLate) {
+  Offloader::Ticket ticket = 0;
+  inLate_ = [&] { offloader_->abandon(ticket); };
+  ticket = sendWorthMore({0});
+  transport_.advance(10s);
+  EXPECT_EQ(lateCalls_, 1);
+  EXPECT_EQ(calls_, 0);
+  EXPECT_TRUE(transport_.to("/infer").empty());
+}
+
 class OffloaderHedgingTest : public OffloaderTest {
  protected:
   OffloaderHedgingTest() { hedging_ = 0.05; }

@@ -66,8 +66,8 @@ int Offloader::bestServer(Size sent) const {
 
 Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation, Size size,
                                    std::span<const Part> parts,
-                                   std::optional<Clock::time_point> deadline, Done done,
-                                   std::string trace) {
+                                   std::optional<Clock::time_point> deadline, Answered done,
+                                   std::string trace, Answered late) {
   const std::lock_guard lock(mutex_);
   const Ticket ticket = nextTicket_++;
   Frame& frame = frames_[ticket];
@@ -76,6 +76,7 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
   frame.open = parts.size();
   frame.deadline = deadline;
   frame.done = std::move(done);
+  frame.late = std::move(late);
   for (const Part& part : parts) {
     PartState state;
     state.sent = part.sentSize();
@@ -129,7 +130,7 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   const Clock::time_point now = transport_.now();
   const ServerSet::Target& target = servers_.target(server);
   // Of a part that is under way already the deadline has its own timer.
-  if (!hedge && frame.deadline && now >= *frame.deadline) {
+  if (!hedge && !frame.late && frame.deadline && now >= *frame.deadline) {
     part.answer.state = AnswerState::Late;
     part.answer.error = target.url + ": the deadline had passed before the part was sent";
     ++stats_.partsLate;
@@ -147,15 +148,22 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   const int attempt = ++part.answer.attempts;
   wire::InferRequest request;
   request.id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
-  if (frame.deadline)
-    wire::setTimeout(request.parameters,
-                     std::max(Microseconds{1}, duration_cast<Microseconds>(*frame.deadline - now)));
   if (part.placement) wire::setPlacement(request.parameters, *part.placement);
   request.inputs.push_back(part.image);
   const auto bytes = static_cast<double>(part.bytes());
   Request sent{.server = server, .attempt = attempt, .hedge = hedge, .sentAt = now};
   sent.expected = servers_.secondsFor(server, part.sent, bytes);
   sent.cost = servers_.beginRequest(server, part.sent, bytes);
+  if (frame.deadline) {
+    sent.worthUntil = *frame.deadline;
+    if (frame.late)
+      sent.worthUntil =
+          std::max(sent.worthUntil, now + servers_.longestSilence(server, sent.expected));
+    part.worthUntil = std::max(part.worthUntil, sent.worthUntil);
+    wire::setTimeout(
+        request.parameters,
+        std::max(Microseconds{1}, duration_cast<Microseconds>(sent.worthUntil - now)));
+  }
   HttpRequest post = servers_.toHttp(server, request);
   // In JSON pictures are longer.
   const std::size_t onTheWay = servers_.takesBinary(server) ? part.bytes() : post.body.size();
@@ -170,6 +178,7 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
     onReply(ticket, index, attempt, id, size, reply);
   });
   part.requests.push_back(std::move(sent));
+  if (frame.overdue) waitForWorth(ticket, frame);
   waitForLateness(ticket, frame, index);
 }
 
@@ -264,19 +273,86 @@ void Offloader::giveUp(const PartState& part, const Request& request, Calls& cal
                  request.sentAt, calls);
 }
 
+// Drops the requests of a part whose answers are not worth having any more.
+void Offloader::giveUpWorthless(Frame& frame, PartState& part, Calls& calls) {
+  std::erase_if(part.requests, [&](const Request& request) {
+    if (transport_.now() < request.worthUntil) return false;
+    giveUp(part, request, calls);
+    const std::size_t endpoint = servers_.endpointOf(request.server);
+    if (std::ranges::find(frame.lateEndpoints, endpoint) == frame.lateEndpoints.end()) {
+      frame.lateEndpoints.push_back(endpoint);
+      servers_.countLate(request.server, request.sentAt, calls);
+    }
+    return true;
+  });
+}
+
+// Of a frame whose deadline has come.
+void Offloader::waitForWorth(Ticket ticket, Frame& frame) {
+  transport_.cancel(std::exchange(frame.timer, 0));
+  auto next = Clock::time_point::max();
+  for (const PartState& part : frame.parts)
+    for (const Request& request : part.requests) next = std::min(next, request.worthUntil);
+  if (next != Clock::time_point::max())
+    frame.timer = transport_.at(next, [this, ticket] { onDeadline(ticket); });
+}
+
+// What is said of a part that is open at the deadline.
+PartAnswer Offloader::lateAnswer(const PartState& part) const {
+  PartAnswer answer = part.answer;
+  answer.state = AnswerState::Late;
+  if (part.requests.empty()) {
+    answer.error =
+        servers_.target(answer.server).url + ": the deadline came before the part was sent";
+    return answer;
+  }
+  const Request& last = part.requests.back();
+  answer.server = last.server;
+  answer.error = servers_.target(answer.server).url + ": did not answer by the deadline";
+  answer.span = last.span;
+  answer.roundTrip = duration_cast<Microseconds>(transport_.now() - last.sentAt);
+  return answer;
+}
+
+void Offloader::tellLate(Ticket ticket, Frame& frame, Calls& calls) {
+  std::vector<PartAnswer> answers;
+  for (const PartState& part : frame.parts)
+    answers.push_back(part.settled ? part.answer : lateAnswer(part));
+  frame.telling = true;
+  calls.emplace_back([this, ticket, late = frame.late, answers = std::move(answers)]() mutable {
+    late(std::move(answers));
+    onTold(ticket);
+  });
+}
+
+void Offloader::onTold(Ticket ticket) {
+  Calls calls;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = frames_.find(ticket);
+    if (found == frames_.end()) return;
+    found->second.telling = false;
+    if (found->second.open == 0) finish(ticket, found->second, calls);
+  }
+  run(calls);
+}
+
+void Offloader::finish(Ticket ticket, Frame& frame, Calls& calls) {
+  transport_.cancel(frame.timer);
+  std::vector<PartAnswer> answers;
+  for (PartState& each : frame.parts) answers.push_back(std::move(each.answer));
+  // What the callbacks hold must not be destroyed under the lock.
+  calls.emplace_back([done = std::move(frame.done), late = std::move(frame.late),
+                      answers = std::move(answers)]() mutable { done(std::move(answers)); });
+  frames_.erase(ticket);
+}
+
 void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
   PartState& part = frame.parts[index];
   if (std::exchange(part.settled, true)) return;
   transport_.cancel(part.timer);
   for (const Request& request : std::exchange(part.requests, {})) giveUp(part, request, calls);
-  if (--frame.open > 0) return;
-  transport_.cancel(frame.timer);
-  std::vector<PartAnswer> answers;
-  for (PartState& each : frame.parts) answers.push_back(std::move(each.answer));
-  calls.emplace_back([done = std::move(frame.done), answers = std::move(answers)]() mutable {
-    done(std::move(answers));
-  });
-  frames_.erase(ticket);
+  if (--frame.open == 0 && !frame.telling) finish(ticket, frame, calls);
 }
 
 // A request of the part has failed. Another one may be under way; else the part goes to the next
@@ -286,7 +362,7 @@ void Offloader::sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Ca
   if (!part.requests.empty()) return waitForLateness(ticket, frame, index);
   const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
   if (other.server >= 0 &&
-      (!frame.deadline || other.seconds < secondsOf(*frame.deadline - transport_.now()))) {
+      (!frame.deadline || other.seconds < secondsOf(part.worthUntil - transport_.now()))) {
     ++stats_.partsRetried;
     return dispatch(ticket, frame, index, other.server, false, calls);
   }
@@ -353,33 +429,22 @@ void Offloader::onDeadline(Ticket ticket) {
     const auto found = frames_.find(ticket);
     if (found == frames_.end()) return;
     Frame& frame = found->second;
-    std::vector<std::size_t> late;  // endpoints: one frame counts once against each
-    for (PartState& part : frame.parts) {
-      if (part.settled) continue;
-      PartAnswer& answer = part.answer;
-      answer.state = AnswerState::Late;
+    const bool first = !std::exchange(frame.overdue, true);
+    std::vector<std::size_t> late;
+    for (std::size_t i = 0; i < frame.parts.size(); ++i) {
+      PartState& part = frame.parts[i];
+      if (part.settled || (part.requests.empty() && frame.late)) continue;
+      PartAnswer answer = lateAnswer(part);
+      giveUpWorthless(frame, part, calls);
+      if (!part.requests.empty()) continue;
+      part.answer = std::move(answer);
       ++stats_.partsLate;
-      if (part.requests.empty()) {
-        answer.error =
-            servers_.target(answer.server).url + ": the deadline came before the part was sent";
-        continue;
-      }
-      answer.server = part.requests.back().server;
-      answer.error = servers_.target(answer.server).url + ": did not answer by the deadline";
-      answer.span = part.requests.back().span;
-      answer.roundTrip =
-          duration_cast<Microseconds>(transport_.now() - part.requests.back().sentAt);
-      for (const Request& request : std::exchange(part.requests, {})) {
-        giveUp(part, request, calls);
-        const std::size_t endpoint = servers_.endpointOf(request.server);
-        if (std::ranges::find(late, endpoint) != late.end()) continue;
-        late.push_back(endpoint);
-        servers_.countLate(request.server, request.sentAt, calls);
-      }
+      late.push_back(i);
     }
-    const std::size_t parts = frame.parts.size();
-    for (std::size_t i = 0; i < parts && frames_.contains(ticket); ++i)
-      settle(ticket, frame, i, calls);
+    waitForWorth(ticket, frame);
+    const bool tell = first && frame.late && late.size() < frame.open;
+    for (const std::size_t index : late) settle(ticket, frame, index, calls);
+    if (tell) tellLate(ticket, frame, calls);
   }
   run(calls);
 }
@@ -404,6 +469,24 @@ void Offloader::onLost(std::size_t endpoint) {
     for (const auto& [ticket, index] : stranded) {
       const auto found = frames_.find(ticket);
       if (found != frames_.end()) sendElsewhere(ticket, found->second, index, calls);
+    }
+  }
+  run(calls);
+}
+
+void Offloader::abandon(Ticket ticket) {
+  Calls calls;
+  // The callbacks may hold what must not be destroyed under the lock.
+  std::map<Ticket, Frame>::node_type abandoned;
+  {
+    const std::lock_guard lock(mutex_);
+    abandoned = frames_.extract(ticket);
+    if (!abandoned) return;
+    Frame& frame = abandoned.mapped();
+    transport_.cancel(frame.timer);
+    for (PartState& part : frame.parts) {
+      transport_.cancel(part.timer);
+      for (const Request& request : part.requests) giveUp(part, request, calls);
     }
   }
   run(calls);

@@ -27,6 +27,7 @@ struct OffloadStats {
   /** Requests, whatever they were for. */
   std::uint64_t partsSent = 0;
   std::uint64_t partsFailed = 0;
+  /** Without an answer while it was worth having. */
   std::uint64_t partsLate = 0;
   /** Of `partsSent`: because another request had failed, and because another one was late. */
   std::uint64_t partsRetried = 0;
@@ -38,33 +39,37 @@ struct OffloadStats {
 };
 
 /**
- * Every frame gets exactly one call back, with one answer for each part: when all parts are settled
- * or its deadline has come, whichever is first. Until then:
+ * Every frame gets exactly one `done`, with one answer for each part: when all parts are settled or
+ * no answer is worth having any more, whichever is first. An answer is worth having until the
+ * frame's deadline. Where late answers count too (begin() was given a `late`), it is for
+ * ServerSet::longestSilence() from the sending of its request, or until the deadline if that comes
+ * later; then `late` tells at the deadline what is known so far, and `done` follows. Until then:
  *
  * - A part for a server that is left out goes to the usable one that takes its encoding and will
  *   have finished first.
  * - A part that failed, or whose server has just been left out, goes to the next such server that
- *   it has not been at, where that is expected to answer in time.
+ *   it has not been at, where that is expected to answer while it is worth having.
  * - A part is late when it has taken longer than nineteen of twenty do (elf/offload/hedging.h), or
  *   when another endpoint could only just answer before the deadline. It is then sent to that one
  *   too, as far as the budget of `hedging` goes. The first good answer counts, and the other
  *   request is cancelled, which tells the server.
  * - A server that is late and has said nothing for too long (ServerSet::longestSilence()) is left
  *   out, where there is another one.
- * - A server that has not answered by the deadline has made an error, one for each frame.
+ * - A server that has not answered while it was worth having has made an error, one for each frame.
  *
  * What servers cost and have to do is shared with the other offloaders of the pool. How servers are
  * looked up, left out and taken back says ServerSet.
  *
- * start() comes first. All functions may be called from any thread. The listener and the `done` of
- * frames are called with no lock held, from the transport's thread or from inside the function that
- * caused them. Stop the transport before destroying the offloader.
+ * start() comes first. All functions may be called from any thread. The listener and the callbacks
+ * of frames are called with no lock held, from the transport's thread or from inside the function
+ * that caused them. Stop the transport before destroying the offloader.
  */
 class Offloader {
  public:
   using Clock = Transport::Clock;
   using Ticket = std::uint64_t;
-  using Done = std::function<void(std::vector<PartAnswer>)>;
+  /** One answer for each part, in their order. */
+  using Answered = std::function<void(std::vector<PartAnswer>)>;
 
   /**
    * The transport and the listener outlive the offloader, and the transport's clock is that of the
@@ -95,15 +100,22 @@ class Offloader {
    * Opens a frame of size `size`; `parts` is not empty. Each part must then be given to send() or
    * fail(). The frame id and generation only serve to name requests. Each request has a span of
    * its own in `trace` (elf/base/trace_id.h), where that is not empty.
+   *
+   * `late`, where given, is called once at most: at the deadline, if a part is still open then. Such
+   * a part is AnswerState::Late there; it may yet be Answered when `done` is called, which is not
+   * before `late` has returned. Parts may be sent after the deadline as well.
    */
   Ticket begin(std::uint64_t frame, std::uint32_t generation, Size size,
-               std::span<const Part> parts, std::optional<Clock::time_point> deadline, Done done,
-               std::string trace = {});
+               std::span<const Part> parts, std::optional<Clock::time_point> deadline,
+               Answered done, std::string trace = {}, Answered late = {});
   /** `image` is the part as an input tensor. A ticket that is settled already is ignored. */
   void send(Ticket ticket, std::size_t part, wire::Tensor image);
   /** The part could not be encoded. */
   void fail(Ticket ticket, std::size_t part, const std::string& why);
-  /** Cancels all requests of all frames; their `done` is not called any more. */
+  /** Cancels the requests of a frame: nobody waits for it. Its callbacks are not called any more,
+   * but for one that is running. A ticket that is settled already is ignored. */
+  void abandon(Ticket ticket);
+  /** The same for all frames, when nobody is left to learn from it. */
   void abandonAll();
 
  private:
@@ -117,6 +129,8 @@ class Offloader {
     /** Sent because another request was late. */
     bool hedge = false;
     Clock::time_point sentAt{};
+    /** Its answer is worth having until then; of a frame with a deadline. */
+    Clock::time_point worthUntil{};
     /** Seconds: of the part by itself, and behind what the server had to do. */
     double cost = 0, expected = 0;
   };
@@ -132,6 +146,8 @@ class Offloader {
     std::vector<Request> requests;
     /** Servers that it has been sent to. */
     std::vector<int> tried;
+    /** The latest of its requests' so far. */
+    Clock::time_point worthUntil{};
     /** Until it is late. */
     Transport::Handle timer = 0;
     Clock::time_point lateAt{};
@@ -145,8 +161,15 @@ class Offloader {
     std::vector<PartState> parts;
     std::size_t open = 0;
     std::optional<Clock::time_point> deadline;
+    /** Until the deadline, and then until the next request is not worth having any more. */
     Transport::Handle timer = 0;
-    Done done;
+    Answered done, late;
+    /** The deadline has come. */
+    bool overdue = false;
+    /** `late` is being called. */
+    bool telling = false;
+    /** Endpoints that were late: one frame counts once against each. */
+    std::vector<std::size_t> lateEndpoints;
   };
 
   // With mutex_ held.
@@ -160,6 +183,11 @@ class Offloader {
   void hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
   void giveUp(const PartState& part, const Request& request, Calls& calls);
+  void giveUpWorthless(Frame& frame, PartState& part, Calls& calls);
+  void waitForWorth(Ticket ticket, Frame& frame);
+  PartAnswer lateAnswer(const PartState& part) const;
+  void tellLate(Ticket ticket, Frame& frame, Calls& calls);
+  void finish(Ticket ticket, Frame& frame, Calls& calls);
   void settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
 
   // Callbacks of the transport.
@@ -167,6 +195,8 @@ class Offloader {
                const HttpReply& reply);
   void onLate(Ticket ticket, std::size_t index);
   void onDeadline(Ticket ticket);
+  /** `late` has returned. */
+  void onTold(Ticket ticket);
   /** An endpoint has just been left out. */
   void onLost(std::size_t endpoint);
 
