@@ -333,6 +333,18 @@ TEST(Wire, TheJsonOfARequestHasABoundedNumberOfValues) {
   EXPECT_THAT(parsed.error(), ::testing::Not(HasSubstr("values")));
 }
 
+TEST(Wire, SoHasTheJsonOfAnAnswerAndOfMetadata) {
+  std::string small = "[]";
+  for (std::size_t i = 0; i < kMostValues; ++i) small += ",[]";
+  const auto response = parseResponse(bytesOf("{\"outputs\":[" + small + "]}"), std::nullopt);
+  ASSERT_FALSE(response);
+  EXPECT_THAT(response.error(), HasSubstr("body: has more than 1048576 values"));
+  const auto metadata = parseMetadata(bytesOf("{\"inputs\":[" + small + "]}"));
+  ASSERT_FALSE(metadata);
+  EXPECT_THAT(metadata.error(), HasSubstr("metadata: has more than 1048576 values"));
+  EXPECT_TRUE(takesBinary(bytesOf("{\"extensions\":[" + small + "]}"))) << "as if it said nothing";
+}
+
 TEST(Wire, DeeplyNestedJsonIsRefusedBeforeItIsParsed) {
   const std::string open(100000, '[');
   for (const std::string& text : {open, data("FP32", "[1]", open + std::string(100000, ']'))}) {

@@ -340,14 +340,12 @@ std::vector<Tensor> readTensors(const Json& json, const char* key, std::optional
 }
 
 /** The JSON object in front, and what follows it where the header says so. */
-std::pair<Json, std::optional<Bytes>> split(
-    Bytes body, std::optional<std::size_t> jsonLength,
-    std::size_t mostValues = std::numeric_limits<std::size_t>::max()) {
+std::pair<Json, std::optional<Bytes>> split(Bytes body, std::optional<std::size_t> jsonLength) {
   if (jsonLength && *jsonLength > body.size())
     fail(kJsonLength, std::to_string(*jsonLength) + " is more than the body's " +
                           std::to_string(body.size()) + " bytes");
   const Bytes text = jsonLength ? body.first(*jsonLength) : body;
-  Json json = parseObject(text, "body", mostValues);
+  Json json = parseObject(text, "body");
   std::optional<Bytes> rest;
   if (jsonLength) rest = body.subspan(*jsonLength);
   return {std::move(json), rest};
@@ -607,7 +605,7 @@ Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLen
     request.binaryOutputs = true;
     return request;
   }
-  const auto [json, rest] = split(body, jsonLength, kMostValues);
+  const auto [json, rest] = split(body, jsonLength);
   request.id = optionalString(json, "id");
   request.parameters = parametersOf(json, "parameters", OddValues::Refused);
   request.binaryOutputs =

@@ -94,14 +94,14 @@ struct Message {
 Message encode(const InferRequest& request);
 Message encode(const InferResponse& response);
 
-/** Most values in the JSON of a request: a server reads it before it knows what it is. Enough for
- * the pixels of 640x480. */
+/** Most values in the JSON of a request, a response or metadata: whoever reads it does so before he
+ * knows what it is. Enough for the pixels of 640x480. */
 constexpr std::size_t kMostValues = 1U << 20;
 
 /**
- * `jsonLength` as the header says it, unset without one. Fails, naming the field, on anything that
- * protocol.md calls a 400: wrong lengths, shapes, types, overflow, more than kMostValues. A header
- * of 0 (a raw binary request) makes one input without name or type: the server fills both in.
+ * `jsonLength` as the header says it, unset without one. Both fail, naming the field, on anything
+ * that protocol.md calls a 400: wrong lengths, shapes, types, overflow, more than kMostValues. A
+ * header of 0 (a raw binary request) makes one input without name or type: the server fills both in.
  */
 Result<InferRequest> parseRequest(std::span<const std::uint8_t> body,
                                   std::optional<std::size_t> jsonLength);

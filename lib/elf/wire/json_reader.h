@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 
 #include "elf/base/printable.h"
+#include "elf/wire/infer.h"
 
 namespace elf::wire {
 
@@ -72,15 +72,15 @@ inline Extent extentOf(std::span<const std::uint8_t> text) {
 }
 
 /** The JSON object that `text` is; throws Malformed, naming `what`, where it is none, nests deeper
- * than any message of the protocol or holds more than `most` values. */
-inline Json parseObject(std::span<const std::uint8_t> text, const std::string& what,
-                        std::size_t most = std::numeric_limits<std::size_t>::max()) {
+ * than any message of the protocol or holds more than kMostValues. */
+inline Json parseObject(std::span<const std::uint8_t> text, const std::string& what) {
   constexpr int kMaxDepth = 32;
   // Each open bracket and each value takes the parser a hundred bytes: megabytes of them would take
   // gigabytes.
   const Extent extent = extentOf(text);
   if (extent.depth > kMaxDepth) fail(what, "nests too deep");
-  if (extent.values > most) fail(what, "has more than " + std::to_string(most) + " values in JSON");
+  if (extent.values > kMostValues)
+    fail(what, "has more than " + std::to_string(kMostValues) + " values in JSON");
   Json json = Json::parse(text.begin(), text.end(), nullptr, false);
   if (!json.is_object()) fail(what, "does not begin with a JSON object");
   return json;

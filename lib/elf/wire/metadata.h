@@ -47,8 +47,8 @@ struct ModelMetadata {
 std::string encodeMetadata(const ModelMetadata& metadata);
 
 /**
- * Fails, naming the field, on anything that is no metadata; trusts nothing. `image` is what the
- * server calls that input.
+ * Fails, naming the field, on anything that is no metadata or has more than kMostValues; trusts
+ * nothing. `image` is what the server calls that input.
  */
 Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body,
                                     std::string_view image = "image");
