@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <random>
 #include <tuple>
 #include <utility>
@@ -232,6 +233,21 @@ TEST(PaddingCalibrator, ForgetsAllWhenTold) {
   EXPECT_NE(calibrator.factor(1), PaddingCalibrator().factor(1));
   calibrator.forget();
   EXPECT_EQ(calibrator.factor(1), PaddingCalibrator().factor(1));
+}
+
+TEST(PaddingCalibrator, AFrameThatComesBackWhenItWasAnsweredTeachesNothing) {
+  PaddingCalibrator calibrator;
+  const double factor = calibrator.factor(1);
+  const Box box{100, 100, 180, 160};
+  const std::vector<Prediction> predictions{{1, box, {2, 2, 2, 2}}};
+  const std::vector<Detection> far{found(1, {600, 100, 680, 160})};
+  for (const int horizon : {0, -1, std::numeric_limits<int>::min()}) {
+    for (int i = 0; i < 200; ++i) calibrator.observe(predictions, {}, far, horizon, kFrame);
+    EXPECT_EQ(calibrator.factor(horizon), factor);
+    EXPECT_EQ(calibrator.padding(horizon).deviations, factor);
+  }
+  for (int i = 0; i < 200; ++i) calibrator.observe(predictions, {}, far, 1, kFrame);
+  EXPECT_GT(calibrator.factor(0), factor) << "below 1 counts as 1";
 }
 
 }  // namespace

@@ -101,6 +101,7 @@ void PaddingCalibrator::forget() {
 
 void PaddingCalibrator::observe(std::span<const Prediction> predictions, std::span<const Rp> rps,
                                 std::span<const Detection> found, int horizon, Size frame) {
+  if (horizon < 1) return;
   Window& window = windows_[indexOf(horizon)];
   bool learned = false;
   for (const Detection& detection : found) {
@@ -126,7 +127,7 @@ void PaddingCalibrator::observe(std::span<const Prediction> predictions, std::sp
 }
 
 std::size_t PaddingCalibrator::indexOf(int horizon) {
-  if (horizon <= 4) return static_cast<std::size_t>(horizon - 1);
+  if (horizon <= 4) return static_cast<std::size_t>(std::max(horizon, 1) - 1);
   return horizon <= 8 ? 4 : 5;
 }
 

@@ -57,14 +57,14 @@ class PaddingCalibrator {
 
   /**
    * Takes in what a frame held that was looked at. `predictions` and `rps` are those made for it,
-   * `horizon` frames (>= 1) ahead; `rps` is empty where they cut nothing. `found` are its
-   * detections with their identities. Coasted ones, and ones without identity, prediction or RP in
-   * the frame teach nothing.
+   * `horizon` frames ahead; `rps` is empty where they cut nothing. `found` are its detections with
+   * their identities. Coasted ones, and ones without identity, prediction or RP in the frame teach
+   * nothing; nor does a horizon below 1, of a frame that comes back when it was answered already.
    */
   void observe(std::span<const Prediction> predictions, std::span<const Rp> rps,
                std::span<const Detection> found, int horizon, Size frame);
 
-  /** What to pad predictions with that are made `horizon` frames (>= 1) ahead. */
+  /** What to pad predictions with that are made `horizon` frames ahead; below 1 counts as 1. */
   Padding padding(int horizon) const { return scaled(factor(horizon)); }
   /** 0..kMostFactor. */
   double factor(int horizon) const { return windows_[indexOf(horizon)].factor; }
