@@ -701,7 +701,9 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
 // where nothing may be sent.
 bool Offload::fitIntoBudget(Item& item, const Session& session, Settings& settings) {
   elf::BandwidthControl::Choice choice{.quality = settings.jpegQuality};
-  if (settings.bandwidth != kNoBudget) {
+  if (settings.bandwidth == kNoBudget) {
+    control_.off();
+  } else {
     constexpr double kBytesOfKilobit = 125;
     const elf::Capacity capacity = session.offloader.capacity();
     elf::BandwidthControl::Load load;

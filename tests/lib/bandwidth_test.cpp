@@ -164,6 +164,21 @@ TEST(Bandwidth, RetriesCountAndPixelsThatAreNoJpegShrink) {
   EXPECT_LT(choice->scale, 1);
 }
 
+TEST(Bandwidth, ABudgetHoldsFromTheMomentThatItIsSet) {
+  constexpr double kMinute = 60 * 5e5, kBudget = 2.5e5;
+  const BandwidthControl::Load load{.parts = 1, .rawPixels = 1000};
+  const auto at = [](int milliseconds) {
+    return BandwidthControl::Clock::time_point(std::chrono::milliseconds(milliseconds));
+  };
+  BandwidthControl control;
+  EXPECT_TRUE(control.choose(at(0), kBudget, kMinute, load, 90)) << "a minute at 4 Mbit/s before";
+  EXPECT_FALSE(control.choose(at(40), kBudget, 2 * kMinute, load, 90)) << "it is a budget";
+  EXPECT_TRUE(control.choose(at(80), 2 * kBudget, 3 * kMinute, load, 90)) << "another one";
+  EXPECT_FALSE(control.choose(at(120), 2 * kBudget, 4 * kMinute, load, 90));
+  control.off();
+  EXPECT_TRUE(control.choose(at(160), 2 * kBudget, 5 * kMinute, load, 90)) << "off in between";
+}
+
 TEST(Bandwidth, AFrameWithoutPartsMayAlwaysPass) {
   BandwidthControl control;
   const auto now = BandwidthControl::Clock::time_point{};

@@ -23,15 +23,15 @@ constexpr double kLongestInterval = 2;
 }  // namespace
 
 // Bytes that the frame of `now` may take.
-double BandwidthControl::allowance(Clock::time_point now, double bytesPerSecond, double sent) {
+double BandwidthControl::allowance(Clock::time_point now, double sent) {
   debt_ += sent - std::exchange(sentBefore_, sent);
   if (before_) {
     const double passed = secondsOf(now - *before_);
     interval_ += kNewInterval * (std::min(passed, kLongestInterval) - interval_);
-    debt_ = std::max(debt_ - bytesPerSecond * passed, -bytesPerSecond * kBurst);
+    debt_ = std::max(debt_ - budget_ * passed, -budget_ * kBurst);
   }
   before_ = now;
-  const double share = bytesPerSecond * interval_;
+  const double share = budget_ * interval_;
   return debt_ <= 0 ? share - debt_ : share - debt_ * std::min(1.0, interval_ / kRepay);
 }
 
@@ -44,7 +44,12 @@ std::optional<BandwidthControl::Choice> BandwidthControl::choose(Clock::time_poi
                                                                  double bytesPerSecond, double sent,
                                                                  const Load& load,
                                                                  int bestQuality) {
-  const double allowed = allowance(now, bytesPerSecond, sent);
+  if (std::exchange(budget_, bytesPerSecond) != bytesPerSecond) {
+    sentBefore_ = sent;
+    debt_ = 0;
+    before_.reset();
+  }
+  const double allowed = allowance(now, sent);
   Choice choice{.quality = bestQuality};
   if (load.parts == 0) return choice;
   if (allowed <= 0) return std::nullopt;

@@ -15,6 +15,8 @@ namespace elf {
  * kRepay. So any T seconds hold at most T + kBurst seconds of the budget, and what one frame was
  * larger than foreseen.
  *
+ * A budget holds from the first choose() that names it: what was sent before is none of its debts.
+ *
  * How large files get is learned from those that were made. The best quality that fits is chosen;
  * where kLeastQuality does not fit, the scale shrinks; where the least one does not fit either,
  * frames are left out until the budget has room again.
@@ -55,17 +57,23 @@ class BandwidthControl {
   std::optional<Choice> choose(Clock::time_point now, double bytesPerSecond, double sent,
                                const Load& load, int bestQuality);
 
+  /** There is no budget any more: the next choose() begins one. */
+  void off() { budget_ = 0; }
+
   /** A file of so many bytes was made. */
   void encoded(double pixels, std::size_t bytes, int quality);
 
  private:
-  double allowance(Clock::time_point now, double bytesPerSecond, double sent);
+  double allowance(Clock::time_point now, double sent);
   /** Of the pixels of an unscaled frame. */
   double pixelBytes(const Load& load, int quality) const;
 
   /** Of the files made lately: bytes less their tables, and how many there would be of them at
    * quality 90 if a pixel took one. Before the first, a quarter of a byte. */
   double fileBytes_ = 0.25, filePixels_ = 1;
+  /** Bytes a second; 0: there is none. */
+  double budget_ = 0;
+  /** Of the frame before, within this budget. */
   std::optional<Clock::time_point> before_;
   /** Between frames, in seconds. */
   double interval_ = 0.04;
