@@ -68,7 +68,8 @@ class Suspend : public ::testing::Test, public OffloadListener {
   void answer(const std::string& server) {
     const auto handle = transport_.to(server + "/v2/models/hog/infer").at(0);
     const auto& sent = transport_.requests.at(handle).request;
-    const auto request = wire::parseRequest(sent.body, std::stoull(sent.headers.at(0).second));
+    const auto request =
+        wire::parseRequest(joined(sent.body), std::stoull(sent.headers.at(0).second));
     wire::InferResponse response{.model = "hog", .id = request.value().id};
     response.outputs = wire::encodeDetections({});
     const wire::Message made = wire::encode(response);

@@ -29,7 +29,7 @@ class Proxy : public ::testing::Test {
     return {.method = "POST",
             .url = url + "/v2/models/hog/infer",
             .headers = {{"Inference-Header-Content-Length", std::to_string(*message.jsonLength)}},
-            .body = std::move(message.body)};
+            .body = {toBlock(std::move(message.body))}};
   }
   std::future<HttpReply> send(HttpRequest request) {
     auto reply = std::make_shared<std::promise<HttpReply>>();

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 
 #include "elf/base/network_address.h"
 #include "elf/offload/encoding.h"
@@ -104,7 +106,8 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
 
   wire::InferRequest requestOf(Transport::Handle handle) const {
     const HttpRequest& request = transport_.requests.at(handle).request;
-    return wire::parseRequest(request.body, std::stoull(request.headers.at(0).second)).value();
+    return wire::parseRequest(joined(request.body), std::stoull(request.headers.at(0).second))
+        .value();
   }
 
   /** What a good server answers: one detection with this score. */
@@ -200,10 +203,58 @@ TEST_F(OffloaderTest, AServerWithoutBinaryTensorsGetsJson) {
   const HttpRequest& request = transport_.requests.at(handle).request;
   EXPECT_TRUE(request.headers.empty());
   EXPECT_EQ(request.contentType, "application/json");
-  const auto parsed = wire::parseRequest(request.body, std::nullopt);
+  const auto parsed = wire::parseRequest(joined(request.body), std::nullopt);
   ASSERT_TRUE(parsed) << parsed.error();
   EXPECT_EQ(parsed.value().inputs.at(0).data, kPicture.data);
   EXPECT_FALSE(parsed.value().binaryOutputs);
+}
+
+TEST_F(OffloaderTest, ARetryAtAServerWithoutBinaryTensorsGetsJson) {
+  open();
+  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0), metadata());
+  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), text(200, R"({"name":"hog"})"));
+  transport_.reply(transport_.to("/v2").at(0), text(200, R"({"extensions":[]})"));
+  sendFrame({0});
+  const auto a = transport_.to(kA + "/v2/models/hog/infer").at(0);
+  EXPECT_TRUE(requestOf(a).inputs.at(0).binary);
+  transport_.reply(a, text(500, "oops"));
+  const auto b = transport_.to(kB + "/v2/models/hog/infer").at(0);
+  const auto parsed =
+      wire::parseRequest(joined(transport_.requests.at(b).request.body), std::nullopt);
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed.value().inputs.at(0).data, kPicture.data);
+}
+
+TEST_F(OffloaderTest, NobodyWaitsWhileAPictureIsWrittenAsJson) {
+  open({kA});
+  transport_.reply(
+      transport_.to("/v2/models/hog").at(0),
+      text(200, R"({"inputs":[{"name":"image","datatype":"UINT8","shape":[1,-1,-1,3]}]})"));
+  transport_.reply(transport_.to("/v2").at(0), text(200, R"({"extensions":[]})"));
+  constexpr Size kLarge{4000, 3000};
+  wire::Tensor picture = wire::rawImage(std::vector<std::uint8_t>(36'000'000, 255), kLarge);
+  const auto ticket = offloader_->begin(5, 2, kFrame, parts({0}), std::nullopt, [](auto) {});
+  std::atomic<bool> begun = false, sent = false;
+  std::thread sender([&] {
+    begun = true;
+    begun.notify_one();
+    offloader_->send(ticket, 0, std::move(picture));
+    sent = true;
+  });
+  begun.wait(false);
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  Clock::duration longest{};
+  while (!sent) {
+    const Clock::time_point asked = Clock::now();
+    offloader_->capacity();
+    longest = std::max(longest, Clock::now() - asked);
+  }
+  EXPECT_LT(longest, (Clock::now() - start) / 2);
+  sender.join();
+  ASSERT_EQ(transport_.to("/infer").size(), 1U);
+  EXPECT_EQ(transport_.requests.at(transport_.to("/infer")[0]).request.contentType,
+            "application/json");
 }
 
 TEST_F(OffloaderTest, AServerThatListsBinaryTensorsGetsThem) {
@@ -903,6 +954,15 @@ TEST_F(OffloaderHedgingTest, APartThatIsLateGoesToAnotherServerTooAndTheFirstAns
   EXPECT_TRUE(toA().empty()) << "nobody waits for it";
   EXPECT_EQ(offloader_->stats().partsHedged, 1U);
   EXPECT_EQ(offloader_->stats().hedgesWon, 1U);
+}
+
+TEST_F(OffloaderHedgingTest, BothRequestsCarryTheSamePictureInMemory) {
+  sendFrame({0});
+  transport_.advance(kLate);
+  ASSERT_EQ(toB().size(), 1U);
+  const Block& first = transport_.requests.at(toA()[0]).request.body.back();
+  EXPECT_EQ(*first, kPicture.data);
+  EXPECT_EQ(transport_.requests.at(toB()[0]).request.body.back(), first);
 }
 
 TEST_F(OffloaderHedgingTest, TheFirstServerMayStillWin) {

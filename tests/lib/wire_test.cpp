@@ -610,6 +610,55 @@ TEST(Wire, BytesThatAreNoTextComeBackFromJsonAsBase64) {
   EXPECT_EQ(parsed.value().inputs[0].data, request.inputs[0].data);
 }
 
+TEST(Wire, ARequestHasTheseBytes) {
+  const Body pixels = {0, 9, 10, 99, 100, 255};
+  InferRequest request;
+  request.id = "an \"inputs\":[";
+  request.parameters["timeout"] = std::int64_t{5};
+  request.inputs.push_back(rawImage(pixels, {2, 1}));
+  const std::string front =
+      R"({"id":"an \"inputs\":[","inputs":[{"datatype":"UINT8","name":"image",)"
+      R"("parameters":{"binary_data_size":6},"shape":[1,1,2,3]}],"parameters":{"timeout":5}})";
+  Message message = encode(request);
+  EXPECT_EQ(message.jsonLength, front.size());
+  EXPECT_EQ(std::string(message.body.begin(), message.body.end()),
+            front + std::string(pixels.begin(), pixels.end()));
+
+  request.inputs[0].binary = false;
+  request.inputs.push_back(
+      {.name = "n", .type = DataType::Uint8, .shape = {0}, .data = {}, .binary = false});
+  request.binaryOutputs = true;
+  request.outputs.push_back({.name = "boxes"});
+  message = encode(request);
+  EXPECT_FALSE(message.jsonLength);
+  EXPECT_EQ(std::string(message.body.begin(), message.body.end()),
+            R"({"id":"an \"inputs\":[","inputs":[{"data":[0,9,10,99,100,255],"datatype":"UINT8",)"
+            R"("name":"image","shape":[1,1,2,3]},{"data":[],"datatype":"UINT8","name":"n",)"
+            R"("shape":[0]}],"outputs":[{"name":"boxes","parameters":{"binary_data":false}}],)"
+            R"("parameters":{"binary_data_output":true,"timeout":5}})");
+}
+
+TEST(Wire, ATensorIsEncodedOnceForSeveralRequests) {
+  const auto picture = std::make_shared<const Tensor>(rawImage(Body(30, 7), {5, 2}));
+  for (const bool binary : {true, false}) {
+    const EncodedTensor encoded = encode(picture, binary);
+    InferRequest request;
+    request.inputs.push_back(*picture);
+    request.inputs[0].binary = binary;
+    for (const char* id : {"0", "1"}) {
+      request.id = id;
+      const SharedMessage shared = encode(request, {&encoded, 1});
+      const Message whole = encode(request);
+      EXPECT_EQ(joined(shared.body), whole.body);
+      EXPECT_EQ(shared.jsonLength, whole.jsonLength);
+      EXPECT_NE(std::ranges::find(shared.body, encoded.json), shared.body.end());
+    }
+    if (binary) {
+      EXPECT_EQ(encoded.data->data(), picture->data.data());
+    }
+  }
+}
+
 TEST(Wire, BytesThatAreTextStayTextInJson) {
   InferRequest request;
   request.inputs.push_back(encodedImage(bytesOf("a picture")));

@@ -196,6 +196,34 @@ TEST(SoupTransport, SendsAgainAtOnceWhereAKeptConnectionTurnsOutToBeClosed) {
   EXPECT_EQ(requests, 3);
 }
 
+TEST(SoupTransport, ABodyOfSeveralBlocksArrivesWholeAlsoWhereItIsSentAgain) {
+  const std::string large(100000, 'x'), body = "first" + large + "last";
+  std::atomic<int> whole = 0;
+  const auto readPost = [&](int socket) {
+    std::string text;
+    std::string block(1 << 16, 0);
+    while (!text.ends_with("last")) {
+      const ssize_t n = recv(socket, block.data(), block.size(), 0);
+      if (n <= 0) return;
+      text.append(block, 0, static_cast<std::size_t>(n));
+    }
+    if (text.ends_with("\r\n\r\n" + body)) ++whole;
+  };
+  const RawServer server([&](int socket, int number) {
+    readPost(socket);
+    RawServer::write(socket, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    // The first connection is kept, takes a second request, and ends.
+    if (number == 0) readPost(socket);
+  });
+  SoupTransport transport("test-io");
+  const Blocks blocks{toBlock("first"), toBlock(large), toBlock(""), toBlock("last")};
+  for (int i = 0; i < 2; ++i) {
+    const HttpRequest post{.method = "POST", .url = server.url(), .body = blocks};
+    EXPECT_EQ(request(transport, post).get().status, 200);
+  }
+  EXPECT_EQ(whole, 3);
+}
+
 TEST(SoupTransport, OneConnectionCarriesOnePostAfterTheOther) {
   const RawServer server([](int socket, int) {
     while (RawServer::readRequest(socket))

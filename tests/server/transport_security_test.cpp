@@ -160,7 +160,7 @@ TEST(Token, DoesNotFollowARedirection) {
       {.method = "POST",
        .url = server.url() + "/v2/models/hog/infer",
        .headers = {{"Inference-Header-Content-Length", std::to_string(message.jsonLength.value())}},
-       .body = message.body},
+       .body = {toBlock(message.body)}},
       [&](HttpReply got) { reply.set_value(std::move(got)); });
   EXPECT_EQ(reply.get_future().get().status, 307);
   EXPECT_EQ(other.requests(), 0);

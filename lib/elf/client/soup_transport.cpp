@@ -59,6 +59,19 @@ void standFor(const std::string& name, SoupMessage* message) {
       static_cast<GConnectFlags>(0));
 }
 
+/** Reads the blocks where they are, and holds them meanwhile. */
+ObjectPtr<GInputStream> streamOf(const Blocks& blocks) {
+  ObjectPtr<GInputStream> stream(g_memory_input_stream_new());
+  for (const Block& block : blocks) {
+    GBytes* const bytes = g_bytes_new_with_free_func(
+        block->data(), block->size(), [](gpointer held) { delete static_cast<Block*>(held); },
+        new Block(block));
+    g_memory_input_stream_add_bytes(G_MEMORY_INPUT_STREAM(stream.get()), bytes);
+    g_bytes_unref(bytes);
+  }
+  return stream;
+}
+
 std::chrono::seconds retryAfter(SoupMessageHeaders* headers) {
   const char* text = soup_message_headers_get_one(headers, "Retry-After");
   constexpr guint64 kDay = 86400;
@@ -112,17 +125,11 @@ struct SoupTransport::Private {
     Private* owner = nullptr;
     Handle handle = 0;
     HttpRequest request;
-    /** Shared by attempts; the reason why `request.body` is given away. */
-    GBytes* body = nullptr;
     std::function<void(HttpReply)> done;
     ObjectPtr<SoupMessage> message;
     ObjectPtr<GCancellable> cancellable;
     ObjectPtr<GInputStream> stream;
     HttpReply reply;
-
-    ~Exchange() {
-      if (body) g_bytes_unref(body);
-    }
   };
 
   struct LookUp {
@@ -225,9 +232,11 @@ struct SoupTransport::Private {
     if (!authorization.empty())
       soup_message_headers_replace(headers, "Authorization", authorization.c_str());
     if (certificate) soup_message_set_tls_client_certificate(e->message.get(), certificate.get());
-    if (e->body)
-      soup_message_set_request_body_from_bytes(e->message.get(), e->request.contentType.c_str(),
-                                               e->body);
+    if (e->request.method == "POST")
+      // A new stream for each attempt: the one before may have been read.
+      soup_message_set_request_body(e->message.get(), e->request.contentType.c_str(),
+                                    streamOf(e->request.body).get(),
+                                    static_cast<gssize>(sizeOf(e->request.body)));
     soup_session_send_async(
         session, e->message.get(), G_PRIORITY_DEFAULT, e->cancellable.get(),
         [](GObject*, GAsyncResult* result, gpointer data) {
@@ -417,12 +426,6 @@ Transport::Handle SoupTransport::send(HttpRequest request, std::function<void(Ht
   exchange->owner = p_.get();
   exchange->handle = handle;
   exchange->done = std::move(done);
-  if (request.method == "POST") {
-    auto* body = new std::vector<std::uint8_t>(std::move(request.body));
-    exchange->body = g_bytes_new_with_free_func(
-        body->data(), body->size(),
-        [](gpointer data) { delete static_cast<std::vector<std::uint8_t>*>(data); }, body);
-  }
   exchange->request = std::move(request);
   // std::function wants something that can be copied.
   auto shared = std::make_shared<std::unique_ptr<Private::Exchange>>(std::move(exchange));

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "elf/base/blocks.h"
+
 namespace elf {
 
 /** Of an answer to a part, in bytes; boxes by the thousand take a hundredth of it. */
@@ -26,8 +28,8 @@ struct HttpRequest {
    */
   std::string host = {};
   std::vector<std::pair<std::string, std::string>> headers;
-  /** Sent where `method` is "POST", as content of that type. */
-  std::vector<std::uint8_t> body;
+  /** Sent where `method` is "POST", as content of that type; not copied. */
+  Blocks body;
   std::string contentType = "application/octet-stream";
   /** A reply of more bytes is an error. */
   std::size_t longestReply = kLongestReply;

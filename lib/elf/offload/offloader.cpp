@@ -89,16 +89,24 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
 }
 
 void Offloader::send(Ticket ticket, std::size_t index, wire::Tensor image) {
+  SentImage encoded(std::move(image), servers_.tensors().image);
   Calls calls;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    // The retry or the hedge of any part may meet a server that takes nothing else.
+    while (frames_.contains(ticket) && !encoded.json && servers_.wantsJson(*encoded.tensor)) {
+      lock.unlock();
+      encoded.addJson();
+      lock.lock();
+    }
     const auto frame = frames_.find(ticket);
     if (frame == frames_.end()) return;
     PartState& part = frame->second.parts[index];
-    part.image = std::move(image);
+    part.image = std::move(encoded);
     int server = part.answer.server;
-    servers_.noteImage(server, part.image, part.sent);
-    if (!servers_.usable(server)) server = servers_.pick(part.sent, &part.image, {}).server;
+    servers_.noteImage(server, *part.image.tensor, part.sent);
+    if (!servers_.usable(server) || !servers_.takesForm(server, part.image))
+      server = servers_.pick(part.sent, &part.image, {}).server;
     if (server < 0) {
       part.answer.error = servers_.target(part.answer.server).url +
                           ": is left out, and no other server that takes such a part is up";
@@ -149,8 +157,7 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   wire::InferRequest request;
   request.id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
   if (part.placement) wire::setPlacement(request.parameters, *part.placement);
-  request.inputs.push_back(part.image);
-  const auto bytes = static_cast<double>(part.bytes());
+  const auto bytes = static_cast<double>(part.image.bytes());
   Request sent{.server = server, .attempt = attempt, .hedge = hedge, .sentAt = now};
   sent.expected = servers_.secondsFor(server, part.sent, bytes);
   sent.cost = servers_.beginRequest(server, part.sent, bytes);
@@ -160,13 +167,13 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
       sent.worthUntil =
           std::max(sent.worthUntil, now + servers_.longestSilence(server, sent.expected));
     part.worthUntil = std::max(part.worthUntil, sent.worthUntil);
-    wire::setTimeout(
-        request.parameters,
-        std::max(Microseconds{1}, duration_cast<Microseconds>(sent.worthUntil - now)));
+    wire::setTimeout(request.parameters,
+                     std::max(Microseconds{1}, duration_cast<Microseconds>(sent.worthUntil - now)));
   }
-  HttpRequest post = servers_.toHttp(server, request);
+  HttpRequest post = servers_.toHttp(server, request, part.image);
   // In JSON pictures are longer.
-  const std::size_t onTheWay = servers_.takesBinary(server) ? part.bytes() : post.body.size();
+  const std::size_t onTheWay =
+      servers_.takesBinary(server) ? part.image.bytes() : sizeOf(post.body);
   part.answer.bytesSent += onTheWay;
   stats_.bytesSent += onTheWay;
   if (!frame.trace.empty()) {
@@ -269,7 +276,7 @@ void Offloader::hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& cal
 void Offloader::giveUp(const PartState& part, const Request& request, Calls& calls) {
   transport_.cancel(request.handle);
   servers_.endRequest(request.server, request.cost);
-  servers_.learn(request.server, {.late = true, .sent = part.sent, .bytes = part.bytes()},
+  servers_.learn(request.server, {.late = true, .sent = part.sent, .bytes = part.image.bytes()},
                  request.sentAt, calls);
 }
 
@@ -405,7 +412,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
       answer.infer = reading.infer.value_or(Microseconds{0});
       servers_.learn(server,
                      {.sent = sent,
-                      .bytes = part.bytes(),
+                      .bytes = part.image.bytes(),
                       .queue = reading.queue,
                       .decode = reading.decode,
                       .infer = reading.infer},

@@ -101,14 +101,15 @@ class Offloader {
    * fail(). The frame id and generation only serve to name requests. Each request has a span of
    * its own in `trace` (elf/base/trace_id.h), where that is not empty.
    *
-   * `late`, where given, is called once at most: at the deadline, if a part is still open then. Such
-   * a part is AnswerState::Late there; it may yet be Answered when `done` is called, which is not
-   * before `late` has returned. Parts may be sent after the deadline as well.
+   * `late`, where given, is called once at most: at the deadline, if a part is still open then.
+   * Such a part is AnswerState::Late there; it may yet be Answered when `done` is called, which is
+   * not before `late` has returned. Parts may be sent after the deadline as well.
    */
   Ticket begin(std::uint64_t frame, std::uint32_t generation, Size size,
                std::span<const Part> parts, std::optional<Clock::time_point> deadline,
                Answered done, std::string trace = {}, Answered late = {});
-  /** `image` is the part as an input tensor. A ticket that is settled already is ignored. */
+  /** `image` is the part as an input tensor. It is encoded here, with no lock held, once for all
+   * requests. A ticket that is settled already is ignored. */
   void send(Ticket ticket, std::size_t part, wire::Tensor image);
   /** The part could not be encoded. */
   void fail(Ticket ticket, std::size_t part, const std::string& why);
@@ -139,7 +140,7 @@ class Offloader {
     Size sent;
     /** Where the model wants to know it, and the part is not scaled. */
     std::optional<Placement> placement;
-    wire::Tensor image;
+    SentImage image;
     PartAnswer answer;
     bool settled = false;
     /** Under way. */
@@ -151,8 +152,6 @@ class Offloader {
     /** Until it is late. */
     Transport::Handle timer = 0;
     Clock::time_point lateAt{};
-
-    std::size_t bytes() const { return image.data.size(); }
   };
 
   struct Frame {

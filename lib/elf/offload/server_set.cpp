@@ -32,6 +32,12 @@ bool isIpv6(const std::string& address) {
 
 }  // namespace
 
+SentImage::SentImage(wire::Tensor image, const std::string& name) {
+  image.name = name;
+  tensor = std::make_shared<const wire::Tensor>(std::move(image));
+  binary = wire::encode(tensor, true);
+}
+
 ServerSet::ServerSet(const OffloadSettings& settings, ServerPool& pool, Transport& transport,
                      OffloadListener& listener, std::mutex& mutex, Lost lost)
     : settings_(settings),
@@ -273,7 +279,13 @@ double ServerSet::secondsFor(int server, Size sent, double bytes) const {
   return standing.outstanding + standing.cost.seconds(computed(sent), bytes);
 }
 
-ServerSet::Choice ServerSet::pick(Size sent, const wire::Tensor* image,
+bool ServerSet::wantsJson(const wire::Tensor& image) const {
+  return std::ranges::any_of(endpoints_, [&](const Endpoint& endpoint) {
+    return !endpoint.removed && !endpoint.takesBinary && endpoint.takes(image);
+  });
+}
+
+ServerSet::Choice ServerSet::pick(Size sent, const SentImage* image,
                                   std::span<const int> tried) const {
   Choice best;
   bool bestKnown = false;
@@ -283,7 +295,7 @@ ServerSet::Choice ServerSet::pick(Size sent, const wire::Tensor* image,
     const bool known =
         std::ranges::any_of(tried, [&](int each) { return endpointOf(each) == endpointOf(i); });
     const double bytes =
-        image ? static_cast<double>(image->data.size()) : sent.area() * bytesPerPixel(at(i));
+        image ? static_cast<double>(image->bytes()) : sent.area() * bytesPerPixel(at(i));
     const double seconds = secondsFor(i, sent, bytes);
     if (best.server >= 0 && std::pair(known, seconds) >= std::pair(bestKnown, best.seconds))
       continue;
@@ -604,9 +616,10 @@ void ServerSet::sendProbe(std::size_t index) {
   wire::InferRequest request;
   request.id = probeId(endpoint.probe);
   wire::setTimeout(request.parameters, limit);
-  request.inputs.push_back(probe.image);
+  SentImage image(probe.image, settings_.tensors.image);
+  if (!endpoint.takesBinary) image.addJson();
   endpoint.probeSent = transport_.now();
-  ask(index, toHttp(endpoint, request), limit, &ServerSet::onProbe);
+  ask(index, toHttp(endpoint, std::move(request), image), limit, &ServerSet::onProbe);
 }
 
 void ServerSet::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
@@ -675,17 +688,16 @@ void ServerSet::checkReady(Calls& calls) {
   calls.emplace_back([this] { listener_.onReady(); });
 }
 
-HttpRequest ServerSet::toHttp(int server, wire::InferRequest& request) const {
-  return toHttp(endpointAt(server), request);
+HttpRequest ServerSet::toHttp(int server, wire::InferRequest request,
+                              const SentImage& image) const {
+  return toHttp(endpointAt(server), std::move(request), image);
 }
 
-HttpRequest ServerSet::toHttp(const Endpoint& endpoint, wire::InferRequest& request) const {
+HttpRequest ServerSet::toHttp(const Endpoint& endpoint, wire::InferRequest request,
+                              const SentImage& image) const {
   request.binaryOutputs = endpoint.takesBinary;
-  for (wire::Tensor& input : request.inputs) {
-    input.name = settings_.tensors.image;
-    input.binary = endpoint.takesBinary;
-  }
-  wire::Message message = wire::encode(request);
+  wire::SharedMessage message =
+      wire::encode(request, {endpoint.takesBinary ? &image.binary : &*image.json, 1});
   HttpRequest post;
   post.method = "POST";
   post.url = endpoint.target.url + "/v2/models/" + model_ + "/infer";

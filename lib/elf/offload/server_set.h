@@ -41,6 +41,24 @@ struct OffloadSettings {
   std::uint64_t seed = 1;
 };
 
+/** The picture of a part as its requests carry it: encoded once, whatever it is sent to. */
+struct SentImage {
+  SentImage() = default;
+  /** `name` is what the servers call the tensor. */
+  SentImage(wire::Tensor image, const std::string& name);
+  /** Makes `json`, which for pixels takes a while: not with a lock held. */
+  void addJson() { json = wire::encode(tensor, false); }
+
+  std::size_t bytes() const { return tensor->data.size(); }
+
+  std::shared_ptr<const wire::Tensor> tensor;
+  /** For servers that take tensors behind the JSON, and for the others; unset where it was not
+   * made.
+   */
+  wire::EncodedTensor binary;
+  std::optional<wire::EncodedTensor> json;
+};
+
 /** What was learned from an answer, or from there being none. */
 struct Lesson {
   /** Base URL of the server. */
@@ -190,6 +208,10 @@ class ServerSet {
   const Target& target(int server) const { return endpointAt(server).target; }
   std::size_t endpointOf(int server) const { return at(server).endpoint; }
   bool usable(int server) const;
+  /** Whether it can be sent the picture as it is encoded. */
+  bool takesForm(int server, const SentImage& image) const {
+    return endpointAt(server).takesForm(image);
+  }
   /** Whether tensors go behind the JSON, not inside it. */
   bool takesBinary(int server) const { return endpointAt(server).takesBinary; }
   /** How much later than expected its answers come. */
@@ -201,11 +223,13 @@ class ServerSet {
     double seconds = 0;
   };
   /**
-   * Of the usable servers that take `image` and are not of `tried`, the one that will have finished
-   * a part of that size first; one of an endpoint that is not in `tried` goes before any other.
-   * `image` is null where the part is not encoded yet.
+   * Of the usable servers that take `image` as it is encoded and are not of `tried`, the one that
+   * will have finished a part of that size first; one of an endpoint that is not in `tried` goes
+   * before any other. `image` is null where the part is not encoded yet.
    */
-  Choice pick(Size sent, const wire::Tensor* image, std::span<const int> tried) const;
+  Choice pick(Size sent, const SentImage* image, std::span<const int> tried) const;
+  /** Whether a server takes such a picture in JSON only. */
+  bool wantsJson(const wire::Tensor& image) const;
   /** In how many seconds a server would have finished a part that is sent now. */
   double secondsFor(int server, Size sent, double bytes) const;
 
@@ -233,7 +257,8 @@ class ServerSet {
   void giveUpSilent(std::size_t endpoint, Calls& calls);
   void learn(int server, Lesson lesson, Clock::time_point sent, Calls& calls);
 
-  HttpRequest toHttp(int server, wire::InferRequest& request) const;
+  /** `request` with `image`, which the server takes. Encodes but a few bytes. */
+  HttpRequest toHttp(int server, wire::InferRequest request, const SentImage& image) const;
   /** What the servers call their tensors. Never changes: needs no lock. */
   const TensorNames& tensors() const { return settings_.tensors; }
 
@@ -289,6 +314,8 @@ class ServerSet {
     bool takes(const wire::Tensor& image) const {
       return image.type == wire::DataType::Uint8 ? takesRaw : takesEncoded;
     }
+    bool takesForm(const SentImage& image) const { return takesBinary || image.json; }
+    bool takes(const SentImage& image) const { return takes(*image.tensor) && takesForm(image); }
   };
 
   struct Server {
@@ -364,7 +391,8 @@ class ServerSet {
   void markAsked(std::size_t endpoint, Calls& calls);
   void checkReady(Calls& calls);
 
-  HttpRequest toHttp(const Endpoint& endpoint, wire::InferRequest& request) const;
+  HttpRequest toHttp(const Endpoint& endpoint, wire::InferRequest request,
+                     const SentImage& image) const;
 
   const OffloadSettings settings_;
   /** In URLs, and for the pool: NAME or NAME/versions/VERSION. */

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -387,8 +388,6 @@ Json jsonData(const Tensor& tensor, bool base64) {
       for (const std::uint8_t value : tensor.data) list.push_back(value != 0);
       return list;
     }
-    case DataType::Uint8:
-      return numbers<std::uint8_t>(tensor);
     case DataType::Uint16:
       return numbers<std::uint16_t>(tensor);
     case DataType::Uint32:
@@ -413,44 +412,68 @@ Json jsonData(const Tensor& tensor, bool base64) {
         list.push_back(base64 ? toBase64(element) : std::string(element.begin(), element.end()));
       return list;
     }
-    case DataType::Fp16:
-      break;  // always written as binary
+    case DataType::Uint8:  // see appendJsonBytes()
+    case DataType::Fp16:   // always written as binary
+      break;
   }
   return Json::array();
 }
 
-Json toJson(const std::vector<Tensor>& tensors, bool& anyBinary) {
-  Json list = Json::array();
-  for (const Tensor& tensor : tensors) {
-    Json json = {
-        {"name", tensor.name}, {"datatype", toString(tensor.type)}, {"shape", tensor.shape}};
-    if (tensor.binary || tensor.type == DataType::Fp16) {
-      json["parameters"] = {{"binary_data_size", tensor.data.size()}};
-      anyBinary = true;
-    } else {
-      const bool base64 =
-          tensor.type == DataType::Bytes && !std::ranges::all_of(elementsOf(tensor), isText);
-      json["data"] = jsonData(tensor, base64);
-      if (base64) json["parameters"] = {{kContentType, kBase64}};
-    }
-    list.push_back(std::move(json));
-  }
-  return list;
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Message toMessage(const Json& json, const std::vector<Tensor>& tensors, bool anyBinary) {
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  Message message;
-  std::size_t total = text.size();
-  for (const Tensor& tensor : tensors) total += tensor.data.size();
-  message.body.reserve(total);
-  message.body.assign(text.begin(), text.end());
-  if (!anyBinary) return message;
-  message.jsonLength = text.size();
-  for (const Tensor& tensor : tensors)
-    if (tensor.binary || tensor.type == DataType::Fp16)
-      message.body.insert(message.body.end(), tensor.data.begin(), tensor.data.end());
+// Pixels come by the million: as JSON values they would take a hundred bytes each.
+void appendJsonBytes(std::vector<std::uint8_t>& out, Bytes values) {
+  constexpr std::size_t kLongest = std::string_view("255,").size();
+  const std::size_t begin = out.size();
+  out.resize(begin + 2 + kLongest * values.size());
+  auto* at = reinterpret_cast<char*>(out.data()) + begin;
+  *at++ = '[';
+  for (const std::uint8_t value : values) {
+    if (at[-1] != '[') *at++ = ',';
+    at = std::to_chars(at, at + kLongest, value).ptr;
+  }
+  *at++ = ']';
+  out.resize(static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(at) - out.data()));
+}
+
+void appendText(std::vector<std::uint8_t>& out, std::string_view text) {
+  out.insert(out.end(), text.begin(), text.end());
+}
+
+/** `json` with the objects of `tensors` in its array `key`, which is empty, and what follows it. */
+SharedMessage toMessage(const Json& json, const std::string& key,
+                        std::span<const EncodedTensor> tensors) {
+  const std::string text = dump(json), array = "\"" + key + "\":[";
+  // Quotes inside strings are escaped: there is no other such place.
+  const std::size_t at = text.find(array) + array.size();
+  SharedMessage message;
+  message.body.push_back(toBlock(std::string_view(text).substr(0, at)));
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (i > 0) message.body.push_back(toBlock(","));
+    message.body.push_back(tensors[i].json);
+  }
+  message.body.push_back(toBlock(std::string_view(text).substr(at)));
+  const std::size_t jsonLength = sizeOf(message.body);
+  for (const EncodedTensor& tensor : tensors) {
+    if (!tensor.data) continue;
+    message.jsonLength = jsonLength;
+    message.body.push_back(tensor.data);
+  }
   return message;
+}
+
+std::vector<EncodedTensor> encodeAll(const std::vector<Tensor>& tensors) {
+  std::vector<EncodedTensor> encoded;
+  for (const Tensor& tensor : tensors)
+    // Owned by the caller, who keeps it until the message is joined.
+    encoded.push_back(encode({std::shared_ptr<void>(), &tensor}, tensor.binary));
+  return encoded;
+}
+
+Message joinedMessage(const SharedMessage& message) {
+  return {joined(message.body), message.jsonLength};
 }
 
 const Tensor* findOutput(const InferResponse& response, std::string_view name) {
@@ -573,18 +596,42 @@ std::size_t elementSize(DataType type) {
   return kTypes[static_cast<std::size_t>(type)].second;
 }
 
-Message encode(const InferRequest& request) {
+EncodedTensor encode(const std::shared_ptr<const Tensor>& tensor, bool binary) {
+  Json json = {
+      {"name", tensor->name}, {"datatype", toString(tensor->type)}, {"shape", tensor->shape}};
+  if (binary || tensor->type == DataType::Fp16) {
+    json["parameters"] = {{"binary_data_size", tensor->data.size()}};
+    return {toBlock(dump(json)), Block(tensor, &tensor->data)};
+  }
+  const bool base64 =
+      tensor->type == DataType::Bytes && !std::ranges::all_of(elementsOf(*tensor), isText);
+  if (base64) json["parameters"] = {{kContentType, kBase64}};
+  // Members are in the order of the alphabet, and `data` is the first.
+  std::vector<std::uint8_t> text;
+  appendText(text, "{\"data\":");
+  if (tensor->type == DataType::Uint8)
+    appendJsonBytes(text, tensor->data);
+  else
+    appendText(text, dump(jsonData(*tensor, base64)));
+  appendText(text, "," + dump(json).substr(1));
+  return {toBlock(std::move(text)), nullptr};
+}
+
+SharedMessage encode(const InferRequest& request, std::span<const EncodedTensor> inputs) {
   Json json = Json::object();
   if (!request.id.empty()) json["id"] = request.id;
   Json parameters = toJson(request.parameters);
   if (request.binaryOutputs) parameters["binary_data_output"] = true;
   if (!parameters.empty()) json["parameters"] = std::move(parameters);
-  bool anyBinary = false;
-  json["inputs"] = toJson(request.inputs, anyBinary);
+  json["inputs"] = Json::array();
   for (const RequestedOutput& output : request.outputs)
     json["outputs"].push_back(
         {{"name", output.name}, {"parameters", {{"binary_data", output.binary}}}});
-  return toMessage(json, request.inputs, anyBinary);
+  return toMessage(json, "inputs", inputs);
+}
+
+Message encode(const InferRequest& request) {
+  return joinedMessage(encode(request, encodeAll(request.inputs)));
 }
 
 Message encode(const InferResponse& response) {
@@ -592,9 +639,8 @@ Message encode(const InferResponse& response) {
   if (!response.version.empty()) json["model_version"] = response.version;
   if (!response.id.empty()) json["id"] = response.id;
   if (!response.parameters.empty()) json["parameters"] = toJson(response.parameters);
-  bool anyBinary = false;
-  json["outputs"] = toJson(response.outputs, anyBinary);
-  return toMessage(json, response.outputs, anyBinary);
+  json["outputs"] = Json::array();
+  return joinedMessage(toMessage(json, "outputs", encodeAll(response.outputs)));
 }
 
 Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLength) try {

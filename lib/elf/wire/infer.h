@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "elf/base/blocks.h"
 #include "elf/base/error.h"
 #include "elf/geometry/box.h"
 #include "elf/model/model_rules.h"
@@ -94,6 +96,26 @@ struct Message {
 Message encode(const InferRequest& request);
 Message encode(const InferResponse& response);
 
+/** A tensor as messages carry it: made once, for as many of them as there are. */
+struct EncodedTensor {
+  /** Its object in the JSON. */
+  Block json;
+  /** What follows the JSON; null where the data stands in it. */
+  Block data;
+};
+
+/** `binary` in the place of the tensor's own. Where it holds, the data is shared, not copied. */
+EncodedTensor encode(const std::shared_ptr<const Tensor>& tensor, bool binary);
+
+/** A Message whose body shares the tensors that it carries. */
+struct SharedMessage {
+  Blocks body;
+  std::optional<std::size_t> jsonLength;
+};
+
+/** `inputs` stand in the place of the request's own. */
+SharedMessage encode(const InferRequest& request, std::span<const EncodedTensor> inputs);
+
 /** Most values in the JSON of a request, a response or metadata: whoever reads it does so before he
  * knows what it is. Enough for the pixels of 640x480. */
 constexpr std::size_t kMostValues = 1U << 20;
@@ -101,7 +123,8 @@ constexpr std::size_t kMostValues = 1U << 20;
 /**
  * `jsonLength` as the header says it, unset without one. Both fail, naming the field, on anything
  * that protocol.md calls a 400: wrong lengths, shapes, types, overflow, more than kMostValues. A
- * header of 0 (a raw binary request) makes one input without name or type: the server fills both in.
+ * header of 0 (a raw binary request) makes one input without name or type: the server fills both
+ * in.
  */
 Result<InferRequest> parseRequest(std::span<const std::uint8_t> body,
                                   std::optional<std::size_t> jsonLength);
