@@ -1164,9 +1164,9 @@ TEST_F(OffloaderTest, RetryAfterIsWaitedFor) {
   openReady();
   for (int i = 0; i < 3; ++i) {
     sendFrame({0}, 1ms);
-    HttpReply busy = text(503, "busy");
-    busy.retryAfter = 10s;
-    transport_.reply(transport_.to("/infer").at(0), busy);
+    HttpReply broken = text(500, "broken");
+    broken.retryAfter = 10s;
+    transport_.reply(transport_.to("/infer").at(0), broken);
   }
   ASSERT_EQ(lost_.size(), 1U);
   transport_.advance(9900ms);
@@ -1177,14 +1177,54 @@ TEST_F(OffloaderTest, RetryAfterIsWaitedFor) {
 
 TEST_F(OffloaderTest, RetryAfterHoldsForOnePauseOnly) {
   openReady();
-  HttpReply busy = text(503, "busy");
-  busy.retryAfter = 20s;
-  failThrice(0, busy);
+  HttpReply broken = text(500, "broken");
+  broken.retryAfter = 20s;
+  failThrice(0, broken);
   transport_.advance(20100ms);
   ASSERT_EQ(healthQuestions(), 1U);
   transport_.reply(transport_.to("/v2/health/ready").at(0), {.error = "Connection refused"});
   transport_.advance(ServerSet::kFirstPause * 2);
   EXPECT_EQ(healthQuestions(), 1U);
+}
+
+TEST_F(OffloaderTest, AServerThatIsBusyIsPreferredLessForAsLongAsItSaysAndNotLeftOut) {
+  openReady();
+  HttpReply busy = text(503, "busy");
+  busy.retryAfter = 10s;
+  for (int i = 0; i < 2 * ServerSet::kErrorsInARow; ++i) {
+    sendFrame({0});
+    transport_.reply(transport_.to(kA + "/v2/models/hog/infer").at(0), busy);
+    ASSERT_EQ(transport_.to(kB + "/v2/models/hog/infer").size(), 1U) << "it goes elsewhere";
+    answerAll(kB);
+    ASSERT_EQ(calls_, i + 1);
+    EXPECT_EQ(answers_[0].state, AnswerState::Answered);
+  }
+  EXPECT_TRUE(lost_.empty());
+  EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
+  EXPECT_GE(offloader_->capacity().servers[0].busy, 10);
+  EXPECT_EQ(offloader_->capacity().servers[1].busy, 0);
+  EXPECT_EQ(offloader_->bestServer({100, 100}), 1);
+
+  // Nobody else is in time: it fails as it would at any server.
+  sendFrame({1});
+  transport_.reply(transport_.to(kB + "/v2/models/hog/infer").at(0), text(500, "oops"));
+  EXPECT_TRUE(transport_.to("/infer").empty());
+  EXPECT_EQ(answers_[0].state, AnswerState::Failed);
+
+  transport_.advance(10s);
+  EXPECT_EQ(offloader_->capacity().servers[0].busy, 0);
+}
+
+TEST_F(OffloaderTest, AServerThatOnlySaysThatItIsBusyIsNotSilent) {
+  openReady();
+  HttpReply busy = text(503, "busy");
+  busy.retryAfter = 1s;
+  for (int i = 0; i < 20; ++i) {
+    sendFrame({0});
+    transport_.advance(900ms);
+    transport_.reply(transport_.to(kA + "/v2/models/hog/infer").at(0), busy);
+  }
+  EXPECT_TRUE(lost_.empty());
 }
 
 TEST_F(OffloaderTest, ServersThatAreNotReadyMaySayWhenToAskAgain) {

@@ -422,7 +422,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
       settle(ticket, frame, index, calls);
     } else {
       answer.error = servers_.target(server).url + ": " + reading.error;
-      servers_.countFailedPart(servers_.endpointOf(server), answer.error, reply.retryAfter, calls);
+      servers_.countFailedPart(servers_.endpointOf(server), answer.error, reply, calls);
       sendElsewhere(ticket, frame, index, calls);
     }
   }

@@ -250,7 +250,7 @@ Capacity ServerSet::capacity() const {
                                 .takesEncoded = endpoint.takesEncoded,
                                 .cost = standing.cost,
                                 .bytesPerPixel = bytesPerPixel(at(i)),
-                                .busy = standing.outstanding,
+                                .busy = standing.outstanding + heldBack(i),
                                 .answers = standing.answers});
   }
   capacity.rules = rules();
@@ -279,6 +279,10 @@ double ServerSet::secondsFor(int server, Size sent, double bytes) const {
   return standing.outstanding + standing.cost.seconds(computed(sent), bytes);
 }
 
+double ServerSet::heldBack(int server) const {
+  return std::max(0.0, secondsOf(endpointAt(server).notBefore - transport_.now()));
+}
+
 bool ServerSet::wantsJson(const wire::Tensor& image) const {
   return std::ranges::any_of(endpoints_, [&](const Endpoint& endpoint) {
     return !endpoint.removed && !endpoint.takesBinary && endpoint.takes(image);
@@ -296,7 +300,7 @@ ServerSet::Choice ServerSet::pick(Size sent, const SentImage* image,
         std::ranges::any_of(tried, [&](int each) { return endpointOf(each) == endpointOf(i); });
     const double bytes =
         image ? static_cast<double>(image->bytes()) : sent.area() * bytesPerPixel(at(i));
-    const double seconds = secondsFor(i, sent, bytes);
+    const double seconds = secondsFor(i, sent, bytes) + heldBack(i);
     if (best.server >= 0 && std::pair(known, seconds) >= std::pair(bestKnown, best.seconds))
       continue;
     best = {i, seconds};
@@ -390,10 +394,15 @@ void ServerSet::countError(std::size_t index, const std::string& why,
 }
 
 // Where all fail it is lost, which is told; where others are answered in between, this is.
-void ServerSet::countFailedPart(std::size_t index, const std::string& why,
-                                std::chrono::seconds retryAfter, Calls& calls) {
-  countError(index, why, retryAfter, calls);
+void ServerSet::countFailedPart(std::size_t index, const std::string& why, const HttpReply& reply,
+                                Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
+  if (reply.status == 503 && reply.retryAfter.count() > 0) {
+    heed(endpoint, reply.retryAfter);
+    endpoint.endSilence(transport_.now());
+  } else {
+    countError(index, why, reply.retryAfter, calls);
+  }
   if (++endpoint.failedParts == kErrorsInARow && endpoint.health == Health::Up)
     calls.emplace_back([this, why] { listener_.onPartsFail(why); });
 }

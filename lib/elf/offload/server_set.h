@@ -124,7 +124,8 @@ inline void run(const Calls& calls) {
  *
  * - Up (closed): it gets parts. kErrorsInARow errors in a row leave it out; a late part is one
  *   where nothing was answered since it was sent. So does longestSilence(), where another one is
- *   up.
+ *   up. A 503 with a `Retry-After` is none: the server has more to do than it can, and until then
+ *   counts as busy.
  * - Out (open): it gets nothing, and is asked for `/v2/health/ready` after a pause that doubles
  *   from kFirstPause to kLongestPause until a part is answered well, is not over before a
  *   `Retry-After` that it has told, and is cut short at random by up to half (jitter), so that
@@ -230,14 +231,14 @@ class ServerSet {
   Choice pick(Size sent, const SentImage* image, std::span<const int> tried) const;
   /** Whether a server takes such a picture in JSON only. */
   bool wantsJson(const wire::Tensor& image) const;
-  /** In how many seconds a server would have finished a part that is sent now. */
+  /** In how many seconds a server would have finished a part that is sent now, and is taken. */
   double secondsFor(int server, Size sent, double bytes) const;
 
   /** A picture was made for a server. */
   void noteImage(int server, const wire::Tensor& image, Size sent);
-  /** `why` begins with the URL. */
-  void countFailedPart(std::size_t endpoint, const std::string& why,
-                       std::chrono::seconds retryAfter, Calls& calls);
+  /** A part has got `reply`; `why` says what is wrong with that and begins with the URL. */
+  void countFailedPart(std::size_t endpoint, const std::string& why, const HttpReply& reply,
+                       Calls& calls);
   /** A part that was sent then was not answered by the deadline. */
   void countLate(int server, Clock::time_point sent, Calls& calls);
   /** A part goes out. Returns the seconds that it costs, for endRequest(). */
@@ -346,6 +347,8 @@ class ServerSet {
   const Server& at(int server) const { return servers_[static_cast<std::size_t>(server)]; }
   const Endpoint& endpointAt(int server) const { return endpoints_[at(server).endpoint]; }
   double bytesPerPixel(const Server& server) const;
+  /** Seconds until it wants to be asked again. */
+  double heldBack(int server) const;
 
   /** Gives `body`, which a callback of the transport runs, the lock and calls for after it. */
   template <typename Body>
