@@ -166,5 +166,28 @@ TEST(Identifier, ForgottenIdentitiesAreNotGivenAgain) {
   EXPECT_NE(identify(identifier, 1, {detection(kBox)})[0], before);
 }
 
+TEST(Identifier, OfMoreObjectsThanItRemembersThoseSeenLastAreKnown) {
+  Identifier identifier;
+  const Box first{900, 450, 950, 500}, last{900, 300, 950, 350};
+  const Identity id = identify(identifier, 0, {detection(first)})[0];
+  constexpr std::size_t kAtOnce = 1000;
+  std::uint64_t frame = 0;
+  std::vector<Identity> ids;
+  while (frame <= Identifier::kMostKnown / kAtOnce) {
+    // Each frame has others, of a class and a size of their own.
+    std::vector<Detection> noise(kAtOnce, detection(last, static_cast<std::int64_t>(++frame)));
+    const auto side = static_cast<float>(1 + 2 * frame);
+    for (std::size_t i = 0; i + 1 < kAtOnce; ++i) {
+      const auto x = static_cast<float>(i % 50 * 15), y = static_cast<float>(i / 50 * 15);
+      noise[i].box = {x, y, x + side, y + side};
+    }
+    ids = identify(identifier, frame, noise);
+  }
+  const auto again = identify(
+      identifier, frame + 1, {detection(first), detection(last, static_cast<std::int64_t>(frame))});
+  EXPECT_NE(again[0], id);
+  EXPECT_EQ(again[1], ids.back());
+}
+
 }  // namespace
 }  // namespace elf

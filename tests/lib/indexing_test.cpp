@@ -112,6 +112,38 @@ TEST(AssignmentIndexer, IsAsGoodAsTheBestOfAllMatches) {
   EXPECT_GT(contested, 200) << "else the scenes were too easy";
 }
 
+TEST(AssignmentIndexer, NoPairIsOverlookedHoweverMuchTheWidthsDiffer) {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<double> place(0, 1000), narrow(1, 40), wide(100, 900);
+  int matches = 0;
+  for (int round = 0; round < 300; ++round) {
+    Boxes before(5), now;
+    for (LabelledBox& box : before)
+      box.box = around(place(random), 250, random() % 2 ? narrow(random) : wide(random), 100);
+    now = later(before, random);
+    const std::vector<int> matched = match("assignment", before, now);
+    std::vector<bool> taken(before.size());
+    ASSERT_NEAR(worthOf(matched, before, now), bestOfAll(before, now, taken), 1e-6) << round;
+    matches += static_cast<int>(now.size()) - static_cast<int>(std::ranges::count(matched, kNew));
+  }
+  EXPECT_GT(matches, 800) << "else the scenes were too easy";
+}
+
+TEST(AssignmentIndexer, InALargeGroupTheMostSimilarAreMatchedFirst) {
+  // A chain in which each box reaches its neighbours.
+  Boxes before, now;
+  for (int i = 0; i <= RpIndexer::kMostInGroup; ++i) {
+    before.push_back({around(20 * i, 250, 30, 30)});
+    now.push_back({around(20 * i + 4, 250, 30, 30)});
+  }
+  // Nearer to the first than the first itself: at its best, the match would give way.
+  now.push_back({around(-1, 250, 30, 30)});
+  const std::vector<int> matched = match("assignment", before, now);
+  EXPECT_EQ(matched.back(), 0);
+  EXPECT_EQ(std::set<int>(matched.begin(), matched.end()).size(), before.size() + 1)
+      << "one-to-one, and one is new";
+}
+
 TEST(AssignmentIndexer, IsOneToOneAndNeverBelowTheThreshold) {
   std::mt19937 random(2);
   for (int scene = 0; scene < 100; ++scene) {

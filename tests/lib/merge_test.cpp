@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -387,6 +388,40 @@ TEST(Merge, AnRpThatNoPartHoldsWholeIsCoastedWhereAPieceGotNoAnswer) {
   const auto merged = merge(record);
   ASSERT_EQ(merged.size(), 1U);
   EXPECT_TRUE(merged[0].coasted);
+}
+
+TEST(Merge, ACrowdSurvivesNoiseThatIsWeaker) {
+  // Each of 500 people is seen by both parts, where these overlap, among 1600 boxes of noise.
+  FrameRecord record = twoHalves();
+  std::mt19937 random(1);
+  for (int i = 0; i < 500; ++i) {
+    const auto x = static_cast<float>(10 + i % 20 * 4), y = static_cast<float>(i / 20 * 18 + 10);
+    record.answers[0].detections.push_back(person({450 + x, y, 453 + x, y + 15}, 0.6F));
+    record.answers[1].detections.push_back(person({x, y, x + 3, y + 15}, 0.5F));
+  }
+  std::uniform_real_distribution<float> place(100, 400), side(2, 50), score(0, 0.49F);
+  for (int i = 0; i < 1600; ++i) {
+    const float x = place(random), y = place(random);
+    record.answers[i % 2].detections.push_back(
+        person({x, y, x + side(random), y + side(random)}, score(random)));
+  }
+  const auto merged = merge(record);
+  EXPECT_EQ(merged.size(), kMostDetections);
+  EXPECT_EQ(std::ranges::count(merged, 0.6F, &Detection::score), 500);
+  EXPECT_EQ(std::ranges::count(merged, 0.5F, &Detection::score), 0) << "they are doubles";
+}
+
+TEST(Merge, OfTooManyBoxesOfOneScoreTheFirstAreKept) {
+  FrameRecord record = twoHalves();
+  for (PartAnswer& answer : record.answers)
+    for (int i = 0; i < 1500; ++i) {
+      const auto x = static_cast<float>(i % 50 * 5), y = static_cast<float>(i / 50 * 10);
+      answer.detections.push_back(person({100 + x, y, 104 + x, y + 8}, 0.5F));
+    }
+  record.answers[1].detections.push_back(person({400, 400, 410, 410}, 0.9F));
+  const auto merged = merge(record);
+  EXPECT_EQ(merged.size(), kMostDetections);
+  EXPECT_EQ(merged[0].score, 0.9F);
 }
 
 TEST(Merge, PartsWithoutAnswerAreFedBackAsUnseen) {

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <utility>
+
+#include "elf/merge/absorb.h"
 
 namespace elf {
 
@@ -99,14 +102,42 @@ class ToFrame {
   float sx_, sy_;
 };
 
+/** Takes the kMostBoxes strongest detections of all answers; of equal ones the first. */
+class Strongest {
+ public:
+  explicit Strongest(std::span<const PartAnswer> answers) {
+    std::vector<float> scores;
+    for (const PartAnswer& answer : answers)
+      for (const Detection& detection : answer.detections) scores.push_back(detection.score);
+    if (scores.size() <= kMostBoxes) return;
+    const auto last = scores.begin() + kMostBoxes - 1;
+    std::nth_element(scores.begin(), last, scores.end(), std::greater());
+    least_ = *last;
+    equal_ = static_cast<std::size_t>(std::count(scores.begin(), last + 1, least_));
+  }
+
+  /** To be asked about each once. */
+  bool takes(const Detection& detection) {
+    if (detection.score != least_) return detection.score > least_;
+    return equal_ > 0 && equal_-- > 0;
+  }
+
+ private:
+  float least_ = -std::numeric_limits<float>::infinity();
+  /** Of those whose score is the least, so many are left to take. */
+  std::size_t equal_ = 0;
+};
+
 std::vector<Found> inFramePixels(const FrameRecord& record) {
   std::vector<Found> all;
+  Strongest strongest(record.answers);
   // Of a part that was scaled down masks grow: a server's few bytes must not fill the memory.
   double maskPixels = 0;
   for (std::size_t i = 0; i < record.answers.size(); ++i) {
     const Part& part = record.plan->parts[i];
     const ToFrame toFrame(part, record.size);
     for (const Detection& sent : record.answers[i].detections) {
+      if (!strongest.takes(sent)) continue;
       const Box box = toFrame.box(sent.box);
       if (box.empty()) continue;
       if (part.kind == PartKind::Lrc && isSeenBetter(box, part, record)) continue;
@@ -219,24 +250,12 @@ bool absorb(Found& one, const Found& other, Doubles doubles) {
   return true;
 }
 
+// Two that do not touch are neither one object nor pieces of one.
 std::vector<Found> withoutDoubles(std::vector<Found> found, Doubles doubles) {
   std::stable_sort(found.begin(), found.end(), goesFirst);
-  std::vector<Found> kept;
-  for (Found& next : found) {
-    Found candidate = std::move(next);
-    // What takes it in may grow by it, and then be one with what it was not one with before.
-    std::size_t at = kept.size();
-    while (true) {
-      auto taker = kept.begin();
-      while (taker != kept.end() && !absorb(*taker, candidate, doubles)) ++taker;
-      if (taker == kept.end()) break;
-      at = static_cast<std::size_t>(taker - kept.begin());
-      candidate = std::move(*taker);
-      kept.erase(taker);
-    }
-    kept.insert(kept.begin() + static_cast<std::ptrdiff_t>(at), std::move(candidate));
-  }
-  return kept;
+  return absorbed(
+      std::move(found), [](const Found& one) -> const Box& { return one.detection.box; },
+      [doubles](Found& one, const Found& other) { return absorb(one, other, doubles); });
 }
 
 bool isExpected(const Box& box, const FrameRecord& record) {
@@ -332,6 +351,10 @@ void mergeAnswers(FrameRecord& record, Doubles doubles) {
     detections.push_back(std::move(one.detection));
   }
 
+  if (detections.size() > kMostDetections) {
+    sortByScore(detections);
+    detections.resize(kMostDetections);
+  }
   const std::size_t found = detections.size();
   for (const Rp* rp : unansweredRps(record))
     if (std::none_of(detections.begin(), detections.begin() + static_cast<std::ptrdiff_t>(found),

@@ -2,6 +2,7 @@
 // From the answers of the parts to the detections of the frame.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -18,6 +19,11 @@ enum class Doubles {
 
 /** In the order of Doubles. */
 std::span<const Choice> doublesChoices();
+
+/** Detections of a frame, those of RPs without an answer apart: more than any crowd has. */
+inline constexpr std::size_t kMostDetections = 1000;
+/** Boxes of all its answers together: two parts may see each object. */
+inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
 
 /**
  * Sets `detections` and `cut` of a frame that elfoffload has answered. Each answer's boxes, masks
@@ -41,6 +47,9 @@ std::span<const Choice> doublesChoices();
  * unless another part found the object. An RP that no part holds whole is that of all that it
  * reaches into.
  * Strongest first; identities are not set (see Identifier).
+ *
+ * Of answers with more than kMostBoxes the weakest are left out beforehand, of more detections than
+ * kMostDetections afterwards, so that no answer, however wild, holds the stream up.
  */
 void mergeAnswers(FrameRecord& record, Doubles doubles = Doubles::Drop);
 

@@ -21,6 +21,13 @@ Identifier::Known* Identifier::find(Identity id) {
 void Identifier::identify(std::uint64_t frame, Size size, std::span<const Rp> rps,
                           std::vector<Detection>& detections) {
   std::erase_if(known_, [&](const Known& known) { return frame - known.seen > kMemory; });
+  if (known_.size() > kMostKnown) {
+    std::vector<std::uint64_t> seen;
+    for (const Known& known : known_) seen.push_back(known.seen);
+    const auto oldest = seen.end() - kMostKnown;
+    std::nth_element(seen.begin(), oldest, seen.end());
+    std::erase_if(known_, [&](const Known& known) { return known.seen < *oldest; });
+  }
 
   std::vector<LabelledBox> before;
   before.reserve(known_.size());

@@ -2,6 +2,7 @@
 // Identities: which detection is which object of the frames before.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -24,6 +25,9 @@ class Identifier {
  public:
   /** Frames after which an object is forgotten that was looked for and not seen. */
   static constexpr std::uint64_t kMemory = 30;
+
+  /** So many objects are remembered, and those of one frame more: of more, those seen last. */
+  static constexpr std::size_t kMostKnown = 4000;
 
   /** Takes the first of indexerChoices(). */
   Identifier();

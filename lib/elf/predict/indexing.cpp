@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <string>
 
 // Only headers of dlib are used. Without this they ask for libdlib (and with it BLAS) in builds
@@ -85,28 +87,41 @@ class AssignmentIndexer final : public RpIndexer {
 
   static std::vector<Pair> candidates(std::span<const LabelledBox> before,
                                       std::span<const LabelledBox> now) {
-    std::vector<Box> reach;
-    reach.reserve(before.size());
-    for (const LabelledBox& old : before) reach.push_back(buffered(old.box));
+    struct Old {
+      Box reach;
+      int index;
+    };
+    std::vector<Old> old;
+    old.reserve(before.size());
+    float widest = 0;
+    for (std::size_t b = 0; b < before.size(); ++b) {
+      const Box reach = buffered(before[b].box);
+      if (reach.empty()) continue;
+      widest = std::max(widest, reach.width());
+      old.push_back({reach, static_cast<int>(b)});
+    }
+    const auto left = [](const Old& each) { return each.reach.x0; };
+    std::ranges::sort(old, {}, left);
+
     std::vector<Pair> pairs;
     pairs.reserve(2 * now.size());
     for (std::size_t n = 0; n < now.size(); ++n) {
       const Box here = buffered(now[n].box);
       if (here.empty()) continue;
-      for (std::size_t b = 0; b < before.size(); ++b) {
-        if (reach[b].empty() || intersect(reach[b], here).empty()) continue;
-        const double alike = iou(reach[b], here);
-        const bool sameClass = before[b].labelId == now[n].labelId;
+      for (auto each = std::ranges::lower_bound(old, here.x0 - widest, {}, left);
+           each != old.end() && each->reach.x0 < here.x1; ++each) {
+        if (intersect(each->reach, here).empty()) continue;
+        const double alike = iou(each->reach, here);
+        const bool sameClass = before[each->index].labelId == now[n].labelId;
         if (alike >= (sameClass ? kMinSimilarity : kSameObject))
-          pairs.push_back(
-              {static_cast<int>(b), static_cast<int>(n), sameClass ? alike : alike / 2});
+          pairs.push_back({each->index, static_cast<int>(n), sameClass ? alike : alike / 2});
       }
     }
     return pairs;
   }
 
   /** Matches the pairs of one group; its slots are -1 before. */
-  static void assign(std::span<const Pair> pairs, Slots& slots, std::vector<int>& matched) {
+  static void assign(std::span<Pair> pairs, Slots& slots, std::vector<int>& matched) {
     if (pairs.size() == 1) {
       matched[pairs[0].now] = pairs[0].before;
       return;
@@ -117,6 +132,7 @@ class AssignmentIndexer final : public RpIndexer {
       if (slots.row[pair.before] < 0) slots.row[pair.before] = rows++;
       if (slots.column[pair.now] < 0) slots.column[pair.now] = columns++;
     }
+    if (std::max(rows, columns) > kMostInGroup) return assignGreedily(pairs, matched);
     // The algorithm compares sums for equality, so it asks for integers. What is no pair is worth
     // nothing, just as a box without partner.
     constexpr double kUnits = static_cast<double>(std::int64_t{1} << 40);
@@ -127,6 +143,14 @@ class AssignmentIndexer final : public RpIndexer {
     const std::vector<long> columnOf = dlib::max_cost_assignment(worth);
     for (const Pair& pair : pairs)
       if (columnOf[slots.row[pair.before]] == slots.column[pair.now])
+        matched[pair.now] = pair.before;
+  }
+
+  static void assignGreedily(std::span<Pair> pairs, std::vector<int>& matched) {
+    std::ranges::stable_sort(pairs, std::ranges::greater(), &Pair::worth);
+    std::set<int> taken;
+    for (const Pair& pair : pairs)
+      if (matched[pair.now] == kNew && taken.insert(pair.before).second)
         matched[pair.now] = pair.before;
   }
 };

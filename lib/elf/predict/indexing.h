@@ -32,8 +32,9 @@ struct LabelledBox {
  * neither, unless they are above kSameObject: a detector that wavers between car and truck still
  * sees one object; they count half, so that a partner of the own class comes first. Where several
  * matches are equally good, which of them is returned is open. Takes the time of one comparison
- * for each pair of boxes, and of the Hungarian algorithm for each group of boxes in reach of one
- * another.
+ * for each pair of boxes of the same columns of the frame, and of the Hungarian algorithm for each
+ * group of boxes in reach of one another. In a group of more than kMostInGroup old or new boxes, as
+ * only noise makes it, the most similar pairs are matched first instead.
  *
  * `released`: what the released code of Elf does (its index_rps). A box is the old box with the
  * least sum of the distances of the centres in x and in y and the difference of the square roots
@@ -51,6 +52,8 @@ class RpIndexer {
   static constexpr int kNew = -1;
   /** Of `assignment`: least similarity of a pair of one class. */
   static constexpr double kMinSimilarity = 0.1;
+  /** Of `assignment`: old, and new, boxes of a group that is matched at its best. */
+  static constexpr int kMostInGroup = 100;
   /** Of `assignment`: least similarity of a pair of different classes. */
   static constexpr double kSameObject = 0.8;
 
