@@ -31,6 +31,42 @@ RequestTimes request(Clock::duration sent, Clock::duration answered) {
           .work = {}};
 }
 
+class ServerPoolInTime : public ::testing::Test {
+ protected:
+  ServerPool::Clock::time_point now_{};
+  ServerPool pool_{[this] { return now_; }};
+};
+
+TEST_F(ServerPoolInTime, AServerThatNobodyHoldsIsKeptForAWhileAndThenForgotten) {
+  const SharedServer* const first = pool_.server("http://a", "hog", 0).get();
+  pool_.server("http://a", "hog", 0)->endProbe(true);
+  now_ += ServerPool::kKept - std::chrono::seconds(1);
+  EXPECT_EQ(pool_.server("http://a", "hog", 0).get(), first) << "a stream has started again";
+  now_ += ServerPool::kKept - std::chrono::seconds(1);
+  EXPECT_EQ(pool_.server("http://a", "hog", 0).get(), first) << "and again";
+  pool_.server("http://b", "hog", 0);
+  now_ += ServerPool::kKept;
+  EXPECT_EQ(pool_.server("http://a", "hog", 0)->takeProbe(), SharedServer::ProbeTurn::Yours)
+      << "nothing is known of it";
+}
+
+TEST_F(ServerPoolInTime, AServerThatIsHeldIsNeverForgotten) {
+  const auto held = pool_.server("http://a", "hog", 0);
+  for (int i = 0; i < 3; ++i) {
+    now_ += 2 * ServerPool::kKept;
+    pool_.server("http://b", "hog", 0);
+  }
+  EXPECT_EQ(pool_.server("http://a", "hog", 0), held);
+}
+
+TEST_F(ServerPoolInTime, AddressesThatChangeForEverDoNotPileUp) {
+  for (int i = 0; i < 1000; ++i) {
+    pool_.server("http://10.0.0." + std::to_string(i), "hog", 0);
+    now_ += std::chrono::minutes(1);
+  }
+  EXPECT_LE(pool_.urls().size(), 12U);
+}
+
 TEST(ServerPool, HasOneServerForEachUrlModelAndMention) {
   ServerPool pool;
   const auto server = pool.server("http://a", "hog", 0);

@@ -68,12 +68,30 @@ void SharedServer::endProbe(bool complete) {
   probe_ = complete ? ProbeTurn::Done : ProbeTurn::Yours;
 }
 
+ServerPool::ServerPool(std::function<Clock::time_point()> now) : now_(std::move(now)) {}
+
 std::shared_ptr<SharedServer> ServerPool::server(const std::string& url, const std::string& model,
                                                  int mention) {
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<SharedServer>& server = servers_[{url, model, mention}];
+  forget();
+  auto& [server, letGo] = servers_[{url, model, mention}];
+  letGo.reset();
   if (!server) server = std::make_shared<SharedServer>();
   return server;
+}
+
+void ServerPool::forget() {
+  const Clock::time_point now = now_();
+  for (auto& [key, entry] : servers_) {
+    // Only server() gives it away, which holds the lock.
+    if (entry.server.use_count() > 1)
+      entry.letGo.reset();
+    else if (!entry.letGo)
+      entry.letGo = now;
+  }
+  std::erase_if(servers_, [&](const auto& each) {
+    return each.second.letGo && now - *each.second.letGo >= kKept;
+  });
 }
 
 std::vector<std::string> ServerPool::urls() const {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -87,21 +88,43 @@ class SharedServer {
   ProbeTurn probe_ = ProbeTurn::Yours;
 };
 
-/** The servers of a process, from their first mention on. Any thread. */
+/**
+ * The servers of a process, from their first mention on. What is known of one that nobody holds any
+ * more is kept for kKept, so that a stream may stop and start again, and forgotten by the first
+ * server() after that: the addresses of a service may change for ever. Any thread.
+ */
 class ServerPool {
  public:
+  using Clock = std::chrono::steady_clock;
+
+  /** From the first server() after it was let go. */
+  static constexpr std::chrono::minutes kKept{10};
+
+  /** `now` is the clock; callable from any thread. */
+  explicit ServerPool(std::function<Clock::time_point()> now = Clock::now);
+
   /**
    * The server of that model at a URL; a list of servers that mentions a URL several times has
    * several servers there, `mention` 0, 1, ... Never null.
    */
   std::shared_ptr<SharedServer> server(const std::string& url, const std::string& model,
                                        int mention);
-  /** Of all of them, each once. */
+  /** Of all that are not forgotten, each once. */
   std::vector<std::string> urls() const;
 
  private:
+  struct Entry {
+    std::shared_ptr<SharedServer> server;
+    /** Unset as long as it was held when it was last looked. */
+    std::optional<Clock::time_point> letGo;
+  };
+
+  void forget();
+
+  const std::function<Clock::time_point()> now_;
   mutable std::mutex mutex_;
-  std::map<std::tuple<std::string, std::string, int>, std::shared_ptr<SharedServer>> servers_;
+  /** By URL, model and mention. */
+  std::map<std::tuple<std::string, std::string, int>, Entry> servers_;
 };
 
 using ServerPoolPtr = std::shared_ptr<ServerPool>;
