@@ -101,6 +101,26 @@ TEST_F(Https, OfAnAddressThatStandsForANameTheNameIsCompared) {
   EXPECT_THAT(ask(server, security, "elsewhere.invalid").error, HasSubstr("bad-identity"));
 }
 
+TEST_F(Https, AConnectionServesNoNameButTheOneThatWasChecked) {
+  // Both names are at this address, but its certificate is good for one only.
+  const Folder folder;
+  StubServer server({.certificate = certificates_.server(), .token = kToken});
+  SoupTransport transport("test-io",
+                          {.caFile = certificates_.ca(), .tokenFile = written(folder, kToken)});
+  const auto ask = [&](const std::string& host) {
+    std::promise<HttpReply> reply;
+    transport.send({.url = server.url() + "/v2/models/hog", .host = host},
+                   [&](HttpReply got) { reply.set_value(std::move(got)); });
+    return reply.get_future().get();
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask("localhost").status, 200);
+    const HttpReply other = ask("elsewhere.invalid");
+    EXPECT_EQ(other.status, 0);
+    EXPECT_THAT(other.error, HasSubstr("bad-identity"));
+  }
+}
+
 TEST_F(Https, AServerThatWantsToKnowItsClientsIsShownTheCertificate) {
   const StubServer server({.certificate = certificates_.server(), .clientCa = certificates_.ca()});
   const std::string ca = certificates_.ca();

@@ -132,6 +132,14 @@ struct SoupTransport::Private {
     HttpReply reply;
   };
 
+  /** What asks for one HttpRequest::host. */
+  struct Session {
+    ObjectPtr<SoupSession> soup;
+    /** Connections that have carried a request; one of these may be closed when it is used again.
+     */
+    std::set<guint64> connections;
+  };
+
   struct LookUp {
     Private* owner = nullptr;
     Handle handle = 0;
@@ -193,17 +201,24 @@ struct SoupTransport::Private {
 
   void run() {
     g_main_context_push_thread_default(context);
-    session = soup_session_new_with_options("max-conns", kMaxConnections, "max-conns-per-host",
-                                            kMaxConnectionsPerHost, "timeout", 0, "proxy-resolver",
-                                            nullptr, nullptr);
-    soup_session_remove_feature_by_type(session, SOUP_TYPE_CONTENT_DECODER);
-    if (authorities) soup_session_set_tls_database(session, authorities.get());
     g_main_loop_run(loop);
-    g_object_unref(session);
+    sessions.clear();
     // The closed connections' last sources.
     while (g_main_context_iteration(context, FALSE)) {
     }
     g_main_context_pop_thread_default(context);
+  }
+
+  // libsoup keeps connections by the host in the URL, which may be an address of several names.
+  Session& sessionFor(const std::string& host) {
+    Session& session = sessions[host];
+    if (session.soup) return session;
+    session.soup.reset(soup_session_new_with_options(
+        "max-conns", kMaxConnections, "max-conns-per-host", kMaxConnectionsPerHost, "timeout", 0,
+        "proxy-resolver", nullptr, nullptr));
+    soup_session_remove_feature_by_type(session.soup.get(), SOUP_TYPE_CONTENT_DECODER);
+    if (authorities) soup_session_set_tls_database(session.soup.get(), authorities.get());
+    return session;
   }
 
   void start(std::unique_ptr<Exchange> exchange) {
@@ -238,7 +253,8 @@ struct SoupTransport::Private {
                                     streamOf(e->request.body).get(),
                                     static_cast<gssize>(sizeOf(e->request.body)));
     soup_session_send_async(
-        session, e->message.get(), G_PRIORITY_DEFAULT, e->cancellable.get(),
+        sessionFor(e->request.host).soup.get(), e->message.get(), G_PRIORITY_DEFAULT,
+        e->cancellable.get(),
         [](GObject*, GAsyncResult* result, gpointer data) {
           auto* self = static_cast<Exchange*>(data);
           guarded([&] { self->owner->onHeaders(self, result); });
@@ -248,12 +264,13 @@ struct SoupTransport::Private {
 
   void onHeaders(Exchange* e, GAsyncResult* result) {
     GError* error = nullptr;
-    e->stream.reset(soup_session_send_finish(session, result, &error));
+    Session& session = sessionFor(e->request.host);
+    e->stream.reset(soup_session_send_finish(session.soup.get(), result, &error));
     const guint64 connection = soup_message_get_connection_id(e->message.get());
-    const bool used = connection != 0 && !connections.insert(connection).second;
+    const bool used = connection != 0 && !session.connections.insert(connection).second;
     // Numbers rise: the lowest is of a connection that is long closed.
-    if (std::cmp_greater(connections.size(), kMaxConnections))
-      connections.erase(connections.begin());
+    if (std::cmp_greater(session.connections.size(), kMaxConnections))
+      session.connections.erase(session.connections.begin());
     if (error) {
       const bool again = used && !g_cancellable_is_cancelled(e->cancellable.get()) &&
                          soup_message_get_status(e->message.get()) == SOUP_STATUS_NONE;
@@ -404,13 +421,12 @@ struct SoupTransport::Private {
   std::string authorization;
 
   // Of the thread alone.
-  SoupSession* session = nullptr;
+  /** By HttpRequest::host. */
+  std::map<std::string, Session> sessions;
   bool stopping = false;
   std::map<Handle, std::unique_ptr<Exchange>> exchanges;
   std::map<Handle, std::unique_ptr<LookUp>> lookUps;
   std::map<Handle, GSource*> timers;
-  /** Connections that have carried a request; one of these may be closed when it is used again. */
-  std::set<guint64> connections;
 };
 
 SoupTransport::SoupTransport(const std::string& threadName, const ClientSecurity& security)

@@ -11,10 +11,11 @@
 namespace elf {
 
 /**
- * One SoupSession with keep-alive in its own thread and main context, without proxies, cookies,
- * redirects or content encodings. A request that meets a kept-alive connection which the server has
- * closed meanwhile is sent again at once. A reply larger than the request allows is cut off and
- * becomes an error, as do headers of more than 64 KiB.
+ * SoupSessions with keep-alive in their own thread and main context, without proxies, cookies,
+ * redirects or content encodings: one for each HttpRequest::host, so that no connection serves a
+ * name other than the one whose certificate was checked. A request that meets a kept-alive
+ * connection which the server has closed meanwhile is sent again at once. A reply larger than the
+ * request allows is cut off and becomes an error, as do headers of more than 64 KiB.
  *
  * Of an https:// server the certificate is checked against the authorities of ClientSecurity, or
  * the system's; the error of one that does not pass says what is wrong with it. The token goes to
