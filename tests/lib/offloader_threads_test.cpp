@@ -61,9 +61,9 @@ struct CountingListener : OffloadListener {
   std::atomic<int> ready = 0;
 };
 
-/** One frame's callback: how often it came. */
+/** One frame's callbacks: how often each came. */
 struct Frame {
-  std::atomic<int> calls = 0;
+  std::atomic<int> calls = 0, late = 0;
 };
 
 class OffloaderInThreads : public ::testing::Test {
@@ -89,14 +89,20 @@ class OffloaderInThreads : public ::testing::Test {
     const wire::Tensor picture = wire::encodedImage(std::vector<std::uint8_t>(100, 7));
     for (int i = 0; i < kFrames; ++i) {
       Frame& frame = frames_[static_cast<std::size_t>(thread * kFrames + i)];
-      const auto ticket = offloader_.begin(static_cast<std::uint64_t>(i), 1, {100, 100}, parts,
-                                           transport_.now() + 5ms,
-                                           [this, &frame](const std::vector<PartAnswer>& answers) {
-                                             EXPECT_EQ(answers.size(), kParts);
-                                             ++frame.calls;
-                                             ++answered_;
-                                             answered_.notify_all();
-                                           });
+      const auto done = [this, &frame](const std::vector<PartAnswer>& answers) {
+        EXPECT_EQ(answers.size(), kParts);
+        ++frame.calls;
+        ++answered_;
+        answered_.notify_all();
+      };
+      const auto late = [&frame](const std::vector<PartAnswer>& answers) {
+        EXPECT_EQ(answers.size(), kParts);
+        EXPECT_EQ(++frame.late, 1);
+        EXPECT_EQ(frame.calls, 0) << "it has been done already";
+      };
+      const auto ticket = offloader_.begin(
+          static_cast<std::uint64_t>(i), 1, {100, 100}, parts, transport_.now() + 5ms, done, {},
+          i % 3 == 0 ? Offloader::Answered(late) : Offloader::Answered());
       for (std::size_t part = 0; part + 1 < kParts; ++part) offloader_.send(ticket, part, picture);
       if (i % 2 == 0)
         offloader_.send(ticket, kParts - 1, picture);

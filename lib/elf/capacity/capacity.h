@@ -29,7 +29,8 @@ struct ServerState {
   CostModel cost;
   /** Bytes that a pixel made for it has taken lately, as JPEG or raw; the default is a JPEG's. */
   double bytesPerPixel = 0.25;
-  /** Expected seconds of the parts that it has not answered yet, of all streams that share it. */
+  /** Expected seconds of the parts that it has not answered yet, of all streams that share it, and
+   * the seconds until it wants to be asked again (`Retry-After`). */
   double busy = 0;
   /** From how many answers `cost` was learned, probes and late ones too; 0: it is a guess. */
   std::uint64_t answers = 0;
