@@ -52,6 +52,20 @@ std::vector<LocalServer> startServers(const Options& options) {
   return servers;
 }
 
+/** One live repeat: one mode after the other, each a stream of its own. In the order of `modes`. */
+std::vector<RepeatFigures> runLiveRepeat(const std::vector<Mode>& modes, const Input& input,
+                                         const Yardstick& yardstick, const Progress& progress) {
+  std::vector<RepeatFigures> figures;
+  for (const Mode& mode : modes) {
+    ModeRun run(mode, input, yardstick.reference, yardstick.minScore);
+    run.run(0, input.frames.size());
+    figures.push_back(measure(run.results(), run.seconds(), yardstick));
+    figures.back().live = measureLive(run.results(), *mode.live, mode.holdsBoxes, yardstick);
+    progress(figures.size() * input.frames.size());
+  }
+  return figures;
+}
+
 /** One repeat: all modes on all frames, in blocks. In the order of `modes`. */
 std::vector<RepeatFigures> runRepeat(const std::vector<Mode>& modes, const Input& input,
                                      const Yardstick& yardstick, const Progress& progress) {
@@ -131,11 +145,12 @@ Report runBench(const Options& options, const StepProgress& progress) {
     figures.name = mode.name;
     figures.launch = mode.launch;
     figures.sample = mode.sample;
-    figures.speedupByMean = mode.interval > 1;
+    figures.speedupByMean = mode.interval > 1 && !mode.live;
     report.modes.push_back(std::move(figures));
   }
+  const auto run = options.live ? runLiveRepeat : runRepeat;
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
-    auto figures = runRepeat(modes, input, yardstick, [&](std::size_t done) {
+    auto figures = run(modes, input, yardstick, [&](std::size_t done) {
       const double all = static_cast<double>(count * modes.size());
       progress("repeat " + std::to_string(repeat + 1), static_cast<double>(done) / all);
     });
@@ -143,7 +158,7 @@ Report runBench(const Options& options, const StepProgress& progress) {
       report.modes[i].repeats.push_back(std::move(figures[i]));
   }
   for (ModeFigures& mode : report.modes) {
-    mode.frames = mode.repeats.front().latencies.size();
+    mode.frames = options.live ? count : mode.repeats.front().latencies.size();
     takeWorst(mode);
   }
   return report;

@@ -9,25 +9,6 @@ namespace elf::bench {
 namespace {
 
 constexpr double kBytesOfKilobit = 125;
-constexpr double kMinIou = 0.5;
-constexpr double kStrictIou = 0.75;
-
-std::vector<Detection> judgedByTruth(const std::vector<Detection>& detections,
-                                     const Yardstick& yardstick) {
-  const std::set<std::int64_t>& labels = yardstick.truth->labels;
-  std::vector<Detection> judged;
-  for (const Detection& detection : detections)
-    if (detection.score >= yardstick.minScore &&
-        (labels.empty() || labels.contains(detection.labelId)))
-      judged.push_back(detection);
-  return judged;
-}
-
-void addToTruth(eval::TruthComparison& comparison, std::size_t frame,
-                const std::vector<Detection>& detections, const Yardstick& yardstick) {
-  const Truth::Frame& truth = yardstick.truth->frames[frame];
-  comparison.add(truth.boxes, truth.ignored, judgedByTruth(detections, yardstick));
-}
 
 std::size_t countFrom(const std::vector<Detection>& detections, float score) {
   return static_cast<std::size_t>(std::count_if(
@@ -36,28 +17,11 @@ std::size_t countFrom(const std::vector<Detection>& detections, float score) {
 
 }  // namespace
 
-Truth makeTruth(const std::vector<MotEntry>& entries, std::size_t count, Size frame, Size source,
-                const ModelRules& rules) {
-  const float x = static_cast<float>(frame.width) / static_cast<float>(source.width);
-  const float y = static_cast<float>(frame.height) / static_cast<float>(source.height);
-  Truth truth;
-  truth.frames.resize(count);
-  for (const MotEntry& entry : entries) {
-    if (static_cast<std::size_t>(entry.frame) >= count) continue;
-    Truth::Frame& at = truth.frames[static_cast<std::size_t>(entry.frame)];
-    (entry.confidence == 0 ? at.ignored : at.boxes).push_back(scaled(entry.box, x, y));
-  }
-  for (std::size_t id = 0; id < rules.labels.size(); ++id)
-    if (rules.labels[id] == "person" || rules.labels[id] == "pedestrian")
-      truth.labels.insert(static_cast<std::int64_t>(id));
-  return truth;
-}
-
 RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
                       const Yardstick& yardstick) {
   RepeatFigures figures;
-  eval::Counts plain, confident, confident75;
-  eval::TruthComparison truth(kMinIou);
+  eval::Counts plain;
+  Comparison comparison(yardstick);
   eval::ShapeComparison shapes;
   double bytes = 0, countedBytes = 0, wholeBytes = 0, pixels = 0, quality = 0, scale = 0;
   std::size_t boxes = 0, referenceBoxes = 0, sent = 0;
@@ -76,10 +40,8 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
       scale += frame.scale;
     }
     plain += eval::comparePlain(reference, found, kMinIou, minScore);
-    confident += eval::compareConfident(reference, found, kMinIou, minScore, sureScore);
-    confident75 += eval::compareConfident(reference, found, kStrictIou, minScore, sureScore);
+    comparison.add(frame.frame, found);
     shapes.add(reference, found, kMinIou, minScore, sureScore);
-    if (yardstick.truth) addToTruth(truth, frame.frame, found, yardstick);
     boxes += countFrom(found, minScore);
     referenceBoxes += countFrom(reference, minScore);
     if (frame.coasted) figures.marks.insert(kCoastedMark);
@@ -104,10 +66,10 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
   }
   figures.pixelsPerFrame = pixels / count;
   figures.agreement = eval::figures(plain);
-  figures.confident = eval::figures(confident);
-  figures.confident75 = eval::figures(confident75);
+  figures.confident = comparison.confident();
+  figures.confident75 = comparison.confident75();
   figures.shapes = shapes.figures();
-  if (yardstick.truth) figures.truth = truth.figures();
+  figures.truth = comparison.truth();
   return figures;
 }
 
@@ -146,6 +108,11 @@ void takeWorst(ModeFigures& mode) {
     worst.holds = worst.holds && repeat.holds;
     worst.marks.insert(repeat.marks.begin(), repeat.marks.end());
   }
+  if (worst.live) {
+    std::vector<LiveFigures> live;
+    for (const RepeatFigures& repeat : mode.repeats) live.push_back(*repeat.live);
+    worst.live = worstOf(live);
+  }
   mode.worst = std::move(worst);
 }
 
@@ -154,13 +121,6 @@ double boxesPerFrame(const FrameDetections& detections, float minScore) {
   for (const auto& frame : detections) boxes += countFrom(frame, minScore);
   return detections.empty() ? 0
                             : static_cast<double>(boxes) / static_cast<double>(detections.size());
-}
-
-eval::TruthFigures judgeReference(const Yardstick& yardstick) {
-  eval::TruthComparison comparison(kMinIou);
-  for (std::size_t frame = 0; frame < yardstick.reference.size(); ++frame)
-    addToTruth(comparison, frame, yardstick.reference[frame], yardstick);
-  return comparison.figures();
 }
 
 const ModeFigures* Report::find(const std::string& name) const {

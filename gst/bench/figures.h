@@ -7,45 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "elf/data/mot.h"
 #include "elf/eval/agreement.h"
 #include "elf/eval/statistics.h"
-#include "elf/model/model_rules.h"
+#include "gst/bench/live_figures.h"
 #include "gst/bench/measuring.h"
+#include "gst/bench/yardstick.h"
 
 namespace elf::bench {
 
-/** The truth of the input's frames. */
-struct Truth {
-  struct Frame {
-    std::vector<Box> boxes;
-    /** Boxes that the file says are to be ignored. */
-    std::vector<Box> ignored;
-  };
-  std::vector<Frame> frames;
-  /** The classes that the truth is about; empty: all. */
-  std::set<std::int64_t> labels;
-};
-
-/**
- * The entries of frames 0..`count`-1, their boxes scaled from frames of size `source` to such of
- * size `frame`. The truth is about the classes called "person" or "pedestrian", or about all where
- * the model has neither.
- */
-Truth makeTruth(const std::vector<MotEntry>& entries, std::size_t count, Size frame, Size source,
-                const ModelRules& rules);
-
-/** What the runs are compared with. */
-struct Yardstick {
-  const FrameDetections& reference;
-  /** Null: not asked for. */
-  const Truth* truth = nullptr;
-  float minScore = 0;
-  float sureScore = 0;
-};
-
-/** One repeat of one mode. */
+/** One repeat of one mode; live, of the frames that came out of its pipeline. */
 struct RepeatFigures {
+  /** Live: from capture. */
   eval::Summary latencyMs;
   double fps = 0;
   double bytesPerFrame = 0;
@@ -69,6 +41,7 @@ struct RepeatFigures {
   /** Why the figures are to be taken with care: see the k...Mark names. */
   std::set<std::string> marks;
   std::vector<double> latencies;
+  std::optional<LiveFigures> live;
 };
 
 inline constexpr const char* kTooManyBoxesMark = "too-many-boxes";
@@ -79,7 +52,7 @@ inline constexpr const char* kSkippedMark = "skipped";
 /** A mode that reports more than this many times the reference's boxes is marked. */
 inline constexpr double kTooManyBoxes = 1.25;
 
-/** All but `speedup` and `holds`. */
+/** All but `speedup`, `holds` and `live`. */
 RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
                       const Yardstick& yardstick);
 
@@ -90,7 +63,7 @@ void compare(RepeatFigures& repeat, const RepeatFigures& single, bool byMean);
 struct ModeFigures {
   std::string name;
   std::string launch;
-  /** Frames that were measured in each repeat, and the step from one to the next. */
+  /** Frames that were measured (live: captured) in each repeat, and the step from one to the next. */
   std::size_t frames = 0;
   int sample = 1;
   /** `speedup` is mean over mean instead of median over median. */
@@ -101,7 +74,7 @@ struct ModeFigures {
    * with the lowest speed-up (without `single`, or for `single` itself, with the highest median);
    * each kind of agreement is that of the repeat with its lowest F1, those of shapes are the
    * lowest; bytes, pixels and skipped frames are the most of any repeat; `holds` only if every
-   * repeat holds; all marks.
+   * repeat holds; all marks; of `live` the worst of each figure.
    */
   RepeatFigures worst;
 };
@@ -111,9 +84,6 @@ void takeWorst(ModeFigures& mode);
 
 /** How many detections of at least `minScore` there are in a frame, on average. */
 double boxesPerFrame(const FrameDetections& detections, float minScore);
-
-/** The reference's own figures against the truth. */
-eval::TruthFigures judgeReference(const Yardstick& yardstick);
 
 /** All that the reports tell. */
 struct Report {
@@ -134,6 +104,8 @@ struct Report {
   std::optional<eval::TruthFigures> referenceTruth;
   std::vector<ModeFigures> modes;
 
+  /** The input was played by the clock: each mode has `live` figures. */
+  bool live() const { return !modes.empty() && modes.front().worst.live.has_value(); }
   const ModeFigures* find(const std::string& name) const;
   /** Speed-up of `elf` over speed-up of `oracle`; unset where one of them is missing. */
   std::optional<double> shareOfOracle() const;

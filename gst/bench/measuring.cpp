@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/bench/measuring.h"
 
-#include <gst/app/gstappsink.h>
 #include <gst/app/gstappsrc.h>
 #include <gst/video/gstvideometa.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -34,6 +35,10 @@ FrameResult resultOf(const FrameRecord& record) {
   result.pixels = record.pixelsSent();
   result.detections = record.detections;
   result.skipped = record.skipped;
+  result.inferred = record.plan && !record.skipped &&
+                    std::ranges::all_of(record.answers, [](const PartAnswer& answer) {
+                      return answer.state == AnswerState::Answered;
+                    });
   for (const Detection& detection : record.detections)
     result.coasted = result.coasted || detection.coasted;
   for (const PartAnswer& answer : record.answers) {
@@ -44,18 +49,29 @@ FrameResult resultOf(const FrameRecord& record) {
   return result;
 }
 
+struct ClockRelease {
+  void operator()(GstClock* clock) const { gst_object_unref(clock); }
+};
+using ClockPtr = std::unique_ptr<GstClock, ClockRelease>;
+
+/** From the source to the sink. A live one drops the older frame where there is no room for two,
+ * and keeps time at the end. */
+std::string launchLineOf(const Mode& mode) {
+  if (!mode.live) return "appsrc name=source format=time ! " + mode.launch + " ! fakesink name=sink";
+  return "appsrc name=source format=time is-live=true min-latency=0 ! queue "
+         "leaky=downstream max-size-buffers=1 max-size-bytes=0 max-size-time=0 ! " +
+         mode.launch + " ! fakesink name=sink sync=true";
+}
+
 }  // namespace
 
-/** appsrc, the mode's elements and an appsink. */
+/** appsrc, the mode's elements and a sink. */
 class ModeRun::Pipeline {
  public:
   Pipeline(const Mode& mode, const Input& input, const FrameDetections& reference, float minScore)
       : mode_(mode), input_(input), reference_(reference), minScore_(minScore) {
     GError* failure = nullptr;
-    pipeline_ = gst_parse_launch(
-        ("appsrc name=source format=time ! " + mode.launch + " ! appsink name=sink sync=false")
-            .c_str(),
-        &failure);
+    pipeline_ = gst_parse_launch(launchLineOf(mode).c_str(), &failure);
     if (failure) {
       const std::string reason = failure->message;
       g_error_free(failure);
@@ -70,6 +86,7 @@ class ModeRun::Pipeline {
     gst_app_src_set_caps(GST_APP_SRC(source_), caps);
     gst_caps_unref(caps);
     gst_element_set_state(pipeline_, GST_STATE_PLAYING);
+    clock_.reset(gst_pipeline_get_clock(GST_PIPELINE(pipeline_)));
   }
 
   ~Pipeline() {
@@ -80,26 +97,28 @@ class ModeRun::Pipeline {
     gst_object_unref(pipeline_);
   }
 
-  /** Waits until there is room for one more frame under way and it is time for it, and pushes it.
-   */
+  /** Waits until it is time for the frame, and pushes it. */
   void push(std::size_t frame) {
-    waitUntil([this] { return underWay_ < mode_.inFlight; });
-    if (mode_.fps > 0) {
-      std::this_thread::sleep_until(due_);
-      due_ = std::max(due_, Clock::now()) + durationOf(mode_.interval / mode_.fps);
-    }
+    if (mode_.live)
+      waitForClock(ptsOf(frame));
+    else
+      waitForRoom();
     {
       const std::lock_guard lock(mutex_);
       ++underWay_;
     }
     GstBuffer* buffer = gst_buffer_copy(input_.frames[frame].get());
+    GST_BUFFER_PTS(buffer) = ptsOf(frame);
+    GST_BUFFER_DURATION(buffer) = ptsOf(frame + 1) - ptsOf(frame);
     if (mode_.referenceRois) addReferenceRois(buffer, reference_[frame], minScore_, input_.size());
     gst_app_src_push_buffer(GST_APP_SRC(source_), buffer);
   }
 
   /** Waits for all that is under way; the results of all frames since the last call. */
   std::vector<FrameResult> collect() {
-    waitUntil([this] { return underWay_ == 0; });
+    // How many a live pipeline drops is known at its end.
+    if (mode_.live) gst_app_src_end_of_stream(GST_APP_SRC(source_));
+    waitUntil([this] { return mode_.live ? ended_ : underWay_ == 0; });
     const std::lock_guard lock(mutex_);
     return std::exchange(results_, {});
   }
@@ -107,30 +126,55 @@ class ModeRun::Pipeline {
  private:
   struct Entry {
     GstClockTime pts;
+    /** When the frame came in; live, when it was captured. */
     Clock::time_point when;
   };
 
-  void watch() {
-    GstPad* pad = gst_element_get_static_pad(source_, "src");
-    gst_pad_add_probe(
-        pad, GST_PAD_PROBE_TYPE_BUFFER,
-        [](GstPad*, GstPadProbeInfo* info, gpointer self) {
-          static_cast<Pipeline*>(self)->entered(GST_PAD_PROBE_INFO_BUFFER(info));
-          return GST_PAD_PROBE_OK;
-        },
-        this, nullptr);
-    gst_object_unref(pad);
+  GstClockTime ptsOf(std::size_t frame) const {
+    if (!mode_.live) return framePts(frame);
+    return static_cast<GstClockTime>(
+        std::llround(static_cast<double>(frame) * GST_SECOND / mode_.live->fps));
+  }
 
-    GstAppSinkCallbacks callbacks{};
-    callbacks.new_sample = [](GstAppSink* sink, gpointer self) {
-      const auto when = Clock::now();
-      GstSample* sample = gst_app_sink_pull_sample(sink);
-      if (!sample) return GST_FLOW_EOS;
-      static_cast<Pipeline*>(self)->left(gst_sample_get_buffer(sample), when);
-      gst_sample_unref(sample);
-      return GST_FLOW_OK;
-    };
-    gst_app_sink_set_callbacks(GST_APP_SINK(sink_), &callbacks, this, nullptr);
+  std::size_t frameOf(GstClockTime pts) const {
+    if (!mode_.live) return pts / framePts(1);
+    return static_cast<std::size_t>(
+        std::llround(static_cast<double>(pts) * mode_.live->fps / GST_SECOND));
+  }
+
+  /** What the pipeline's clock reads, less what it read at the start. */
+  GstClockTimeDiff runningTime() const {
+    return GST_CLOCK_DIFF(gst_element_get_base_time(pipeline_), gst_clock_get_time(clock_.get()));
+  }
+
+  void waitForRoom() {
+    waitUntil([this] { return underWay_ < mode_.inFlight; });
+    if (mode_.fps <= 0) return;
+    std::this_thread::sleep_until(due_);
+    due_ = std::max(due_, Clock::now()) + durationOf(mode_.interval / mode_.fps);
+  }
+
+  void waitForClock(GstClockTime time) {
+    if (latencyChanged_.exchange(false)) gst_bin_recalculate_latency(GST_BIN(pipeline_));
+    GstClockID id =
+        gst_clock_new_single_shot_id(clock_.get(), gst_element_get_base_time(pipeline_) + time);
+    gst_clock_id_wait(id, nullptr);
+    gst_clock_id_unref(id);
+    waitUntil([] { return true; });
+  }
+
+  void watch() {
+    addProbe(source_, "src", GST_PAD_PROBE_TYPE_BUFFER, [](Pipeline& self, GstPadProbeInfo* info) {
+      self.entered(GST_PAD_PROBE_INFO_BUFFER(info));
+    });
+    // A sink that keeps time waits behind this probe.
+    addProbe(sink_, "sink", GST_PAD_PROBE_TYPE_BUFFER, [](Pipeline& self, GstPadProbeInfo* info) {
+      self.left(GST_PAD_PROBE_INFO_BUFFER(info));
+    });
+    addProbe(sink_, "sink", GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+             [](Pipeline& self, GstPadProbeInfo* info) {
+               if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS) self.ended();
+             });
 
     GstBus* bus = gst_element_get_bus(pipeline_);
     gst_bus_set_sync_handler(
@@ -138,6 +182,8 @@ class ModeRun::Pipeline {
         [](GstBus*, GstMessage* message, gpointer self) {
           if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
             static_cast<Pipeline*>(self)->failed(message);
+          if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_LATENCY)
+            static_cast<Pipeline*>(self)->latencyChanged_ = true;
           gst_message_unref(message);
           return GST_BUS_DROP;
         },
@@ -145,29 +191,61 @@ class ModeRun::Pipeline {
     gst_object_unref(bus);
   }
 
+  using Seen = void (*)(Pipeline& self, GstPadProbeInfo* info);
+
+  void addProbe(GstElement* element, const char* name, GstPadProbeType type, Seen seen) {
+    struct Watch {
+      Pipeline& self;
+      Seen seen;
+    };
+    GstPad* pad = gst_element_get_static_pad(element, name);
+    gst_pad_add_probe(
+        pad, type,
+        [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+          const auto* watch = static_cast<const Watch*>(data);
+          watch->seen(watch->self, info);
+          return GST_PAD_PROBE_OK;
+        },
+        new Watch{*this, seen}, [](gpointer data) { delete static_cast<Watch*>(data); });
+    gst_object_unref(pad);
+  }
+
   // Streaming threads from here on.
 
   void entered(GstBuffer* buffer) {
+    const GstClockTime pts = GST_BUFFER_PTS(buffer);
+    std::chrono::nanoseconds sinceCapture{0};
+    if (mode_.live) sinceCapture = std::chrono::nanoseconds(GST_CLOCK_DIFF(pts, runningTime()));
     const std::lock_guard lock(mutex_);
-    entries_.push_back({GST_BUFFER_PTS(buffer), Clock::now()});
+    entries_.push_back({pts, Clock::now() - sinceCapture});
   }
 
-  void left(GstBuffer* buffer, Clock::time_point when) {
+  void left(GstBuffer* buffer) {
+    const auto when = Clock::now();
+    const GstClockTime pts = GST_BUFFER_PTS(buffer);
     const FrameRecordPtr record = gst::getRecord(buffer);
     FrameResult result;
     if (record) result = resultOf(*record);
     noteChoice(result);
     const std::lock_guard lock(mutex_);
-    if (!record || entries_.empty() || entries_.front().pts != GST_BUFFER_PTS(buffer)) {
+    if (mode_.live)  // what the queue dropped
+      while (!entries_.empty() && entries_.front().pts < pts) entries_.pop_front();
+    if (!record || entries_.empty() || entries_.front().pts != pts) {
       error_ = record ? "a frame was lost or came out of turn" : "a frame came out without record";
     } else {
-      result.frame = GST_BUFFER_PTS(buffer) / framePts(1);
+      result.frame = frameOf(pts);
       result.latencyMs =
           std::chrono::duration<double, std::milli>(when - entries_.front().when).count();
       entries_.pop_front();
       results_.push_back(std::move(result));
       --underWay_;
     }
+    changed_.notify_all();
+  }
+
+  void ended() {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
     changed_.notify_all();
   }
 
@@ -208,13 +286,17 @@ class ModeRun::Pipeline {
   GstElement* source_ = nullptr;
   GstElement* sink_ = nullptr;
   GstElement* offload_ = nullptr;
+  /** Of the running pipeline. */
+  ClockPtr clock_;
   /** When the next frame may come. */
   Clock::time_point due_ = Clock::now();
+  std::atomic<bool> latencyChanged_ = false;
 
   // Guards what follows; held only for moments.
   std::mutex mutex_;
   std::condition_variable changed_;
   int underWay_ = 0;
+  bool ended_ = false;
   std::deque<Entry> entries_;
   std::vector<FrameResult> results_;
   std::string error_;
@@ -235,6 +317,10 @@ void ModeRun::run(std::size_t begin, std::size_t end) {
     if (frame % sample == 0 && inferred(frame)) pipeline_->push(frame);
   std::vector<FrameResult> fresh = pipeline_->collect();
   seconds_ += std::chrono::duration<double>(Clock::now() - started).count();
+  if (mode_.live) {
+    results_ = std::move(fresh);
+    return;
+  }
 
   auto next = fresh.begin();
   for (std::size_t frame = begin; frame < end; ++frame) {

@@ -18,9 +18,11 @@ using FrameDetections = std::vector<std::vector<Detection>>;
 /** What one mode made of one frame. */
 struct FrameResult {
   std::size_t frame = 0;
-  /** From entry into the first Elf element until the frame came out of elfmerge; 0 for a frame that
-   * was not inferred but took over the boxes of an earlier one. */
+  /** From entry into the first Elf element (live: from capture) until the frame came out of
+   * elfmerge; 0 for a frame that was not inferred but took over the boxes of an earlier one. */
   double latencyMs = 0;
+  /** Every part of its plan was answered. */
+  bool inferred = false;
   /** Of pictures, and with what else `bandwidth` of elfoffload counts. */
   std::size_t bytes = 0, countedBytes = 0;
   /** Those that the whole frame would have had. */
@@ -54,13 +56,14 @@ class ModeRun {
 
   /**
    * Runs frames [begin, end) of the input, of which the mode may leave out some, and adds to
-   * results(). Blocks of a run follow each other. Throws elf::Error naming the mode and what went
-   * wrong where the pipeline fails or no frame comes out for a minute.
+   * results(). Blocks of a run follow each other; a live run is one block. Throws elf::Error naming
+   * the mode and what went wrong where the pipeline fails or no frame comes out for a minute.
    */
   void run(std::size_t begin, std::size_t end);
 
   const Mode& mode() const { return mode_; }
-  /** One for each frame of the mode, in their order. */
+  /** One for each frame of the mode, in their order; live, for each that came out of the pipeline.
+   */
   const std::vector<FrameResult>& results() const { return results_; }
   /** Time spent in run(). */
   double seconds() const { return seconds_; }

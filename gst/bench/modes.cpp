@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/bench/modes.h"
 
-#include "gst/bench/options.h"
-
 namespace elf::bench {
 
 namespace {
@@ -27,8 +25,12 @@ std::string join(const std::vector<std::string>& texts) {
 
 const std::vector<std::string>& modeNames() {
   static const auto* const names = new std::vector<std::string>{
-      "single", "roundrobin", "skip", "grid", "strips", "elf", "oracle"};
+      "naive", "single", "roundrobin", "skip", "grid", "strips", "elf", "oracle"};
   return *names;
+}
+
+bool onlyLive(const std::string& name) {
+  return name == "naive";
 }
 
 Mode makeMode(const std::string& name, const Options& options, const std::string& model,
@@ -36,9 +38,13 @@ Mode makeMode(const std::string& name, const Options& options, const std::string
   Mode mode;
   mode.name = name;
   mode.fps = options.fps;
+  mode.live = options.live;
   std::vector<std::string> used = servers;
   std::string before;
-  if (name == "single") {
+  if (name == "naive") {
+    used.resize(1);
+    mode.holdsBoxes = true;
+  } else if (name == "single") {
     used.resize(1);
     mode.sample = options.sample;
   } else if (name == "roundrobin") {
@@ -47,6 +53,7 @@ Mode makeMode(const std::string& name, const Options& options, const std::string
   } else if (name == "skip") {
     used.resize(1);
     mode.interval = options.skipInterval;
+    mode.holdsBoxes = true;
   } else if (name == "grid") {
     before = "elfpartition partitioner=grid ! ";
   } else if (name == "strips") {
@@ -62,7 +69,8 @@ Mode makeMode(const std::string& name, const Options& options, const std::string
     asked += " " + property.name + "=" + quoted(property.value);
   mode.launch =
       before + "elfoffload name=offload servers=" + quoted(join(used)) + " model=" + quoted(model) +
-      " deadline=-1 max-in-flight=" + std::to_string(mode.inFlight) + asked +
+      " deadline=" + std::to_string(mode.live ? mode.live->deadlineMs : -1) +
+      " max-in-flight=" + std::to_string(mode.inFlight) + asked +
       " ! elfmerge draw-boxes=false draw-labels=false draw-masks=false draw-keypoints=false";
   return mode;
 }

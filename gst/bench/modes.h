@@ -2,12 +2,13 @@
 // The ways to run a model on a video that elf-bench compares.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
-namespace elf::bench {
+#include "gst/bench/options.h"
 
-struct Options;
+namespace elf::bench {
 
 /** One way: a launch line between the source and the sink, and which frames go through it. */
 struct Mode {
@@ -23,12 +24,19 @@ struct Mode {
   int interval = 1;
   /** Frames a second that come at most; 0: as fast as they are done with. */
   double fps = 0;
+  /** Frames come by the clock, and those that find no room are dropped. */
+  std::optional<Live> live;
+  /** Live: frames that are not inferred pass beside, with the boxes of the last one that was. */
+  bool holdsBoxes = false;
   /** The frames carry the reference's own boxes as regions of interest. */
   bool referenceRois = false;
 };
 
 /** All modes, in the order of the report. */
 const std::vector<std::string>& modeNames();
+
+/** That mode says nothing unless the input is played by the clock. */
+bool onlyLive(const std::string& name);
 
 /** The mode of that name (one of modeNames()) against the servers of these addresses, which call
  * the model `model`. */

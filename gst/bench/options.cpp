@@ -16,7 +16,9 @@ namespace elf::bench {
 
 namespace {
 
-std::vector<std::string> parseModes(const std::string& list) {
+constexpr int kUnset = std::numeric_limits<int>::min();
+
+std::vector<std::string> parseModes(const std::string& list, bool live) {
   const std::vector<std::string>& known = modeNames();
   std::vector<std::string> modes;
   std::istringstream names(list);
@@ -28,9 +30,17 @@ std::vector<std::string> parseModes(const std::string& list) {
     }
     if (std::find(modes.begin(), modes.end(), name) != modes.end())
       throw Error("--modes", "'" + name + "' is named twice");
+    if (onlyLive(name) && !live)
+      throw Error("--modes", name + " needs --live (it holds boxes while new frames are captured)");
     modes.push_back(name);
   }
   if (modes.empty()) throw Error("--modes", "names no mode");
+  return modes;
+}
+
+std::vector<std::string> allModes(bool live) {
+  std::vector<std::string> modes = modeNames();
+  if (!live) std::erase_if(modes, onlyLive);
   return modes;
 }
 
@@ -56,6 +66,8 @@ struct Raw {
   double sureScore = std::numeric_limits<double>::quiet_NaN();
   double scale = 1;
   double fps = 0;
+  double live = std::numeric_limits<double>::quiet_NaN();
+  int deadline = kUnset;
   gboolean help = FALSE;
   gboolean version = FALSE;
 
@@ -82,7 +94,8 @@ Command parseCommandLine(int argc, char** argv) {
       {"servers", 'n', 0, G_OPTION_ARG_INT, &raw.servers, "Local servers, each with one thread (2)",
        "N"},
       {"modes", 0, 0, G_OPTION_ARG_STRING, &raw.modes,
-       "Out of single, roundrobin, skip, grid, strips, elf, oracle (all)", "MODE,..."},
+       "Out of single, roundrobin, skip, grid, strips, elf, oracle, and with --live naive (all)",
+       "MODE,..."},
       {"frames", 'f', 0, G_OPTION_ARG_INT, &raw.frames, "Use the first N frames; -1 is all (-1)",
        "N"},
       {"truth", 0, 0, G_OPTION_ARG_FILENAME, &raw.truth, "Truth in MOTChallenge text", "FILE"},
@@ -104,6 +117,10 @@ Command parseCommandLine(int argc, char** argv) {
        "Set these properties of elfoffload in each mode (none)", "\"NAME=VALUE ...\""},
       {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw.fps,
        "Let no more frames come in a second (as fast as they are done with)", "F"},
+      {"live", 0, 0, G_OPTION_ARG_DOUBLE, &raw.live,
+       "Play the input by the clock, with so many frames a second", "FPS"},
+      {"deadline", 0, 0, G_OPTION_ARG_INT, &raw.deadline,
+       "Show a live frame so many milliseconds after its capture (200)", "MS"},
       {"version", 0, 0, G_OPTION_ARG_NONE, &raw.version, "Print the version", nullptr},
       {"help", 'h', 0, G_OPTION_ARG_NONE, &raw.help, "Print this help", nullptr},
       {}};
@@ -138,7 +155,12 @@ Command parseCommandLine(int argc, char** argv) {
   options.truth = textOr(raw.truth, "");
   options.json = textOr(raw.json, "");
   options.html = textOr(raw.html, "");
-  options.modes = raw.modes ? parseModes(raw.modes) : modeNames();
+  if (!std::isnan(raw.live)) {
+    options.live = Live{.fps = raw.live};
+    if (raw.deadline != kUnset) options.live->deadlineMs = raw.deadline;
+  }
+  options.modes = raw.modes ? parseModes(raw.modes, options.live.has_value())
+                            : allModes(options.live.has_value());
   options.servers = raw.servers;
   options.frames = raw.frames;
   options.repeats = raw.repeats;
@@ -160,6 +182,15 @@ Command parseCommandLine(int argc, char** argv) {
   require(options.scale > 0 && options.scale <= 8, "--scale", "must be above 0 and at most 8");
   require(options.fps == 0 || (options.fps >= 0.1 && options.fps <= 1000), "--fps",
           "must be within 0.1..1000");
+  if (options.live) {
+    const Live& live = *options.live;
+    require(live.fps >= 0.1 && live.fps <= 1000, "--live", "must be within 0.1..1000");
+    require(live.deadlineMs >= 1, "--deadline", "must be at least 1");
+    require(options.fps == 0, "--live", "goes without --fps (--live FPS is the rate)");
+    require(options.sample == 1, "--live", "goes without --sample (every frame is captured)");
+  }
+  require(options.live || raw.deadline == kUnset, "--deadline",
+          "needs --live (other runs have no deadline)");
   require(!raw.truth || !options.truth.empty(), "--truth", "is empty");
   require(!raw.json || !options.json.empty(), "--json", "is empty");
   require(!raw.html || !options.html.empty(), "--html", "is empty");

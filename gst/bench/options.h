@@ -10,6 +10,13 @@
 
 namespace elf::bench {
 
+/** The input is played by the clock. */
+struct Live {
+  double fps = 0;
+  /** How long after its capture a frame is shown. */
+  int deadlineMs = 200;
+};
+
 struct Options {
   /** A video file, a folder of images, or a pattern of image files such as `frames/%06d.png`. */
   std::string input;
@@ -36,6 +43,7 @@ struct Options {
   std::vector<OffloadProperty> offload;
   /** Frames a second that come at most; 0: as fast as they are done with. */
   double fps = 0;
+  std::optional<Live> live;
   /** Size of the frames as a share of the input's, along one side. */
   double scale = 1;
 };

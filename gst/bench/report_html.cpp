@@ -26,8 +26,8 @@ svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: #444; }
 )";
 
 std::string colourOf(std::size_t mode) {
-  constexpr std::array<const char*, 7> kColours = {"#666666", "#56b4e9", "#e69f00", "#009e73",
-                                                   "#0072b2", "#d55e00", "#cc79a7"};
+  constexpr std::array<const char*, 8> kColours = {
+      "#666666", "#56b4e9", "#e69f00", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#882255"};
   return kColours[mode % kColours.size()];
 }
 
@@ -55,11 +55,13 @@ std::string keyOf(const Report& report) {
   return html + "</p>\n";
 }
 
-std::string latencyBars(const Report& report) {
+/** Median and 95th percentile of each mode. */
+template <typename Times>
+std::string bars(const Report& report, Times timesOf) {
   std::vector<svg::BarRow> rows;
   for (std::size_t i = 0; i < report.modes.size(); ++i) {
-    const ModeFigures& mode = report.modes[i];
-    rows.push_back({mode.name, colourOf(i), mode.worst.latencyMs.p50, mode.worst.latencyMs.p95});
+    const eval::Summary times = timesOf(report.modes[i].worst);
+    rows.push_back({report.modes[i].name, colourOf(i), times.p50, times.p95});
   }
   return svg::barPlot(rows, "milliseconds");
 }
@@ -76,16 +78,45 @@ std::string speedAgainstAgreement(const Report& report) {
   return svg::scatterPlot(points, "speed-up", "confident F1");
 }
 
-std::string latencyLines(const Report& report) {
+std::string delayAgainstAgreement(const Report& report) {
+  std::vector<svg::ScatterPoint> points;
+  for (std::size_t i = 0; i < report.modes.size(); ++i) {
+    const LiveFigures& live = *report.modes[i].worst.live;
+    points.push_back({report.modes[i].name, colourOf(i), live.delayMs.p50, live.streaming.f1,
+                      live.confident.f1});
+  }
+  return svg::scatterPlot(points, "median delay in milliseconds", "F1");
+}
+
+/** What each frame took. */
+std::string frameLines(const Report& report) {
   std::vector<svg::Line> lines;
   for (std::size_t i = 0; i < report.modes.size(); ++i) {
     const ModeFigures& mode = report.modes[i];
     svg::Line line{mode.name, colourOf(i), {}};
-    for (std::size_t k = 0; k < mode.worst.latencies.size(); ++k)
-      line.points.push_back({static_cast<double>(k) * mode.sample, mode.worst.latencies[k]});
+    if (report.live())
+      for (const LiveFigures::Delay& delay : mode.worst.live->delays)
+        line.points.push_back({static_cast<double>(delay.frame), delay.ms});
+    else
+      for (std::size_t k = 0; k < mode.worst.latencies.size(); ++k)
+        line.points.push_back({static_cast<double>(k) * mode.sample, mode.worst.latencies[k]});
     lines.push_back(std::move(line));
   }
   return svg::linePlot(lines, "frame", "milliseconds");
+}
+
+std::string plotsOf(const Report& report) {
+  if (report.live())
+    return "<h2>Delay from capture to the sink: median, and 95th percentile (pale)</h2>\n" +
+           bars(report, [](const RepeatFigures& worst) { return worst.live->delayMs; }) +
+           "<h2>Age of the boxes shown: median, and 95th percentile (pale)</h2>\n" +
+           bars(report, [](const RepeatFigures& worst) { return worst.live->ageMs; }) +
+           "<h2>Delay and agreement, streaming (full) and confident (hollow)</h2>\n" +
+           delayAgainstAgreement(report) + "<h2>Delay of each frame</h2>\n" + frameLines(report);
+  return "<h2>Latency: median, and 95th percentile (pale)</h2>\n" +
+         bars(report, [](const RepeatFigures& worst) { return worst.latencyMs; }) +
+         "<h2>Speed-up and agreement at IoU 0.5 (full) and 0.75 (hollow)</h2>\n" +
+         speedAgainstAgreement(report) + "<h2>Latency of each frame</h2>\n" + frameLines(report);
 }
 
 std::string launchLines(const Report& report) {
@@ -108,11 +139,7 @@ std::string reportHtml(const Report& report, const Options& options) {
   html += "<p class='small'>";
   for (const std::string& line : explainTable(report, options))
     html += svg::escapeMarkup(line) + "<br>";
-  html += "</p>\n" + keyOf(report);
-  html += "<h2>Latency: median, and 95th percentile (pale)</h2>\n" + latencyBars(report);
-  html += "<h2>Speed-up and agreement at IoU 0.5 (full) and 0.75 (hollow)</h2>\n" +
-          speedAgainstAgreement(report);
-  html += "<h2>Latency of each frame</h2>\n" + latencyLines(report);
+  html += "</p>\n" + keyOf(report) + plotsOf(report);
   html += "<h2>How it was run</h2>\n<p class='small'>" + element("code", report.commandLine) +
           "<br>elf-bench " + svg::escapeMarkup(report.version) + ", " +
           svg::escapeMarkup(report.gstreamerVersion) + ", " + svg::escapeMarkup(report.date) +

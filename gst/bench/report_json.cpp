@@ -26,7 +26,26 @@ Json toJson(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-Json toJson(const RepeatFigures& figures) {
+Json toJson(const std::optional<LiveFigures>& live, const std::optional<Live>& settings) {
+  if (!live) return nullptr;
+  Json truth;
+  if (live->confidentTruth)
+    truth = {{"confident", toJson(live->confidentTruth)},
+             {"streaming", toJson(live->streamingTruth)}};
+  return {{"fps", settings->fps},
+          {"deadline_ms", settings->deadlineMs},
+          {"shown", live->shown},
+          {"inferred", live->inferred},
+          {"delay_ms",
+           {{"p50", live->delayMs.p50}, {"p95", live->delayMs.p95}, {"p99", live->delayMs.p99}}},
+          {"age_ms", {{"p50", live->ageMs.p50}, {"p95", live->ageMs.p95}}},
+          {"confident", toJson(live->confident)},
+          {"confident75", toJson(live->confident75)},
+          {"streaming", toJson(live->streaming)},
+          {"truth", std::move(truth)}};
+}
+
+Json toJson(const RepeatFigures& figures, const Options& options) {
   return {{"latency_ms",
            {{"mean", figures.latencyMs.mean},
             {"p50", figures.latencyMs.p50},
@@ -47,13 +66,19 @@ Json toJson(const RepeatFigures& figures) {
           {"truth", toJson(figures.truth)},
           {"speedup", toJson(figures.speedup)},
           {"holds", figures.holds},
-          {"marks", figures.marks}};
+          {"marks", figures.marks},
+          {"live", toJson(figures.live, options.live)}};
 }
 
 Json toJson(const std::vector<OffloadProperty>& properties) {
   Json json = Json::object();
   for (const OffloadProperty& property : properties) json[property.name] = property.value;
   return json;
+}
+
+Json toJson(const std::optional<Live>& live) {
+  if (!live) return nullptr;
+  return {{"fps", live->fps}, {"deadline_ms", live->deadlineMs}};
 }
 
 Json fileOrNull(const std::string& path) {
@@ -83,6 +108,7 @@ Json settingsOf(const Report& report, const Options& options) {
           {"sample", options.sample},
           {"offload", toJson(options.offload)},
           {"fps", options.fps},
+          {"live", toJson(options.live)},
           {"min_score", score(report.minScore)},
           {"sure_score", score(report.sureScore)},
           {"version", report.version},
@@ -98,13 +124,14 @@ Json settingsOf(const Report& report, const Options& options) {
 std::string reportJson(const Report& report, const Options& options) {
   Json modes = Json::object();
   for (const ModeFigures& mode : report.modes) {
-    Json json = toJson(mode.worst);
+    Json json = toJson(mode.worst, options);
     json["speedup_of"] = mode.speedupByMean ? "mean" : "median";
     json["frames"] = mode.frames;
     json["sample"] = mode.sample;
     json["launch"] = mode.launch;
     json["repeats"] = Json::array();
-    for (const RepeatFigures& repeat : mode.repeats) json["repeats"].push_back(toJson(repeat));
+    for (const RepeatFigures& repeat : mode.repeats)
+      json["repeats"].push_back(toJson(repeat, options));
     if (mode.name == "elf") json["share_of_oracle"] = toJson(report.shareOfOracle());
     modes[mode.name] = std::move(json);
   }

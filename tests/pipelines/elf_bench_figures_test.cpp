@@ -17,6 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 Detection box(float x, float score = 1) {
   Detection detection;
@@ -45,7 +46,9 @@ Options parse(std::vector<std::string> arguments) {
 
 TEST(BenchOptions, HaveTheirDefaults) {
   const Options options = parse({"--input", "video.avi"});
-  EXPECT_EQ(options.modes, modeNames());
+  EXPECT_THAT(options.modes, ElementsAre("single", "roundrobin", "skip", "grid", "strips", "elf",
+                                         "oracle"));
+  EXPECT_FALSE(options.live);
   EXPECT_EQ(options.servers, 2);
   EXPECT_EQ(options.repeats, 3);
   EXPECT_EQ(options.frames, -1);
@@ -54,6 +57,30 @@ TEST(BenchOptions, HaveTheirDefaults) {
 
 TEST(BenchOptions, TakeAModeListInItsOrder) {
   EXPECT_THAT(parse({"--input", "v", "--modes", "elf,single"}).modes, ElementsAre("elf", "single"));
+}
+
+TEST(BenchOptions, OfALiveRunHaveADeadlineAndAllModes) {
+  const Options plain = parse({"--input", "v", "--live", "12.5"});
+  ASSERT_TRUE(plain.live);
+  EXPECT_DOUBLE_EQ(plain.live->fps, 12.5);
+  EXPECT_EQ(plain.live->deadlineMs, 200);
+  EXPECT_EQ(plain.modes, modeNames());
+  EXPECT_EQ(parse({"--input", "v", "--live", "10", "--deadline", "50"}).live->deadlineMs, 50);
+}
+
+TEST(BenchModes, AreTheSameLiveButForTheDeadline) {
+  Options options;
+  const Mode still = makeMode("elf", options, "hog", {"http://a", "http://b"});
+  options.live = Live{.fps = 10, .deadlineMs = 150};
+  const Mode live = makeMode("elf", options, "hog", {"http://a", "http://b"});
+  EXPECT_THAT(still.launch, HasSubstr(" deadline=-1 "));
+  EXPECT_THAT(live.launch, HasSubstr(" deadline=150 "));
+  EXPECT_FALSE(live.holdsBoxes);
+  const Mode naive = makeMode("naive", options, "hog", {"http://a", "http://b"});
+  EXPECT_THAT(naive.launch, HasSubstr("servers=\"http://a\" "));
+  EXPECT_THAT(naive.launch, StartsWith("elfoffload "));
+  EXPECT_TRUE(naive.holdsBoxes);
+  EXPECT_TRUE(makeMode("skip", options, "hog", {"http://a"}).holdsBoxes);
 }
 
 TEST(BenchMeasure, IsAgainstTheReferenceOfTheSameFrame) {

@@ -127,6 +127,22 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUse{{"--input", "v", "--sample", "0"}, 2, "--sample"},
         WrongUse{{"--input", "v", "--scale", "0"}, 2, "--scale"},
         WrongUse{{"--input", "v", "--fps", "-1"}, 2, "--fps"},
+        WrongUse{{"--input", "v", "--live", "0"}, 2, "--live: must be within 0.1..1000"},
+        WrongUse{{"--input", "v", "--live", "10", "--fps", "10"},
+                 2,
+                 "--live: goes without --fps (--live FPS is the rate)"},
+        WrongUse{{"--input", "v", "--live", "10", "--sample", "2"},
+                 2,
+                 "--live: goes without --sample (every frame is captured)"},
+        WrongUse{{"--input", "v", "--live", "10", "--deadline", "0"},
+                 2,
+                 "--deadline: must be at least 1"},
+        WrongUse{{"--input", "v", "--deadline", "100"},
+                 2,
+                 "--deadline: needs --live (other runs have no deadline)"},
+        WrongUse{{"--input", "v", "--modes", "elf,naive"},
+                 2,
+                 "--modes: naive needs --live (it holds boxes while new frames are captured)"},
         WrongUse{{"--input", "v", "--offload", "fast"}, 2, "'fast' is not of the form NAME=VALUE"},
         WrongUse{{"--input", "v", "--offload", "encoding='jpeg"}, 2, "--offload: "},
         WrongUse{{"--input", "v", "--offload", "haste=1"}, 2, "no property 'haste'"},
@@ -158,7 +174,7 @@ TEST(ElfBenchProgram, TellsItsVersionAndHowToUseIt) {
   for (const char* option :
        {"--input", "--model", "--servers", "--modes", "--frames", "--truth", "--json", "--html",
         "--repeats", "--skip-interval", "--min-score", "--sure-score", "--sample", "--scale",
-        "--offload", "--fps", "--version", "--help"})
+        "--offload", "--fps", "--live", "--deadline", "--version", "--help"})
     EXPECT_THAT(help.out, HasSubstr(option));
 }
 
@@ -266,6 +282,50 @@ TEST_F(ElfBench, LetsNoMoreFramesComeInASecondThanAsked) {
   EXPECT_EQ(json["settings"]["fps"], 20);
   // Ten frames have nine intervals.
   EXPECT_LE(json["modes"]["single"]["fps"], 20 * 10 / 9.0);
+}
+
+TEST_F(ElfBench, PlaysTheInputByTheClock) {
+  makeImages();
+  std::ofstream(folder_ / "gt.txt") << "1,1,10,10,40,100,1\n";
+  // With so long a deadline no frame is too late, however slow the machine is.
+  const Outcome outcome =
+      bench({"--input", folder_, "--repeats", "1", "--modes", "naive,single,skip,elf", "--live",
+             "20", "--deadline", "1000", "--truth", folder_ / "gt.txt", "--json",
+             folder_ / "out.json", "--html", folder_ / "out.html"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_THAT(outcome.out, HasSubstr(", live at 20.0 frames/s, shown after 1000 ms\n"));
+  const auto json = nlohmann::json::parse(contents(folder_ / "out.json"));
+  EXPECT_EQ(json["settings"]["live"], nlohmann::json({{"fps", 20}, {"deadline_ms", 1000}}));
+  ASSERT_EQ(json["modes"].size(), 4U);
+  for (const auto& [name, mode] : json["modes"].items()) {
+    EXPECT_THAT(outcome.out, HasSubstr("\n" + name + " "));
+    EXPECT_EQ(mode["frames"], 10);
+    EXPECT_TRUE(mode["speedup"].is_null());
+    const auto& live = mode["live"];
+    EXPECT_EQ(live["fps"], 20);
+    EXPECT_EQ(live["deadline_ms"], 1000);
+    EXPECT_GT(live["inferred"], 0) << name;
+    for (const char* percentile : {"p50", "p95", "p99"})
+      EXPECT_GT(live["delay_ms"][percentile], 0) << name << " " << percentile;
+    for (const char* percentile : {"p50", "p95"})
+      EXPECT_TRUE(live["age_ms"][percentile].is_number()) << name << " " << percentile;
+    for (const char* figure : {"precision", "recall", "f1"}) {
+      for (const char* kind : {"confident", "confident75", "streaming"})
+        EXPECT_TRUE(live[kind][figure].is_number()) << name << " " << kind << " " << figure;
+      for (const char* kind : {"confident", "streaming"})
+        EXPECT_TRUE(live["truth"][kind][figure].is_number()) << name << " " << kind;
+    }
+    for (const char* kind : {"confident", "streaming"})
+      EXPECT_TRUE(live["truth"][kind]["ap"].is_number()) << name << " " << kind;
+  }
+  // Boxes are held: every frame is shown, whatever the queue drops.
+  EXPECT_EQ(json["modes"]["naive"]["live"]["shown"], 1);
+  EXPECT_EQ(json["modes"]["skip"]["live"]["shown"], 1);
+  EXPECT_LE(json["modes"]["skip"]["live"]["inferred"], 0.4);
+  // Nothing is held: what is shown was inferred.
+  EXPECT_EQ(json["modes"]["single"]["live"]["shown"], json["modes"]["single"]["live"]["inferred"]);
+  EXPECT_THAT(contents(folder_ / "out.html"), HasSubstr("Delay of each frame"));
 }
 
 TEST_F(ElfBench, AnImageOfAnotherSizeIsNamed) {

@@ -14,6 +14,7 @@ struct Summary {
   double mean = 0;
   double p50 = 0;
   double p95 = 0;
+  double p99 = 0;
 };
 
 /**
@@ -31,7 +32,8 @@ inline Summary summarise(std::vector<double> values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
   const double sum = std::accumulate(values.begin(), values.end(), 0.0);
-  return {sum / static_cast<double>(values.size()), percentile(values, 50), percentile(values, 95)};
+  return {sum / static_cast<double>(values.size()), percentile(values, 50), percentile(values, 95),
+          percentile(values, 99)};
 }
 
 }  // namespace elf::eval
