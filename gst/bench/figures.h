@@ -63,7 +63,8 @@ void compare(RepeatFigures& repeat, const RepeatFigures& single, bool byMean);
 struct ModeFigures {
   std::string name;
   std::string launch;
-  /** Frames that were measured (live: captured) in each repeat, and the step from one to the next. */
+  /** Frames that were measured in each repeat (live: captured), and the step from one to the next.
+   */
   std::size_t frames = 0;
   int sample = 1;
   /** `speedup` is mean over mean instead of median over median. */

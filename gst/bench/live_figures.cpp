@@ -88,9 +88,13 @@ LiveFigures measureLive(const std::vector<FrameResult>& out, const Live& live, b
   figures.inferred = static_cast<double>(inferred) / all;
   figures.delayMs = eval::summarise(std::move(delays));
   figures.ageMs = eval::summarise(std::move(ages));
-  figures.confident = shown ? shownBoxes.confident() : kNothing;
-  figures.confident75 = shown ? shownBoxes.confident75() : kNothing;
+  figures.confident = shownBoxes.confident();
+  figures.confident75 = shownBoxes.confident75();
   figures.confidentTruth = shownBoxes.truth();
+  if (shown == 0) {  // else a share of nothing would be 1
+    figures.confident = figures.confident75 = kNothing;
+    if (figures.confidentTruth) figures.confidentTruth = eval::TruthFigures{kNothing, 0};
+  }
   figures.streaming = newestBoxes.confident();
   figures.streamingTruth = newestBoxes.truth();
   return figures;

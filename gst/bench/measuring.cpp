@@ -57,7 +57,8 @@ using ClockPtr = std::unique_ptr<GstClock, ClockRelease>;
 /** From the source to the sink. A live one drops the older frame where there is no room for two,
  * and keeps time at the end. */
 std::string launchLineOf(const Mode& mode) {
-  if (!mode.live) return "appsrc name=source format=time ! " + mode.launch + " ! fakesink name=sink";
+  if (!mode.live)
+    return "appsrc name=source format=time ! " + mode.launch + " ! fakesink name=sink";
   return "appsrc name=source format=time is-live=true min-latency=0 ! queue "
          "leaky=downstream max-size-buffers=1 max-size-bytes=0 max-size-time=0 ! " +
          mode.launch + " ! fakesink name=sink sync=true";
@@ -160,7 +161,7 @@ class ModeRun::Pipeline {
         gst_clock_new_single_shot_id(clock_.get(), gst_element_get_base_time(pipeline_) + time);
     gst_clock_id_wait(id, nullptr);
     gst_clock_id_unref(id);
-    waitUntil([] { return true; });
+    throwIfFailed(std::unique_lock(mutex_));
   }
 
   void watch() {
@@ -275,6 +276,10 @@ class ModeRun::Pipeline {
       if (changed_.wait_for(lock, kPatience) == std::cv_status::timeout && !condition())
         error_ = "no frame came out for a minute";
     }
+    throwIfFailed(lock);
+  }
+
+  void throwIfFailed(const std::unique_lock<std::mutex>&) const {
     if (!error_.empty()) throw Error("mode " + mode_.name, error_);
   }
 
