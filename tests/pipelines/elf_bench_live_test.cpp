@@ -79,11 +79,15 @@ TEST(BenchLive, DroppedFramesAreNeitherShownNorJudged) {
 
 TEST(BenchLive, NothingShownIsNoAgreement) {
   const FrameDetections reference = boxesOf(2);
+  Truth truth;
+  truth.frames.resize(2);
   const LiveFigures figures =
-      measureLive({out(0, 201)}, kTenAndTwoHundred, !kHoldsBoxes, {reference});
+      measureLive({out(0, 201)}, kTenAndTwoHundred, !kHoldsBoxes, {reference, &truth});
   EXPECT_DOUBLE_EQ(figures.shown, 0);
   EXPECT_DOUBLE_EQ(figures.confident.f1, 0);
   EXPECT_DOUBLE_EQ(figures.confident75.f1, 0);
+  EXPECT_DOUBLE_EQ(figures.confidentTruth->f1, 0);
+  EXPECT_DOUBLE_EQ(figures.confidentTruth->ap, 0);
 }
 
 TEST(BenchLive, AHeldFrameHasTheBoxesThatAreOutWhenItIsDue) {
