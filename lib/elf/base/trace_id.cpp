@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/base/trace_id.h"
 
-#include <cstdio>
+#include <sys/random.h>
+
+#include <array>
 #include <random>
 
 namespace elf {
 
 namespace {
 
-constexpr int kDigitsOfWord = 8;
-
-std::string randomHex(int words) {
-  std::random_device random;
-  std::string digits;
-  bool allZero = true;
-  do {
-    digits.clear();
-    for (int i = 0; i < words; ++i) {
-      const unsigned word = random();
-      allZero = allZero && word == 0;
-      char text[kDigitsOfWord + 1];
-      std::snprintf(text, sizeof text, "%08x", word);
-      digits += text;
-    }
-  } while (allZero);
+template <std::size_t kBytes>
+std::string randomHex() {
+  std::array<unsigned char, kBytes> bytes{};
+  // A kernel that has no randomness to give leaves it to the library.
+  if (getrandom(bytes.data(), kBytes, 0) != static_cast<ssize_t>(kBytes)) {
+    std::random_device random;
+    for (unsigned char& byte : bytes) byte = static_cast<unsigned char>(random());
+  }
+  bytes.back() |= bytes == std::array<unsigned char, kBytes>{};  // never all 0
+  std::string digits(2 * kBytes, '0');
+  for (std::size_t i = 0; i < kBytes; ++i) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    digits[2 * i] = kDigits[bytes[i] >> 4];
+    digits[2 * i + 1] = kDigits[bytes[i] & 15];
+  }
   return digits;
 }
 
 }  // namespace
 
 std::string newTraceId() {
-  return randomHex(4);
+  return randomHex<16>();
 }
 
 std::string newSpanId() {
-  return randomHex(2);
+  return randomHex<8>();
 }
 
 std::string traceparent(const std::string& traceId, const std::string& spanId) {
