@@ -19,9 +19,7 @@ constexpr int kLeastCell = 16;
 constexpr int kMostCells = 60;
 /** Where the camera moves tiles have their turn so many times more often. */
 constexpr int kMovingFaster = 2;
-/** Samples of a cell along one side, and how many of them have to change for the cell to change:
- * one may be noise. */
-constexpr int kSamples = 6;
+/** Samples of a cell that have to change for the cell to change: one may be noise. */
 constexpr int kChangedSamples = 3;
 /** One in so many of the frame's cells is looked at in one frame because it got no answer. */
 constexpr int kDueInOneOf = 4;
@@ -110,10 +108,6 @@ void Discovery::divide(Size frame) {
 Discovery::Block Discovery::samplesOf(int x, int y) const {
   return {x * kSamples, y * kSamples, x + 1 == columns_ ? samples_.width : (x + 1) * kSamples,
           y + 1 == rows_ ? samples_.height : (y + 1) * kSamples};
-}
-
-const Discovery::Cell& Discovery::cellOf(int column, int row) const {
-  return cell(std::min(column / kSamples, columns_ - 1), std::min(row / kSamples, rows_ - 1));
 }
 
 Rect Discovery::rectOf(const Block& block) const {
@@ -362,13 +356,17 @@ int Discovery::brightness() const {
   // The median of all differences: what moves is less than half of the picture.
   std::array<int, 511> counts{};
   int total = 0;
-  for (std::size_t i = 0; i < now_.size(); ++i) {
-    const auto sample = static_cast<int>(i);
-    const Cell& c = cellOf(sample % samples_.width, sample / samples_.width);
-    if (!c.remembered || expected_[i]) continue;
-    ++counts[static_cast<std::size_t>(now_[i] - then_[i] + 255)];
-    ++total;
-  }
+  for (int y = 0; y < rows_; ++y)
+    for (int x = 0; x < columns_; ++x) {
+      if (!cell(x, y).remembered) continue;
+      const Block samples = samplesOf(x, y);
+      for (int row = samples.y0; row < samples.y1; ++row)
+        for (std::size_t i = sampleAt(samples.x0, row); i < sampleAt(samples.x1, row); ++i) {
+          if (expected_[i]) continue;
+          ++counts[static_cast<std::size_t>(now_[i] - then_[i] + 255)];
+          ++total;
+        }
+    }
   int below = 0;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     below += counts[i];

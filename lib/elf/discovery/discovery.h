@@ -2,6 +2,7 @@
 // Where new objects may be: what has not been looked at for long, and what changed since it was.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -109,6 +110,9 @@ class Discovery {
     int count() const { return columns * rows; }
   };
 
+  /** Along each side of a cell. */
+  static constexpr int kSamples = 6;
+
   void begin(Size frame, const ImageView* picture);
   void divide(Size frame);
   Cell& cell(int x, int y) { return cells_[static_cast<std::size_t>(y * columns_ + x)]; }
@@ -121,7 +125,9 @@ class Discovery {
   }
   /** Those of a cell, and the cell of one. */
   Block samplesOf(int x, int y) const;
-  const Cell& cellOf(int column, int row) const;
+  const Cell& cellOf(int column, int row) const {
+    return cell(std::min(column / kSamples, columns_ - 1), std::min(row / kSamples, rows_ - 1));
+  }
   Rect rectOf(const Block& block) const;
   /** The cells that lie wholly inside. */
   Block within(const Rect& rect) const;

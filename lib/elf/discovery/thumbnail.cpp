@@ -2,6 +2,7 @@
 #include "elf/discovery/thumbnail.h"
 
 #include <opencv2/imgproc.hpp>
+#include <utility>
 
 namespace elf {
 
@@ -29,6 +30,22 @@ Layout layoutOf(PixelFormat format) {
   }
 }
 
+/**
+ * Means of 2x2 pixels take OpenCV a fortieth of the time that means of pieces of pixels do: first
+ * as much of the way as can be gone so.
+ */
+cv::Mat reduced(cv::Mat plane, cv::Size size) {
+  while (plane.cols >= 2 * size.width && plane.rows >= 2 * size.height && plane.cols % 2 == 0 &&
+         plane.rows % 2 == 0) {
+    cv::Mat half;
+    cv::resize(plane, half, {plane.cols / 2, plane.rows / 2}, 0, 0, cv::INTER_AREA);
+    plane = std::move(half);
+  }
+  cv::Mat small;
+  cv::resize(plane, small, size, 0, 0, cv::INTER_AREA);
+  return small;
+}
+
 }  // namespace
 
 void makeThumbnail(const ImageView& picture, Size size, std::vector<std::uint8_t>& grey) {
@@ -38,10 +55,11 @@ void makeThumbnail(const ImageView& picture, Size size, std::vector<std::uint8_t
                       const_cast<std::uint8_t*>(picture.planes[0]),
                       static_cast<std::size_t>(picture.strides[0]));
   cv::Mat out(size.height, size.width, CV_8UC1, grey.data());
-  if (layout.channels == 1) return cv::resize(plane, out, out.size(), 0, 0, cv::INTER_AREA);
-  cv::Mat small;
-  cv::resize(plane, small, out.size(), 0, 0, cv::INTER_AREA);
-  cv::extractChannel(small, out, layout.green);
+  const cv::Mat small = reduced(plane, out.size());
+  if (layout.channels == 1)
+    small.copyTo(out);
+  else
+    cv::extractChannel(small, out, layout.green);
 }
 
 }  // namespace elf
