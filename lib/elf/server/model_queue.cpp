@@ -88,8 +88,19 @@ std::shared_ptr<const ShownAnswer> ModelQueue::shown() const {
 
 void ModelQueue::put(InferJob job) {
   const char* refused = nullptr;
+  std::vector<InferJob> gone;
   {
     const std::lock_guard lock(mutex_);
+    // Those that nobody waits for any more make room.
+    if (queue_.size() >= options_.queue + idle_)
+      for (auto each = queue_.begin(); each != queue_.end();) {
+        if (each->abandoned()) {
+          gone.push_back(std::move(*each));
+          each = queue_.erase(each);
+        } else {
+          ++each;
+        }
+      }
     // An idle worker takes its request from the queue too: that one does not wait.
     if (stopping_)
       refused = "shutting down";
@@ -99,6 +110,8 @@ void ModelQueue::put(InferJob job) {
       queue_.push_back(std::move(job));
     metrics_.setWaiting(queue_.size());
   }
+  for (InferJob& each : gone)
+    end(each, {.reply = errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up")});
   if (refused)
     end(job, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, refused)});
   else
