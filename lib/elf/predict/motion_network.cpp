@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "elf/predict/motion_predictors.h"
 #include "elf/predict/sides.h"
 
 namespace elf {
@@ -29,6 +30,20 @@ float softplus(float x) {
   return x > 20 ? x : std::log1p(std::exp(x));
 }
 
+/**
+ * The network has learned from objects that are seen in most frames, at most so many frames ahead.
+ * Of others it says what objects do on the whole.
+ */
+constexpr float kLearnedAhead = 6;
+
+bool isBeyondNetwork(const Track& track, const MotionWindow& window) {
+  const auto seen = static_cast<std::size_t>(std::ranges::count(window.seen, true));
+  // One that was looked for in vain it knows, too.
+  if (track.missed > 0) return false;
+  return (seen < 2 && track.sightings.size() > 1) ||
+         (2 * seen < kMotionFrames && window.ahead > kLearnedAhead);
+}
+
 class DefaultPredictor final : public RpPredictor {
  public:
   explicit DefaultPredictor(const Weights& weights) : network_(weights) {}
@@ -41,11 +56,16 @@ class DefaultPredictor final : public RpPredictor {
       tracks.push_back(&track);
       windows.push_back(motionWindow(track, history, frame));
     }
-    std::vector<Prediction> predictions;
+    std::vector<Prediction> predictions, others;
     if (history.size().empty()) return predictions;
     const std::vector<MotionForecast> forecasts = network_.run(windows, history.size());
     predictions.reserve(tracks.size());
     for (std::size_t i = 0; i < tracks.size(); ++i) {
+      if (isBeyondNetwork(*tracks[i], windows[i])) {
+        if (others.empty()) others = kalman_->predict(history, frame);
+        predictions.push_back(*std::ranges::find(others, tracks[i]->id, &Prediction::id));
+        continue;
+      }
       const MotionForecast& forecast = forecasts[i];
       if (forecast.presence < (tracks[i]->missed > 0 ? kLeastPresenceMissed : kLeastPresence))
         continue;
@@ -59,6 +79,7 @@ class DefaultPredictor final : public RpPredictor {
 
  private:
   MotionNetwork network_;
+  const std::unique_ptr<RpPredictor> kalman_ = createKalmanPredictor();
 };
 
 }  // namespace
