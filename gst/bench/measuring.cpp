@@ -35,10 +35,7 @@ FrameResult resultOf(const FrameRecord& record) {
   result.pixels = record.pixelsSent();
   result.detections = record.detections;
   result.skipped = record.skipped;
-  result.inferred = record.plan && !record.skipped &&
-                    std::ranges::all_of(record.answers, [](const PartAnswer& answer) {
-                      return answer.state == AnswerState::Answered;
-                    });
+  result.inferred = record.inferred;
   for (const Detection& detection : record.detections)
     result.coasted = result.coasted || detection.coasted;
   for (const PartAnswer& answer : record.answers) {

@@ -26,8 +26,8 @@ svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: #444; }
 )";
 
 std::string colourOf(std::size_t mode) {
-  constexpr std::array<const char*, 8> kColours = {
-      "#666666", "#56b4e9", "#e69f00", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#882255"};
+  constexpr std::array<const char*, 8> kColours = {"#666666", "#56b4e9", "#e69f00", "#009e73",
+                                                   "#0072b2", "#d55e00", "#cc79a7", "#882255"};
   return kColours[mode % kColours.size()];
 }
 

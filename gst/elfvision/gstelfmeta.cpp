@@ -68,4 +68,12 @@ void setRecord(GstBuffer* buffer, FrameRecordPtr record) {
     owner->record = new FrameRecordPtr(std::move(record));
 }
 
+FrameRecord takeRecord(GstBuffer* buffer) {
+  FrameRecordPtr& record = *asElf(gst_buffer_get_meta(buffer, GST_ELF_META_API_TYPE))->record;
+  if (record.use_count() > 1) return *record;
+  // Made as a FrameRecord that nobody changes while it is shared.
+  FrameRecord taken = std::move(const_cast<FrameRecord&>(*record));
+  return taken;
+}
+
 }  // namespace elf::gst

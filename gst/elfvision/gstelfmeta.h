@@ -33,4 +33,8 @@ FrameRecordPtr getRecord(GstBuffer* buffer);
 /** Puts `record` on a writable buffer, in the place of one that is there already. */
 void setRecord(GstBuffer* buffer, FrameRecordPtr record);
 
+/** The record of a writable buffer, which has one, for setRecord(); copied only where other buffers
+ * carry it, too. */
+FrameRecord takeRecord(GstBuffer* buffer);
+
 }  // namespace elf::gst

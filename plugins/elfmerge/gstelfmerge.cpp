@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The element `elfmerge`.
+// elfmerge: shows and reports what was found in each frame.
 
 /**
  * SECTION:element-elfmerge
  *
- * Turns the servers' answers about the parts of a frame into the detections of the frame.
+ * Draws and reports the detections of each frame. The answers of the servers are merged as soon as
+ * they are there, before the frame comes here; how, this element's properties say.
  *
  * |[
  * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfrppredict !
@@ -12,14 +13,12 @@
  *     elfmerge results-location=vtest.jsonl ! videoconvert ! autovideosink
  * ]| Shows the video with boxes drawn in, and writes what was found in each frame to a file.
  *
- * - For each frame that carries a record it sends `elf-detections` upstream before it pushes the
- *   frame: failed, skipped and empty ones too.
  * - A frame without a record, or whose record is for another size, passes as it is.
  * - Pixels are touched only where something is drawn; a frame shared with others is copied then.
+ * - Of several elfmerge behind a tee the first one says how answers are merged.
  */
-#include "plugins/elfmerge/gstelfmerge.h"
-
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -31,17 +30,14 @@
 #include <utility>
 
 #include "elf/merge/merge.h"
-#include "elf/predict/identifier.h"
+#include "elf/predict/indexing.h"
 #include "elf/record/json_line.h"
 #include "elf/render/painter.h"
-#include "gst/elfvision/gstelfallocation.h"
-#include "gst/elfvision/gstelfboundary.h"
 #include "gst/elfvision/gstelfchoice.h"
-#include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
-#include "gst/elfvision/gstelfrecords.h"
 #include "gst/elfvision/gstelfresult.h"
-#include "gst/elfvision/gstelfvideo.h"
+#include "gst/elfvision/gstelfstream.h"
+#include "gst/elfvision/gstelftransform.h"
 
 GST_DEBUG_CATEGORY_STATIC(elfmerge_debug);
 #define GST_CAT_DEFAULT elfmerge_debug
@@ -50,15 +46,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kDefaultIndexing = 0;  // the first of indexerChoices()
-
 struct Settings {
   elf::PaintOptions paint;
   bool postMessages = false;
-  elf::Doubles doubles = elf::Doubles::Drop;
+  /** An elf::Doubles, for the loop. */
+  int doubles = static_cast<int>(elf::Doubles::Drop);
   bool reportMissed = false;
-  /** Index into indexerChoices(). */
-  int indexing = kDefaultIndexing;
+  /** Index into indexerChoices(), for the loop. */
+  int indexing = 0;
   /** Empty: no file. */
   std::string resultsLocation;
 };
@@ -95,27 +90,16 @@ std::optional<std::int64_t> ptsOf(GstBuffer* buffer) {
   return static_cast<std::int64_t>(GST_BUFFER_PTS(buffer));
 }
 
-/**
- * All that an elfmerge knows. Settings and counts are guarded by its mutex, which is never held
- * while calling anything; the rest belongs to the streaming thread, or to whoever starts and stops
- * the element.
- */
-class Merger {
+class Merger : public elf::gst::SettingsHolder<Settings> {
  public:
-  explicit Merger(GstBaseTransform* element) : element_(element), records_(GST_ELEMENT(element)) {}
+  explicit Merger(GstBaseTransform* element) : element_(element) {}
 
-  template <typename Change>
-  void change(Change&& apply) {
-    const std::lock_guard lock(mutex_);
-    std::forward<Change>(apply)(settings_);
+  static const elf::gst::PropertyTable<Settings>& properties();
+
+  void changed(const char*) {
+    if (const elf::gst::StreamPtr stream = this->stream()) ask(stream);
   }
 
-  Settings settings() const {
-    const std::lock_guard lock(mutex_);
-    return settings_;
-  }
-
-  /** Any thread. */
   GstStructure* stats() const {
     const std::lock_guard lock(mutex_);
     return gst_structure_new("elf-merge-stats", "frames", G_TYPE_UINT64, stats_.frames, "bare",
@@ -133,59 +117,58 @@ class Merger {
       stats_ = {};
     }
     if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
-    identifier_.setIndexer(elf::RpIndexer::create(elf::indexerChoices()[now.indexing].name));
-    forget();
-    warned_ = false;
+    warnedOfBare_ = warnedOfSize_ = warnedOfOther_ = false;
+  }
+  void stop() {
+    results_.reset();
+    const elf::gst::StreamPtr stream = this->stream();
+    if (stream) stream->releaseMerging(this);
+    const std::lock_guard lock(mutex_);
+    stream_.reset();
+  }
+  void unblock() {}
+  void setInfo(const GstVideoInfo& info) { info_ = info; }
+  void sinkEvent(GstEvent*) {}
+  void srcEvent(GstEvent*) {}
+
+  bool sinkQuery(GstQuery* query) {
+    const elf::gst::StreamPtr offered = elf::gst::parseStreamQuery(query);
+    if (offered) ask(offered);
+    return offered != nullptr;
   }
 
-  void stop() { results_.reset(); }
-
-  void forget() {
-    identifier_.forget();
-    records_.newGeneration();
-  }
-
-  void setInfo(const GstVideoInfo& info) {
-    const bool resized = info.width != info_.width || info.height != info_.height;
-    info_ = info;
-    if (resized) forget();
-  }
-
-  GstFlowReturn merge(GstBuffer* buffer) {
+  GstFlowReturn transform(GstBuffer* buffer) {
     const Clock::time_point begin = Clock::now();
     const elf::Size size{GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)};
-    const elf::FrameRecordPtr arrived = records_.carriedBy(buffer, size);
-    // records_ tells of one that does not fit.
-    if (arrived ? !arrived->capacity : !elf::gst::getRecord(buffer)) warnOnce();
+    elf::FrameRecordPtr arrived =
+        elf::gst::carriedRecord(GST_ELEMENT(element_), buffer, size, warnedOfSize_);
+    // Of one that does not fit carriedRecord() tells.
+    if (arrived ? !arrived->answered : !elf::gst::getRecord(buffer)) warnOfBare();
     if (!arrived) {
       const std::lock_guard lock(mutex_);
       ++stats_.bare;
       return GST_FLOW_OK;
     }
-    if (arrived->generation != generation_) {
-      generation_ = arrived->generation;
-      identifier_.forget();
-    }
+    const elf::gst::StreamPtr stream = arrived->stream.lock();
+    if (stream && stream != this->stream()) ask(stream);
 
-    elf::FrameRecord record = *arrived;
+    arrived.reset();
+    elf::FrameRecord record = elf::gst::takeRecord(buffer);
     const Settings now = settings();
-    elf::mergeAnswers(record, now.doubles);
-    identifier_.identify(record.id, record.size, record.rps ? *record.rps : std::vector<elf::Rp>{},
-                         record.detections);
-    sendFeedback(record);
     if (now.reportMissed) elf::addMissed(record);
 
     // What the statistics line tells: drawing is not over when it is drawn.
-    setTimings(record, begin);
+    const elf::Microseconds loop = record.timings.merge;
+    setTimings(record, loop, begin);
     if (elf::paintsAnything(record, now.paint) && !paint(buffer, record, now.paint))
       return GST_FLOW_ERROR;
-    setTimings(record, begin);
+    setTimings(record, loop, begin);
 
     count(record);
     elf::gst::replaceRegions(buffer, record);
     if (now.postMessages) post(record, ptsOf(buffer));
     const bool written = !results_ || write(record, ptsOf(buffer));
-    elf::gst::setRecord(buffer, std::make_shared<const elf::FrameRecord>(std::move(record)));
+    elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(record)));
     return written ? GST_FLOW_OK : GST_FLOW_ERROR;
   }
 
@@ -196,17 +179,38 @@ class Merger {
     elf::Microseconds merge{0}, total{0};
   };
 
+  elf::gst::StreamPtr stream() const {
+    const std::lock_guard lock(mutex_);
+    return stream_.lock();
+  }
+
+  /** Asks the loop to merge as the properties say. */
+  void ask(const elf::gst::StreamPtr& stream) {
+    {
+      const std::lock_guard lock(mutex_);
+      stream_ = stream;
+    }
+    const Settings now = settings();
+    if (stream->setMerging(this, {static_cast<elf::Doubles>(now.doubles), now.indexing}) ||
+        warnedOfOther_.exchange(true))
+      return;
+    GST_ELEMENT_WARNING(element_, STREAM, FAILED,
+                        ("Another elfmerge has said how the frames are to be merged."),
+                        ("doubles and indexing of this one do nothing"));
+  }
+
   /** Of a pipeline that was put together wrongly. */
-  void warnOnce() {
-    if (std::exchange(warned_, true)) return;
+  void warnOfBare() {
+    if (std::exchange(warnedOfBare_, true)) return;
     GST_ELEMENT_WARNING(element_, STREAM, FAILED,
                         ("A frame comes from no elfoffload: nothing was inferred."),
                         ("It belongs before this element."));
   }
 
-  static void setTimings(elf::FrameRecord& record, Clock::time_point begin) {
+  static void setTimings(elf::FrameRecord& record, elf::Microseconds loop,
+                         Clock::time_point begin) {
     const Clock::time_point now = Clock::now();
-    record.timings.merge = std::chrono::duration_cast<elf::Microseconds>(now - begin);
+    record.timings.merge = loop + std::chrono::duration_cast<elf::Microseconds>(now - begin);
     record.timings.total = std::chrono::duration_cast<elf::Microseconds>(now - record.entered);
   }
 
@@ -227,13 +231,6 @@ class Merger {
     stats_.unanswered += record.answers.size() - static_cast<std::size_t>(answered);
     stats_.merge += record.timings.merge;
     stats_.total += record.timings.total;
-  }
-
-  void sendFeedback(const elf::FrameRecord& record) {
-    GstEvent* event = elf::gst::newDetectionsEvent(
-        std::make_shared<const elf::Feedback>(elf::feedbackOf(record)));
-    // False only means that no element upstream wants to know.
-    gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(element_), event);
   }
 
   bool paint(GstBuffer* buffer, const elf::FrameRecord& record, const elf::PaintOptions& options) {
@@ -271,37 +268,81 @@ class Merger {
     return false;
   }
 
-  GstBaseTransform* element_;
-  mutable std::mutex mutex_;
-  Settings settings_;
-  Stats stats_;
+  GstBaseTransform* const element_;
 
+  // The streaming thread's.
   GstVideoInfo info_{};
-  elf::gst::FrameRecords records_;
-  elf::Identifier identifier_;
   elf::Painter painter_;
-  std::uint32_t generation_ = 0;
-  bool warned_ = false;
+  bool warnedOfBare_ = false, warnedOfSize_ = false;
+  std::atomic<bool> warnedOfOther_ = false;
   std::unique_ptr<ResultsFile> results_;
+
+  mutable std::mutex mutex_;
+  Stats stats_;
+  /** That of the last frame. */
+  std::weak_ptr<elf::Stream> stream_;
 };
 
-enum Property {
-  kDrawBoxes = 1,
-  kDrawLabels,
-  kDrawMasks,
-  kDrawKeypoints,
-  kDrawRps,
-  kDrawParts,
-  kDrawStatistics,
-  kPostMessages,
-  kResultsLocation,
-  kIndexing,
-  kDoubles,
-  kReportMissed,
-  kStats
-};
+const elf::gst::PropertyTable<Settings>& Merger::properties() {
+  using elf::gst::Mutable;
+  static const auto* const table = new auto(
+      elf::gst::PropertyTable<Settings>()
+          .flag("draw-boxes", "Draw boxes",
+                "Draw an outline around each detection, a colour for each identity; grey where it "
+                "is coasted",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.paint.boxes; })
+          .flag("draw-labels", "Draw labels",
+                "Draw label and score of each detection on a bar of its colour, in letters of 2 % "
+                "of the frame's height, 12 pixels at least",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.paint.labels; })
+          .flag("draw-masks", "Draw masks",
+                "Colour the pixels of each object, 40 % opaque, where the model tells its mask",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.paint.masks; })
+          .flag("draw-keypoints", "Draw keypoints",
+                "Draw the joints of each object that are seen, from a visibility of 0.3 on, and "
+                "the bones between them, where the model tells them",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.paint.keypoints; })
+          .flag("draw-rps", "Draw region proposals",
+                "Draw a dashed outline around each region where an object was expected",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.paint.rps; })
+          .flag("draw-parts", "Draw parts",
+                "Draw an outline around each part that was sent, with the URL of its server, "
+                "without scheme",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.paint.parts; })
+          .flag("draw-statistics", "Draw statistics",
+                "Draw a line at the bottom: milliseconds since the frame entered the first Elf "
+                "element, kilobytes sent for it, objects, parts",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.paint.statistics; })
+          .flag("post-messages", "Post messages",
+                "Post an element message 'elf-result' on the bus for each frame", Mutable::Playing,
+                [](Settings& s) -> bool& { return s.postMessages; })
+          .text("results-location", "Results location",
+                "File to append one line of JSON to for each frame; none or empty: no file",
+                Mutable::Ready, [](Settings& s) -> std::string& { return s.resultsLocation; })
+          .choice("indexing", "Indexing",
+                  "How to tell which detection is which object of the frames before",
+                  Mutable::Ready, elf::gst::choiceType<elf::indexerChoices>("GstElfIndexing"),
+                  [](Settings& s) -> int& { return s.indexing; })
+          .choice("doubles", "Doubles",
+                  "What becomes of two boxes that two parts made of one object", Mutable::Playing,
+                  elf::gst::choiceType<elf::doublesChoices>("GstElfDoubles"),
+                  [](Settings& s) -> int& { return s.doubles; })
+          .flag("report-missed", "Report missed",
+                "Report objects that are still expected but were not found in this frame, too, "
+                "marked as coasted",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.reportMissed; })
+          .stats("Counts since the start: frames; bare, those without a record; detections, and "
+                 "coasted among them; unanswered parts; merge-us and total-us, microseconds spent "
+                 "on merging and drawing, and since the first Elf element"));
+  return *table;
+}
 
 }  // namespace
+
+G_BEGIN_DECLS
+#define GST_TYPE_ELF_MERGE (gst_elf_merge_get_type())
+G_DECLARE_FINAL_TYPE(GstElfMerge, gst_elf_merge, GST, ELF_MERGE, GstBaseTransform)
+G_END_DECLS
 
 struct _GstElfMerge {
   GstBaseTransform parent;
@@ -310,282 +351,31 @@ struct _GstElfMerge {
 
 G_DEFINE_TYPE_WITH_CODE(GstElfMerge, gst_elf_merge, GST_TYPE_BASE_TRANSFORM,
                         GST_DEBUG_CATEGORY_INIT(elfmerge_debug, "elfmerge", 0,
-                                                "Elf: merges answers into detections"))
+                                                "Elf: shows and reports detections"))
 GST_ELEMENT_REGISTER_DEFINE(elfmerge, "elfmerge", GST_RANK_NONE, GST_TYPE_ELF_MERGE)
 
-static GType gst_elf_indexing_get_type(void) {
-  static GType type = 0;
-  if (g_once_init_enter(&type)) {
-    const GType made = elf::gst::registerChoice("GstElfIndexing", elf::indexerChoices());
-    g_once_init_leave(&type, made);
-  }
-  return type;
-}
-
-static GType gst_elf_doubles_get_type(void) {
-  static GType type = 0;
-  if (g_once_init_enter(&type)) {
-    const GType made = elf::gst::registerChoice("GstElfDoubles", elf::doublesChoices());
-    g_once_init_leave(&type, made);
-  }
-  return type;
-}
-
-static Merger& mergerOf(gpointer object) {
-  return *GST_ELF_MERGE(object)->merger;
-}
-
-static void gst_elf_merge_set_property(GObject* object, guint id, const GValue* value,
-                                       GParamSpec* pspec) {
-  elf::gst::guarded(GST_ELEMENT(object), [&] {
-    mergerOf(object).change([&](Settings& settings) {
-      switch (id) {
-        case kDrawBoxes:
-          settings.paint.boxes = g_value_get_boolean(value);
-          break;
-        case kDrawLabels:
-          settings.paint.labels = g_value_get_boolean(value);
-          break;
-        case kDrawMasks:
-          settings.paint.masks = g_value_get_boolean(value);
-          break;
-        case kDrawKeypoints:
-          settings.paint.keypoints = g_value_get_boolean(value);
-          break;
-        case kDrawRps:
-          settings.paint.rps = g_value_get_boolean(value);
-          break;
-        case kDrawParts:
-          settings.paint.parts = g_value_get_boolean(value);
-          break;
-        case kDrawStatistics:
-          settings.paint.statistics = g_value_get_boolean(value);
-          break;
-        case kPostMessages:
-          settings.postMessages = g_value_get_boolean(value);
-          break;
-        case kResultsLocation: {
-          const gchar* location = g_value_get_string(value);
-          settings.resultsLocation = location ? location : "";
-          break;
-        }
-        case kIndexing:
-          settings.indexing = g_value_get_enum(value);
-          break;
-        case kDoubles:
-          settings.doubles = static_cast<elf::Doubles>(g_value_get_enum(value));
-          break;
-        case kReportMissed:
-          settings.reportMissed = g_value_get_boolean(value);
-          break;
-        default:
-          G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      }
-    });
-  });
-}
-
-static void gst_elf_merge_get_property(GObject* object, guint id, GValue* value,
-                                       GParamSpec* pspec) {
-  elf::gst::guarded(GST_ELEMENT(object), [&] {
-    const Settings settings = mergerOf(object).settings();
-    switch (id) {
-      case kDrawBoxes:
-        g_value_set_boolean(value, settings.paint.boxes);
-        break;
-      case kDrawLabels:
-        g_value_set_boolean(value, settings.paint.labels);
-        break;
-      case kDrawMasks:
-        g_value_set_boolean(value, settings.paint.masks);
-        break;
-      case kDrawKeypoints:
-        g_value_set_boolean(value, settings.paint.keypoints);
-        break;
-      case kDrawRps:
-        g_value_set_boolean(value, settings.paint.rps);
-        break;
-      case kDrawParts:
-        g_value_set_boolean(value, settings.paint.parts);
-        break;
-      case kDrawStatistics:
-        g_value_set_boolean(value, settings.paint.statistics);
-        break;
-      case kPostMessages:
-        g_value_set_boolean(value, settings.postMessages);
-        break;
-      case kResultsLocation:
-        if (!settings.resultsLocation.empty())
-          g_value_set_string(value, settings.resultsLocation.c_str());
-        break;
-      case kIndexing:
-        g_value_set_enum(value, settings.indexing);
-        break;
-      case kDoubles:
-        g_value_set_enum(value, static_cast<int>(settings.doubles));
-        break;
-      case kReportMissed:
-        g_value_set_boolean(value, settings.reportMissed);
-        break;
-      case kStats:
-        g_value_take_boxed(value, mergerOf(object).stats());
-        break;
-      default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-    }
-  });
-}
-
-static gboolean gst_elf_merge_start(GstBaseTransform* transform) {
-  return elf::gst::guarded(GST_ELEMENT(transform), FALSE, [&] {
-    mergerOf(transform).start();
-    return TRUE;
-  });
-}
-
-static gboolean gst_elf_merge_stop(GstBaseTransform* transform) {
-  return elf::gst::guarded(GST_ELEMENT(transform), FALSE, [&] {
-    mergerOf(transform).stop();
-    return TRUE;
-  });
-}
-
-static gboolean gst_elf_merge_set_caps(GstBaseTransform* transform, GstCaps* incaps, GstCaps*) {
-  return elf::gst::guarded(GST_ELEMENT(transform), FALSE, [&]() -> gboolean {
-    GstVideoInfo info;
-    if (!gst_video_info_from_caps(&info, incaps)) return FALSE;
-    mergerOf(transform).setInfo(info);
-    return TRUE;
-  });
-}
-
-static gboolean gst_elf_merge_sink_event(GstBaseTransform* transform, GstEvent* event) {
-  elf::gst::guarded(GST_ELEMENT(transform), [&] {
-    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) mergerOf(transform).forget();
-  });
-  return GST_BASE_TRANSFORM_CLASS(gst_elf_merge_parent_class)->sink_event(transform, event);
-}
-
-static gboolean gst_elf_merge_propose_allocation(GstBaseTransform* transform, GstQuery*,
-                                                 GstQuery* query) {
-  return elf::gst::forwardAllocation(GST_BASE_TRANSFORM_SRC_PAD(transform), query);
-}
-
-static GstFlowReturn gst_elf_merge_transform_ip(GstBaseTransform* transform, GstBuffer* buffer) {
-  return elf::gst::guarded(GST_ELEMENT(transform), GST_FLOW_ERROR,
-                           [&] { return mergerOf(transform).merge(buffer); });
-}
+using Glue =
+    elf::gst::TransformGlue<GstElfMerge, Merger, &GstElfMerge::merger, &gst_elf_merge_parent_class>;
 
 static void gst_elf_merge_init(GstElfMerge* self) {
-  self->merger = new Merger(GST_BASE_TRANSFORM(self));
-  gst_base_transform_set_in_place(GST_BASE_TRANSFORM(self), TRUE);
-  gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), FALSE);
-}
-
-static void gst_elf_merge_finalize(GObject* object) {
-  delete GST_ELF_MERGE(object)->merger;
-  G_OBJECT_CLASS(gst_elf_merge_parent_class)->finalize(object);
-}
-
-static void installSwitch(GObjectClass* klass, Property id, const char* name, const char* nick,
-                          const char* blurb, bool initially) {
-  g_object_class_install_property(
-      klass, id,
-      g_param_spec_boolean(name, nick, blurb, initially,
-                           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                    GST_PARAM_MUTABLE_PLAYING)));
+  Glue::init(self);
 }
 
 static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
-  auto* object = G_OBJECT_CLASS(klass);
-  auto* element = GST_ELEMENT_CLASS(klass);
-  auto* transform = GST_BASE_TRANSFORM_CLASS(klass);
-
-  object->set_property = gst_elf_merge_set_property;
-  object->get_property = gst_elf_merge_get_property;
-  object->finalize = gst_elf_merge_finalize;
-
-  const Settings initial;
-  installSwitch(object, kDrawBoxes, "draw-boxes", "Draw boxes",
-                "Draw an outline around each detection, a colour for each identity; grey where it "
-                "is coasted",
-                initial.paint.boxes);
-  installSwitch(
-      object, kDrawLabels, "draw-labels", "Draw labels",
-      "Draw label and score of each detection on a bar of its colour, in letters of 2 % of "
-      "the frame's height, 12 pixels at least",
-      initial.paint.labels);
-  installSwitch(object, kDrawMasks, "draw-masks", "Draw masks",
-                "Colour the pixels of each object, 40 % opaque, where the model tells its mask",
-                initial.paint.masks);
-  installSwitch(
-      object, kDrawKeypoints, "draw-keypoints", "Draw keypoints",
-      "Draw the joints of each object that are seen, from a visibility of 0.3 on, and the "
-      "bones between them, where the model tells them",
-      initial.paint.keypoints);
-  installSwitch(object, kDrawRps, "draw-rps", "Draw region proposals",
-                "Draw a dashed outline around each region where an object was expected",
-                initial.paint.rps);
-  installSwitch(
-      object, kDrawParts, "draw-parts", "Draw parts",
-      "Draw an outline around each part that was sent, with the URL of its server, without "
-      "scheme",
-      initial.paint.parts);
-  installSwitch(object, kDrawStatistics, "draw-statistics", "Draw statistics",
-                "Draw a line at the bottom: milliseconds since the frame entered the first Elf "
-                "element, kilobytes sent for it, objects, parts",
-                initial.paint.statistics);
-  installSwitch(object, kPostMessages, "post-messages", "Post messages",
-                "Post an element message 'elf-result' on the bus for each frame",
-                initial.postMessages);
-  installSwitch(object, kReportMissed, "report-missed", "Report missed",
-                "Report objects that are still expected but were not found in this frame, too, "
-                "marked as coasted",
-                initial.reportMissed);
-  g_object_class_install_property(
-      object, kDoubles,
-      g_param_spec_enum("doubles", "Doubles",
-                        "What becomes of two boxes that two parts made of one object",
-                        gst_elf_doubles_get_type(), static_cast<int>(initial.doubles),
-                        static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                 GST_PARAM_MUTABLE_PLAYING)));
-  g_object_class_install_property(
-      object, kResultsLocation,
-      g_param_spec_string("results-location", "Results location",
-                          "File to append one line of JSON to for each frame; none or empty: no "
-                          "file",
-                          nullptr,
-                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_READY)));
-  g_object_class_install_property(
-      object, kIndexing,
-      g_param_spec_enum("indexing", "Indexing",
-                        "How to tell which detection is which object of the frames before",
-                        gst_elf_indexing_get_type(), initial.indexing,
-                        static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                 GST_PARAM_MUTABLE_READY)));
-
-  g_object_class_install_property(
-      object, kStats,
-      g_param_spec_boxed("stats", "Statistics",
-                         "Counts since the start: frames; bare, those without a record; "
-                         "detections, and coasted among them; unanswered parts; merge-us and "
-                         "total-us, microseconds spent here, and since the first Elf element",
-                         GST_TYPE_STRUCTURE,
-                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
-
+  Glue::install(klass);
   gst_element_class_set_static_metadata(
-      element, "Elf merge", "Filter/Analyzer/Video",
+      GST_ELEMENT_CLASS(klass), "Elf merge", "Filter/Analyzer/Video",
       "Merges the answers of the servers into the detections of the frame, draws and reports them",
       "The Elf for GStreamer authors");
-  elf::gst::addVideoPads(element);
-  for (const GType type : {gst_elf_indexing_get_type(), gst_elf_doubles_get_type()})
+  for (const GType type : {elf::gst::choiceType<elf::indexerChoices>("GstElfIndexing"),
+                           elf::gst::choiceType<elf::doublesChoices>("GstElfDoubles")})
     gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
-
-  transform->start = GST_DEBUG_FUNCPTR(gst_elf_merge_start);
-  transform->stop = GST_DEBUG_FUNCPTR(gst_elf_merge_stop);
-  transform->set_caps = GST_DEBUG_FUNCPTR(gst_elf_merge_set_caps);
-  transform->sink_event = GST_DEBUG_FUNCPTR(gst_elf_merge_sink_event);
-  transform->propose_allocation = GST_DEBUG_FUNCPTR(gst_elf_merge_propose_allocation);
-  transform->transform_ip = GST_DEBUG_FUNCPTR(gst_elf_merge_transform_ip);
 }
+
+static gboolean plugin_init(GstPlugin* plugin) {
+  return GST_ELEMENT_REGISTER(elfmerge, plugin);
+}
+
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, elfmerge,
+                  "Elf: from the answers of the servers to the detections of a frame", plugin_init,
+                  ELF_VERSION, "LGPL", PACKAGE, "Unknown package origin")

@@ -3,13 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
+#include <thread>
 
-#include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "tests/support/bus.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/harness.h"
+#include "tests/support/own_stream.h"
 #include "tests/support/stats.h"
 #include "tests/support/stub_server.h"
 
@@ -25,6 +27,7 @@ using elf::testing::Harness;
 using elf::testing::nameOf;
 using elf::testing::neverAnswers;
 using elf::testing::OffloadStatsOf;
+using elf::testing::OwnStream;
 using elf::testing::promptFaults;
 using elf::testing::StubServer;
 
@@ -37,26 +40,28 @@ class OffloadBehind : public ::testing::TestWithParam<Fault> {
  protected:
   OffloadBehind() {
     harness_.setVideo(64, 48);
-    // Once the server was probed.
-    queryCapacity(harness_.get()->srcpad);
+    upstream_.enter();  // once the server was probed
   }
   /** The next frame's way through the element; fails the test where it is not the one that went in.
    */
-  PartAnswer pass() {
+  FrameRecordPtr pass() {
     EXPECT_EQ(harness_.push(harness_.frame(next_)), GST_FLOW_OK);
     GstBuffer* out = harness_.pull();
     if (!out) {
       ADD_FAILURE() << "frame " << next_ << " is lost";
-      return {};
+      return std::make_shared<FrameRecord>();
     }
     const FrameRecordPtr record = getRecord(out);
     gst_buffer_unref(out);
     EXPECT_EQ(record->id, static_cast<std::uint64_t>(next_++));
-    EXPECT_EQ(record->answers.size(), 1U);
-    return record->answers.at(0);
+    EXPECT_EQ(record->answers.size(), record->skipped ? 0U : 1U);
+    return record;
   }
-  void expectAnswered(const PartAnswer& answer) const {
+  void expectAnswered(const FrameRecordPtr& record) const {
+    ASSERT_FALSE(record->skipped);
+    const PartAnswer& answer = record->answers.at(0);
     ASSERT_EQ(answer.state, AnswerState::Answered) << answer.error;
+    EXPECT_TRUE(record->inferred);
     // Its own answer: a StubServer's score is the number of the frame that asked.
     EXPECT_EQ(answer.detections.at(0).score, static_cast<float>(next_ - 1));
   }
@@ -64,6 +69,7 @@ class OffloadBehind : public ::testing::TestWithParam<Fault> {
   StubServer server_;
   FaultProxy proxy_{server_.url()};
   Harness harness_{"elfoffload deadline=150 servers=" + proxy_.url()};
+  const OwnStream upstream_{harness_, {64, 48}};
   int next_ = 0;
 };
 
@@ -72,9 +78,17 @@ TEST_P(OffloadBehind, EveryFrameLeavesMarkedAndCountedAndTheServerComesBack) {
   const Fault fault = GetParam();
   expectAnswered(pass());
   proxy_.set(fault);
-  guint64 failed = 0, late = 0;
+  guint64 failed = 0, late = 0, skipped = 0;
   for (int i = 0; i < 8; ++i) {
-    const PartAnswer answer = pass();
+    const FrameRecordPtr record = pass();
+    EXPECT_FALSE(record->inferred);
+    if (record->skipped) {
+      // Another one is late, and may yet be answered.
+      EXPECT_TRUE(mayBeLate(fault) && late > 0);
+      ++skipped;
+      continue;
+    }
+    const PartAnswer& answer = record->answers.at(0);
     EXPECT_NE(answer.state, AnswerState::Answered);
     EXPECT_EQ(answer.error.rfind(proxy_.url(), 0), 0U) << answer.error;
     EXPECT_TRUE(answer.detections.empty());
@@ -86,27 +100,38 @@ TEST_P(OffloadBehind, EveryFrameLeavesMarkedAndCountedAndTheServerComesBack) {
     }
     ++(answer.state == AnswerState::Late ? late : failed);
   }
+  // The last one that is late may be answered yet, but for so long only.
+  const auto patience = std::chrono::steady_clock::now() + 10s;
+  while (mayBeLate(fault) && OffloadStatsOf(harness_.element()).cost(0, "outstanding-ms") > 0 &&
+         std::chrono::steady_clock::now() < patience)
+    std::this_thread::yield();
   {
     const OffloadStatsOf stats(harness_.element());
     EXPECT_EQ(stats.count("frames"), 9U);
-    EXPECT_EQ(stats.count("skipped"), 0U);
+    EXPECT_EQ(stats.count("skipped"), skipped);
     EXPECT_EQ(stats.count("parts-failed"), failed);
     EXPECT_EQ(stats.count("parts-late"), late);
     // One that says when to try again is busy, and not left out.
     const bool busy = fault == Fault::Unavailable;
-    EXPECT_EQ(stats.healthy(0), busy);
     EXPECT_EQ(stats.cost(0, "outstanding-ms") > 0, busy);
+    if (!mayBeLate(fault)) {
+      EXPECT_EQ(stats.healthy(0), busy);
+    }
   }
-  EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 1) << "one for the server, not for each frame";
+  if (mayBeLate(fault)) {
+    EXPECT_LE(bus.count(GST_MESSAGE_WARNING), 1);
+  } else {
+    EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 1) << "one for the server, not for each frame";
+  }
 
   proxy_.set(Fault::None);
-  const auto patience = std::chrono::steady_clock::now() + 10s;
-  PartAnswer answer = pass();
-  while (answer.state != AnswerState::Answered && std::chrono::steady_clock::now() < patience) {
+  const auto back = std::chrono::steady_clock::now() + 10s;
+  FrameRecordPtr record = pass();
+  while (!record->inferred && std::chrono::steady_clock::now() < back) {
     proxy_.awaitRequests(proxy_.requests() + 1, 50ms);
-    answer = pass();
+    record = pass();
   }
-  expectAnswered(answer);
+  expectAnswered(record);
   for (int i = 0; i < 3; ++i) expectAnswered(pass());
   EXPECT_FALSE(bus.has(GST_MESSAGE_ERROR));
 }
@@ -117,23 +142,21 @@ TEST_P(OffloadBehindAPromptFault, AnotherServerGetsItsPartsWithinTheSameFrame) {
   StubServer other;
   Harness harness("elfoffload servers=" + proxy_.url() + "," + other.url());
   harness.setVideo(64, 48);
-  queryCapacity(harness.get()->srcpad);
+  const OwnStream upstream(harness, {64, 48});
+  upstream.enter();
   proxy_.set(GetParam());
   for (int i = 0; i < 8; ++i) {
-    FrameRecord record;
-    record.id = static_cast<std::uint64_t>(i);
-    record.size = {64, 48};
+    FrameRecord record = upstream.enter();
     record.plan.emplace().parts.push_back({.rect = wholeFrame(record.size), .server = 0});
-    GstBuffer* buffer = harness.frame(i);
-    setRecord(buffer, std::make_shared<const FrameRecord>(record));
-    ASSERT_EQ(harness.push(buffer), GST_FLOW_OK);
+    const std::uint64_t id = record.id;
+    ASSERT_EQ(harness.push(upstream.carry(i, std::move(record))), GST_FLOW_OK);
     GstBuffer* out = harness.pull();
     ASSERT_TRUE(out);
     const PartAnswer answer = getRecord(out)->answers.at(0);
     gst_buffer_unref(out);
     EXPECT_EQ(answer.state, AnswerState::Answered) << answer.error;
     EXPECT_EQ(answer.server, 1);
-    EXPECT_EQ(answer.detections.at(0).score, static_cast<float>(i));
+    EXPECT_EQ(answer.detections.at(0).score, static_cast<float>(id));
   }
   const OffloadStatsOf stats(harness.element());
   EXPECT_EQ(stats.count("parts-failed"), 0U);
@@ -151,7 +174,7 @@ TEST_P(OffloadBehind, AServerThatFailsFromTheStartDelaysTheFirstFrameByADeadline
     ASSERT_TRUE(out);
     const FrameRecordPtr record = getRecord(out);
     EXPECT_EQ(record->id, static_cast<std::uint64_t>(i));
-    EXPECT_NE(record->answers.at(0).state, AnswerState::Answered);
+    EXPECT_FALSE(record->inferred);
     gst_buffer_unref(out);
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 1500ms);

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/harness.h"
+#include "tests/support/own_stream.h"
 #include "tests/support/stub_server.h"
 
 namespace elf::gst {
@@ -52,7 +52,7 @@ class Memory : public ::testing::Test {
   void SetUp() override {
     if (!kMeasured) GTEST_SKIP() << "a sanitizer has an allocator of its own";
     harness_.setVideo(64, 48);
-    queryCapacity(harness_.get()->srcpad);
+    upstream_.enter();  // once the server was probed
   }
   /** Passes frames, some of them in flight at a time. */
   void pass(int frames) {
@@ -89,6 +89,7 @@ class Memory : public ::testing::Test {
   StubServer server_;
   FaultProxy proxy_{server_.url()};
   Harness harness_{"elfoffload deadline=40 max-in-flight=9 servers=" + proxy_.url()};
+  const elf::testing::OwnStream upstream_{harness_, {64, 48}};
   int next_ = 0;
   std::uint64_t taken_ = 0;
 };

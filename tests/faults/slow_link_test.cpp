@@ -128,6 +128,9 @@ TEST_P(SlowLink, WhatTheLinkCannotCarryByTheDeadlineIsLateAndTheVideoGoesOn) {
   int frames = 0, late = 0;
   while (const auto record = pipeline.next()) {
     EXPECT_EQ(record->id, static_cast<std::uint64_t>(frames++));
+    EXPECT_FALSE(record->inferred);
+    // While one is late the others pass unsent.
+    if (record->skipped) continue;
     const PartAnswer& answer = record->answers.at(0);
     EXPECT_NE(answer.state, AnswerState::Answered);
     late += answer.state == AnswerState::Late;

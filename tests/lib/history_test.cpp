@@ -18,7 +18,7 @@ TEST(History, KnowsNothingBeforeAFrameWasLookedAt) {
   History history;
   history.add({.id = 0, .looked = false});
   EXPECT_FALSE(history.known());
-  EXPECT_EQ(history.lastAnswered(), 0U);
+  EXPECT_FALSE(history.lastLooked().has_value());
 }
 
 TEST(History, AnEmptyFrameIsAFact) {
@@ -58,12 +58,12 @@ TEST(History, AnObjectThatTheModelWasNotSureOfIsForgottenSooner) {
   EXPECT_TRUE(history.tracks().contains(1));
 }
 
-TEST(History, AFrameThatWasSkippedAgesNobody) {
+TEST(History, AFrameThatIsNotGivenAgesNobody) {
   History history({.length = 4, .coastFrames = 0});
   history.add(saw(0, {object(1)}));
-  history.add({.id = 1, .looked = false, .skipped = true});
+  history.add(saw(9, {object(1)}));
   EXPECT_TRUE(history.tracks().contains(1));
-  EXPECT_EQ(history.lastAnswered(), 1U);
+  EXPECT_EQ(history.lastLooked(), 9U);
 }
 
 TEST(History, WhileServersAreSilentAnObjectIsForgottenAfterAsManyFramesAsItCoasts) {

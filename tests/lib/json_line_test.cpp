@@ -32,12 +32,20 @@ FrameRecord oneDetection() {
 }
 
 TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
-  EXPECT_EQ(toJsonLine(oneDetection(), 40000000),
-            R"({"frame":7,"generation":2,"trace":"ab","pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
-            R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
-            R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1"}],)"
-            R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"
-            R"("total":1234},"bytes":{"sent":0,"whole":9}})");
+  EXPECT_EQ(
+      toJsonLine(oneDetection(), 40000000),
+      R"({"frame":7,"generation":2,"trace":"ab","pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
+      R"("inferred":false,)"
+      R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
+      R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1"}],)"
+      R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"
+      R"("total":1234},"bytes":{"sent":0,"whole":9}})");
+}
+
+TEST(JsonLine, TellsWhetherTheFrameWasInferred) {
+  FrameRecord record = oneDetection();
+  record.inferred = true;
+  EXPECT_NE(toJsonLine(record, 0).find(R"("inferred":true)"), std::string::npos);
 }
 
 TEST(JsonLine, IsNullWhereThereIsNoTimestampAndNoServer) {

@@ -68,7 +68,7 @@ TEST(KalmanPredictor, EqualsOpenCvsOnRandomTracksWithGaps) {
                                          : std::vector<Detection>{}});
     }
     const int ahead = 1 + round % 5;
-    const std::uint64_t now = *history.lastAnswered() + static_cast<std::uint64_t>(ahead);
+    const std::uint64_t now = *history.lastLooked() + static_cast<std::uint64_t>(ahead);
     const Prediction is = predictor->predict(history, now).at(0);
     const float sides[] = {is.box.x0, is.box.y0, is.box.x1, is.box.y1};
     const float deviations[] = {is.uncertainty.left, is.uncertainty.top, is.uncertainty.right,

@@ -94,8 +94,8 @@ TEST(BenchLive, AHeldFrameHasTheBoxesThatAreOutWhenItIsDue) {
   const FrameDetections reference = boxesOf(4);
   // Frame 1 is due at 300 ms, when frame 0 has been out for long. Frame 2 comes out in time, but
   // unsent. Frame 3 is due at 500 ms; frame 0 is still the last inferred one.
-  const LiveFigures figures = measureLive({out(0, 150), passed(2, 20)}, kTenAndTwoHundred,
-                                          kHoldsBoxes, {reference});
+  const LiveFigures figures =
+      measureLive({out(0, 150), passed(2, 20)}, kTenAndTwoHundred, kHoldsBoxes, {reference});
   EXPECT_DOUBLE_EQ(figures.shown, 1);
   EXPECT_DOUBLE_EQ(figures.inferred, 0.25);
   // Only frame 0 is where its box is.
@@ -164,8 +164,8 @@ TEST(BenchLive, BothAreComparedWithTheTruthToo) {
   const FrameDetections reference = boxesOf(2);
   Truth truth;
   truth.frames = {{.boxes = {box(0).box}, .ignored = {}}, {.boxes = {box(0).box}, .ignored = {}}};
-  const LiveFigures figures = measureLive({out(0, 50), out(1, 50)}, kTenAndTwoHundred, !kHoldsBoxes,
-                                          {reference, &truth});
+  const LiveFigures figures =
+      measureLive({out(0, 50), out(1, 50)}, kTenAndTwoHundred, !kHoldsBoxes, {reference, &truth});
   EXPECT_DOUBLE_EQ(figures.confidentTruth->f1, 0.5);
   // Nothing at the first capture, and the box of frame 0 at the second one.
   EXPECT_DOUBLE_EQ(figures.streamingTruth->precision, 1);

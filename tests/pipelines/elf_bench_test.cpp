@@ -172,9 +172,10 @@ TEST(ElfBenchProgram, TellsItsVersionAndHowToUseIt) {
   const Outcome help = bench({"--help"});
   EXPECT_EQ(help.code, 0);
   for (const char* option :
-       {"--input", "--model", "--servers", "--modes", "--frames", "--truth", "--json", "--html",
-        "--repeats", "--skip-interval", "--min-score", "--sure-score", "--sample", "--scale",
-        "--offload", "--fps", "--live", "--deadline", "--version", "--help"})
+       {"--input",     "--model",      "--servers",  "--modes",   "--frames",
+        "--truth",     "--json",       "--html",     "--repeats", "--skip-interval",
+        "--min-score", "--sure-score", "--sample",   "--scale",   "--offload",
+        "--fps",       "--live",       "--deadline", "--version", "--help"})
     EXPECT_THAT(help.out, HasSubstr(option));
 }
 

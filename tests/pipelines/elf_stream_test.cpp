@@ -15,6 +15,7 @@ namespace elf::gst {
 namespace {
 
 using elf::testing::ElfPipeline;
+using elf::testing::Gate;
 using elf::testing::kBall;
 using elf::testing::kFrames;
 using elf::testing::kSink;
@@ -37,7 +38,10 @@ TEST_F(ElfPipeline, AChangeOfSizeStartsAnewAndEveryFrameLeavesWithItsOwnCaps) {
     while (auto record = pipeline.next()) {
       EXPECT_EQ(pipeline.size(), record->size);
       EXPECT_EQ(record->size.width, records.size() < 10 ? 320 : 640);
-      EXPECT_EQ(record->detections.size(), 1U) << records.size();
+      // Where a ball that was seen once is two frames on, it may have left its RP.
+      if (record->horizon <= 1) {
+        EXPECT_EQ(record->detections.size(), 1U) << records.size();
+      }
       records.push_back(std::move(*record));
     }
     ASSERT_EQ(records.size(), 20U);
@@ -63,9 +67,10 @@ TEST_F(ElfPipeline, AChangeOfFormatKeepsTheHistory) {
   for (const FrameRecord& record : records) EXPECT_EQ(record.detections.size(), 1U);
 }
 
-TEST_F(ElfPipeline, FramesDroppedBetweenTheElementsDelayButStallNothing) {
+TEST_F(ElfPipeline, FramesDroppedBetweenTheElementsStallNothing) {
+  // Without a deadline nothing but the end of a buffer tells that it was dropped.
   Pipeline pipeline(kBall + " ! elfrppredict ! identity drop-probability=0.25 ! elfpartition ! " +
-                    offload("deadline=50") + " ! elfmerge ! " + kSink);
+                    offload("deadline=-1") + " ! elfmerge ! " + kSink);
   pipeline.play();
   const auto records = pipeline.all();
   EXPECT_LT(records.size(), static_cast<std::size_t>(kFrames));
@@ -79,7 +84,7 @@ TEST_F(ElfPipeline, FramesDroppedBetweenTheElementsDelayButStallNothing) {
 TEST_F(ElfPipeline, ALeakyQueueBehindThePredictionStallsNothing) {
   Pipeline pipeline(
       kBall + " ! elfrppredict ! queue leaky=downstream max-size-buffers=1 ! elfpartition ! " +
-      offload("deadline=50") + " ! elfmerge ! " + kSink);
+      offload("deadline=-1") + " ! elfmerge ! " + kSink);
   pipeline.play();
   const auto records = pipeline.all();
   ASSERT_FALSE(records.empty());
@@ -145,18 +150,9 @@ TEST_F(ElfPipeline, EosBeforeAnyFrameEndsThePipeline) {
 }
 
 TEST_F(ElfPipeline, AnEndThatDownstreamWantsIsWaitedForByNobody) {
-  Pipeline pipeline(kBall + " ! elfrppredict name=predict ! elfpartition ! " +
-                    offload("deadline=20000") + " ! elfmerge ! identity eos-after=3 ! " + kSink);
+  Pipeline pipeline(kBall + elf("deadline=-1") + "identity eos-after=3 ! " + kSink);
   pipeline.play();
   EXPECT_EQ(pipeline.all().size(), 2U) << "identity ends instead of the third";
-  GstElement* predict = pipeline.element("predict");
-  GstStructure* stats = nullptr;
-  g_object_get(predict, "stats", &stats, nullptr);
-  guint64 givenUp = 1;
-  EXPECT_TRUE(gst_structure_get_uint64(stats, "given-up", &givenUp));
-  EXPECT_EQ(givenUp, 0U);
-  gst_structure_free(stats);
-  gst_object_unref(predict);
 }
 
 TEST_F(ElfPipeline, ManySeeksInARowLeaveAWorkingPipeline) {
@@ -235,20 +231,56 @@ TEST_F(ElfPipeline, PlaysBackwardsToo) {
   EXPECT_GE(frames, 30U);
 }
 
-TEST_F(ElfPipeline, MoreFramesInFlightCountAtOnceAlsoForThePrediction) {
-  Pipeline pipeline(kBall + " ! queue ! elfrppredict ! queue max-size-buffers=2 ! elfpartition ! " +
-                    offload("name=offload") + " ! queue max-size-buffers=2 ! elfmerge ! " + kSink);
+TEST(MaxInFlight, CountsAtOnceAlsoForThePrediction) {
+  Gate model, source, predicted;
+  const auto server = testing::startBlobServer(&model);
+  const struct Opener {
+    Gate& gate;
+    ~Opener() { gate.open(); }
+  } opener{model};
+  // One part for each frame.
+  Pipeline pipeline(kBall + " ! elfrppredict name=predict ! queue ! elfpartition scan-interval=0 " +
+                    "change-threshold=0 ! elfoffload name=offload deadline=-1 model=blob servers=" +
+                    server->url() + " ! elfmerge ! " + kSink);
+  GstElement* predict = pipeline.element("predict");
+  for (const auto& [name, gate] : {std::pair{"sink", &source}, std::pair{"src", &predicted}}) {
+    GstPad* pad = gst_element_get_static_pad(predict, name);
+    gst_pad_add_probe(
+        pad, GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad*, GstPadProbeInfo*, gpointer passed) {
+          static_cast<Gate*>(passed)->pass();
+          return GST_PAD_PROBE_OK;
+        },
+        gate, nullptr);
+    gst_object_unref(pad);
+  }
+  gst_object_unref(predict);
+  constexpr int kBefore = 10, kMost = 4;
+  source.close();
   pipeline.play();
-  int longest = 0;
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < kBefore; ++i) {
+    source.letOnePass();
     ASSERT_TRUE(pipeline.next());
   }
+
   GstElement* offload = pipeline.element("offload");
-  g_object_set(offload, "max-in-flight", 4, nullptr);
+  g_object_set(offload, "max-in-flight", kMost, nullptr);
   gst_object_unref(offload);
+  model.close();
+  source.open();
+  // The next one waits for its turn.
+  source.awaitEntered(kBefore + kMost + 1);
+  // The first of those in flight is answered, perhaps one more.
+  while (predicted.entered() <= kBefore + kMost) {
+    const int before = model.entered();
+    model.letOnePass();
+    model.awaitEntered(before + 1);
+  }
+  model.open();
+  int longest = 0;
   while (const auto record = pipeline.next()) longest = std::max(longest, record->horizon);
   EXPECT_GT(longest, 1);
-  EXPECT_LE(longest, 4);
+  EXPECT_LE(longest, kMost);
 }
 
 TEST_F(ElfPipeline, RowsWithPaddingGiveTheSameDetections) {

@@ -10,20 +10,24 @@
 #include <thread>
 #include <vector>
 
-#include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfservers.h"
 #include "tests/support/bus.h"
+#include "tests/support/gate.h"
 #include "tests/support/harness.h"
+#include "tests/support/own_stream.h"
 #include "tests/support/stats.h"
 #include "tests/support/stub_server.h"
 
 namespace elf::gst {
 namespace {
 
+using namespace std::chrono_literals;
 using elf::testing::BusOf;
+using elf::testing::Gate;
 using elf::testing::Harness;
 using elf::testing::OffloadStatsOf;
+using elf::testing::OwnStream;
 using elf::testing::StubServer;
 
 /** A port of this machine where nobody listens. */
@@ -41,16 +45,25 @@ std::string element(const std::string& servers, const std::string& more = {}) {
   return "elfoffload servers=" + servers + " " + more;
 }
 
-/** A frame of 64x48 that is planned to go whole to one server. */
-GstBuffer* frameFor(Harness& harness, int number, int server) {
-  FrameRecord record;
-  record.id = static_cast<std::uint64_t>(number);
-  record.size = {64, 48};
-  record.plan.emplace().parts.push_back({.rect = wholeFrame(record.size), .server = server});
-  GstBuffer* buffer = harness.frame(number);
-  setRecord(buffer, std::make_shared<const FrameRecord>(record));
-  return buffer;
-}
+/** What elements upstream would plan for frames of 64x48. */
+class Upstream : public OwnStream {
+ public:
+  explicit Upstream(Harness& harness) : OwnStream(harness, {64, 48}) {}
+
+  /** A frame that is planned to go whole to one server, so many times. */
+  GstBuffer* frameFor(int server, std::size_t parts = 1) const {
+    FrameRecord record = enter();
+    record.plan.emplace().parts.assign(parts, {.rect = wholeFrame(record.size), .server = server});
+    const int number = static_cast<int>(record.id);
+    return carry(number, std::move(record));
+  }
+  /** What a plan would be for, of a frame that is dropped. */
+  CapacityPtr capacity() const {
+    FrameRecord record = enter();
+    stream->plan(this, record, {}, nullptr);
+    return record.capacity;
+  }
+};
 
 /** The harness has started the element already, without this bus. */
 void restart(Harness& harness, BusOf& bus) {
@@ -76,6 +89,30 @@ void answerWith(Harness& harness, GstFlowReturn flow) {
         return GST_PAD_PROBE_HANDLED;
       },
       GINT_TO_POINTER(flow), nullptr);
+}
+
+/** From now on each buffer passes the gate before downstream has it. */
+void holdBuffers(Harness& harness, Gate& gate) {
+  gst_pad_add_probe(
+      harness.get()->sinkpad, GST_PAD_PROBE_TYPE_BUFFER,
+      [](GstPad*, GstPadProbeInfo*, gpointer data) {
+        static_cast<Gate*>(data)->pass();
+        return GST_PAD_PROBE_OK;
+      },
+      &gate, nullptr);
+}
+
+/** Until the first server has answered so often, probes too. */
+void awaitAnswers(Harness& harness, int count) {
+  while (OffloadStatsOf(harness.element()).answers(0) < static_cast<std::uint64_t>(count))
+    std::this_thread::yield();
+}
+
+/** Pushes frames until one is not taken: downstream is behind by what is held for it. */
+GstFlowReturn pushUntilRefused(Harness& harness) {
+  GstFlowReturn flow = GST_FLOW_OK;
+  for (int i = 0; i < 10000 && flow == GST_FLOW_OK; ++i) flow = harness.push(harness.frame(i));
+  return flow;
 }
 
 void awaitEvent(Harness& harness, GstEventType wanted) {
@@ -194,20 +231,16 @@ TEST(Offload, TellsWhatWholeFramesWouldHaveBeen) {
   StubServer server;
   Harness harness(element(server.url(), "encoding=jpeg"));
   harness.setVideo(640, 480);
+  const OwnStream upstream(harness, {640, 480});
   ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
   const FrameRecordPtr whole = take(harness);
   EXPECT_EQ(whole->wholeBytes, whole->answers.at(0).bytesSent);
-  FrameRecord half;
-  half.id = 1;
-  half.size = {640, 480};
-  half.plan.emplace().parts.push_back({.rect = {0, 0, 320, 480}});
-  FrameRecord nothing = half;
-  nothing.id = 2;
-  nothing.plan.emplace();
-  for (const FrameRecord& record : {half, nothing}) {
-    GstBuffer* buffer = harness.frame(static_cast<int>(record.id));
-    setRecord(buffer, std::make_shared<const FrameRecord>(record));
-    ASSERT_EQ(harness.push(buffer), GST_FLOW_OK);
+  Plan half;
+  half.parts.push_back({.rect = {0, 0, 320, 480}});
+  for (const Plan& plan : {half, Plan()}) {
+    FrameRecord record = upstream.enter();
+    record.plan = plan;
+    ASSERT_EQ(harness.push(upstream.carry(1, std::move(record))), GST_FLOW_OK);
     const FrameRecordPtr sent = take(harness);
     EXPECT_LT(sent->bytesSent(), sent->wholeBytes);
     EXPECT_NEAR(static_cast<double>(sent->wholeBytes), static_cast<double>(whole->wholeBytes),
@@ -222,13 +255,11 @@ TEST(Offload, AnEmptyPlanPassesWithoutARequest) {
   StubServer server;
   Harness harness(element(server.url()));
   harness.setVideo(64, 48);
-  FrameRecord record;
-  record.size = {64, 48};
-  record.plan.emplace();
-  GstBuffer* buffer = harness.frame(0);
-  setRecord(buffer, std::make_shared<const FrameRecord>(record));
-  ASSERT_EQ(harness.push(buffer), GST_FLOW_OK);
-  EXPECT_TRUE(take(harness)->answers.empty());
+  const Upstream upstream(harness);
+  ASSERT_EQ(harness.push(upstream.frameFor(0, 0)), GST_FLOW_OK);
+  const FrameRecordPtr record = take(harness);
+  EXPECT_TRUE(record->answers.empty());
+  EXPECT_TRUE(record->inferred);
   EXPECT_EQ(server.requests(), 0);
 }
 
@@ -237,9 +268,10 @@ TEST(Offload, FramesKeepTheirOrderAndTheirOwnAnswers) {
   slow.hold();
   Harness harness(element(slow.url() + "," + quick.url(), "max-in-flight=3"));
   harness.setVideo(64, 48);
+  const Upstream upstream(harness);
   // Frame 0 is held by the first server; frame 1 is answered before it by the other.
-  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
-  ASSERT_EQ(harness.push(frameFor(harness, 1, 1)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(upstream.frameFor(1)), GST_FLOW_OK);
   slow.awaitRequests(1);
   quick.awaitRequests(1);
   EXPECT_EQ(gst_harness_buffers_received(harness.get()), 0U);
@@ -331,52 +363,72 @@ TEST(Offload, WhatDownstreamReturnsTravelsUpstream) {
     Harness harness(element(server.url()));
     harness.setVideo(64, 48);
     answerWith(harness, flow);
-    EXPECT_EQ(harness.push(harness.frame(0)), flow) << gst_flow_get_name(flow);
+    EXPECT_EQ(pushUntilRefused(harness), flow) << gst_flow_get_name(flow);
     EXPECT_EQ(harness.push(harness.frame(1)), flow) << gst_flow_get_name(flow);
   }
 }
 
-/** Downstream wants no more: one frame is answered, and refused; others may still wait for answers.
- */
+/** Downstream wants no more: it has refused one frame, and the next waits for an answer that does
+ * not come. */
 class OffloadRefused : public ::testing::Test {
  protected:
   void SetUp() override {
-    held_.hold();
     harness_.setVideo(64, 48);
-    answerWith(harness_, GST_FLOW_EOS);
-    GstFlowReturn flow = GST_FLOW_OK;
-    for (; frames_ < 4 && flow == GST_FLOW_OK; ++frames_)
-      flow = harness_.push(frameFor(harness_, frames_, frames_ == 0 ? 0 : 1));
-    EXPECT_EQ(flow, GST_FLOW_EOS);
+    gst_pad_add_probe(
+        harness_.get()->sinkpad, GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad*, GstPadProbeInfo* info, gpointer refusal) {
+          static_cast<Gate*>(refusal)->pass();
+          gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
+          GST_PAD_PROBE_INFO_FLOW_RETURN(info) = GST_FLOW_EOS;
+          return GST_PAD_PROBE_HANDLED;
+        },
+        &refusal_, nullptr);
+    refusal_.close();
+    EXPECT_EQ(harness_.push(upstream_.frameFor(0)), GST_FLOW_OK);
+    refusal_.awaitEntered(1);
+    server_.hold();
+    waiting_ = push();
+    server_.awaitRequests(2);
+    refusal_.open();
+  }
+  void TearDown() override { server_.release(); }
+
+  std::future<GstFlowReturn> push() {
+    return std::async(std::launch::async, [this] { return harness_.push(upstream_.frameFor(0)); });
+  }
+  /** In time; else answers what is held. */
+  void expectEos(std::future<GstFlowReturn>& flow) {
+    if (flow.wait_for(5s) == std::future_status::timeout) {
+      ADD_FAILURE() << "it waits for an answer that nobody wants";
+      server_.release();
+    }
+    EXPECT_EQ(flow.get(), GST_FLOW_EOS);
   }
   void end() {
     gst_harness_push_event(harness_.get(), gst_event_new_eos());
     awaitEvent(harness_, GST_EVENT_EOS);
   }
 
-  StubServer quick_, held_;
-  Harness harness_{element(quick_.url() + "," + held_.url(), "max-in-flight=3 deadline=-1")};
-  int frames_ = 0;
+  Gate refusal_;
+  StubServer server_;
+  Harness harness_{element(server_.url(), "deadline=-1")};
+  const Upstream upstream_{harness_};
+  std::future<GstFlowReturn> waiting_;
 };
 
-TEST_F(OffloadRefused, EosGetsPastTheFramesThatAreLeft) {
-  end();
+TEST_F(OffloadRefused, WhoeverWaitsInTheElementHearsOfIt) {
+  expectEos(waiting_);
 }
 
-TEST_F(OffloadRefused, WhoWaitsUpstreamForWhatFramesHeldHearsOfAllThatAreLeft) {
-  EXPECT_EQ(harness_.push(frameFor(harness_, frames_++, 1)), GST_FLOW_EOS);
+TEST_F(OffloadRefused, WhoeverWaitsUpstreamForASlotHearsOfIt) {
+  auto next = push();
+  expectEos(next);
+  expectEos(waiting_);
+}
+
+TEST_F(OffloadRefused, EosGetsPastTheFramesThatAreLeft) {
+  expectEos(waiting_);
   end();
-  std::vector<std::uint64_t> left, told;
-  for (int i = 1; i < frames_; ++i) left.push_back(static_cast<std::uint64_t>(i));
-  while (GstEvent* event = gst_harness_try_pull_upstream_event(harness_.get())) {
-    if (const FeedbackPtr feedback = parseDetectionsEvent(event)) {
-      EXPECT_FALSE(feedback->looked);
-      EXPECT_TRUE(feedback->skipped);
-      told.push_back(feedback->id);
-    }
-    gst_event_unref(event);
-  }
-  EXPECT_THAT(told, ::testing::UnorderedElementsAreArray(left));
 }
 
 TEST(Offload, ANewSegmentEndsTheEosOfDownstreamForTheVeryNextFrame) {
@@ -391,9 +443,7 @@ TEST(Offload, ANewSegmentEndsTheEosOfDownstreamForTheVeryNextFrame) {
         return GST_PAD_PROBE_HANDLED;
       },
       nullptr, nullptr);
-  GstFlowReturn flow = GST_FLOW_OK;
-  for (int i = 0; i < 4 && flow == GST_FLOW_OK; ++i) flow = harness.push(harness.frame(i));
-  ASSERT_EQ(flow, GST_FLOW_EOS);
+  ASSERT_EQ(pushUntilRefused(harness), GST_FLOW_EOS);
   gst_pad_remove_probe(harness.get()->sinkpad, probe);
   pushSegment(harness);
   EXPECT_EQ(harness.push(harness.frame(9)), GST_FLOW_OK);
@@ -406,7 +456,7 @@ TEST(Offload, GoesOnWhenItIsLinkedAgain) {
   harness.setVideo(64, 48);
   GstPad* src = gst_element_get_static_pad(harness.element(), "src");
   ASSERT_TRUE(gst_pad_unlink(src, harness.get()->sinkpad));
-  EXPECT_EQ(harness.push(harness.frame(0)), GST_FLOW_NOT_LINKED);
+  EXPECT_EQ(pushUntilRefused(harness), GST_FLOW_NOT_LINKED);
   // Linking sends RECONFIGURE upstream.
   ASSERT_EQ(gst_pad_link(src, harness.get()->sinkpad), GST_PAD_LINK_OK);
   gst_object_unref(src);
@@ -414,30 +464,86 @@ TEST(Offload, GoesOnWhenItIsLinkedAgain) {
   EXPECT_NE(take(harness), nullptr);
 }
 
-TEST(Offload, EachDuplicateOfAFrameTakesASlot) {
+TEST(Offload, ADuplicateOfAFrameIsNotSentAgainAndGetsTheSameAnswers) {
   StubServer server;
   server.hold();
   Harness harness(element(server.url(), "deadline=-1 max-in-flight=2"));
   harness.setVideo(64, 48);
-  const auto duplicate = [&] {
-    FrameRecord record;
-    record.id = 7;
-    record.size = {64, 48};
-    GstBuffer* buffer = harness.frame(0);
-    setRecord(buffer, std::make_shared<const FrameRecord>(record));
-    return buffer;
-  };
-  ASSERT_EQ(harness.push(duplicate()), GST_FLOW_OK);
-  auto second = std::async(std::launch::async, [&] { return harness.push(duplicate()); });
-  server.awaitRequests(2);
-  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
-  Feedback feedback;
-  feedback.id = 7;
-  gst_harness_push_upstream_event(harness.get(),
-                                  newDetectionsEvent(std::make_shared<const Feedback>(feedback)));
-  EXPECT_EQ(second.get(), GST_FLOW_OK);
+  const Upstream upstream(harness);
+  const FrameRecord record = upstream.enter();
+  ASSERT_EQ(harness.push(upstream.carry(0, record)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(upstream.carry(1, record)), GST_FLOW_OK) << "it takes no second slot";
+  server.awaitRequests(1);
   server.release();
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(take(harness)->id, 7U);
+  FrameRecordPtr first;
+  for (int i = 0; i < 2; ++i) {
+    const FrameRecordPtr answered = take(harness);
+    EXPECT_EQ(answered->id, record.id);
+    EXPECT_EQ(answered->answers.at(0).state, AnswerState::Answered);
+    EXPECT_TRUE(!first || answered->detections == first->detections);
+    first = answered;
+  }
+  ASSERT_EQ(harness.push(upstream.carry(2, record)), GST_FLOW_OK) << "also when it comes later";
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+  EXPECT_EQ(server.requests(), 1);
+}
+
+TEST(Offload, AFrameThatComesBackAnsweredIsAFrameLikeAnyOther) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  harness.setVideo(64, 48);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  for (int i = 1; i < 4; ++i) {
+    GstBuffer* again = harness.pull();
+    ASSERT_EQ(harness.push(again), GST_FLOW_OK);
+    EXPECT_EQ(server.requests(), i + 1);
+  }
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+}
+
+TEST(Offload, AFrameWhoseBufferIsReleasedOnTheWayLeavesItsSlot) {
+  StubServer server;
+  Harness harness(element(server.url(), "deadline=-1"));
+  harness.setVideo(64, 48);
+  const Upstream upstream(harness);
+  for (int i = 0; i < 20; ++i) gst_buffer_unref(upstream.frameFor(0));
+  ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+  EXPECT_EQ(server.requests(), 1);
+}
+
+TEST(Offload, FramesThatAValveDropsStallNothing) {
+  StubServer server;
+  Harness harness("elfrppredict ! valve name=valve drop=true ! " +
+                  element(server.url(), "deadline=-1"));
+  harness.setVideo(64, 48);
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+  g_object_set(harness.named("valve"), "drop", FALSE, nullptr);
+  for (int i = 20; i < 23; ++i) {
+    ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+    EXPECT_EQ(take(harness)->id, static_cast<std::uint64_t>(i));
+  }
+  EXPECT_EQ(server.requests(), 3);
+}
+
+TEST(Offload, AnotherElfoffloadOfTheSameStreamSendsForItselfAndWarnsOnce) {
+  StubServer first, second;
+  Harness harness(element(first.url())), other(element(second.url()));
+  BusOf bus(harness.element()), otherBus(other.element());
+  for (Harness* each : {&harness, &other}) each->setVideo(64, 48);
+  const Upstream upstream(harness);
+  for (int i = 0; i < 3; ++i) {
+    const FrameRecord record = upstream.enter();
+    ASSERT_EQ(harness.push(upstream.carry(i, record)), GST_FLOW_OK);
+    ASSERT_EQ(other.push(upstream.carry(i, record)), GST_FLOW_OK);
+    for (Harness* each : {&harness, &other})
+      EXPECT_EQ(take(*each)->answers.at(0).state, AnswerState::Answered);
+  }
+  EXPECT_EQ(first.requests(), 3);
+  EXPECT_EQ(second.requests(), 3);
+  EXPECT_EQ(upstream.stream->stats().answers, 3U);
+  EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 0);
+  EXPECT_EQ(otherBus.count(GST_MESSAGE_WARNING), 1);
 }
 
 TEST(Offload, WhatIsNotAnsweredByTheDeadlineIsLate) {
@@ -449,25 +555,56 @@ TEST(Offload, WhatIsNotAnsweredByTheDeadlineIsLate) {
   EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Late);
 }
 
-TEST(Offload, FeedbackFreesTheSlotOfItsFrame) {
+TEST(Offload, AnAnswerMakesRoomWhateverIsDownstream) {
   StubServer server;
-  server.hold();
   Harness harness(element(server.url(), "deadline=-1"));
   harness.setVideo(64, 48);
-  std::thread pusher([&] { EXPECT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK); });
-  server.awaitRequests(1);
-  Feedback feedback;
-  feedback.id = 0;
-  // The generation of a first frame: one start, one size.
-  for (std::uint32_t generation = 0; generation < 4; ++generation) {
-    feedback.generation = generation;
-    gst_harness_push_upstream_event(harness.get(),
-                                    newDetectionsEvent(std::make_shared<const Feedback>(feedback)));
+  Gate sink;
+  sink.close();
+  holdBuffers(harness, sink);
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+  server.awaitRequests(20);
+  sink.open();
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    const FrameRecordPtr record = take(harness);
+    EXPECT_EQ(record->id, i);
+    EXPECT_TRUE(record->inferred);
   }
+}
+
+/** So many of the frames that are pushed find room where downstream takes none. */
+void expectRoomFor(int frames, const std::string& properties, bool stamped) {
+  StubServer server;
+  Harness harness(element(server.url(), properties));
+  harness.setVideo(64, 48);
+  Gate sink;
+  sink.close();
+  holdBuffers(harness, sink);
+  std::atomic<int> pushed = 0;
+  std::thread pusher([&] {
+    for (int i = 0; i < frames + 10; ++i) {
+      GstBuffer* buffer = harness.frame(i);
+      if (!stamped) GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
+      EXPECT_EQ(harness.push(buffer), GST_FLOW_OK);
+      ++pushed;
+      pushed.notify_all();
+    }
+  });
+  for (int seen = 0; (seen = pushed) < frames;) pushed.wait(seen);
+  server.awaitRequests(frames + 1);
+  EXPECT_EQ(pushed, frames);
+  sink.open();
   pusher.join();
-  EXPECT_EQ(gst_harness_buffers_received(harness.get()), 0U);
-  server.release();
-  EXPECT_EQ(take(harness)->id, 0U);
+  for (int i = 0; i < frames + 10; ++i) EXPECT_EQ(take(harness)->id, static_cast<std::uint64_t>(i));
+}
+
+TEST(Offload, WhatWaitsForDownstreamIsBoundedByTime) {
+  // One is on its way downstream, eleven of a hundredth of a second wait.
+  expectRoomFor(12, "deadline=100", true);
+}
+
+TEST(Offload, WithoutTimeStampsWhatWaitsForDownstreamAreThirtyFrames) {
+  expectRoomFor(30, "deadline=100", false);
 }
 
 TEST(Offload, AnUnreachableServerIsOneWarningAndLosesNoFrame) {
@@ -592,7 +729,7 @@ TEST(Offload, AddsItsDeadlineToTheLatencyOfALiveSourceOnly) {
   StubServer server;
   Harness harness(element(server.url(), "deadline=300"));
   harness.setVideo(64, 48);
-  gst_harness_set_upstream_latency(harness.get(), 20 * GST_MSECOND);
+  harness.setLatency(true, 20 * GST_MSECOND);
   EXPECT_EQ(gst_harness_query_latency(harness.get()), 320 * GST_MSECOND);
 }
 
@@ -600,17 +737,8 @@ TEST(Offload, LeavesTheLatencyOfAFileAlone) {
   StubServer server;
   Harness harness(element(server.url(), "deadline=-1"));
   harness.setVideo(64, 48);
+  harness.setLatency(false, 3, 5);
   GstQuery* query = gst_query_new_latency();
-  // A source that is not live.
-  gst_pad_add_probe(
-      harness.get()->srcpad, GST_PAD_PROBE_TYPE_QUERY_UPSTREAM,
-      [](GstPad*, GstPadProbeInfo* info, gpointer) {
-        GstQuery* asked = GST_PAD_PROBE_INFO_QUERY(info);
-        if (GST_QUERY_TYPE(asked) != GST_QUERY_LATENCY) return GST_PAD_PROBE_OK;
-        gst_query_set_latency(asked, FALSE, 3, 5);
-        return GST_PAD_PROBE_HANDLED;
-      },
-      nullptr, nullptr);
   ASSERT_TRUE(gst_pad_peer_query(harness.get()->sinkpad, query));
   gboolean live = TRUE;
   GstClockTime least = 0, most = 0;
@@ -619,6 +747,45 @@ TEST(Offload, LeavesTheLatencyOfAFileAlone) {
   EXPECT_EQ(least, 3U);
   EXPECT_EQ(most, 5U);
   gst_query_unref(query);
+}
+
+TEST(Offload, TellsAsTheMostWhatItCanHold) {
+  StubServer server;
+  Harness harness(element(server.url(), "deadline=300"));
+  harness.setVideo(64, 48);
+  harness.setLatency(true, 20 * GST_MSECOND, 50 * GST_MSECOND);
+  GstQuery* query = gst_query_new_latency();
+  ASSERT_TRUE(gst_pad_peer_query(harness.get()->sinkpad, query));
+  gboolean live = FALSE;
+  GstClockTime least = 0, most = 0;
+  gst_query_parse_latency(query, &live, &least, &most);
+  EXPECT_TRUE(live);
+  EXPECT_EQ(least, 320 * GST_MSECOND);
+  EXPECT_EQ(most, 350 * GST_MSECOND);
+  gst_query_unref(query);
+}
+
+TEST(Offload, AddsHalfASecondToALiveSourceUnlessItIsTold) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  harness.setVideo(64, 48);
+  harness.setLatency(true, 0);
+  EXPECT_EQ(gst_harness_query_latency(harness.get()), 500 * GST_MSECOND);
+}
+
+TEST(Offload, NoDeadlineWhereTheSourceIsLiveIsOneErrorThatNamesIt) {
+  StubServer server;
+  Harness harness(element(server.url(), "deadline=-1"));
+  BusOf bus(harness.element());
+  harness.setVideo(64, 48);
+  harness.setLatency(true, 0);
+  for (int i = 0; i < 2; ++i) {
+    GstQuery* query = gst_query_new_latency();
+    EXPECT_FALSE(gst_pad_peer_query(harness.get()->sinkpad, query));
+    gst_query_unref(query);
+  }
+  EXPECT_EQ(bus.text(GST_MESSAGE_ERROR).rfind("deadline: ", 0), 0U);
+  EXPECT_EQ(bus.count(GST_MESSAGE_ERROR), 0);
 }
 
 TEST(Offload, AnotherDeadlineIsALatencyMessageAndTheSameOneIsNone) {
@@ -651,10 +818,11 @@ TEST(Offload, ProposesVideoMetaAndMoreBuffers) {
 
 TEST(Offload, TellsTheServersAndTheRulesOfTheirModel) {
   StubServer server;
-  Harness harness(element(server.url() + "," + server.url()));
-  const CapacityPtr capacity = queryCapacity(harness.get()->srcpad);
+  Harness harness(element(server.url() + "," + server.url(), "max-in-flight=3"));
+  const CapacityPtr capacity = Upstream(harness).capacity();
   ASSERT_NE(capacity, nullptr);
   EXPECT_EQ(capacity->servers.size(), 2U);
+  EXPECT_EQ(capacity->maxInFlight, 3);
   EXPECT_EQ(capacity->rules.label(0), "person");
 }
 
@@ -677,10 +845,10 @@ TEST(Offload, LeakyPassesWhatComesWhileOthersAreInFlightAndKeepsTheOrder) {
   server.hold();
   Harness harness(element(server.url(), "deadline=-1 leaky=true"));
   harness.setVideo(64, 48);
+  const Upstream upstream(harness);
   constexpr int kFrames = 5;
   for (int i = 0; i < kFrames; ++i)
-    ASSERT_EQ(harness.push(frameFor(harness, i, 0)), GST_FLOW_OK) << "nobody waits";
-  EXPECT_TRUE(queryCapacity(harness.get()->srcpad)->leaky);
+    ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK) << "nobody waits";
   EXPECT_EQ(gst_harness_buffers_received(harness.get()), 0U);
   server.awaitRequests(1);
   server.release();
@@ -693,15 +861,34 @@ TEST(Offload, LeakyPassesWhatComesWhileOthersAreInFlightAndKeepsTheOrder) {
   EXPECT_EQ(OffloadStatsOf(harness.element()).count("skipped"), std::uint64_t{kFrames - 1});
 }
 
-TEST(Offload, LeakyHoldsNoMoreThanThirtyFrames) {
+TEST(Offload, LeakyCountsOpenRequestsAndNotFramesThatWaitForDownstream) {
+  StubServer server;
+  Harness harness(element(server.url(), "deadline=-1 leaky=true max-in-flight=2"));
+  harness.setVideo(64, 48);
+  Gate sink;
+  sink.close();
+  holdBuffers(harness, sink);
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+    server.awaitRequests(i + 1);
+    awaitAnswers(harness, 4 + i + 1);
+  }
+  sink.open();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(take(harness)->inferred);
+}
+
+TEST(Offload, LeakyHoldsNoMoreThanThirtyFramesWithoutTimeStamps) {
   StubServer server;
   server.hold();
   Harness harness(element(server.url(), "deadline=-1 leaky=true"));
   harness.setVideo(64, 48);
+  const Upstream upstream(harness);
   std::atomic<int> pushed = 0;
   std::thread pusher([&] {
     for (int i = 0; i < 40; ++i) {
-      EXPECT_EQ(harness.push(frameFor(harness, i, 0)), GST_FLOW_OK);
+      GstBuffer* buffer = upstream.frameFor(0);
+      GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
+      EXPECT_EQ(harness.push(buffer), GST_FLOW_OK);
       ++pushed;
       pushed.notify_all();
     }
@@ -718,10 +905,11 @@ TEST(Offload, APartThatIsLateIsAnsweredByTheOtherServer) {
   StubServer slow, fast;
   Harness harness(element(slow.url() + "," + fast.url(), "deadline=-1"));
   harness.setVideo(64, 48);
-  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  const Upstream upstream(harness);
+  ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
   EXPECT_EQ(take(harness)->answers.at(0).server, 0);
   slow.hold();
-  ASSERT_EQ(harness.push(frameFor(harness, 1, 0)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
   const FrameRecordPtr record = take(harness);
   EXPECT_EQ(record->answers.at(0).state, AnswerState::Answered);
   EXPECT_EQ(record->answers.at(0).server, 1);
@@ -735,20 +923,20 @@ TEST(Offload, ServersChangeWhilePlaying) {
   Harness harness(element(first.url()));
   BusOf bus(harness.element());
   harness.setVideo(64, 48);
-  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  const Upstream upstream(harness);
+  ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
   EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
 
   const std::string both = first.url() + "," + second.url();
   g_object_set(harness.element(), "servers", both.c_str(), nullptr);
-  int frame = 1;
-  for (int server = 0; server == 0; ++frame) {
-    ASSERT_EQ(harness.push(frameFor(harness, frame, 1)), GST_FLOW_OK);
+  for (int server = 0; server == 0;) {
+    ASSERT_EQ(harness.push(upstream.frameFor(1)), GST_FLOW_OK);
     server = take(harness)->answers.at(0).server;
   }
   EXPECT_EQ(bus.text(GST_MESSAGE_INFO), "Inference server " + second.url() + " answers.");
   const int asked = second.requests();
   g_object_set(harness.element(), "servers", second.url().c_str(), nullptr);
-  ASSERT_EQ(harness.push(frameFor(harness, frame, 0)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
   const FrameRecordPtr record = take(harness);
   EXPECT_EQ(record->answers.at(0).state, AnswerState::Answered);
   EXPECT_EQ(record->capacity->servers.at(1).url, second.url());
@@ -779,11 +967,12 @@ TEST(Offload, OneServerOfSeveralThatGoesIsNewsAndTheLastOneAWarning) {
   Harness harness(element(first->url() + "," + second->url()));
   BusOf bus(harness.element());
   harness.setVideo(64, 48);
-  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  const Upstream upstream(harness);
+  ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
   EXPECT_NE(take(harness), nullptr);
   const auto pushUntil = [&](GstMessageType type) {
     for (int i = 1;; ++i) {
-      EXPECT_EQ(harness.push(frameFor(harness, i, i % 2)), GST_FLOW_OK);
+      EXPECT_EQ(harness.push(upstream.frameFor(i % 2)), GST_FLOW_OK);
       const FrameRecordPtr record = take(harness);
       EXPECT_TRUE(!second || record->answers.at(0).state == AnswerState::Answered);
       if (GstMessage* message = bus.pop(type)) {
@@ -799,16 +988,121 @@ TEST(Offload, OneServerOfSeveralThatGoesIsNewsAndTheLastOneAWarning) {
   second.reset();
   EXPECT_EQ(pushUntil(GST_MESSAGE_WARNING).rfind("No inference server is left", 0), 0U);
   for (int i = 0; i < 20; ++i) {
-    ASSERT_EQ(harness.push(frameFor(harness, 100 + i, 0)), GST_FLOW_OK);
+    ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
     EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Failed);
   }
   EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING)) << "one, not one for each frame";
 }
 
+/** Properties that change while a request is under way that is not answered. */
+class OffloadChanges : public ::testing::Test {
+ protected:
+  void use(const std::string& properties) {
+    harness_ = std::make_unique<Harness>(element(server_.url(), properties));
+    harness_->setVideo(640, 480);
+  }
+  void set(const char* property, int value) {
+    g_object_set(harness_->element(), property, value, nullptr);
+  }
+  /** Of a picture that JPEG can make smaller. */
+  GstBuffer* frame(int number) const {
+    GstBuffer* buffer = harness_->frame(number);
+    GstMapInfo map;
+    gst_buffer_map(buffer, &map, GST_MAP_WRITE);
+    for (std::size_t i = 0; i < map.size; ++i)
+      map.data[i] = static_cast<guint8>((i * i / 7 + i * 13) % 251);
+    gst_buffer_unmap(buffer, &map);
+    return buffer;
+  }
+  FrameRecordPtr pass(int number) {
+    EXPECT_EQ(harness_->push(frame(number)), GST_FLOW_OK);
+    return take(*harness_);
+  }
+
+  StubServer server_;
+  std::unique_ptr<Harness> harness_;
+};
+
+TEST_F(OffloadChanges, MaxInFlightLetsMoreFramesIn) {
+  server_.hold();
+  use("deadline=-1");
+  auto first = std::async(std::launch::async, [&] { return harness_->push(frame(0)); });
+  server_.awaitRequests(1);
+  EXPECT_EQ(first.wait_for(30ms), std::future_status::timeout);
+  set("max-in-flight", 3);
+  EXPECT_EQ(first.get(), GST_FLOW_OK);
+  EXPECT_EQ(harness_->push(frame(1)), GST_FLOW_OK);
+  server_.awaitRequests(2);
+  server_.release();
+}
+
+TEST_F(OffloadChanges, LeakyLetsThemPass) {
+  server_.hold();
+  use("deadline=-1");
+  auto first = std::async(std::launch::async, [&] { return harness_->push(frame(0)); });
+  server_.awaitRequests(1);
+  set("leaky", TRUE);
+  EXPECT_EQ(first.get(), GST_FLOW_OK);
+  EXPECT_EQ(harness_->push(frame(1)), GST_FLOW_OK);
+  set("leaky", FALSE);
+  auto third = std::async(std::launch::async, [&] { return harness_->push(frame(2)); });
+  EXPECT_EQ(third.wait_for(30ms), std::future_status::timeout);
+  server_.release();
+  EXPECT_EQ(third.get(), GST_FLOW_OK);
+  EXPECT_TRUE(take(*harness_)->inferred);
+  EXPECT_TRUE(take(*harness_)->skipped);
+  EXPECT_TRUE(take(*harness_)->inferred);
+}
+
+TEST_F(OffloadChanges, TheDeadlineHoldsForTheNextFrame) {
+  use("deadline=-1");
+  EXPECT_TRUE(pass(0)->inferred);
+  server_.hold();
+  set("deadline", 60);
+  EXPECT_EQ(pass(1)->answers.at(0).state, AnswerState::Late);
+}
+
+TEST_F(OffloadChanges, TheEncodingHoldsForTheNextFrame) {
+  use("encoding=raw");
+  EXPECT_EQ(pass(0)->bytesSent(), std::size_t{640} * 480 * 3);
+  gst_util_set_object_arg(G_OBJECT(harness_->element()), "encoding", "jpeg");
+  EXPECT_LT(pass(1)->bytesSent(), std::size_t{640} * 480 * 3);
+  gst_util_set_object_arg(G_OBJECT(harness_->element()), "encoding", "raw");
+  EXPECT_EQ(pass(2)->bytesSent(), std::size_t{640} * 480 * 3);
+}
+
+TEST_F(OffloadChanges, TheQualityHoldsForTheNextFrame) {
+  use("encoding=jpeg jpeg-quality=90");
+  const std::size_t good = pass(0)->bytesSent();
+  set("jpeg-quality", 20);
+  EXPECT_LT(pass(1)->bytesSent(), good / 2);
+}
+
+TEST_F(OffloadChanges, TheBandwidthHoldsFromThenOn) {
+  use("encoding=jpeg");
+  EXPECT_FALSE(pass(0)->skipped);
+  set("bandwidth", 1);
+  int number = 1;
+  while (!pass(number)->skipped) ASSERT_LT(++number, 10);
+  set("bandwidth", 0);
+  EXPECT_FALSE(pass(10)->skipped);
+}
+
+TEST_F(OffloadChanges, WithoutQosFramesThatAreLateForTheSinkAreSent) {
+  use("qos=true");
+  gst_harness_push_upstream_event(
+      harness_->get(), gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2, 50 * GST_MSECOND, 0));
+  EXPECT_TRUE(pass(1)->skipped);
+  set("qos", FALSE);
+  EXPECT_FALSE(pass(2)->skipped);
+  set("qos", TRUE);
+  EXPECT_TRUE(pass(3)->skipped);
+}
+
 TEST(Offload, ServersAreProbedBeforeTheFirstFrame) {
   StubServer server;
   Harness harness(element(server.url()));
-  const CapacityPtr capacity = queryCapacity(harness.get()->srcpad);
+  const CapacityPtr capacity = Upstream(harness).capacity();
   EXPECT_EQ(capacity->servers.at(0).answers, 4U);
   EXPECT_NE(capacity->servers.at(0).cost, CostModel());
   const OffloadStatsOf stats(harness.element());
@@ -832,8 +1126,9 @@ TEST(Offload, ShowsItsServers) {
   StubServer server;
   Harness harness(element(server.url() + "," + kNobody, "max-in-flight=2"));
   harness.setVideo(64, 48);
+  const Upstream upstream(harness);
   server.hold();
-  ASSERT_EQ(harness.push(frameFor(harness, 0, 0)), GST_FLOW_OK);
+  ASSERT_EQ(harness.push(upstream.frameFor(0)), GST_FLOW_OK);
   server.awaitRequests(1);
   {
     const OffloadStatsOf stats(harness.element());
@@ -861,7 +1156,7 @@ TEST(Offload, ShowsItsServers) {
 TEST(Offload, ShowsTheServersOfTheLastRunToo) {
   StubServer server;
   Harness harness(element(server.url()));
-  queryCapacity(harness.get()->srcpad);
+  Upstream(harness).capacity();
   gst_element_set_state(harness.element(), GST_STATE_NULL);
   EXPECT_EQ(OffloadStatsOf(harness.element()).answers(0), 4U);
 }
@@ -962,7 +1257,7 @@ TEST(Offload, LearnsForThePoolThatItIsGiven) {
   GstContext* context = gst_element_get_context(harness.element(), kServersContext);
   const ServerPoolPtr pool = parseServersContext(context);
   gst_context_unref(context);
-  queryCapacity(harness.get()->srcpad);
+  Upstream(harness).capacity();
   EXPECT_EQ(pool->server(server.url(), "hog", 0)->standing().answers, 4U);
 }
 
@@ -976,21 +1271,16 @@ TEST(Offload, AStreamTakesTheServerThatAnotherLeavesFree) {
   gst_context_unref(context);
   gst_element_set_state(other.element(), GST_STATE_PLAYING);
   for (Harness* harness : {&one, &other}) harness->setVideo(64, 48);
-  queryCapacity(one.get()->srcpad);
+  const Upstream upstream(one), otherUpstream(other);
   for (const int busy : {0, 1}) {
     StubServer& taken = busy == 0 ? a : b;
     StubServer& free = busy == 0 ? b : a;
     taken.hold();
     const int before = taken.requests();
     // So many that the other server is free sooner, whatever the two were found to cost.
-    FrameRecord record;
-    record.size = {64, 48};
-    record.plan.emplace().parts.assign(8, {.rect = wholeFrame(record.size), .server = busy});
-    GstBuffer* buffer = one.frame(busy);
-    setRecord(buffer, std::make_shared<const FrameRecord>(record));
-    ASSERT_EQ(one.push(buffer), GST_FLOW_OK);
+    ASSERT_EQ(one.push(upstream.frameFor(busy, 8)), GST_FLOW_OK);
     taken.awaitRequests(before + 1);
-    const CapacityPtr capacity = queryCapacity(other.get()->srcpad);
+    const CapacityPtr capacity = otherUpstream.capacity();
     EXPECT_GT(capacity->servers.at(static_cast<std::size_t>(busy)).busy, 0);
     const int served = free.requests();
     ASSERT_EQ(other.push(other.frame(busy)), GST_FLOW_OK);

@@ -2,22 +2,29 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "tests/support/bus.h"
+#include "tests/support/fake_end.h"
 #include "tests/support/harness.h"
+#include "tests/support/own_stream.h"
 
 namespace elf::gst {
 namespace {
 
 using elf::testing::BusOf;
+using elf::testing::FakeEnd;
 using elf::testing::Harness;
+using elf::testing::OwnStream;
 
-CapacityPtr servers(std::size_t count) {
-  Capacity capacity;
-  capacity.servers.resize(count);
-  return std::make_shared<const Capacity>(std::move(capacity));
+std::vector<std::string> servers(int count) {
+  std::vector<std::string> urls;
+  for (int i = 1; i <= count; ++i) urls.push_back("http://10.0.0." + std::to_string(i) + ":1");
+  return urls;
 }
 
 class Partition : public ::testing::Test {
@@ -26,27 +33,35 @@ class Partition : public ::testing::Test {
     harness_.setVideo(640, 480);
   }
 
-  /** From now on downstream has these servers. */
-  void tell(const CapacityPtr& capacity) {
-    capacity_ = capacity;
-    if (answering_) return;
-    answering_ = true;
+  /** From now on these servers are downstream. */
+  void tell(const std::vector<std::string>& urls) {
+    end_ = std::make_unique<FakeEnd>(urls);
+    end_->attach(upstream_.stream, kMany);
+    if (own_) end_->attach(own_, kMany);
+    if (std::exchange(listening_, true)) return;
     gst_pad_add_probe(
         harness_.get()->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM,
-        [](GstPad*, GstPadProbeInfo* info, gpointer self) {
-          GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
-          if (!isCapacityQuery(query)) return GST_PAD_PROBE_OK;
-          answerCapacityQuery(query, static_cast<Partition*>(self)->capacity_);
+        [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+          auto* self = static_cast<Partition*>(data);
+          self->own_ = parseStreamQuery(GST_PAD_PROBE_INFO_QUERY(info));
+          if (!self->own_) return GST_PAD_PROBE_OK;
+          self->end_->attach(self->own_, kMany);
           return GST_PAD_PROBE_HANDLED;
         },
         this, nullptr);
   }
 
-  FrameRecord pass(GstBuffer* buffer) {
+  FrameRecord plan(GstBuffer* buffer) {
     EXPECT_EQ(harness_.push(buffer), GST_FLOW_OK);
     GstBuffer* out = harness_.pull();
     FrameRecord record = *getRecord(out);
     gst_buffer_unref(out);
+    return record;
+  }
+  /** The same, and what is downstream sees nothing in it. */
+  FrameRecord pass(GstBuffer* buffer) {
+    const FrameRecord record = plan(buffer);
+    if (end_) end_->pass(record, {});
     return record;
   }
 
@@ -57,18 +72,23 @@ class Partition : public ::testing::Test {
   }
 
   GstBuffer* frameWithRps(int number, std::vector<Rp> rps) {
-    FrameRecord record;
-    record.id = static_cast<std::uint64_t>(number);
-    record.size = {640, 480};
+    FrameRecord record = upstream_.enter();
     record.rps = std::move(rps);
-    GstBuffer* buffer = harness_.frame(number);
-    setRecord(buffer, std::make_shared<const FrameRecord>(std::move(record)));
-    return buffer;
+    return upstream_.carry(number, std::move(record));
   }
 
+  /** Of a cold start. */
+  GstBuffer* frameWithoutRps(int number) { return upstream_.carry(number, upstream_.enter()); }
+
+  static inline const Slots::Limits kMany{.bounded = true, .maxInFlight = 64};
+
+  std::unique_ptr<FakeEnd> end_;
   Harness harness_;
-  CapacityPtr capacity_;
-  bool answering_ = false;
+  /** That of an elfrppredict before it. */
+  OwnStream upstream_{harness_, {640, 480}};
+  /** That of the element itself, where it had to offer one. */
+  StreamPtr own_;
+  bool listening_ = false;
 };
 
 TEST_F(Partition, AloneItPlansTheWholeFrameForOneServer) {
@@ -86,11 +106,9 @@ TEST_F(Partition, PlansEachFrameForTheServersAsTheyAreThen) {
 }
 
 TEST_F(Partition, APartGoesToTheServerThatOtherStreamsLeaveFree) {
-  Capacity capacity = *servers(2);
   for (const std::size_t busy : {0U, 1U}) {
-    capacity.servers[busy].busy = 1;
-    capacity.servers[1 - busy].busy = 0;
-    tell(std::make_shared<const Capacity>(capacity));
+    tell(servers(2));
+    end_->pool().server(servers(2).at(busy), "hog", 0)->begin(1e7, 1e6);
     Rp rp;
     rp.box = rp.expected = {10, 10, 50, 90};
     const Plan plan = *pass(frameWithRps(static_cast<int>(busy), {rp})).plan;
@@ -110,6 +128,7 @@ TEST_F(Partition, RegionsOfInterestFromUpstreamAreTheRps) {
 
 TEST_F(Partition, AFrameWithoutRegionsHasNoneOnceUpstreamGaveAny) {
   g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, nullptr);
+  tell(servers(1));
   EXPECT_FALSE(pass(harness_.frame(0)).rps.has_value());
   pass(frameWithRoi(1));
   const FrameRecord record = pass(harness_.frame(2));
@@ -120,7 +139,7 @@ TEST_F(Partition, AFrameWithoutRegionsHasNoneOnceUpstreamGaveAny) {
 TEST_F(Partition, EveryScanIntervalEachPixelIsLookedAt) {
   g_object_set(harness_.element(), "scan-interval", 3, nullptr);
   tell(servers(2));
-  pass(harness_.frame(0));
+  pass(frameWithoutRps(0));
   double area = 0;
   for (int i = 1; i <= 3; ++i) {
     const Plan plan = *pass(frameWithRps(i, {})).plan;
@@ -134,12 +153,15 @@ TEST_F(Partition, EveryScanIntervalEachPixelIsLookedAt) {
 
 TEST_F(Partition, WithoutDiscoveryNothingIsLookedAtButRps) {
   g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, nullptr);
-  for (int i = 0; i < 50; ++i) EXPECT_TRUE(pass(frameWithRps(i, {})).plan->parts.empty());
+  tell(servers(1));
+  pass(frameWithoutRps(0));
+  for (int i = 1; i < 50; ++i) EXPECT_TRUE(pass(frameWithRps(i, {})).plan->parts.empty());
 }
 
 TEST_F(Partition, WherePixelsChangeIsLookedAt) {
   g_object_set(harness_.element(), "scan-interval", 0, nullptr);
-  pass(harness_.frame(0));
+  tell(servers(1));
+  pass(frameWithoutRps(0));
   EXPECT_TRUE(pass(frameWithRps(1, {})).plan->parts.empty());
   GstBuffer* changed = frameWithRps(2, {});
   GstMapInfo map;
@@ -153,25 +175,68 @@ TEST_F(Partition, WherePixelsChangeIsLookedAt) {
 }
 
 TEST_F(Partition, WhatServersDidNotAnswerIsLookedAtNext) {
-  g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, nullptr);
-  pass(harness_.frame(0));
-  Feedback feedback{.id = 1, .size = {640, 480}, .unseen = {{100, 100, 200, 200}}};
-  feedback.generation = pass(frameWithRps(1, {})).generation;
-  gst_harness_push_upstream_event(harness_.get(),
-                                  newDetectionsEvent(std::make_shared<const Feedback>(feedback)));
+  g_object_set(harness_.element(), "scan-interval", 12, "change-threshold", 0, nullptr);
+  tell(servers(1));
+  pass(frameWithoutRps(0));
+  FrameRecord record = plan(frameWithRps(1, {}));
+  ASSERT_EQ(record.plan->parts.size(), 1U);
+  const Rect tile = record.plan->parts[0].rect;
+  elf::testing::GreyPixels pixels(record.size);
+  upstream_.stream->submit(std::move(record), pixels, std::nullopt, [](const FrameRecordPtr&) {});
+  end_->fail(end_->open().at(0));
+  g_object_set(harness_.element(), "scan-interval", 0, nullptr);
   const Plan plan = *pass(frameWithRps(2, {})).plan;
   ASSERT_EQ(plan.parts.size(), 1U);
-  EXPECT_TRUE(contains(plan.parts[0].rect, feedback.unseen[0]));
+  EXPECT_TRUE(contains(plan.parts[0].rect, tile));
   EXPECT_TRUE(pass(frameWithRps(3, {})).plan->parts.empty());
+}
+
+TEST_F(Partition, WhatWasPlannedForAFrameThatWasDroppedIsPlannedAgain) {
+  g_object_set(harness_.element(), "scan-interval", 12, "change-threshold", 0, nullptr);
+  tell(servers(1));
+  pass(frameWithoutRps(0));
+  const Rect tile = plan(frameWithRps(1, {})).plan->parts.at(0).rect;
+  g_object_set(harness_.element(), "scan-interval", 0, nullptr);
+  const Plan plan = *pass(frameWithRps(2, {})).plan;
+  ASSERT_EQ(plan.parts.size(), 1U);
+  EXPECT_TRUE(contains(plan.parts[0].rect, tile));
+  EXPECT_TRUE(pass(frameWithRps(3, {})).plan->parts.empty());
+}
+
+TEST_F(Partition, AFrameThatIsToPassUnsentGetsNoPlan) {
+  tell(servers(1));
+  FrameRecord record = upstream_.enter();
+  record.skipped = true;
+  EXPECT_FALSE(plan(upstream_.carry(0, std::move(record))).plan.has_value());
+}
+
+TEST_F(Partition, CountsWhatItPlans) {
+  g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, nullptr);
+  tell(servers(2));
+  pass(frameWithoutRps(0));
+  pass(frameWithRps(1, {}));
+  pass(frameWithRps(2, {}));
+  GstStructure* stats = nullptr;
+  g_object_get(harness_.element(), "stats", &stats, nullptr);
+  const auto count = [&](const char* field) {
+    guint64 value = G_MAXUINT64;
+    gst_structure_get_uint64(stats, field, &value);
+    return value;
+  };
+  EXPECT_EQ(count("frames"), 3U);
+  EXPECT_EQ(count("cold"), 1U);
+  EXPECT_EQ(count("empty"), 2U);
+  EXPECT_EQ(count("parts-full"), 2U);
+  EXPECT_EQ(count("parts-rp"), 0U);
+  EXPECT_GE(count("pixels"), 640U * 480U);
+  gst_structure_free(stats);
 }
 
 TEST_F(Partition, AnLrcGoesToTheServerThatIsNamed) {
   g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, "lrc-interval", 2,
-               "lrc-ratio", 0.5, "lrc-server", "http://b", nullptr);
-  Capacity capacity;
-  capacity.servers = {{.url = "http://a"}, {.url = "http://b"}, {.url = "http://c"}};
-  tell(std::make_shared<const Capacity>(capacity));
-  pass(harness_.frame(0));
+               "lrc-ratio", 0.5, "lrc-server", "http://10.0.0.2:1", nullptr);
+  tell(servers(3));
+  pass(frameWithoutRps(0));
   EXPECT_TRUE(pass(frameWithRps(1, {})).plan->parts.empty());
   const Plan plan = *pass(frameWithRps(2, {})).plan;
   ASSERT_EQ(plan.parts.size(), 1U);
@@ -182,10 +247,8 @@ TEST_F(Partition, AnLrcGoesToTheServerThatIsNamed) {
 
 TEST_F(Partition, TheServerOfTheLrcMayBeSpelledAsElfoffloadsMay) {
   g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, "lrc-interval", 1,
-               "lrc-server", " http://b:1/ ", nullptr);
-  Capacity capacity;
-  capacity.servers = {{.url = "http://a:1"}, {.url = "http://b:1"}};
-  tell(std::make_shared<const Capacity>(capacity));
+               "lrc-server", " http://10.0.0.2:1/ ", nullptr);
+  tell(servers(2));
   BusOf bus(harness_.element());
   const Plan plan = *pass(frameWithRps(1, {})).plan;
   ASSERT_EQ(plan.parts.size(), 1U);
@@ -198,9 +261,7 @@ TEST_F(Partition, AnLrcServerThatIsNoneOfElfoffloadsIsToldOnce) {
   BusOf bus(harness_.element());
   pass(frameWithRps(1, {}));
   EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING)) << "there is no elfoffload";
-  Capacity capacity;
-  capacity.servers = {{.url = "http://a:1"}, {.url = "http://b:1"}};
-  tell(std::make_shared<const Capacity>(capacity));
+  tell(servers(2));
   pass(frameWithRps(2, {}));
   EXPECT_NE(bus.text(GST_MESSAGE_WARNING).find("http://c:1"), std::string::npos);
   pass(frameWithRps(3, {}));
@@ -222,7 +283,9 @@ TEST_F(Partition, ARecordForOtherPixelsIsIgnored) {
 }
 
 TEST_F(Partition, KeepsTheIdOfTheFrame) {
-  EXPECT_EQ(pass(frameWithRps(17, {})).id, 17U);
+  const FrameRecord record = upstream_.enter();
+  EXPECT_EQ(pass(upstream_.carry(0, record)).id, record.id);
+  EXPECT_EQ(upstream_.enter().id, record.id + 1);
 }
 
 class GridPartition : public Partition {

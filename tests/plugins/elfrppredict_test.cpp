@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
+#include <string>
+#include <thread>
+#include <vector>
 
-#include "gst/elfvision/gstelfevents.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "tests/support/bus.h"
+#include "tests/support/fake_end.h"
 #include "tests/support/harness.h"
+#include "tests/support/own_stream.h"
+#include "tests/support/stub_server.h"
 
 namespace elf::gst {
 namespace {
 
+using elf::testing::FakeEnd;
 using elf::testing::Harness;
+using elf::testing::StubServer;
 
 class RpPredict : public ::testing::Test {
  protected:
-  RpPredict() { harness_.setVideo(640, 480); }
+  RpPredict() {
+    elf::testing::putBehind(harness_, end_);
+    harness_.setVideo(640, 480);
+  }
 
   FrameRecord pass(int number) {
     EXPECT_EQ(harness_.push(harness_.frame(number)), GST_FLOW_OK);
@@ -25,18 +36,24 @@ class RpPredict : public ::testing::Test {
     return record;
   }
 
-  void answer(const FrameRecord& record, std::vector<Detection> detections) {
-    Feedback feedback{.id = record.id,
-                      .generation = record.generation,
-                      .size = record.size,
-                      .looked = true,
-                      .detections = std::move(detections)};
-    gst_harness_push_upstream_event(
-        harness_.get(), newDetectionsEvent(std::make_shared<const Feedback>(std::move(feedback))));
+  void answer(const FrameRecord& record, const std::vector<Detection>& detections) {
+    end_.pass(record, detections);
   }
 
-  static Detection object(Box box) { return {.box = box, .score = 1, .label = "person", .id = 1}; }
+  void flush() {
+    gst_harness_push_event(harness_.get(), gst_event_new_flush_start());
+    gst_harness_push_event(harness_.get(), gst_event_new_flush_stop(TRUE));
+    pushSegment();
+  }
+  void pushSegment() {
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  }
 
+  static Detection object(Box box) { return {.box = box, .score = 1, .label = "person"}; }
+
+  FakeEnd end_;
   Harness harness_{"elfrppredict"};
 };
 
@@ -57,7 +74,7 @@ TEST_F(RpPredict, AnObjectThatMovesIsExpectedWhereItMovesTo) {
   ASSERT_EQ(record.rps->size(), 1U);
   // It was last at 120; a network is not as exact as a line.
   EXPECT_NEAR(record.rps->front().expected.x0, 130, 3);
-  EXPECT_EQ(record.rps->front().id, 1);
+  EXPECT_NE(record.rps->front().id, kNoIdentity);
   EXPECT_EQ(record.rps->front().label, "person");
 }
 
@@ -69,18 +86,14 @@ TEST_F(RpPredict, AnEmptyAnswerMakesRpsKnownAndNone) {
 }
 
 TEST_F(RpPredict, AFlushForgetsAndAnAnswerFromBeforeIsDropped) {
-  const FrameRecord before = pass(0);
-  answer(before, {object({0, 0, 10, 10})});
-  gst_harness_push_event(harness_.get(), gst_event_new_flush_start());
-  gst_harness_push_event(harness_.get(), gst_event_new_flush_stop(TRUE));
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
-  const FrameRecord after = pass(1);
+  answer(pass(0), {object({0, 0, 10, 10})});
+  const FrameRecord before = pass(1);
+  flush();
+  const FrameRecord after = pass(2);
   EXPECT_GT(after.generation, before.generation);
   EXPECT_FALSE(after.rps.has_value());
-  answer({.id = after.id, .generation = before.generation, .size = after.size}, {});
-  EXPECT_FALSE(pass(2).rps.has_value());
+  answer(before, {});
+  EXPECT_FALSE(pass(3).rps.has_value());
 }
 
 TEST_F(RpPredict, AChangeOfSizeForgetsAndAChangeOfFormatDoesNot) {
@@ -113,18 +126,30 @@ TEST_F(RpPredict, ANegativeRateForgets) {
 
 TEST_F(RpPredict, AFrameWaitsForTheAnswerOfTheOneBeforeAndIsToldTheTrueHorizon) {
   answer(pass(0), {object({0, 0, 10, 10})});
-  const FrameRecord second = pass(1);
+  FrameRecord second = pass(1);
+  second.stream.lock()->slots().setLimits({.bounded = true});
   auto third = std::async(std::launch::async, [&] { return pass(2); });
+  EXPECT_EQ(third.wait_for(std::chrono::milliseconds(30)), std::future_status::timeout);
   answer(second, {object({0, 0, 10, 10})});
   EXPECT_EQ(third.get().horizon, 1);
 }
 
 TEST_F(RpPredict, FlushingWakesAWaitingFrame) {
   answer(pass(0), {});
-  pass(1);
+  const FrameRecord second = pass(1);
+  second.stream.lock()->slots().setLimits({.bounded = true});
   auto third = std::async(std::launch::async, [&] { return harness_.push(harness_.frame(2)); });
   gst_harness_push_event(harness_.get(), gst_event_new_flush_start());
   EXPECT_EQ(third.get(), GST_FLOW_FLUSHING);
+}
+
+TEST_F(RpPredict, AFrameThatIsDroppedOnTheWayIsNotWaitedFor) {
+  const elf::gst::StreamPtr stream = pass(0).stream.lock();
+  stream->slots().setLimits({.bounded = true});
+  for (int i = 1; i < 20; ++i) {
+    ASSERT_EQ(harness_.push(harness_.frame(i)), GST_FLOW_OK);
+    gst_buffer_unref(harness_.pull());
+  }
 }
 
 TEST_F(RpPredict, PaddingLearnsWhatTheWantedCoverageTakesAndForgetsInReady) {
@@ -157,11 +182,7 @@ TEST_F(RpPredict, PaddingLearnsWhatTheWantedCoverageTakesAndForgetsInReady) {
   g_object_set(harness_.element(), "coverage", 0.5, nullptr);
   EXPECT_LT(standStill(1), most / 2) << "at once, while playing";
 
-  gst_harness_push_event(harness_.get(), gst_event_new_flush_start());
-  gst_harness_push_event(harness_.get(), gst_event_new_flush_stop(TRUE));
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  flush();
   g_object_set(harness_.element(), "coverage", 0.98, nullptr);
   record = pass(number++);
   EXPECT_NEAR(standStill(10), most, 0.2 * most) << "a flush is no new video";
@@ -169,27 +190,18 @@ TEST_F(RpPredict, PaddingLearnsWhatTheWantedCoverageTakesAndForgetsInReady) {
   gst_element_set_state(harness_.element(), GST_STATE_READY);
   gst_element_set_state(harness_.element(), GST_STATE_PLAYING);
   harness_.setVideo(640, 480);
-  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  pushSegment();
   record = pass(number++);
   EXPECT_NEAR(standStill(10), first, 1e-3);
 }
 
 TEST_F(RpPredict, AFrameThatNobodyLookedAtTeachesPaddingNothing) {
-  Feedback feedback{.size = {640, 480}};
-  FrameRecord record = pass(0);
-  for (int i = 1; i < 300; ++i) {
-    feedback = {.id = record.id,
-                .generation = record.generation,
-                .size = record.size,
-                .looked = i < 10,
-                .skipped = i >= 10,
-                .detections = {object({200, 100, 300, 200})}};
-    gst_harness_push_upstream_event(harness_.get(),
-                                    newDetectionsEvent(std::make_shared<const Feedback>(feedback)));
-    record = pass(i);
-    if (i < 10) continue;
-    EXPECT_EQ(record.horizon, 1);
+  for (int i = 0; i < 10; ++i) answer(pass(i), {object({200, 100, 300, 200})});
+  for (int i = 10; i < 300; ++i) {
+    FrameRecord record = pass(i);
     EXPECT_GT(record.rps->at(0).expected.x0 - record.rps->at(0).box.x0, 2);
+    record.skipped = true;
+    end_.pass(std::move(record), {});
   }
 }
 
@@ -206,9 +218,7 @@ TEST_F(RpPredict, EveryRestartRaisesTheGeneration) {
     gst_element_set_state(harness_.element(), GST_STATE_NULL);
     gst_element_set_state(harness_.element(), GST_STATE_PLAYING);
     harness_.setVideo(640, 480);
-    GstSegment segment;
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+    pushSegment();
   }
 }
 
@@ -230,6 +240,207 @@ TEST(RpPredictWeights, ThatAreMissingOrOfNoUseAreAnErrorThatNamesTheProperty) {
     gst_element_set_state(element, GST_STATE_NULL);
     gst_object_unref(element);
   }
+}
+
+/** The loop as a whole, without elfmerge. */
+class RpPredictLoop : public ::testing::Test {
+ protected:
+  FrameRecord pass(Harness& harness) {
+    EXPECT_EQ(harness.push(harness.frame(next_++)), GST_FLOW_OK);
+    GstBuffer* out = harness.pull();
+    FrameRecord record = *getRecord(out);
+    gst_buffer_unref(out);
+    return record;
+  }
+  static void pushSegment(Harness& harness) {
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(harness.get(), gst_event_new_segment(&segment));
+  }
+  std::string launch(const std::string& between = "") const {
+    return "elfrppredict name=predict ! " + between +
+           "elfpartition scan-interval=0 change-threshold=0 ! " + between +
+           "elfoffload servers=" + server_.url();
+  }
+
+  /** Sees a person in the corner of whatever it gets. */
+  StubServer server_{[](const wire::InferRequest& request) {
+    wire::InferResponse response;
+    response.model = "hog";
+    response.id = request.id;
+    Detection detection;
+    detection.box = {0, 0, 40, 80};
+    detection.score = 1;
+    response.outputs = wire::encodeDetections({{detection}});
+    const wire::Message message = wire::encode(response);
+    return StubServer::Reply{200, message.body, std::to_string(*message.jsonLength)};
+  }};
+  int next_ = 0;
+};
+
+TEST_F(RpPredictLoop, WhatAFrameHeldIsExpectedInTheNext) {
+  Harness harness(launch());
+  harness.setVideo(640, 480);
+  const FrameRecord first = pass(harness);
+  EXPECT_FALSE(first.rps.has_value());
+  ASSERT_EQ(first.detections.size(), 1U);
+  const FrameRecord second = pass(harness);
+  EXPECT_EQ(second.horizon, 1);
+  ASSERT_EQ(second.rps->size(), 1U);
+  EXPECT_EQ(second.rps->at(0).id, first.detections[0].id);
+  ASSERT_EQ(second.plan->parts.size(), 1U);
+  EXPECT_EQ(second.plan->parts[0].kind, PartKind::Rp);
+}
+
+TEST_F(RpPredictLoop, AQueueInEachGapLetsNoMoreFramesInThanMaxInFlight) {
+  server_.hold();
+  Harness harness(launch("queue ! ") + " max-in-flight=2");
+  harness.setVideo(640, 480);
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+  auto third = std::async(std::launch::async, [&] { return harness.push(harness.frame(2)); });
+  server_.awaitRequests(2);
+  EXPECT_EQ(third.wait_for(std::chrono::milliseconds(30)), std::future_status::timeout);
+  EXPECT_EQ(server_.requests(), 2);
+  server_.release();
+  EXPECT_EQ(third.get(), GST_FLOW_OK);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    GstBuffer* out = harness.pull();
+    EXPECT_EQ(getRecord(out)->id, i);
+    gst_buffer_unref(out);
+  }
+}
+
+TEST_F(RpPredictLoop, AFlushBetweenQueuesBeginsAnew) {
+  Harness harness(launch("queue ! ") + " deadline=-1");
+  harness.setVideo(640, 480);
+  const FrameRecord before = pass(harness);
+  server_.hold();
+  ASSERT_EQ(harness.push(harness.frame(next_++)), GST_FLOW_OK);
+  auto waiting =
+      std::async(std::launch::async, [&] { return harness.push(harness.frame(next_++)); });
+  server_.awaitRequests(2);
+  EXPECT_EQ(waiting.wait_for(std::chrono::milliseconds(30)), std::future_status::timeout);
+  gst_harness_push_event(harness.get(), gst_event_new_flush_start());
+  EXPECT_EQ(waiting.get(), GST_FLOW_FLUSHING);
+  gst_harness_push_event(harness.get(), gst_event_new_flush_stop(TRUE));
+  server_.release();
+  pushSegment(harness);
+  const FrameRecord after = pass(harness);
+  EXPECT_FALSE(after.rps.has_value());
+  EXPECT_TRUE(after.inferred);
+  EXPECT_GT(after.generation, before.generation);
+  EXPECT_NE(after.detections.at(0).id, before.detections.at(0).id);
+  EXPECT_EQ(pass(harness).detections.at(0).id, after.detections.at(0).id);
+}
+
+TEST_F(RpPredictLoop, EosBetweenQueuesLeavesBehindTheFrames) {
+  server_.hold();
+  Harness harness(launch("queue ! ") + " deadline=-1");
+  harness.setVideo(640, 480);
+  ASSERT_EQ(harness.push(harness.frame(0)), GST_FLOW_OK);
+  gst_harness_push_event(harness.get(), gst_event_new_eos());
+  server_.awaitRequests(1);
+  server_.release();
+  GstEventType type = GST_EVENT_UNKNOWN;
+  while (type != GST_EVENT_EOS) {
+    GstEvent* event = gst_harness_pull_event(harness.get());
+    ASSERT_NE(event, nullptr);
+    type = GST_EVENT_TYPE(event);
+    gst_event_unref(event);
+  }
+  EXPECT_EQ(gst_harness_buffers_received(harness.get()), 1U);
+}
+
+TEST_F(RpPredictLoop, AnotherSizeAndAGapBetweenQueuesForget) {
+  Harness harness(launch("queue ! "));
+  harness.setVideo(640, 480);
+  pass(harness);
+  EXPECT_TRUE(pass(harness).rps.has_value());
+  harness.setVideo(320, 240);
+  const FrameRecord other = pass(harness);
+  EXPECT_FALSE(other.rps.has_value());
+  EXPECT_EQ(other.size, (Size{320, 240}));
+  EXPECT_TRUE(pass(harness).rps.has_value());
+  gst_harness_push_event(harness.get(), gst_event_new_gap(0, GST_SECOND));
+  EXPECT_FALSE(pass(harness).rps.has_value());
+  EXPECT_TRUE(pass(harness).rps.has_value());
+}
+
+TEST_F(RpPredictLoop, TwoFramesInFlightAreToldTheTrueHorizon) {
+  Harness harness(launch() + " max-in-flight=2");
+  harness.setVideo(640, 480);
+  pass(harness);
+  server_.hold();
+  ASSERT_EQ(harness.push(harness.frame(1)), GST_FLOW_OK);
+  auto third = std::async(std::launch::async, [&] { return harness.push(harness.frame(2)); });
+  server_.awaitRequests(3);
+  server_.release();
+  EXPECT_EQ(third.get(), GST_FLOW_OK);
+  for (const int horizon : {1, 2}) {
+    GstBuffer* out = harness.pull();
+    EXPECT_EQ(getRecord(out)->horizon, horizon);
+    gst_buffer_unref(out);
+  }
+}
+
+TEST_F(RpPredictLoop, FramesThatALeakyQueueDropsStallNothing) {
+  server_.hold();
+  Harness harness("elfrppredict name=predict ! queue leaky=downstream max-size-buffers=1 ! " +
+                  launch().substr(launch().find("elfpartition")) + " max-in-flight=3 deadline=-1");
+  harness.setVideo(640, 480);
+  std::thread pusher([&] {
+    for (int i = 0; i < 30; ++i) EXPECT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+  });
+  server_.awaitRequests(1);
+  server_.release();
+  pusher.join();
+  // The newest one is never dropped.
+  std::uint64_t last = 0;
+  while (last != 29) {
+    GstBuffer* out = harness.pull();
+    ASSERT_NE(out, nullptr);
+    last = getRecord(out)->id;
+    gst_buffer_unref(out);
+  }
+}
+
+TEST_F(RpPredictLoop, AFrameThatIsLateShowsWhatIsExpectedAndSaysSo) {
+  Harness harness(launch() + " deadline=80");
+  harness.setVideo(640, 480);
+  const FrameRecord first = pass(harness);
+  server_.hold();
+  const FrameRecord late = pass(harness);
+  EXPECT_FALSE(late.inferred);
+  ASSERT_EQ(late.detections.size(), 1U);
+  EXPECT_TRUE(late.detections[0].coasted);
+  EXPECT_EQ(late.detections[0].id, first.detections.at(0).id);
+  server_.release();
+  FrameRecord next = pass(harness);
+  while (!next.inferred) next = pass(harness);
+  GstStructure* stats = nullptr;
+  g_object_get(harness.named("predict"), "stats", &stats, nullptr);
+  guint64 tardy = 0;
+  EXPECT_TRUE(gst_structure_get_uint64(stats, "late", &tardy));
+  EXPECT_EQ(tardy, 1U) << "the answer that came late was learned from";
+  gst_structure_free(stats);
+}
+
+TEST_F(RpPredictLoop, ADownstreamThatTakesNothingDoesNotHoldUpTheLoop) {
+  Harness harness(launch());
+  harness.setVideo(640, 480);
+  const gulong block = gst_pad_add_probe(
+      harness.get()->sinkpad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, nullptr, nullptr, nullptr);
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+  server_.awaitRequests(10);
+  GstStructure* stats = nullptr;
+  g_object_get(harness.named("predict"), "stats", &stats, nullptr);
+  guint64 rps = 0, cold = 0;
+  EXPECT_TRUE(
+      gst_structure_get(stats, "rps", G_TYPE_UINT64, &rps, "cold", G_TYPE_UINT64, &cold, nullptr));
+  gst_structure_free(stats);
+  EXPECT_EQ(cold, 1U);
+  EXPECT_EQ(rps, 9U);
+  gst_pad_remove_probe(harness.get()->sinkpad, block);
 }
 
 TEST_F(RpPredict, PixelsOfASharedBufferAreNotCopied) {

@@ -1,22 +1,38 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// GstHarness as an object, and frames for it.
+// GstHarness as an object, and frames for it. Its source waits, as a file does, until it is live.
 #pragma once
 
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
 
+#include <atomic>
 #include <string>
 
 namespace elf::testing {
 
-/** A harness around one element; torn down by the destructor. */
+/** A harness around one element, or several in a row; torn down by the destructor. */
 class Harness {
  public:
-  /** `launch` is the element with its properties, as gst-launch takes it. */
+  /** `launch` are the elements with their properties, as gst-launch takes them; several of them are
+   * in a bin. */
   explicit Harness(const std::string& launch) {
-    GstElement* element = gst_parse_launch(launch.c_str(), nullptr);
+    GstElement* element = launch.find('!') == std::string::npos
+                              ? gst_parse_launch(launch.c_str(), nullptr)
+                              : gst_parse_bin_from_description(launch.c_str(), TRUE, nullptr);
+    if (g_object_is_floating(element)) gst_object_ref_sink(element);
     harness_ = gst_harness_new_with_element(element, "sink", "src");
     gst_object_unref(element);
+    // GstHarness is live by itself.
+    gst_pad_add_probe(
+        harness_->srcpad, GST_PAD_PROBE_TYPE_QUERY_UPSTREAM,
+        [](GstPad*, GstPadProbeInfo* info, gpointer self) {
+          GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
+          if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY) return GST_PAD_PROBE_OK;
+          const auto* harness = static_cast<Harness*>(self);
+          gst_query_set_latency(query, harness->live_, harness->least_, harness->most_);
+          return GST_PAD_PROBE_HANDLED;
+        },
+        this, nullptr);
   }
   Harness(const Harness&) = delete;
   Harness& operator=(const Harness&) = delete;
@@ -24,6 +40,20 @@ class Harness {
 
   GstHarness* get() const { return harness_; }
   GstElement* element() const { return harness_->element; }
+
+  /** Of several. */
+  GstElement* named(const char* name) const {
+    GstElement* found = gst_bin_get_by_name(GST_BIN(element()), name);
+    gst_object_unref(found);  // the bin holds it
+    return found;
+  }
+
+  /** What the source says of itself; before the first frame. */
+  void setLatency(bool live, GstClockTime least, GstClockTime most = GST_CLOCK_TIME_NONE) {
+    live_ = live;
+    least_ = least;
+    most_ = most;
+  }
 
   /** Sets the caps of all frames that follow. */
   void setVideo(int width, int height, const char* format = "I420") {
@@ -47,6 +77,8 @@ class Harness {
  private:
   GstHarness* harness_ = nullptr;
   GstVideoInfo info_{};
+  std::atomic<bool> live_ = false;
+  std::atomic<GstClockTime> least_ = 0, most_ = GST_CLOCK_TIME_NONE;
 };
 
 }  // namespace elf::testing

@@ -37,10 +37,17 @@ struct KilledServerRun {
              return answer.state == AnswerState::Answered;
            });
   }
+  /** From the first whole frame on: those before it pass while the servers are asked what they are.
+   */
+  auto fromFirstWhole() const {
+    return std::ranges::subrange(std::ranges::find_if(records, &KilledServerRun::isWhole),
+                                 records.end());
+  }
   /** Frames that lack an answer. */
   std::size_t broken() const {
-    return records.size() -
-           static_cast<std::size_t>(std::ranges::count_if(records, &KilledServerRun::isWhole));
+    const auto frames = fromFirstWhole();
+    return static_cast<std::size_t>(std::ranges::size(frames) -
+                                    std::ranges::count_if(frames, &KilledServerRun::isWhole));
   }
   /** Frames from the kill until all that follow are whole. */
   std::size_t untilWhole() const {
@@ -98,7 +105,7 @@ inline void KilledServerRun::run() {
   GstElement* offload = pipeline.element("offload");
   const OffloadStatsOf stats(offload);
   gst_object_unref(offload);
-  skipped = stats.count("skipped");
+  skipped = static_cast<guint64>(std::ranges::count(fromFirstWhole(), true, &FrameRecord::skipped));
   healthyAtEnd = stats.healthy(kKilled);
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What elfoffload tells the elements around it: the servers, and what their model asks for.
+// The servers of a stream as they stand at one moment, and what their model asks for.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +39,7 @@ struct ServerState {
 };
 
 /**
- * How things stand at one moment; shared between elements as std::shared_ptr<const Capacity>. A
+ * How things stand at one moment. A
  * server keeps its number from READY->PAUSED until PAUSED->READY, so that an index keeps its
  * meaning while frames are in flight; that of a removed one is given away a minute later at the
  * earliest. Made for each frame, and cheap to copy.
@@ -52,10 +50,6 @@ struct Capacity {
   ModelRules rules;
   /** Frames that may be on their way at once, >= 1. */
   int maxInFlight = 1;
-  /** Whether a frame passes unsent where so many are in flight, rather than wait. */
-  bool leaky = false;
-  /** What a frame may take from its entry into elfoffload; unset: as long as it needs. */
-  std::optional<std::chrono::milliseconds> deadline;
 };
 
 using CapacityPtr = std::shared_ptr<const Capacity>;

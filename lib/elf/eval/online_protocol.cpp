@@ -47,11 +47,8 @@ class Pipeline {
       for (std::size_t i = 0; i < made.size() && options_.coverage; ++i)
         calibrator_.observe(made[i].predictions, {}, detections, static_cast<int>(i) + 1, size_);
     }
-    history_.add({.id = id,
-                  .size = size_,
-                  .looked = looked,
-                  .skipped = !looked,
-                  .detections = std::move(detections)});
+    if (looked)
+      history_.add({.id = id, .size = size_, .looked = true, .detections = std::move(detections)});
     forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));
     for (int horizon = 1; horizon <= options_.horizons; ++horizon) {
       Forecast forecast;

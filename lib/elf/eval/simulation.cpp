@@ -144,7 +144,7 @@ class Stream {
     record.capacity = capacity_;
     std::vector<Prediction> predictions;
     if (history_.known()) {
-      record.horizon = static_cast<int>(record.id - *history_.lastAnswered());
+      record.horizon = static_cast<int>(record.id - *history_.lastLooked());
       predictions = predictor_.predict(history_, record.id);
       record.rps = makeRps(predictions, history_, frame.size, calibrator_.padding(record.horizon));
       outcome.rpPixels =

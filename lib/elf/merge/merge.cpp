@@ -374,10 +374,8 @@ void addMissed(FrameRecord& record) {
 
 Feedback feedbackOf(const FrameRecord& record) {
   Feedback feedback{.id = record.id,
-                    .generation = record.generation,
                     .size = record.size,
                     .looked = wasLookedAt(record),
-                    .skipped = record.skipped,
                     .detections = record.detections,
                     .sureScore = record.capacity ? record.capacity->rules.sureScore : 0,
                     .unseen = record.cut};

@@ -64,6 +64,11 @@ int Offloader::bestServer(Size sent) const {
   return std::max(0, servers_.pick(sent, nullptr, {}).server);
 }
 
+bool Offloader::hasIdleServer() const {
+  const std::lock_guard lock(mutex_);
+  return servers_.hasIdle();
+}
+
 Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generation, Size size,
                                    std::span<const Part> parts,
                                    std::optional<Clock::time_point> deadline, Answered done,
@@ -373,7 +378,8 @@ void Offloader::sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Ca
     ++stats_.partsRetried;
     return dispatch(ticket, frame, index, other.server, false, calls);
   }
-  ++stats_.partsFailed;
+  // Where it was late already that is what it counts as.
+  if (!frame.overdue) ++stats_.partsFailed;
   settle(ticket, frame, index, calls);
 }
 
@@ -440,12 +446,13 @@ void Offloader::onDeadline(Ticket ticket) {
     std::vector<std::size_t> late;
     for (std::size_t i = 0; i < frame.parts.size(); ++i) {
       PartState& part = frame.parts[i];
-      if (part.settled || (part.requests.empty() && frame.late)) continue;
+      if (part.settled) continue;
+      if (first) ++stats_.partsLate;
+      if (part.requests.empty() && frame.late) continue;
       PartAnswer answer = lateAnswer(part);
       giveUpWorthless(frame, part, calls);
       if (!part.requests.empty()) continue;
       part.answer = std::move(answer);
-      ++stats_.partsLate;
       late.push_back(i);
     }
     waitForWorth(ticket, frame);

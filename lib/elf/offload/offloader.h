@@ -27,7 +27,7 @@ struct OffloadStats {
   /** Requests, whatever they were for. */
   std::uint64_t partsSent = 0;
   std::uint64_t partsFailed = 0;
-  /** Without an answer while it was worth having. */
+  /** Not answered by the deadline, whatever came after it. */
   std::uint64_t partsLate = 0;
   /** Of `partsSent`: because another request had failed, and because another one was late. */
   std::uint64_t partsRetried = 0;
@@ -95,6 +95,8 @@ class Offloader {
   /** The server that would be first to finish a part of so many pixels, after what it already has;
    * of the healthy ones, if there are any. */
   int bestServer(Size sent) const;
+  /** A server can be used that has no part to answer. */
+  bool hasIdleServer() const;
 
   /**
    * Opens a frame of size `size`; `parts` is not empty. Each part must then be given to send() or

@@ -234,6 +234,12 @@ bool ServerSet::usable(int number) const {
   return !at(number).removed && endpointAt(number).health == Health::Up;
 }
 
+bool ServerSet::hasIdle() const {
+  return std::ranges::any_of(endpoints_, [](const Endpoint& endpoint) {
+    return endpoint.health == Health::Up && endpoint.outstanding == 0;
+  });
+}
+
 int ServerSet::usableEndpoints() const {
   return static_cast<int>(std::ranges::count(endpoints_, Health::Up, &Endpoint::health));
 }

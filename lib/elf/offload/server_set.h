@@ -209,6 +209,8 @@ class ServerSet {
   const Target& target(int server) const { return endpointAt(server).target; }
   std::size_t endpointOf(int server) const { return at(server).endpoint; }
   bool usable(int server) const;
+  /** A server can be used that has nothing to do for this offloader. */
+  bool hasIdle() const;
   /** Whether it can be sent the picture as it is encoded. */
   bool takesForm(int server, const SentImage& image) const {
     return endpointAt(server).takesForm(image);

@@ -14,14 +14,12 @@ constexpr double kKept = 0.98;
 }  // namespace
 
 void History::add(const Feedback& feedback) {
-  if (lastAnswered_ && feedback.id <= *lastAnswered_) return;
-  lastAnswered_ = feedback.id;
+  if (lastLooked_ && feedback.id <= *lastLooked_) return;
   size_ = feedback.size;
-  if (feedback.skipped) return;
 
   std::set<Identity> unlooked;  // coasted: their part got no answer, so nothing is known of them
   if (feedback.looked) {
-    known_ = true;
+    lastLooked_ = feedback.id;
     sighted_ *= kKept;
     lapses_ *= kKept;
     for (const Detection& detection : feedback.detections) {
@@ -59,8 +57,7 @@ void History::see(const Detection& detection, std::uint64_t frame) {
 }
 
 void History::clear() {
-  lastAnswered_.reset();
-  known_ = false;
+  lastLooked_.reset();
   size_ = {};
   tracks_.clear();
   sighted_ = kPriorSighted;

@@ -34,7 +34,7 @@ struct Track {
 };
 
 /**
- * Tracks of the objects that may still be there. Not thread-safe: elfrppredict holds its lock.
+ * Tracks of the objects that may still be there. Not thread-safe.
  * Coasted detections are no sightings: they were predicted from this very history.
  */
 class History {
@@ -55,18 +55,18 @@ class History {
   explicit History(Limits limits) : limits_(limits) {}
 
   /**
-   * Takes in what a frame held. A frame that was skipped changes nothing; one that looked and saw
-   * nothing is a fact, and ages every track, as one that got no answer does. Frames come in order
-   * of their id; an older or repeated one is ignored.
+   * Takes in what a frame held. One that looked and saw nothing is a fact, and ages every track, as
+   * one that got no answer does. A frame that nobody meant to look at is not given here. Frames
+   * come in order of their id; one that is not newer than the last one looked at is ignored.
    */
   void add(const Feedback& feedback);
   /** Forgets all. */
   void clear();
 
-  /** Id of the newest frame that was answered, looked at or not; unset before the first. */
-  std::optional<std::uint64_t> lastAnswered() const { return lastAnswered_; }
+  /** Id of the newest frame that was looked at; unset before the first. */
+  std::optional<std::uint64_t> lastLooked() const { return lastLooked_; }
   /** True once a frame was looked at: RPs are known from then on, even if there are none. */
-  bool known() const { return known_; }
+  bool known() const { return lastLooked_.has_value(); }
   /** Size of the frames that the sightings are in; empty before the first answer. */
   Size size() const { return size_; }
   const std::map<Identity, Track>& tracks() const { return tracks_; }
@@ -84,8 +84,7 @@ class History {
   static constexpr double kPriorLapses = 2;
 
   Limits limits_;
-  std::optional<std::uint64_t> lastAnswered_;
-  bool known_ = false;
+  std::optional<std::uint64_t> lastLooked_;
   Size size_;
   std::map<Identity, Track> tracks_;
   /** Sightings, and misses between two of them; fading counts. */

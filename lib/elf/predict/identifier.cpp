@@ -20,7 +20,7 @@ Identifier::Known* Identifier::find(Identity id) {
 
 void Identifier::identify(std::uint64_t frame, Size size, std::span<const Rp> rps,
                           std::vector<Detection>& detections) {
-  std::erase_if(known_, [&](const Known& known) { return frame - known.seen > kMemory; });
+  std::erase_if(known_, [&](const Known& known) { return known.seen + kMemory < frame; });
   if (known_.size() > kMostKnown) {
     std::vector<std::uint64_t> seen;
     for (const Known& known : known_) seen.push_back(known.seen);
@@ -44,7 +44,7 @@ void Identifier::identify(std::uint64_t frame, Size size, std::span<const Rp> rp
       now.push_back({detection.box, detection.labelId});
       found.push_back(&detection);
     } else if (Known* known = find(detection.id)) {
-      known->seen = frame;
+      known->seen = std::max(known->seen, frame);
       before[known - known_.data()].box = {};  // nobody's: it is here already
     }
   }

@@ -15,11 +15,12 @@
 namespace elf {
 
 /**
- * Gives detections their identities, frame after frame in order, by a rule of RP indexing. An
- * object is looked for where its RP says it is expected, or else where it was last seen: an RP is
- * not made for ever, but its object may come back. What finds no partner is new. An object has the
- * class that it was last seen as, so one that a detector takes for a car now and for a truck then
- * stays one object where the rule allows it. Not thread-safe.
+ * Gives detections their identities, frame after frame in order, by a rule of RP indexing; frames
+ * that hold nothing but coasted ones may come before older ones. An object is looked for where its
+ * RP says it is expected, or else where it was last seen: an RP is not made for ever, but its
+ * object may come back. What finds no partner is new. An object has the class that it was last seen
+ * as, so one that a detector takes for a car now and for a truck then stays one object where the
+ * rule allows it. Not thread-safe.
  */
 class Identifier {
  public:

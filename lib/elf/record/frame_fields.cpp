@@ -93,6 +93,7 @@ std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int
           {"width", integer(record.size.width)},
           {"height", integer(record.size.height)},
           {"horizon", integer(record.horizon)},
+          {"inferred", {record.inferred}},
           {"detections", detections(record)},
           {"timings_us", timings(record.timings)},
           {"bytes", {std::move(bytes)}}};

@@ -17,6 +17,9 @@ namespace elf {
 
 using Microseconds = std::chrono::microseconds;
 
+class Stream;
+class StreamFrame;
+
 /** What became of one part. */
 enum class AnswerState {
   Answered,  ///< a server looked at it
@@ -52,7 +55,7 @@ struct Timings {
   Microseconds predict{0};
   Microseconds partition{0};
   Microseconds encode{0};
-  /** From entry into elfoffload until all its parts were answered or given up. */
+  /** From entry into elfoffload until all its parts were answered or the frame went on. */
   Microseconds offload{0};
   Microseconds merge{0};
   /** From the first Elf element until elfmerge was done. */
@@ -60,14 +63,18 @@ struct Timings {
 };
 
 /**
- * Each element fills its own part and leaves the others alone. Travels in a GstElfMeta as
- * std::shared_ptr<const FrameRecord>: a record is never changed once shared, but copied.
+ * Each step of the loop (elf/stream/stream.h) fills its own part and leaves the others alone.
+ * Travels in a GstElfMeta as std::shared_ptr<const FrameRecord>: a record is never changed once
+ * shared, but copied.
  */
 struct FrameRecord {
-  /** Counts from 0, given by the first Elf element; never derived from a timestamp. */
+  /** Counts from 0 within a stream; never derived from a timestamp. */
   std::uint64_t id = 0;
-  /** Raised by a flush, a change of size and a restart; an older generation's news is dropped. */
+  /** Raised by a flush, a change of size and a gap: what was known before counts no more. */
   std::uint32_t generation = 0;
+  /** The stream that it belongs to, and its place there until it is `answered`. */
+  std::weak_ptr<Stream> stream;
+  std::shared_ptr<StreamFrame> frame;
   Size size;
   /** The trace of all its requests (elf/base/trace_id.h); empty: none. */
   std::string trace;
@@ -75,7 +82,7 @@ struct FrameRecord {
   std::chrono::steady_clock::time_point entered{};
 
   // elfrppredict
-  /** Frames between the last answered frame and this one; 0 where nothing was predicted. */
+  /** Frames between the last one that was looked at and this one; 0: nothing was predicted. */
   int horizon = 0;
   /** Unset: RPs unknown (cold start). Set and empty: known, there are none. */
   std::optional<std::vector<Rp>> rps;
@@ -84,17 +91,20 @@ struct FrameRecord {
   std::optional<Plan> plan;
 
   // elfoffload
-  /** One for each part of the plan, in its order; empty until elfoffload has run. */
+  /** One for each part of the plan, in its order; empty until they have come. */
   std::vector<PartAnswer> answers;
-  /** The servers and rules that the answers refer to; null until elfoffload has run. */
+  /** The servers and rules that plan and answers refer to; null until the frame was planned. */
   CapacityPtr capacity;
   /** Nothing was sent for this frame on purpose (overload): its RPs are coasted. */
   bool skipped = false;
+  /** The loop is done with the frame: what follows is filled in. */
+  bool answered = false;
+  /** Every part of the plan was answered in time; so it is where the plan is empty. */
+  bool inferred = false;
   /** Bytes that the picture of the whole frame would have had, sent as the parts were; 0 where
    * skipped. */
   std::size_t wholeBytes = 0;
 
-  // elfmerge
   /** In the frame's pixels, strongest first. */
   std::vector<Detection> detections;
   /** Where pieces of objects were seen that reach out of their parts, and may be found whole. */
@@ -112,22 +122,17 @@ struct FrameRecord {
 
 using FrameRecordPtr = std::shared_ptr<const FrameRecord>;
 
-/** The payload of the upstream event `elf-detections`: what a frame really held. */
+/** What a frame really held, as the history of its stream takes it in. */
 struct Feedback {
   std::uint64_t id = 0;
-  std::uint32_t generation = 0;
   Size size;
-  /** False when no server looked at the frame at all (skipped, failed, late): it is no evidence. */
+  /** False when no server looked at the frame at all (failed, late): it is no evidence. */
   bool looked = false;
-  /** It was not meant to be looked at (FrameRecord::skipped): that none did tells nothing. */
-  bool skipped = false;
   std::vector<Detection> detections;
   /** From this score on the model is sure of a detection (ModelRules::sureScore). */
   float sureScore = 0;
   /** What was not seen, or not whole: parts that got no answer, and FrameRecord::cut. */
   std::vector<Rect> unseen;
 };
-
-using FeedbackPtr = std::shared_ptr<const Feedback>;
 
 }  // namespace elf

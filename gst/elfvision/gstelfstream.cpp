@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/elfvision/gstelfstream.h"
+
+#include "gst/elfvision/gstelfboxed.h"
+#include "gst/elfvision/gstelfmeta.h"
+
+namespace elf::gst {
+
+namespace {
+
+constexpr const char* kQuery = "elf-stream";
+constexpr const char* kStream = "stream";
+
+GType streamType() {
+  return boxedType<StreamPtr>("GstElfStream");
+}
+
+}  // namespace
+
+void offerStream(GstPad* srcpad, const StreamPtr& stream) {
+  GstStructure* structure = gst_structure_new_empty(kQuery);
+  setBoxed(structure, kStream, streamType(), stream);
+  GstQuery* query = gst_query_new_custom(GST_QUERY_CUSTOM, structure);
+  gst_pad_peer_query(srcpad, query);
+  gst_query_unref(query);
+}
+
+StreamPtr parseStreamQuery(GstQuery* query) {
+  if (GST_QUERY_TYPE(query) != GST_QUERY_CUSTOM) return nullptr;
+  const GstStructure* structure = gst_query_get_structure(query);
+  if (!gst_structure_has_name(structure, kQuery)) return nullptr;
+  return getBoxed<StreamPtr>(structure, kStream, streamType());
+}
+
+FrameRecordPtr carriedRecord(GstElement* element, GstBuffer* buffer, Size size, bool& warned) {
+  FrameRecordPtr record = getRecord(buffer);
+  if (!record || record->size == size) return record;
+  if (!std::exchange(warned, true))
+    GST_ELEMENT_WARNING(element, STREAM, FORMAT,
+                        ("The Elf record of a frame is for %dx%d pixels, but the frame has %dx%d.",
+                         record->size.width, record->size.height, size.width, size.height),
+                        ("an element between the Elf elements changes the size of the video"));
+  return nullptr;
+}
+
+void StreamEntry::start() {
+  warned_ = false;
+  offered_ = false;
+  stopped_ = false;
+}
+
+void StreamEntry::setStopped(bool stopped) {
+  stopped_ = stopped;
+  own_->slots().wake();
+}
+
+FrameRecordPtr StreamEntry::onItsWay(GstBuffer* buffer, Size size) {
+  FrameRecordPtr record = carriedRecord(element_, buffer, size, warned_);
+  return record && record->frame && !record->stream.expired() ? record : nullptr;
+}
+
+std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, Size size) {
+  if (!offered_.exchange(true)) offerStream(srcpad, own_);
+  return own_->enter(size, stopped_);
+}
+
+}  // namespace elf::gst

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/stream/frame_sender.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "elf/partition/cutting.h"
+
+namespace elf {
+
+void FrameSender::setEncoding(const EncodingSettings& settings) {
+  const std::lock_guard lock(mutex_);
+  settings_ = settings;
+}
+
+FrameSender::Stats FrameSender::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+bool FrameSender::isRaw(const FrameRecord& record, int server) const {
+  const auto at = static_cast<std::size_t>(server);
+  // One that was added meanwhile is in no list yet.
+  return at < record.capacity->servers.size() &&
+         sendsRaw(now_.encoding, record.capacity->servers[at], now_.bandwidth != 0);
+}
+
+// Sets the quality, and scales the plan's parts: only here is it known how large files get. False
+// where nothing may be sent.
+bool FrameSender::fitIntoBudget(FrameRecord& record) {
+  BandwidthControl::Choice choice{.quality = now_.jpegQuality};
+  if (now_.bandwidth == 0) {
+    control_.off();
+  } else {
+    constexpr double kBytesOfKilobit = 125;
+    const ModelRules& rules = record.capacity->rules;
+    BandwidthControl::Load load;
+    for (const Part& part : record.plan->parts) {
+      (isRaw(record, part.server) ? load.rawPixels : load.jpegPixels) += part.sentSize().area();
+      ++load.parts;
+      if (rules.objectSize == 0) continue;
+      for (const int index : part.rps) {
+        const Rp& rp = record.rps->at(static_cast<std::size_t>(index));
+        if (rp.id != kNoIdentity)
+          load.leastScale = std::max(load.leastScale, leastScale(rp, rules) / part.scale);
+      }
+    }
+    const OffloadStats stats = offloader_.stats();
+    const double sent = static_cast<double>(stats.bytesSent) +
+                        static_cast<double>(stats.partsSent) * BandwidthControl::kRequestBytes;
+    const auto chosen = control_.choose(Clock::now(), now_.bandwidth * kBytesOfKilobit, sent, load,
+                                        now_.jpegQuality);
+    if (!chosen) return false;
+    choice = *chosen;
+    if (choice.scale < 1)
+      for (Part& part : record.plan->parts) part.scale *= choice.scale;
+    now_.jpegQuality = choice.quality;
+  }
+  const std::lock_guard lock(mutex_);
+  stats_.choice = choice;
+  return true;
+}
+
+std::optional<Offloader::Ticket> FrameSender::send(FrameRecord& record, FramePixels& pixels,
+                                                   std::optional<Clock::time_point> due,
+                                                   Offloader::Answered done,
+                                                   Offloader::Answered late) {
+  {
+    const std::lock_guard lock(mutex_);
+    now_ = settings_;
+  }
+  if (!fitIntoBudget(record)) return std::nullopt;
+  Offloader::Ticket ticket = kNothing;
+  if (!record.plan->parts.empty())
+    ticket = sendParts(record, pixels, due, std::move(done), std::move(late));
+  // While the servers work.
+  if (record.wholeBytes == 0) record.wholeBytes = wholeBytes(record, pixels);
+  const std::lock_guard lock(mutex_);
+  stats_.wholeBytes += record.wholeBytes;
+  return ticket;
+}
+
+Offloader::Ticket FrameSender::sendParts(FrameRecord& record, FramePixels& pixels,
+                                         std::optional<Clock::time_point> due,
+                                         Offloader::Answered done, Offloader::Answered late) {
+  const std::vector<Part>& parts = record.plan->parts;
+  const Offloader::Ticket ticket =
+      offloader_.begin(record.id, record.generation, record.size, parts, due, std::move(done),
+                       record.trace, std::move(late));
+  Clock::duration encoding{};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].rect.empty() || !contains(wholeFrame(record.size), parts[i].rect)) {
+      offloader_.fail(ticket, i, "the part is not inside the frame");
+      continue;
+    }
+    const auto begun = Clock::now();
+    const bool raw = isRaw(record, parts[i].server);
+    auto image = encode(pixels, parts[i], raw);
+    encoding += Clock::now() - begun;
+    if (image && !raw) noteFile(record, i, image.value().data.size());
+    if (image)
+      offloader_.send(ticket, i, std::move(image).value());
+    else
+      offloader_.fail(ticket, i, image.error());
+  }
+  record.timings.encode = std::chrono::duration_cast<Microseconds>(encoding);
+  return ticket;
+}
+
+Result<wire::Tensor> FrameSender::encode(FramePixels& pixels, const Part& part, bool raw) {
+  using Image = Result<wire::Tensor>;
+  const Size sent = part.sentSize();
+  if (raw) {
+    const auto rgb = pixels.rgb(part.rect, sent);
+    if (rgb.empty()) return Image::failure("the frame can't be converted to RGB");
+    return wire::rawImage(rgb, sent);
+  }
+  const auto file = encoder_.encode(pixels.view(), part.rect, sent, now_.jpegQuality);
+  if (!file) return Image::failure(file.error());
+  return wire::encodedImage(file.value());
+}
+
+// Learns from a JPEG how large they get.
+void FrameSender::noteFile(FrameRecord& record, std::size_t part, std::size_t bytes) {
+  const Size sent = record.plan->parts[part].sentSize();
+  if (now_.bandwidth != 0) control_.encoded(sent.area(), bytes, now_.jpegQuality);
+  if (sent != record.size) return;
+  whole_.measured(sent, sent, bytes, now_.jpegQuality);
+  record.wholeBytes = bytes;
+}
+
+std::size_t FrameSender::wholeBytes(const FrameRecord& record, const FramePixels& pixels) {
+  constexpr double kRawBytes = 3;
+  const Size size = record.size;
+  if (isRaw(record, offloader_.bestServer(size)))
+    return static_cast<std::size_t>(size.area() * kRawBytes);
+  do {
+    const Rect tile = whole_.nextTile(size);
+    const auto file = encoder_.encode(pixels.view(), tile, tile.size(), now_.jpegQuality);
+    if (!file) return 0;
+    whole_.measured(size, tile.size(), file.value().size(), now_.jpegQuality);
+  } while (whole_.tiles() < WholeFrameEstimate::kFirstTiles);
+  return static_cast<std::size_t>(whole_.bytes(size, now_.jpegQuality));
+}
+
+}  // namespace elf

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Makes pictures of the parts of a frame and hands them to the offloader, within a budget.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "elf/image/image_view.h"
+#include "elf/image/jpeg_encoder.h"
+#include "elf/offload/bandwidth.h"
+#include "elf/offload/encoding.h"
+#include "elf/offload/offloader.h"
+#include "elf/offload/whole_frame.h"
+#include "elf/record/frame_record.h"
+
+namespace elf {
+
+/** The pixels of one frame, in whoever's memory. */
+class FramePixels {
+ public:
+  virtual ~FramePixels() = default;
+  virtual ImageView view() const = 0;
+  /**
+   * `rect`, which is inside the frame, scaled to `sent`: rows of R, G, B without gaps, valid until
+   * the next call; empty where they can't be converted.
+   */
+  virtual std::span<const std::uint8_t> rgb(const Rect& rect, Size sent) = 0;
+};
+
+/** How pictures are made. */
+struct EncodingSettings {
+  Encoding encoding = Encoding::Auto;
+  /** 1..100. */
+  int jpegQuality = 90;
+  /** In kbit/s; 0: no budget. */
+  int bandwidth = 0;
+};
+
+/**
+ * Sends frames, one after the other. send() belongs to one thread at a time; all other functions
+ * may be called from any thread.
+ */
+class FrameSender {
+ public:
+  using Clock = Transport::Clock;
+
+  struct Stats {
+    /** Bytes that the whole frames would have been. */
+    std::uint64_t wholeBytes = 0;
+    /** Of the last frame that was sent. */
+    BandwidthControl::Choice choice;
+  };
+
+  /** As Offloader. */
+  FrameSender(OffloadSettings settings, const EncodingSettings& encoding, ServerPool& pool,
+              Transport& transport, OffloadListener& listener)
+      : offloader_(std::move(settings), pool, transport, listener),
+        settings_(encoding),
+        stats_{.choice = {.quality = encoding.jpegQuality}} {}
+
+  Offloader& offloader() { return offloader_; }
+  const Offloader& offloader() const { return offloader_; }
+
+  void setEncoding(const EncodingSettings& settings);
+  Stats stats() const;
+
+  /**
+   * Encodes each part of `record.plan` and posts it at once, so that the first server works while
+   * the rest is encoded. Sets `wholeBytes` and the time of encoding, and scales parts that would
+   * not fit into the budget. `done` and `late` are Offloader::begin()'s, and may be called before
+   * this returns. Unset where the budget has no room, and kNothing where the plan is empty: nothing
+   * is sent then, and nothing called.
+   */
+  std::optional<Offloader::Ticket> send(FrameRecord& record, FramePixels& pixels,
+                                        std::optional<Clock::time_point> due,
+                                        Offloader::Answered done, Offloader::Answered late);
+  static constexpr Offloader::Ticket kNothing = 0;
+
+ private:
+  Offloader::Ticket sendParts(FrameRecord& record, FramePixels& pixels,
+                              std::optional<Clock::time_point> due, Offloader::Answered done,
+                              Offloader::Answered late);
+  /** What the frame would be, sent as it is where there is no plan. */
+  std::size_t wholeBytes(const FrameRecord& record, const FramePixels& pixels);
+  bool isRaw(const FrameRecord& record, int server) const;
+  bool fitIntoBudget(FrameRecord& record);
+  Result<wire::Tensor> encode(FramePixels& pixels, const Part& part, bool raw);
+  void noteFile(FrameRecord& record, std::size_t part, std::size_t bytes);
+
+  Offloader offloader_;
+
+  // The sending thread's.
+  JpegEncoder encoder_;
+  BandwidthControl control_;
+  WholeFrameEstimate whole_;
+  /** As they hold for the frame being sent; the quality is that which the budget allows. */
+  EncodingSettings now_;
+
+  mutable std::mutex mutex_;
+  EncodingSettings settings_;
+  Stats stats_;
+};
+
+}  // namespace elf

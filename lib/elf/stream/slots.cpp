@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/stream/slots.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace elf {
+
+void Slots::setLimits(const Limits& limits) {
+  const std::lock_guard lock(mutex_);
+  if (!limits.bounded) first_.reset();
+  limits_ = limits;
+  changed_.notify_all();
+}
+
+Slots::Limits Slots::limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
+}
+
+void Slots::setReady() {
+  const std::lock_guard lock(mutex_);
+  limits_.ready = true;
+  changed_.notify_all();
+}
+
+bool Slots::isFull() const {
+  return limits_.bounded && std::cmp_greater_equal(taken_.size(), limits_.maxInFlight);
+}
+
+bool Slots::allLate() const {
+  return std::ranges::all_of(taken_, [](const auto& slot) { return slot.second == State::Late; });
+}
+
+// Frames that have only entered wait for whoever asks.
+bool Slots::mayBeSent() const {
+  const auto count = [this](State state) {
+    return std::ranges::count_if(taken_, [=](const auto& slot) { return slot.second == state; });
+  };
+  const auto sent = count(State::Sent);
+  return !limits_.bounded || limits_.leaky || sent == 0 ||
+         std::cmp_less(sent + count(State::Late), limits_.maxInFlight);
+}
+
+Slots::Turn Slots::enter(std::uint64_t id, const std::atomic<bool>& stop) {
+  const Clock::time_point entered = Clock::now();
+  std::unique_lock lock(mutex_);
+  while (!stop) {
+    const Clock::time_point now = Clock::now();
+    // Whatever it depends on may change while the frame waits.
+    std::optional<Clock::time_point> until;
+    if (limits_.bounded && !first_) first_ = entered;
+    if (limits_.bounded && !limits_.ready && now < limits_.readyBy) {
+      if (limits_.live && now >= *first_ + kGrace) return Turn::Pass;
+      until = limits_.live ? std::min(*first_ + kGrace, limits_.readyBy) : limits_.readyBy;
+    } else if (!isFull()) {
+      taken_.emplace(id, State::Entered);
+      return Turn::Go;
+    } else if (limits_.leaky) {
+      return Turn::Pass;
+    } else if (allLate()) {
+      // Else whoever holds a slot is on its way to whoever sends it, which may be paused.
+      if (limits_.deadline) until = entered + *limits_.deadline;
+      if (limits_.live || (until && now >= *until)) return Turn::Pass;
+    }
+    if (until)
+      changed_.wait_until(lock, *until);
+    else
+      changed_.wait(lock);
+  }
+  return Turn::Stopped;
+}
+
+bool Slots::awaitRoom(const std::atomic<bool>& stop) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return stop || mayBeSent(); });
+  return !stop;
+}
+
+void Slots::wake() {
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+void Slots::mark(std::uint64_t id, State state) {
+  const std::lock_guard lock(mutex_);
+  const auto slot = taken_.find(id);
+  if (slot != taken_.end()) slot->second = state;
+  changed_.notify_all();
+}
+
+void Slots::leave(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  if (taken_.erase(id) > 0) changed_.notify_all();
+}
+
+void Slots::leaveUnsent(std::uint64_t id, std::vector<Rect> planned) {
+  const std::lock_guard lock(mutex_);
+  if (taken_.erase(id) == 0) return;
+  unseen_.insert(unseen_.end(), planned.begin(), planned.end());
+  changed_.notify_all();
+}
+
+std::vector<Rect> Slots::takeUnseen() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(unseen_, {});
+}
+
+}  // namespace elf

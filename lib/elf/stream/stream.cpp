@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/stream/stream.h"
+
+#include <glib.h>
+
+#include <algorithm>
+#include <string>
+
+#include "elf/base/trace_id.h"
+#include "elf/partition/partitioner.h"
+#include "elf/predict/indexing.h"
+
+namespace elf {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::steady_clock;
+
+/** Forecasts kept until their frames are answered; where frames are lost, the newest. */
+constexpr std::size_t kMostForecasts = 64;
+/** Places that were not seen, kept until the next plan; of more, the newest. */
+constexpr std::size_t kMostUnseen = 256;
+
+/** Merging so many boxes, or masks of so many pixels, takes less than a millisecond. */
+constexpr std::size_t kFewBoxes = 150;
+constexpr double kFewMaskPixels = 1e5;
+
+bool takesLong(const std::vector<PartAnswer>& answers) {
+  std::size_t boxes = 0;
+  double pixels = 0;
+  for (const PartAnswer& answer : answers) {
+    boxes += answer.detections.size();
+    for (const Detection& detection : answer.detections)
+      if (detection.mask) pixels += detection.mask->rect().area();
+  }
+  return boxes > kFewBoxes || pixels > kFewMaskPixels;
+}
+
+/** Runs in a thread of GLib's pool, of which streams share one: merging is no hurry by then. */
+void runElsewhere(std::function<void()> job) {
+  // GLib's own locks are unknown to the thread sanitizer: what a job reads was written before this
+  // one was taken.
+  static std::mutex* const handed = new std::mutex;
+  static GThreadPool* const pool = g_thread_pool_new_full(
+      [](gpointer data, gpointer) {
+        { const std::lock_guard lock(*handed); }
+        const std::unique_ptr<std::function<void()>> run(static_cast<std::function<void()>*>(data));
+        (*run)();
+      },
+      nullptr, [](gpointer data) { delete static_cast<std::function<void()>*>(data); }, 1, FALSE,
+      nullptr);
+  const std::lock_guard lock(*handed);
+  g_thread_pool_push(pool, new std::function<void()>(std::move(job)), nullptr);
+}
+
+std::vector<Rect> rectsOf(const Plan& plan) {
+  std::vector<Rect> rects;
+  // The next LRC makes up for one that was lost; in full resolution it would be too much.
+  for (const Part& part : plan.parts)
+    if (part.kind != PartKind::Lrc) rects.push_back(part.rect);
+  return rects;
+}
+
+bool allAnswered(const FrameRecord& record) {
+  return std::ranges::all_of(record.answers, [](const PartAnswer& answer) {
+    return answer.state == AnswerState::Answered;
+  });
+}
+
+bool noneAnswered(const FrameRecord& record) {
+  return std::ranges::none_of(record.answers, [](const PartAnswer& answer) {
+    return answer.state == AnswerState::Answered;
+  });
+}
+
+std::span<const Rp> rpsOf(const FrameRecord& record) {
+  return record.rps ? std::span<const Rp>(*record.rps) : std::span<const Rp>();
+}
+
+/** Nobody may plan: then nobody takes them either. */
+void addUnseen(std::vector<Rect>& unseen, const std::vector<Rect>& more) {
+  unseen.insert(unseen.end(), more.begin(), more.end());
+  if (unseen.size() > kMostUnseen)
+    unseen.erase(unseen.begin(), unseen.end() - static_cast<std::ptrdiff_t>(kMostUnseen));
+}
+
+Microseconds since(Transport::Clock::time_point begun) {
+  return duration_cast<Microseconds>(steady_clock::now() - begun);
+}
+
+}  // namespace
+
+Stream::~Stream() {
+  detach();
+}
+
+// --- who takes part
+
+void Stream::begin(std::unique_ptr<const RpPredictor> predictor, History::Limits limits) {
+  reset();
+  const std::lock_guard lock(mutex_);
+  predictor_ = std::move(predictor);
+  history_ = History(limits);
+  calibrator_.forget();
+  stats_ = {};
+}
+
+void Stream::setCoverage(double coverage) {
+  const std::lock_guard lock(mutex_);
+  calibrator_.setCoverage(coverage);
+}
+
+bool Stream::attach(const std::shared_ptr<FrameSender>& sender, const Slots::Limits& limits) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (sender_ && sender_ != sender) return false;
+    sender_ = sender;
+  }
+  slots_->setLimits(limits);
+  return true;
+}
+
+void Stream::abandon() {
+  std::list<PendingPtr> dropped;
+  std::vector<Offloader::Ticket> tickets;
+  std::shared_ptr<FrameSender> sender;
+  {
+    std::unique_lock lock(mutex_);
+    dropped.swap(pending_);
+    for (const PendingPtr& pending : dropped) {
+      pending->dropped = true;
+      // Whoever is about to submit one of them abandons it, and is to write its ticket.
+      if (!pending->sending && pending->ticket != FrameSender::kNothing)
+        tickets.push_back(pending->ticket);
+    }
+    sender = sender_;
+    idle_.wait(lock, [this] { return !advancing_; });
+  }
+  if (sender)
+    for (const Offloader::Ticket ticket : tickets) sender->offloader().abandon(ticket);
+  for (const PendingPtr& pending : dropped) slots_->leave(pending->record.id);
+}
+
+void Stream::detach() {
+  abandon();
+  {
+    const std::lock_guard lock(mutex_);
+    sender_ = nullptr;
+  }
+  slots_->setLimits({});
+}
+
+bool Stream::setMerging(const void* owner, const MergeSettings& settings) {
+  const std::lock_guard lock(mutex_);
+  if (merger_ && merger_ != owner) return settings == merging_;
+  merger_ = owner;
+  if (settings.indexing != merging_.indexing)
+    identifier_.setIndexer(
+        RpIndexer::create(indexerChoices()[static_cast<std::size_t>(settings.indexing)].name));
+  merging_ = settings;
+  return true;
+}
+
+void Stream::releaseMerging(const void* owner) {
+  const std::lock_guard lock(mutex_);
+  if (merger_ == owner) merger_ = nullptr;
+}
+
+Stream::Stats Stream::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+CapacityPtr Stream::capacityNow() const {
+  std::shared_ptr<FrameSender> sender;
+  {
+    const std::lock_guard lock(mutex_);
+    sender = sender_;
+  }
+  Capacity capacity;
+  if (sender) capacity = sender->offloader().capacity();
+  // Nobody sends: a server of middling speed stands in.
+  if (capacity.servers.empty()) capacity.servers.emplace_back();
+  capacity.maxInFlight = slots_->limits().maxInFlight;
+  return std::make_shared<const Capacity>(std::move(capacity));
+}
+
+// --- the way of a frame
+
+void Stream::reset() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(used_, false)) ++generation_;
+}
+
+std::optional<FrameRecord> Stream::enter(Size size, const std::atomic<bool>& stop) {
+  FrameRecord record;
+  record.entered = steady_clock::now();
+  record.size = size;
+  record.trace = newTraceId();
+  record.stream = weak_from_this();
+  {
+    const std::lock_guard lock(mutex_);
+    if (used_ && size != size_) ++generation_;
+    size_ = size;
+    used_ = true;
+    record.id = nextId_++;
+    record.generation = generation_;
+  }
+  const Slots::Turn turn = slots_->enter(record.id, stop);
+  if (turn == Slots::Turn::Stopped) return std::nullopt;
+  record.skipped = turn == Slots::Turn::Pass;
+  record.frame = std::make_shared<StreamFrame>(slots_, record.id);
+  return record;
+}
+
+bool Stream::isKnown(const FrameRecord& record) const {
+  return predictor_ && record.generation == knownGeneration_ && history_.known() &&
+         record.id > *history_.lastLooked();
+}
+
+Stream::Forecast Stream::forecast(const FrameRecord& record) const {
+  const int horizon = static_cast<int>(record.id - *history_.lastLooked());
+  Forecast forecast{horizon, predictor_->predict(history_, record.id), {}};
+  forecast.rps = makeRps(forecast.predictions, history_, record.size, calibrator_.padding(horizon));
+  return forecast;
+}
+
+void Stream::predict(FrameRecord& record) {
+  const auto begun = steady_clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (isKnown(record)) {
+      Forecast made = forecast(record);
+      record.horizon = made.horizon;
+      record.rps = made.rps;
+      if (!record.skipped) {
+        if (forecasts_.size() == kMostForecasts) forecasts_.erase(forecasts_.begin());
+        forecasts_.insert_or_assign(record.id, std::move(made));
+      }
+    }
+  }
+  record.timings.predict = since(begun);
+}
+
+void Stream::plan(const void* owner, FrameRecord& record, const PlanSettings& settings,
+                  const ImageView* picture) {
+  if (record.skipped) return;
+  record.capacity = capacityNow();
+  const auto begun = steady_clock::now();
+  const std::lock_guard planning(planning_);
+  auto planner = std::ranges::find(planners_, owner, &Planner::owner);
+  if (planner == planners_.end()) planner = planners_.insert(planners_.end(), {.owner = owner});
+  if (std::exchange(planner->partitioner, settings.partitioner) != settings.partitioner)
+    planner->planner = std::make_unique<FramePlanner>(Partitioner::create(
+        partitionerChoices()[static_cast<std::size_t>(settings.partitioner)].name));
+  planner->planner->setSettings(settings.planner);
+  if (std::exchange(planner->generation, record.generation) != record.generation)
+    planner->planner->forget();
+  const bool first = planner == planners_.begin();
+  if (first) planner->planner->missed(takeUnseen(record.generation));
+  record.plan = planner->planner->plan(record.size, record.rps, *record.capacity, picture);
+  if (first && record.frame) record.frame->setPlanned(rectsOf(*record.plan));
+  record.timings.partition = since(begun);
+}
+
+std::vector<Rect> Stream::takeUnseen(std::uint32_t generation) {
+  std::vector<Rect> unseen = slots_->takeUnseen();
+  const std::lock_guard lock(mutex_);
+  unseen.insert(unseen.end(), unseen_.begin(), unseen_.end());
+  unseen_.clear();
+  // Of frames of before, perhaps of another size.
+  if (std::exchange(unseenGeneration_, generation) != generation) unseen.clear();
+  return unseen;
+}
+
+void Stream::submit(FrameRecord record, FramePixels& pixels, std::optional<Clock::time_point> due,
+                    Done done) {
+  std::shared_ptr<FrameSender> sender;
+  FrameRecordPtr result;
+  {
+    const std::lock_guard lock(mutex_);
+    sender = sender_;
+    if (!record.frame->submit()) {
+      result = record.frame->result;
+      const auto first = std::ranges::find_if(pending_, [&](const PendingPtr& pending) {
+        return pending->record.id == record.id && !pending->done.empty();
+      });
+      if (!result && first != pending_.end()) {
+        (*first)->done.push_back(std::move(done));
+        return;
+      }
+      record.skipped = true;  // it was forgotten, in a flush
+    }
+  }
+  if (result) return done(result);
+  if (record.skipped || !sender) return passUnsent(std::move(record), done);
+  if (!record.capacity) record.capacity = capacityNow();
+  if (!record.plan) {
+    Part whole{.rect = wholeFrame(record.size)};
+    whole.server = sender->offloader().bestServer(whole.rect.size());
+    record.plan.emplace().parts.push_back(std::move(whole));
+  }
+
+  const auto pending = std::make_shared<Pending>();
+  pending->record = std::move(record);
+  pending->done.push_back(std::move(done));
+  pending->submitted = steady_clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    pending_.push_back(pending);
+  }
+  slots_->markSent(pending->record.id);
+  const auto ticket = sender->send(
+      pending->record, pixels, due,
+      [weak = weak_from_this(), pending](std::vector<PartAnswer> answers) {
+        if (const auto stream = weak.lock()) stream->onAnswers(pending, std::move(answers), true);
+      },
+      [weak = weak_from_this(), pending](std::vector<PartAnswer> answers) {
+        if (const auto stream = weak.lock()) stream->onAnswers(pending, std::move(answers), false);
+      });
+  bool refused = false, dropped = false;
+  {
+    const std::lock_guard lock(mutex_);
+    pending->sending = false;
+    dropped = pending->dropped;
+    refused = !ticket && !dropped;
+    if (refused) pending_.remove(pending);
+    pending->ticket = ticket.value_or(FrameSender::kNothing);
+    if (pending->ticket == FrameSender::kNothing) {
+      pending->settled = true;
+      pending->answeredAt = steady_clock::now();
+    }
+  }
+  if (refused)
+    passUnsent(std::move(pending->record), [&](const FrameRecordPtr& passed) {
+      for (const Done& call : pending->done) call(passed);
+    });
+  else if (!dropped)
+    advance(Thread::Callers);
+  else if (pending->ticket != FrameSender::kNothing)
+    sender->offloader().abandon(pending->ticket);
+}
+
+// The frame goes on as it is: nothing is sent for it.
+void Stream::passUnsent(FrameRecord record, const Done& done) {
+  record.skipped = true;
+  record.answers.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    if (record.plan) noteUnseen(record);
+    record.plan.reset();
+    setCoasted(record);
+    forecasts_.erase(record.id);
+  }
+  slots_->leave(record.id);
+  record.answered = true;
+  const std::shared_ptr<StreamFrame> frame = std::exchange(record.frame, nullptr);
+  const auto published = std::make_shared<FrameRecord>(std::move(record));
+  {
+    const std::lock_guard lock(mutex_);
+    frame->result = published;
+  }
+  done(published);
+}
+
+// Boxes where objects are by now: those that were seen when they were last looked for.
+void Stream::setCoasted(FrameRecord& record) {
+  if (isKnown(record)) {
+    Forecast now = forecast(record);
+    record.horizon = now.horizon;
+    record.rps = std::move(now.rps);
+  }
+  // What stands in needs no plan and no answers.
+  FrameRecord bare;
+  bare.skipped = true;
+  bare.rps = record.rps;
+  mergeAnswers(bare);
+  record.detections = std::move(bare.detections);
+  eraseMissed(record);
+  identify(record);
+}
+
+// An object that was gone when it was last looked for does not come back because nobody looks.
+void Stream::eraseMissed(FrameRecord& record) const {
+  std::erase_if(record.detections, [&](const Detection& detection) {
+    const auto track = history_.tracks().find(detection.id);
+    return detection.coasted && track != history_.tracks().end() && track->second.missed > 0;
+  });
+}
+
+void Stream::identify(FrameRecord& record) {
+  if (record.generation == knownGeneration_)
+    identifier_.identify(record.id, record.size, rpsOf(record), record.detections);
+}
+
+// Callback of the offloader, perhaps from inside FrameSender::send().
+void Stream::onAnswers(const PendingPtr& pending, std::vector<PartAnswer> answers, bool settled) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (pending->dropped) return;
+    pending->answers = std::move(answers);
+    pending->answeredAt = steady_clock::now();
+    (settled ? pending->settled : pending->late) = true;
+    if (pending->sending) return;
+  }
+  advance(Thread::Callers);
+}
+
+// The oldest frame that can go on, or that can be closed because no older one may still be in time.
+Stream::PendingPtr Stream::nextReady() const {
+  for (const PendingPtr& pending : pending_) {
+    if (pending->sending) return nullptr;
+    if (pending->settled || (pending->late && !pending->wentOn)) return pending;
+    if (!pending->late) return nullptr;
+  }
+  return nullptr;
+}
+
+// One thread at a time closes frames, in their order.
+void Stream::advance(Thread thread) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (thread == Thread::Callers && std::exchange(advancing_, true)) return;
+  }
+  while (true) {
+    PendingPtr next;
+    bool settled = false, elsewhere = false;
+    {
+      const std::lock_guard lock(mutex_);
+      next = nextReady();
+      advancing_ = next != nullptr;
+      if (!next) return idle_.notify_all();
+      settled = next->settled;
+      elsewhere = thread == Thread::Callers && takesLong(next->answers);
+    }
+    if (elsewhere) return runElsewhere([self = shared_from_this()] { self->advance(Thread::Own); });
+    if (settled)
+      closeFrame(*next);
+    else
+      goOn(*next);
+  }
+}
+
+void Stream::closeFrame(Pending& pending) {
+  const auto begun = steady_clock::now();
+  // A late frame has a record of its own downstream.
+  FrameRecord& record = pending.record;
+  Doubles doubles{};
+  {
+    const std::lock_guard lock(mutex_);
+    doubles = merging_.doubles;
+    record.answers = std::move(pending.answers);
+  }
+  record.timings.offload = duration_cast<Microseconds>(pending.answeredAt - pending.submitted);
+  mergeAnswers(record, doubles);
+  std::vector<PendingPtr> replaced;
+  std::shared_ptr<FrameSender> sender;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!pending.dropped) {
+      learn(record);
+      eraseMissed(record);
+      replaced = takeOlder(pending);
+      pending_.remove_if([&](const PendingPtr& each) { return each.get() == &pending; });
+      ++stats_.answers;
+      if (pending.wentOn) ++stats_.late;
+    }
+    sender = sender_;
+  }
+  for (const PendingPtr& older : replaced) {
+    if (sender) sender->offloader().abandon(older->ticket);
+    slots_->leave(older->record.id);
+  }
+  record.timings.merge = since(begun);
+  record.inferred = allAnswered(record);
+  slots_->leave(record.id);
+  if (!pending.wentOn) finish(pending, std::move(record));
+}
+
+// The deadline has come: the frame goes on with what there is, its answers may follow.
+void Stream::goOn(Pending& pending) {
+  const auto begun = steady_clock::now();
+  FrameRecord record = pending.record;
+  Doubles doubles{};
+  std::shared_ptr<FrameSender> sender;
+  {
+    const std::lock_guard lock(mutex_);
+    pending.wentOn = true;
+    record.answers = pending.answers;
+    record.timings.offload = duration_cast<Microseconds>(pending.answeredAt - pending.submitted);
+    doubles = merging_.doubles;
+    sender = sender_;
+  }
+  // What would only queue up behind it is not to be sent; another server can go on.
+  if (sender && sender->offloader().hasIdleServer())
+    slots_->leave(record.id);
+  else
+    slots_->markLate(record.id);
+  if (!noneAnswered(record)) mergeAnswers(record, doubles);
+  {
+    const std::lock_guard lock(mutex_);
+    if (noneAnswered(record)) {
+      setCoasted(record);
+    } else {
+      eraseMissed(record);
+      identify(record);
+    }
+  }
+  record.timings.merge = since(begun);
+  finish(pending, std::move(record));
+}
+
+void Stream::finish(Pending& pending, FrameRecord record) {
+  record.answered = true;
+  const std::shared_ptr<StreamFrame> frame = std::exchange(record.frame, nullptr);
+  const auto published = std::make_shared<FrameRecord>(std::move(record));
+  std::vector<Done> done;
+  {
+    const std::lock_guard lock(mutex_);
+    if (pending.dropped) return;
+    frame->result = published;
+    done.swap(pending.done);
+  }
+  for (const Done& call : done) call(published);
+}
+
+// Identities, history and padding.
+void Stream::learn(FrameRecord& record) {
+  if (record.generation < knownGeneration_) return;
+  if (record.generation > knownGeneration_) {
+    knownGeneration_ = record.generation;
+    history_.clear();
+    identifier_.forget();
+    forecasts_.erase(forecasts_.begin(), forecasts_.lower_bound(record.id));
+  }
+  identify(record);
+  const Feedback feedback = feedbackOf(record);
+  const auto made = forecasts_.find(record.id);
+  if (made != forecasts_.end() && feedback.looked)
+    calibrator_.observe(made->second.predictions, made->second.rps, feedback.detections,
+                        made->second.horizon, record.size);
+  forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(record.id));
+  history_.add(feedback);
+  if (record.generation == generation_) addUnseen(unseen_, feedback.unseen);
+}
+
+// Frames that went on late and now have been overtaken: what they would tell is old news.
+std::vector<Stream::PendingPtr> Stream::takeOlder(const Pending& than) {
+  std::vector<PendingPtr> older;
+  // One that nobody looked at replaces nothing.
+  if (noneAnswered(than.record)) return older;
+  for (const PendingPtr& each : pending_) {
+    if (each.get() == &than) break;
+    each->dropped = true;
+    noteUnseen(each->record);
+    older.push_back(each);
+  }
+  for (const PendingPtr& each : older) pending_.remove(each);
+  return older;
+}
+
+void Stream::noteUnseen(const FrameRecord& record) {
+  if (record.generation != generation_) return;
+  addUnseen(unseen_, rectsOf(*record.plan));
+}
+
+}  // namespace elf

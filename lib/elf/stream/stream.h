@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The loop of one stream of frames: predict, plan, send, merge, and learn from what was found.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "elf/discovery/frame_planner.h"
+#include "elf/merge/merge.h"
+#include "elf/predict/history.h"
+#include "elf/predict/identifier.h"
+#include "elf/predict/padding.h"
+#include "elf/predict/predictor.h"
+#include "elf/record/frame_record.h"
+#include "elf/stream/frame_sender.h"
+#include "elf/stream/slots.h"
+#include "elf/stream/stream_frame.h"
+
+namespace elf {
+
+/** What elfmerge asks of the loop. */
+struct MergeSettings {
+  Doubles doubles = Doubles::Drop;
+  /** Index into indexerChoices(). */
+  int indexing = 0;
+
+  bool operator==(const MergeSettings&) const = default;
+};
+
+/** What elfpartition asks of the loop. */
+struct PlanSettings {
+  /** Index into partitionerChoices(). */
+  int partitioner = 0;
+  FramePlanner::Settings planner;
+};
+
+/**
+ * A frame goes through it in four steps, each of which may be left out but the first and the last,
+ * and each of which may be taken by another thread: enter(), predict(), plan(), submit(). Its
+ * record travels with its buffer in between.
+ *
+ * The loop closes when a frame is answered, in the order in which frames were submitted, in the
+ * thread that got the answer: the parts' answers are merged, objects get their identities, history,
+ * padding and discovery learn, and the frame's slot is free. Nothing that whoever takes the
+ * answered frame does can hold that up. Merging that would take long runs in a thread of its own.
+ *
+ * A frame that is not answered by its deadline goes on with boxes predicted to its own time. Its
+ * answers enter the loop when they come, as long as they are worth having (Offloader::begin()) and
+ * no newer frame was answered meanwhile. Until then it keeps its slot, unless a server is idle.
+ *
+ * All functions may be called from any thread. No lock is held while a callback runs.
+ */
+class Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  using Clock = Transport::Clock;
+  /** Called exactly once for a frame, with its record: `answered`, and never null. */
+  using Done = std::function<void(FrameRecordPtr)>;
+
+  struct Stats {
+    /** Frames whose answers have entered the loop. */
+    std::uint64_t answers = 0;
+    /** Of these: after the frame had gone on without them. */
+    std::uint64_t late = 0;
+  };
+
+  static std::shared_ptr<Stream> create() { return std::shared_ptr<Stream>(new Stream); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream();
+
+  // --- who takes part
+
+  /**
+   * Before the first frame, and again when the stream begins anew: nothing of before is known any
+   * more. Without a predictor RPs are unknown. Ids and identities are not given twice.
+   */
+  void begin(std::unique_ptr<const RpPredictor> predictor, History::Limits limits);
+  /** Share of objects that are to lie whole inside their RPs: PaddingCalibrator::setCoverage(). */
+  void setCoverage(double coverage);
+
+  /**
+   * From now on `sender` sends the stream's frames, within `limits`. False where another one does,
+   * which goes on.
+   */
+  bool attach(const std::shared_ptr<FrameSender>& sender, const Slots::Limits& limits);
+  /** Frames that were submitted are forgotten: their `done` is not called any more once this has
+   * returned. Not from inside a `done`. */
+  void abandon();
+  /** The same, and the sender is forgotten. */
+  void detach();
+  Slots& slots() { return *slots_; }
+
+  /** `owner` is anything that tells one caller from another. False where another one asked for
+   * something else, which then holds. */
+  bool setMerging(const void* owner, const MergeSettings& settings);
+  /** `owner` asks for nothing any more; the settings stay as they are. */
+  void releaseMerging(const void* owner);
+
+  // --- the way of a frame
+
+  /** Nothing of before is known any more but how far predictions are off: after a flush or a gap.
+   */
+  void reset();
+
+  /**
+   * A new frame: waits for its turn (Slots::enter()). Where it has none its record is `skipped`.
+   * Another size than that of the frame before it is a reset(). Unset where `stop` was set; wake()
+   * the slots after setting it.
+   */
+  std::optional<FrameRecord> enter(Size size, const std::atomic<bool>& stop);
+
+  /** Sets `rps`, where something is known, and `horizon`. */
+  void predict(FrameRecord& record);
+
+  /**
+   * Sets `plan`, and the `capacity` that it is for, unless the frame is to pass unsent. `picture`
+   * may be null: changes are not seen then. Each `owner` has a planner of its own, of which the
+   * first one learns what servers did not see.
+   */
+  void plan(const void* owner, FrameRecord& record, const PlanSettings& settings,
+            const ImageView* picture);
+
+  /**
+   * Sends the frame by its plan, or whole to the best server where it has none; one that is
+   * `skipped` passes. The stream has a sender. A frame that was submitted before, as a duplicate of
+   * it may be, is not sent again, and gets what the first one got. `due` is the deadline.
+   */
+  void submit(FrameRecord record, FramePixels& pixels, std::optional<Clock::time_point> due,
+              Done done);
+
+  Stats stats() const;
+
+ private:
+  /** What was said of a frame beforehand. */
+  struct Forecast {
+    int horizon = 0;
+    std::vector<Prediction> predictions;
+    std::vector<Rp> rps;
+  };
+
+  /** A frame from submit() until it is settled. */
+  struct Pending {
+    FrameRecord record;
+    /** Of the frame and its duplicates; empty once it has gone on. */
+    std::vector<Done> done;
+    Clock::time_point submitted;
+    Offloader::Ticket ticket = FrameSender::kNothing;
+    /** The submitting thread works on the record. */
+    bool sending = true;
+    /** The deadline has come; it has gone on, or is about to. */
+    bool late = false, wentOn = false;
+    bool settled = false;
+    /** Nobody wants to know any more. */
+    bool dropped = false;
+    /** Those that have come. */
+    std::vector<PartAnswer> answers;
+    Clock::time_point answeredAt{};
+  };
+  using PendingPtr = std::shared_ptr<Pending>;
+
+  struct Planner {
+    const void* owner = nullptr;
+    /** What `planner` was made for. */
+    int partitioner = -1;
+    std::unique_ptr<FramePlanner> planner;
+    /** Of the last frame. */
+    std::uint32_t generation = 0;
+  };
+  /** Whose thread it is. */
+  enum class Thread { Callers, Own };
+
+  Stream() = default;
+
+  CapacityPtr capacityNow() const;
+  std::vector<Rect> takeUnseen(std::uint32_t generation);
+  void passUnsent(FrameRecord record, const Done& done);
+  void onAnswers(const PendingPtr& pending, std::vector<PartAnswer> answers, bool settled);
+  void advance(Thread thread);
+  void closeFrame(Pending& pending);
+  void goOn(Pending& pending);
+  /** Publishes `record` and calls whoever waits for it. */
+  void finish(Pending& pending, FrameRecord record);
+
+  // With mutex_ held.
+  PendingPtr nextReady() const;
+  bool isKnown(const FrameRecord& record) const;
+  Forecast forecast(const FrameRecord& record) const;
+  void setCoasted(FrameRecord& record);
+  void eraseMissed(FrameRecord& record) const;
+  void identify(FrameRecord& record);
+  void learn(FrameRecord& record);
+  std::vector<PendingPtr> takeOlder(const Pending& than);
+  void noteUnseen(const FrameRecord& record);
+
+  const std::shared_ptr<Slots> slots_ = std::make_shared<Slots>();
+
+  /** Guards planners_; comes before mutex_. */
+  std::mutex planning_;
+  /** In the order in which their owners came. */
+  std::list<Planner> planners_;
+
+  /** Guards what follows. Held for moments, and not while anything of the sender is called. */
+  mutable std::mutex mutex_;
+  std::shared_ptr<FrameSender> sender_;
+  const void* merger_ = nullptr;
+  MergeSettings merging_;
+  Size size_;
+  std::uint64_t nextId_ = 0;
+  /** A frame has entered since generation_ was raised. */
+  bool used_ = false;
+  /** Of the frames that enter, and of what history and identifier know. */
+  std::uint32_t generation_ = 0, knownGeneration_ = 0;
+  std::unique_ptr<const RpPredictor> predictor_;
+  History history_;
+  Identifier identifier_;
+  PaddingCalibrator calibrator_;
+  /** By frame, of those that were not answered yet. */
+  std::map<std::uint64_t, Forecast> forecasts_;
+  /** Where servers did not answer, since the last plan, which was for a frame of that generation.
+   */
+  std::vector<Rect> unseen_;
+  std::uint32_t unseenGeneration_ = 0;
+  /** In the order in which they were submitted. */
+  std::list<PendingPtr> pending_;
+  /** Somebody closes frames at the moment. */
+  bool advancing_ = false;
+  std::condition_variable idle_;
+  Stats stats_;
+};
+
+}  // namespace elf
