@@ -25,13 +25,14 @@ class Arrivals {
   double captureOf(std::size_t frame) const { return static_cast<double>(frame) * 1000 / fps_; }
 
   /**
-   * The last frame below `frame` that is out by then, of those that were inferred or of all. Both
-   * arguments grow from call to call.
+   * The last frame below `frame` that is out by then, of those for which `counts` is true. `frame`
+   * and `time` grow from call to call.
    */
-  const FrameResult* lastBefore(std::size_t frame, double time, bool inferredOnly) {
+  template <typename Counts>
+  const FrameResult* lastBefore(std::size_t frame, double time, Counts&& counts) {
     for (; next_ < out_.size() && out_[next_].frame < frame && arrivalOf(out_[next_]) <= time;
          ++next_)
-      if (out_[next_].inferred || !inferredOnly) last_ = &out_[next_];
+      if (counts(out_[next_])) last_ = &out_[next_];
     return last_;
   }
 
@@ -59,8 +60,13 @@ LiveFigures measureLive(const std::vector<FrameResult>& out, const Live& live, b
   const std::size_t count = yardstick.reference.size();
   LiveFigures figures;
   Comparison shownBoxes(yardstick), newestBoxes(yardstick);
-  // What is held until a frame is due, and what is there at its capture.
-  Arrivals inferredOnes(out, live.fps), newestOnes(out, live.fps);
+  // What is held until a frame is due, and what is there at its capture. A frame that was not
+  // inferred has boxes where the loop moved them to its time.
+  Arrivals inferredOnes(out, live.fps), heldOnes(out, live.fps), newestOnes(out, live.fps);
+  const auto wasInferred = [](const FrameResult& frame) { return frame.inferred; };
+  const auto hasBoxes = [holdsBoxes](const FrameResult& frame) {
+    return frame.inferred || frame.coasted || !holdsBoxes;
+  };
   std::vector<double> delays, ages;
   std::size_t shown = 0, inferred = 0;
   auto next = out.begin();
@@ -68,8 +74,10 @@ LiveFigures measureLive(const std::vector<FrameResult>& out, const Live& live, b
     const double captured = inferredOnes.captureOf(frame);
     const FrameResult* mine = next != out.end() && next->frame == frame ? &*next++ : nullptr;
     const bool looked = mine && mine->inferred;
-    const FrameResult* last = inferredOnes.lastBefore(frame, captured + live.deadlineMs, true);
-    newestBoxes.add(frame, asShown(newestOnes.lastBefore(frame, captured, holdsBoxes)));
+    const double due = captured + live.deadlineMs;
+    const FrameResult* last = inferredOnes.lastBefore(frame, due, wasInferred);
+    const FrameResult* held = heldOnes.lastBefore(frame, due, hasBoxes);
+    newestBoxes.add(frame, asShown(newestOnes.lastBefore(frame, captured, hasBoxes)));
     if (mine) {
       delays.push_back(mine->latencyMs);
       figures.delays.push_back({frame, mine->latencyMs});
@@ -77,7 +85,7 @@ LiveFigures measureLive(const std::vector<FrameResult>& out, const Live& live, b
     if (looked) ++inferred;
     if (mine ? mine->latencyMs > live.deadlineMs : !holdsBoxes) continue;
     ++shown;
-    shownBoxes.add(frame, asShown(holdsBoxes && !looked ? last : mine));
+    shownBoxes.add(frame, asShown(mine && hasBoxes(*mine) ? mine : held));
     if (looked)
       ages.push_back(0);
     else if (last)
