@@ -229,7 +229,9 @@ class Offload : public elf::gst::SettingsHolder<Settings> {
 
   void start();
   void stop();
-  void activate(bool active);
+  /** When a pad is activated or deactivated, and for flushes: wakes every wait. Returns what was
+   * queued, and is dropped. */
+  std::deque<ItemPtr> setFlushing(bool flushing);
   void startTask();
 
   // The sink pad.
@@ -248,7 +250,6 @@ class Offload : public elf::gst::SettingsHolder<Settings> {
   std::shared_ptr<Session> session();
   void setServers();
   void warnOfClearToken(const std::vector<std::string>& urls, const Settings& settings);
-  std::deque<ItemPtr> setFlushing(bool flushing);
   void flushStart(GstEvent* event);
 
   elf::Slots::Limits limits() const;
@@ -579,7 +580,6 @@ void Offload::setFlow(GstFlowReturn flow) {
   changed_.notify_all();
 }
 
-// Drops what is queued, which it returns.
 std::deque<ItemPtr> Offload::setFlushing(bool flushing) {
   std::deque<ItemPtr> dropped;
   {
@@ -591,10 +591,6 @@ std::deque<ItemPtr> Offload::setFlushing(bool flushing) {
   if (flushing)
     for (const StreamPtr& stream : streams()) stream->abandon();
   return dropped;
-}
-
-void Offload::activate(bool active) {
-  setFlushing(!active);
 }
 
 void Offload::flushStart(GstEvent* event) {
@@ -1215,7 +1211,7 @@ static gboolean gst_elf_offload_sink_activate_mode(GstPad*, GstObject* parent, G
                                                    gboolean active) {
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
   return elf::gst::guarded(GST_ELEMENT(parent), FALSE, [&] {
-    GST_ELF_OFFLOAD(parent)->offload->activate(active);
+    GST_ELF_OFFLOAD(parent)->offload->setFlushing(!active);
     return TRUE;
   });
 }
@@ -1225,7 +1221,7 @@ static gboolean gst_elf_offload_src_activate_mode(GstPad* pad, GstObject* parent
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
   return elf::gst::guarded(GST_ELEMENT(parent), FALSE, [&]() -> gboolean {
     Offload* offload = GST_ELF_OFFLOAD(parent)->offload;
-    offload->activate(active);
+    offload->setFlushing(!active);
     if (!active) return gst_pad_stop_task(pad);
     offload->startTask();
     return TRUE;

@@ -354,14 +354,17 @@ void Stream::passUnsent(FrameRecord record, const Done& done) {
     forecasts_.erase(record.id);
   }
   slots_->leave(record.id);
+  done(publish(std::move(record)));
+}
+
+// From here on nobody changes it, and duplicates of the frame find it.
+FrameRecordPtr Stream::publish(FrameRecord record) {
   record.answered = true;
   const std::shared_ptr<StreamFrame> frame = std::exchange(record.frame, nullptr);
   const auto published = std::make_shared<FrameRecord>(std::move(record));
-  {
-    const std::lock_guard lock(mutex_);
-    frame->result = published;
-  }
-  done(published);
+  const std::lock_guard lock(mutex_);
+  frame->result = published;
+  return published;
 }
 
 // Boxes where objects are by now: those that were seen when they were last looked for.
@@ -512,14 +515,11 @@ void Stream::goOn(Pending& pending) {
 }
 
 void Stream::finish(Pending& pending, FrameRecord record) {
-  record.answered = true;
-  const std::shared_ptr<StreamFrame> frame = std::exchange(record.frame, nullptr);
-  const auto published = std::make_shared<FrameRecord>(std::move(record));
+  const FrameRecordPtr published = publish(std::move(record));
   std::vector<Done> done;
   {
     const std::lock_guard lock(mutex_);
     if (pending.dropped) return;
-    frame->result = published;
     done.swap(pending.done);
   }
   for (const Done& call : done) call(published);

@@ -185,6 +185,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   CapacityPtr capacityNow() const;
   std::vector<Rect> takeUnseen(std::uint32_t generation);
   void passUnsent(FrameRecord record, const Done& done);
+  FrameRecordPtr publish(FrameRecord record);
   void onAnswers(const PendingPtr& pending, std::vector<PartAnswer> answers, bool settled);
   void advance(Thread thread);
   void closeFrame(Pending& pending);
