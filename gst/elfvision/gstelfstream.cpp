@@ -59,9 +59,12 @@ FrameRecordPtr StreamEntry::onItsWay(GstBuffer* buffer, Size size) {
   return record && record->frame && !record->stream.expired() ? record : nullptr;
 }
 
-std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, Size size) {
+std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, GstBuffer* buffer, Size size) {
   if (!offered_.exchange(true)) offerStream(srcpad, own_);
-  return own_->enter(size, stopped_);
+  std::optional<FrameRecord> record = own_->enter(size, stopped_);
+  if (record && GST_BUFFER_PTS_IS_VALID(buffer))
+    record->pts = std::chrono::nanoseconds(GST_BUFFER_PTS(buffer));
+  return record;
 }
 
 }  // namespace elf::gst

@@ -50,9 +50,9 @@ class StreamEntry {
 
   /** carriedRecord(), where the frame is still on its way to be answered. */
   FrameRecordPtr onItsWay(GstBuffer* buffer, Size size);
-  /** A record of the own stream, which is offered downstream of `srcpad` first. Waits for the
-   * frame's turn; unset where stopped. */
-  std::optional<FrameRecord> enter(GstPad* srcpad, Size size);
+  /** A record of the own stream, which is offered downstream of `srcpad` first, for the frame in
+   * `buffer`. Waits for the frame's turn; unset where stopped. */
+  std::optional<FrameRecord> enter(GstPad* srcpad, GstBuffer* buffer, Size size);
 
  private:
   GstElement* const element_;

@@ -121,10 +121,7 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
   }
   void stop() {
     results_.reset();
-    const elf::gst::StreamPtr stream = this->stream();
-    if (stream) stream->releaseMerging(this);
-    const std::lock_guard lock(mutex_);
-    stream_.reset();
+    if (const elf::gst::StreamPtr stream = exchangeStream(nullptr)) stream->release(this);
   }
   void unblock() {}
   void setInfo(const GstVideoInfo& info) { info_ = info; }
@@ -166,7 +163,6 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
 
     count(record);
     elf::gst::replaceRegions(buffer, record);
-    if (now.postMessages) post(record, ptsOf(buffer));
     const bool written = !results_ || write(record, ptsOf(buffer));
     elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(record)));
     return written ? GST_FLOW_OK : GST_FLOW_ERROR;
@@ -184,12 +180,21 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     return stream_.lock();
   }
 
-  /** Asks the loop to merge as the properties say. */
+  /** The one that was there before. */
+  elf::gst::StreamPtr exchangeStream(const elf::gst::StreamPtr& stream) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(stream_, stream).lock();
+  }
+
+  /** Asks the loop to merge as the properties say, and to tell what it found. */
   void ask(const elf::gst::StreamPtr& stream) {
-    {
-      const std::lock_guard lock(mutex_);
-      stream_ = stream;
-    }
+    const elf::gst::StreamPtr before = exchangeStream(stream);
+    if (before && before != stream) before->release(this);
+    // Whoever tells of a frame at the moment keeps the element.
+    const std::shared_ptr<void> kept(gst_object_ref(element_), gst_object_unref);
+    stream->observe(this, [this, kept](const elf::FrameRecordPtr& record) {
+      elf::gst::guarded(GST_ELEMENT(element_), [&] { post(*record); });
+    });
     const Settings now = settings();
     if (stream->setMerging(this, {static_cast<elf::Doubles>(now.doubles), now.indexing}) ||
         warnedOfOther_.exchange(true))
@@ -245,7 +250,15 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     return true;
   }
 
-  void post(const elf::FrameRecord& record, std::optional<std::int64_t> ptsNs) {
+  /** Those who only want to know need not wait until the frame comes here. */
+  void post(const elf::FrameRecord& answered) const {
+    const Settings now = settings();
+    if (!now.postMessages) return;
+    elf::FrameRecord record = answered;
+    if (now.reportMissed) elf::addMissed(record);
+    setTimings(record, record.timings.merge, Clock::now());
+    std::optional<std::int64_t> ptsNs;
+    if (record.pts) ptsNs = record.pts->count();
     GstStructure* structure = elf::gst::newResultStructure(record, ptsNs);
     gst_element_post_message(GST_ELEMENT(element_),
                              gst_message_new_element(GST_OBJECT(element_), structure));
@@ -314,8 +327,9 @@ const elf::gst::PropertyTable<Settings>& Merger::properties() {
                 "element, kilobytes sent for it, objects, parts",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.paint.statistics; })
           .flag("post-messages", "Post messages",
-                "Post an element message 'elf-result' on the bus for each frame", Mutable::Playing,
-                [](Settings& s) -> bool& { return s.postMessages; })
+                "Post an element message 'elf-result' on the bus for each frame, as soon as it is "
+                "answered",
+                Mutable::Playing, [](Settings& s) -> bool& { return s.postMessages; })
           .text("results-location", "Results location",
                 "File to append one line of JSON to for each frame; none or empty: no file",
                 Mutable::Ready, [](Settings& s) -> std::string& { return s.resultsLocation; })

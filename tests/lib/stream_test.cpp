@@ -80,7 +80,7 @@ class StreamTest : public ::testing::Test {
   /** A frame that takes the only slot there is, so that the next ones pass unsent. */
   void occupyTheOnlySlot() {
     stream_->slots().setLimits({.bounded = true, .maxInFlight = 1, .leaky = true});
-    submit(enter());
+    occupant_ = enter();
   }
   FrameRecordPtr passUnsent() {
     FrameRecord record = enter();
@@ -93,6 +93,7 @@ class StreamTest : public ::testing::Test {
   const std::shared_ptr<Stream> stream_ = Stream::create();
   FakeEnd end_;
   const std::atomic<bool> stop_ = false;
+  FrameRecord occupant_;
   std::map<std::uint64_t, FrameRecordPtr> done_;
   std::vector<std::uint64_t> order_;
 };
@@ -265,7 +266,7 @@ TEST_F(StreamTest, ADuplicateOfAFrameThatPassedUnsentPassesToo) {
   submit(record);
   submit(record);
   EXPECT_THAT(order_, ElementsAre(1, 1));
-  EXPECT_EQ(end_.open().size(), 1U);
+  EXPECT_TRUE(end_.open().empty());
   EXPECT_TRUE(done_.at(1)->skipped);
 }
 
@@ -564,8 +565,74 @@ TEST_F(StreamTest, UnsentFramesAgeNobody) {
   look({object(kStill)});
   occupyTheOnlySlot();
   for (int i = 0; i < 30; ++i) EXPECT_EQ(passUnsent()->detections.size(), 1U);
-  end_.answerAll({object(kStill)});
+  end_.pass(std::move(occupant_), {object(kStill)});
   EXPECT_EQ(enter().rps->size(), 1U);
+}
+
+TEST_F(StreamTest, UnsentFramesGoOnInTheirTurnWithWhatWasLearnedMeanwhile) {
+  stream_->slots().setLimits({.bounded = true, .maxInFlight = 1, .leaky = true});
+  submit(enter());
+  const FrameRecord unsent = enter();
+  submit(unsent);
+  submit(unsent);  // as behind a tee
+  EXPECT_TRUE(order_.empty());
+  end_.answerAll({object(kStill)});
+  EXPECT_THAT(order_, ElementsAre(0, 1, 1));
+  ASSERT_EQ(done_.at(1)->detections.size(), 1U);
+  EXPECT_EQ(done_.at(1)->detections[0].box, kStill);
+  EXPECT_TRUE(done_.at(1)->detections[0].coasted);
+  EXPECT_TRUE(done_.at(1)->skipped);
+}
+
+TEST_F(StreamTest, UnsentFramesGoOnBehindOneThatIsLate) {
+  stream_->slots().setLimits({.bounded = true, .maxInFlight = 1, .leaky = true});
+  submit(enter(), 100ms);
+  submit(enter());
+  end_.transport.advance(100ms);
+  EXPECT_THAT(order_, ElementsAre(0, 1)) << "its answer may come yet";
+}
+
+TEST_F(StreamTest, ObserversHearOfEachFrameOnceAndInOrderBeforeAnybodyHasIt) {
+  std::vector<std::uint64_t> heard;
+  const int other = 0;
+  int heardByOther = 0;
+  stream_->observe(this, [&](const FrameRecordPtr& record) {
+    EXPECT_TRUE(record->answered);
+    EXPECT_EQ(done_.count(record->id), 0U);
+    heard.push_back(record->id);
+  });
+  stream_->observe(&other, [&](const FrameRecordPtr&) { ++heardByOther; });
+  for (int i = 0; i < 3; ++i) submit(enter(), 100ms);
+  FrameRecord unsent = enter();
+  unsent.skipped = true;
+  submit(unsent);
+  submit(unsent);
+  const auto requests = end_.open();
+  end_.answer(requests.at(1), {});
+  EXPECT_TRUE(heard.empty());
+  end_.answer(requests.at(0), {});
+  EXPECT_THAT(heard, ElementsAre(0, 1));
+  end_.transport.advance(100ms);
+  EXPECT_THAT(heard, ElementsAre(0, 1, 2, 3));
+  end_.answer(requests.at(2), {});
+  EXPECT_EQ(stream_->stats().late, 1U);
+  EXPECT_EQ(heard.size(), 4U) << "what comes late is no news of a frame";
+  EXPECT_EQ(heardByOther, 4);
+
+  stream_->release(this);
+  look({});
+  EXPECT_EQ(heard.size(), 4U);
+  EXPECT_EQ(heardByOther, 5);
+  stream_->abandon();
+}
+
+TEST_F(StreamTest, NobodyHearsOfAFrameThatIsAbandoned) {
+  int heard = 0;
+  stream_->observe(this, [&](const FrameRecordPtr&) { ++heard; });
+  submit(enter());
+  submit(enter());
+  stream_->abandon();
+  EXPECT_EQ(heard, 0);
 }
 
 TEST_F(StreamTest, UnsentFramesTeachPaddingNothing) {
@@ -734,9 +801,9 @@ TEST_F(StreamMerge, TheFirstWhoAsksDecidesUntilItGoes) {
   EXPECT_TRUE(stream_->setMerging(&second, {.doubles = Doubles::Unite})) << "the same";
   EXPECT_FALSE(stream_->setMerging(&second, {}));
   EXPECT_EQ(seenTwice()->detections.at(0).box, (Box{150, 100, 204, 204}));
-  stream_->releaseMerging(&second);
+  stream_->release(&second);
   EXPECT_FALSE(stream_->setMerging(&second, {}));
-  stream_->releaseMerging(&first);
+  stream_->release(&first);
   EXPECT_TRUE(stream_->setMerging(&second, {}));
   EXPECT_EQ(seenTwice()->detections.at(0).box, kOne);
 }

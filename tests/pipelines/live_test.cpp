@@ -96,7 +96,7 @@ class Played {
       GstMessage* message = gst_bus_timed_pop_filtered(
           bus, 60 * GST_SECOND,
           static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING |
-                                      GST_MESSAGE_LATENCY));
+                                      GST_MESSAGE_LATENCY | GST_MESSAGE_ELEMENT));
       if (!message) {
         ADD_FAILURE() << "the pipeline did not end";
         break;
@@ -105,7 +105,9 @@ class Played {
         gst_bin_recalculate_latency(GST_BIN(pipeline));
       else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS)
         ended = true;
-      else
+      else if (gst_message_has_name(message, "elf-result"))
+        addResult(gst_message_get_structure(message));
+      else if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ELEMENT)
         ADD_FAILURE() << gst_structure_to_string(gst_message_get_structure(message));
       ended = ended || GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR;
       gst_message_unref(message);
@@ -117,14 +119,31 @@ class Played {
 
   /** Of the frames that came to the sink. */
   const std::vector<FrameRecord>& records() const { return records_; }
+  /** What an `elf-result` tells: which frame, and how long after its entry it was known. */
+  struct Result {
+    std::uint64_t frame = 0;
+    Microseconds total{0};
+  };
+  const std::vector<Result>& results() const { return results_; }
   int shown() const { return static_cast<int>(records_.size()); }
   int inferred() const {
     return static_cast<int>(std::ranges::count(records_, true, &FrameRecord::inferred));
   }
 
  private:
+  void addResult(const GstStructure* structure) {
+    gint64 frame = -1, total = 0;
+    GstStructure* timings = nullptr;
+    gst_structure_get(structure, "frame", G_TYPE_INT64, &frame, "timings_us", GST_TYPE_STRUCTURE,
+                      &timings, nullptr);
+    gst_structure_get_int64(timings, "total", &total);
+    gst_structure_free(timings);
+    results_.push_back({static_cast<std::uint64_t>(frame), Microseconds(total)});
+  }
+
   std::mutex mutex_;
   std::vector<FrameRecord> records_;
+  std::vector<Result> results_;
 };
 
 /** Shown by the same line without Elf, which loses a frame on a busy machine. */
@@ -206,6 +225,21 @@ void reconfigure(GstElement* pipeline) {
   gst_pad_push_event(pad, gst_event_new_reconfigure());
   gst_object_unref(pad);
   gst_object_unref(sink);
+}
+
+TEST(LiveCameras, WhatWasFoundIsToldWhenItIsKnownAndNotWhenItIsShown) {
+  constexpr int kFrames = 75, kFps = 25;
+  const auto server = startServer(milliseconds(1));
+  const Played played(camera(kFrames, kFps) +
+                      "elfrppredict ! elfpartition ! elfoffload servers=" + server->url() +
+                      " model=two ! elfmerge name=merge post-messages=true ! fakesink sync=true");
+  ASSERT_EQ(played.results().size(), played.records().size());
+  std::size_t early = 0;
+  for (std::size_t i = 0; i < played.records().size(); ++i) {
+    EXPECT_EQ(played.results()[i].frame, played.records()[i].id);
+    early += played.results()[i].total < played.records()[i].timings.total / 2;
+  }
+  EXPECT_GE(early, 0.9 * static_cast<double>(played.records().size()));
 }
 
 TEST(LiveCameras, LosesNoFrameWhenTheSinkNegotiatesAnew) {

@@ -305,32 +305,6 @@ TEST_F(Merge, CopiesNoPixelsWhereNothingIsDrawn) {
   gst_buffer_unref(out);
 }
 
-TEST_F(Merge, PostsMessagesOnlyWhenAsked) {
-  passed(answered(0));
-  EXPECT_EQ(countMessages(GST_MESSAGE_ELEMENT), 0);
-  g_object_set(harness_->element(), "post-messages", TRUE, nullptr);
-  passed(answered(1));
-  GstMessage* message = gst_bus_pop_filtered(bus_, GST_MESSAGE_ELEMENT);
-  ASSERT_TRUE(message);
-  const GstStructure* result = gst_message_get_structure(message);
-  EXPECT_TRUE(gst_structure_has_name(result, "elf-result"));
-  gint64 number = 0;
-  EXPECT_TRUE(gst_structure_get_int64(result, "frame", &number));
-  EXPECT_EQ(number, 1);
-  EXPECT_TRUE(gst_structure_get_int64(result, "pts_ns", &number));
-  EXPECT_EQ(number, 10000000);
-  const GValue* detections = gst_structure_get_value(result, "detections");
-  ASSERT_TRUE(detections && GST_VALUE_HOLDS_ARRAY(detections));
-  ASSERT_EQ(gst_value_array_get_size(detections), 1U);
-  const GstStructure* detection = gst_value_get_structure(gst_value_array_get_value(detections, 0));
-  EXPECT_STREQ(gst_structure_get_string(detection, "label"), "person");
-  EXPECT_STREQ(gst_structure_get_string(detection, "server"), "http://a:1");
-  gdouble score = 0;
-  EXPECT_TRUE(gst_structure_get_double(detection, "score", &score));
-  EXPECT_EQ(score, 0.75);
-  gst_message_unref(message);
-}
-
 TEST_F(MergeResults, AppendsOneLineForEachFrameWithARecord) {
   use("elfmerge results-location=" + file());
   passed(answered(0));
@@ -506,6 +480,89 @@ TEST_F(MergeInTheLoop, WhatIsReportedOfMissedObjectsIsForViewersAndNotLearned) {
   const FrameRecord shown = passed(*missed);
   ASSERT_EQ(shown.detections.size(), 1U);
   EXPECT_TRUE(shown.detections[0].coasted);
+}
+
+/** The messages of an elfmerge that posts them. */
+class MergeMessages : public MergeInTheLoop {
+ protected:
+  MergeMessages() { useIn("elfmerge post-messages=true"); }
+
+  FrameRecordPtr looked() { return MergeInTheLoop::looked(*upstream_, kPerson); }
+  int count() { return countMessages(GST_MESSAGE_ELEMENT); }
+};
+
+TEST_F(MergeMessages, TellWhatWasFoundAsSoonAsItIsKnown) {
+  FrameRecord record = upstream_->enter();
+  record.pts = std::chrono::milliseconds(10);
+  end_.pass(std::move(record), {{.box = kPerson, .score = 0.75F, .label = "person"}});
+  GstMessage* message = gst_bus_pop_filtered(bus_, GST_MESSAGE_ELEMENT);
+  ASSERT_TRUE(message) << "no frame has come to elfmerge yet";
+  const GstStructure* result = gst_message_get_structure(message);
+  EXPECT_TRUE(gst_structure_has_name(result, "elf-result"));
+  gint64 number = -1;
+  EXPECT_TRUE(gst_structure_get_int64(result, "frame", &number));
+  EXPECT_EQ(number, 0);
+  EXPECT_TRUE(gst_structure_get_int64(result, "pts_ns", &number));
+  EXPECT_EQ(number, 10000000);
+  gboolean inferred = FALSE;
+  EXPECT_TRUE(gst_structure_get_boolean(result, "inferred", &inferred));
+  EXPECT_TRUE(inferred);
+  const GValue* detections = gst_structure_get_value(result, "detections");
+  ASSERT_TRUE(detections && GST_VALUE_HOLDS_ARRAY(detections));
+  ASSERT_EQ(gst_value_array_get_size(detections), 1U);
+  const GstStructure* detection = gst_value_get_structure(gst_value_array_get_value(detections, 0));
+  EXPECT_STREQ(gst_structure_get_string(detection, "label"), "person");
+  EXPECT_STREQ(gst_structure_get_string(detection, "server"), "http://10.0.0.1:1");
+  gdouble score = 0;
+  EXPECT_TRUE(gst_structure_get_double(detection, "score", &score));
+  EXPECT_EQ(score, 0.75);
+  gst_message_unref(message);
+}
+
+TEST_F(MergeMessages, AreOneForEachFrameWhileTheyAreAskedFor) {
+  const FrameRecordPtr first = looked();
+  EXPECT_EQ(count(), 1);
+  passed(*first);
+  EXPECT_EQ(count(), 0) << "when the frame itself comes";
+  g_object_set(harness_->element(), "post-messages", FALSE, nullptr);
+  looked();
+  EXPECT_EQ(count(), 0);
+  g_object_set(harness_->element(), "post-messages", TRUE, nullptr);
+  looked();
+  EXPECT_EQ(count(), 1);
+  gst_element_set_state(harness_->element(), GST_STATE_NULL);
+  looked();
+  EXPECT_EQ(count(), 0);
+}
+
+TEST_F(MergeMessages, AreOfTheStreamWhoseFramesComeNow) {
+  const FrameRecordPtr before = looked();
+  count();
+  OwnStream other(*harness_, kSize);
+  begin(other);
+  MergeInTheLoop::looked(other, kPerson);
+  EXPECT_EQ(count(), 1);
+  looked();
+  EXPECT_EQ(count(), 0);
+}
+
+TEST_F(MergeMessages, TellOfMissedObjectsWhereThatIsAskedFor) {
+  g_object_set(harness_->element(), "report-missed", TRUE, nullptr);
+  looked();
+  count();
+  FrameRecord record = upstream_->enter();
+  upstream_->stream->predict(record);
+  end_.pass(std::move(record), {});
+  GstMessage* message = gst_bus_pop_filtered(bus_, GST_MESSAGE_ELEMENT);
+  ASSERT_TRUE(message);
+  const GValue* detections =
+      gst_structure_get_value(gst_message_get_structure(message), "detections");
+  ASSERT_EQ(gst_value_array_get_size(detections), 1U);
+  gboolean coasted = FALSE;
+  gst_structure_get_boolean(gst_value_get_structure(gst_value_array_get_value(detections, 0)),
+                            "coasted", &coasted);
+  EXPECT_TRUE(coasted);
+  gst_message_unref(message);
 }
 
 TEST_F(Merge, GoesUpAndDownManyTimes) {

@@ -80,6 +80,8 @@ struct FrameRecord {
   std::string trace;
   /** When the first Elf element saw the frame. */
   std::chrono::steady_clock::time_point entered{};
+  /** Its time stamp there; unset where it had none. */
+  std::optional<std::chrono::nanoseconds> pts;
 
   // elfrppredict
   /** Frames between the last one that was looked at and this one; 0: nothing was predicted. */

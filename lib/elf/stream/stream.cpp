@@ -162,9 +162,15 @@ bool Stream::setMerging(const void* owner, const MergeSettings& settings) {
   return true;
 }
 
-void Stream::releaseMerging(const void* owner) {
+void Stream::observe(const void* owner, Observer observer) {
+  const std::lock_guard lock(mutex_);
+  observers_.insert_or_assign(owner, std::move(observer));
+}
+
+void Stream::release(const void* owner) {
   const std::lock_guard lock(mutex_);
   if (merger_ == owner) merger_ = nullptr;
+  observers_.erase(owner);
 }
 
 Stream::Stats Stream::stats() const {
@@ -294,67 +300,53 @@ void Stream::submit(FrameRecord record, FramePixels& pixels, std::optional<Clock
     }
   }
   if (result) return done(result);
-  if (record.skipped || !sender) return passUnsent(std::move(record), done);
-  if (!record.capacity) record.capacity = capacityNow();
-  if (!record.plan) {
-    Part whole{.rect = wholeFrame(record.size)};
-    whole.server = sender->offloader().bestServer(whole.rect.size());
-    record.plan.emplace().parts.push_back(std::move(whole));
-  }
-
   const auto pending = std::make_shared<Pending>();
-  pending->record = std::move(record);
-  pending->done.push_back(std::move(done));
   pending->submitted = steady_clock::now();
+  pending->done.push_back(std::move(done));
+  if (!record.skipped && sender) {
+    if (!record.capacity) record.capacity = capacityNow();
+    if (!record.plan) {
+      Part whole{.rect = wholeFrame(record.size)};
+      whole.server = sender->offloader().bestServer(whole.rect.size());
+      record.plan.emplace().parts.push_back(std::move(whole));
+    }
+  }
+  record.skipped = record.skipped || !sender;
+  pending->record = std::move(record);
   {
     const std::lock_guard lock(mutex_);
     pending_.push_back(pending);
   }
-  slots_->markSent(pending->record.id);
-  const auto ticket = sender->send(
-      pending->record, pixels, due,
-      [weak = weak_from_this(), pending](std::vector<PartAnswer> answers) {
-        if (const auto stream = weak.lock()) stream->onAnswers(pending, std::move(answers), true);
-      },
-      [weak = weak_from_this(), pending](std::vector<PartAnswer> answers) {
-        if (const auto stream = weak.lock()) stream->onAnswers(pending, std::move(answers), false);
-      });
-  bool refused = false, dropped = false;
+  std::optional<Offloader::Ticket> ticket;
+  if (!pending->record.skipped) {
+    slots_->markSent(pending->record.id);
+    ticket = sender->send(
+        pending->record, pixels, due,
+        [weak = weak_from_this(), pending](std::vector<PartAnswer> answers) {
+          if (const auto stream = weak.lock()) stream->onAnswers(pending, std::move(answers), true);
+        },
+        [weak = weak_from_this(), pending](std::vector<PartAnswer> answers) {
+          if (const auto stream = weak.lock())
+            stream->onAnswers(pending, std::move(answers), false);
+        });
+  }
+  bool dropped = false;
   {
     const std::lock_guard lock(mutex_);
     pending->sending = false;
     dropped = pending->dropped;
-    refused = !ticket && !dropped;
-    if (refused) pending_.remove(pending);
+    if (!ticket && !dropped) markUnsent(pending->record);
     pending->ticket = ticket.value_or(FrameSender::kNothing);
     if (pending->ticket == FrameSender::kNothing) {
       pending->settled = true;
       pending->answeredAt = steady_clock::now();
     }
   }
-  if (refused)
-    passUnsent(std::move(pending->record), [&](const FrameRecordPtr& passed) {
-      for (const Done& call : pending->done) call(passed);
-    });
-  else if (!dropped)
+  if (!ticket) slots_->leave(pending->record.id);
+  if (!dropped)
     advance(Thread::Callers);
   else if (pending->ticket != FrameSender::kNothing)
     sender->offloader().abandon(pending->ticket);
-}
-
-// The frame goes on as it is: nothing is sent for it.
-void Stream::passUnsent(FrameRecord record, const Done& done) {
-  record.skipped = true;
-  record.answers.clear();
-  {
-    const std::lock_guard lock(mutex_);
-    if (record.plan) noteUnseen(record);
-    record.plan.reset();
-    setCoasted(record);
-    forecasts_.erase(record.id);
-  }
-  slots_->leave(record.id);
-  done(publish(std::move(record)));
 }
 
 // From here on nobody changes it, and duplicates of the frame find it.
@@ -438,11 +430,24 @@ void Stream::advance(Thread thread) {
       elsewhere = thread == Thread::Callers && takesLong(next->answers);
     }
     if (elsewhere) return runElsewhere([self = shared_from_this()] { self->advance(Thread::Own); });
-    if (settled)
+    if (next->record.skipped)
+      passUnsent(*next);
+    else if (settled)
       closeFrame(*next);
     else
       goOn(*next);
   }
+}
+
+// Nothing was sent for the frame: it goes on as it is.
+void Stream::passUnsent(Pending& pending) {
+  {
+    const std::lock_guard lock(mutex_);
+    setCoasted(pending.record);
+    forecasts_.erase(pending.record.id);
+    pending_.remove_if([&](const PendingPtr& each) { return each.get() == &pending; });
+  }
+  finish(pending, std::move(pending.record));
 }
 
 void Stream::closeFrame(Pending& pending) {
@@ -517,11 +522,14 @@ void Stream::goOn(Pending& pending) {
 void Stream::finish(Pending& pending, FrameRecord record) {
   const FrameRecordPtr published = publish(std::move(record));
   std::vector<Done> done;
+  std::map<const void*, Observer> observers;
   {
     const std::lock_guard lock(mutex_);
     if (pending.dropped) return;
     done.swap(pending.done);
+    observers = observers_;
   }
+  for (const auto& [owner, observer] : observers) observer(published);
   for (const Done& call : done) call(published);
 }
 
@@ -558,6 +566,14 @@ std::vector<Stream::PendingPtr> Stream::takeOlder(const Pending& than) {
   }
   for (const PendingPtr& each : older) pending_.remove(each);
   return older;
+}
+
+// Nothing is sent for the frame.
+void Stream::markUnsent(FrameRecord& record) {
+  if (record.plan) noteUnseen(record);
+  record.skipped = true;
+  record.plan.reset();
+  record.answers.clear();
 }
 
 void Stream::noteUnseen(const FrameRecord& record) {

@@ -66,6 +66,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   using Clock = Transport::Clock;
   /** Called exactly once for a frame, with its record: `answered`, and never null. */
   using Done = std::function<void(FrameRecordPtr)>;
+  /** Called for each frame that the loop is done with, in the order in which they were submitted,
+   * before its `done`. */
+  using Observer = std::function<void(const FrameRecordPtr&)>;
 
   struct Stats {
     /** Frames whose answers have entered the loop. */
@@ -104,8 +107,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /** `owner` is anything that tells one caller from another. False where another one asked for
    * something else, which then holds. */
   bool setMerging(const void* owner, const MergeSettings& settings);
-  /** `owner` asks for nothing any more; the settings stay as they are. */
-  void releaseMerging(const void* owner);
+  /** From now on `observer` is called, in the place of the one that `owner` gave before. */
+  void observe(const void* owner, Observer observer);
+  /** `owner` asks for nothing any more, and its observer is not called for frames to come. The
+   * settings stay as they are. */
+  void release(const void* owner);
 
   // --- the way of a frame
 
@@ -133,8 +139,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   /**
    * Sends the frame by its plan, or whole to the best server where it has none; one that is
-   * `skipped` passes. The stream has a sender. A frame that was submitted before, as a duplicate of
-   * it may be, is not sent again, and gets what the first one got. `due` is the deadline.
+   * `skipped` passes in its turn, with boxes predicted to its own time. The stream has a sender. A
+   * frame that was submitted before, as a duplicate of it may be, is not sent again, and gets what
+   * the first one got. `due` is the deadline.
    */
   void submit(FrameRecord record, FramePixels& pixels, std::optional<Clock::time_point> due,
               Done done);
@@ -184,10 +191,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   CapacityPtr capacityNow() const;
   std::vector<Rect> takeUnseen(std::uint32_t generation);
-  void passUnsent(FrameRecord record, const Done& done);
   FrameRecordPtr publish(FrameRecord record);
   void onAnswers(const PendingPtr& pending, std::vector<PartAnswer> answers, bool settled);
   void advance(Thread thread);
+  void passUnsent(Pending& pending);
   void closeFrame(Pending& pending);
   void goOn(Pending& pending);
   /** Publishes `record` and calls whoever waits for it. */
@@ -203,6 +210,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void learn(FrameRecord& record);
   std::vector<PendingPtr> takeOlder(const Pending& than);
   void noteUnseen(const FrameRecord& record);
+  void markUnsent(FrameRecord& record);
 
   const std::shared_ptr<Slots> slots_ = std::make_shared<Slots>();
 
@@ -216,6 +224,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::shared_ptr<FrameSender> sender_;
   const void* merger_ = nullptr;
   MergeSettings merging_;
+  /** By owner. */
+  std::map<const void*, Observer> observers_;
   Size size_;
   std::uint64_t nextId_ = 0;
   /** A frame has entered since generation_ was raised. */
