@@ -17,10 +17,12 @@ std::vector<Detection> asShown(const FrameResult* frame) {
   return boxes;
 }
 
-/** The frames that came out of a pipeline, by the time at which they did, in milliseconds. */
+/** The frames that came out of a pipeline, by the time at which they did, or at which their boxes
+ * were known, in milliseconds. */
 class Arrivals {
  public:
-  Arrivals(const std::vector<FrameResult>& out, double fps) : out_(out), fps_(fps) {}
+  Arrivals(const std::vector<FrameResult>& out, double FrameResult::*delayMs, double fps)
+      : out_(out), delayMs_(delayMs), fps_(fps) {}
 
   double captureOf(std::size_t frame) const { return static_cast<double>(frame) * 1000 / fps_; }
 
@@ -38,10 +40,11 @@ class Arrivals {
 
  private:
   double arrivalOf(const FrameResult& result) const {
-    return captureOf(result.frame) + result.latencyMs;
+    return captureOf(result.frame) + result.*delayMs_;
   }
 
   const std::vector<FrameResult>& out_;
+  double FrameResult::*const delayMs_;
   const double fps_;
   std::size_t next_ = 0;
   const FrameResult* last_ = nullptr;
@@ -62,7 +65,9 @@ LiveFigures measureLive(const std::vector<FrameResult>& out, const Live& live, b
   Comparison shownBoxes(yardstick), newestBoxes(yardstick);
   // What is held until a frame is due, and what is there at its capture. A frame that was not
   // inferred has boxes where the loop moved them to its time.
-  Arrivals inferredOnes(out, live.fps), heldOnes(out, live.fps), newestOnes(out, live.fps);
+  Arrivals inferredOnes(out, &FrameResult::latencyMs, live.fps);
+  Arrivals heldOnes(out, &FrameResult::latencyMs, live.fps);
+  Arrivals newestOnes(out, &FrameResult::answeredMs, live.fps);
   const auto wasInferred = [](const FrameResult& frame) { return frame.inferred; };
   const auto hasBoxes = [holdsBoxes](const FrameResult& frame) {
     return frame.inferred || frame.coasted || !holdsBoxes;

@@ -22,7 +22,8 @@ struct LiveFigures {
   eval::Summary ageMs;
   /** The boxes that were shown with each frame against the reference of that frame. */
   eval::Figures confident, confident75;
-  /** The newest boxes at each capture instant against the reference of the frame captured then. */
+  /** The newest boxes that are known at each capture instant against the reference of the frame
+   * captured then. */
   eval::Figures streaming;
   std::optional<eval::TruthFigures> confidentTruth, streamingTruth;
   /** For each frame that came out of the pipeline. */
@@ -35,7 +36,7 @@ struct LiveFigures {
 
 /**
  * Of a run over all frames of the reference. `out` are the frames that came out of the pipeline, in
- * that order; their latency runs from capture. With `holdsBoxes` a frame that did not come out
+ * that order; their times run from capture. With `holdsBoxes` a frame that did not come out
  * counts as shown, and each that was not inferred has the last inferred boxes.
  */
 LiveFigures measureLive(const std::vector<FrameResult>& out, const Live& live, bool holdsBoxes,

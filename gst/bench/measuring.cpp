@@ -10,6 +10,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -182,6 +183,8 @@ class ModeRun::Pipeline {
             static_cast<Pipeline*>(self)->failed(message);
           if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_LATENCY)
             static_cast<Pipeline*>(self)->latencyChanged_ = true;
+          if (gst_message_has_name(message, "elf-result"))
+            static_cast<Pipeline*>(self)->answered(gst_message_get_structure(message));
           gst_message_unref(message);
           return GST_BUS_DROP;
         },
@@ -218,6 +221,16 @@ class ModeRun::Pipeline {
     entries_.push_back({pts, Clock::now() - sinceCapture});
   }
 
+  // Only live results are asked for.
+  void answered(const GstStructure* result) {
+    gint64 pts = 0;
+    gst_structure_get_int64(result, "pts_ns", &pts);
+    const auto capture = static_cast<GstClockTime>(pts);
+    const auto ms = static_cast<double>(GST_CLOCK_DIFF(capture, runningTime())) / GST_MSECOND;
+    const std::lock_guard lock(mutex_);
+    answeredMs_[capture] = ms;
+  }
+
   void left(GstBuffer* buffer) {
     const auto when = Clock::now();
     const GstClockTime pts = GST_BUFFER_PTS(buffer);
@@ -235,6 +248,9 @@ class ModeRun::Pipeline {
       result.latencyMs =
           std::chrono::duration<double, std::milli>(when - entries_.front().when).count();
       entries_.pop_front();
+      if (const auto answered = answeredMs_.find(pts); answered != answeredMs_.end())
+        result.answeredMs = answered->second;
+      answeredMs_.erase(answeredMs_.begin(), answeredMs_.upper_bound(pts));
       results_.push_back(std::move(result));
       --underWay_;
     }
@@ -300,6 +316,8 @@ class ModeRun::Pipeline {
   int underWay_ = 0;
   bool ended_ = false;
   std::deque<Entry> entries_;
+  /** By time stamp. */
+  std::map<GstClockTime, double> answeredMs_;
   std::vector<FrameResult> results_;
   std::string error_;
 };

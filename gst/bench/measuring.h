@@ -21,6 +21,8 @@ struct FrameResult {
   /** From entry into the first Elf element (live: from capture) until the frame came out of
    * elfmerge; 0 for a frame that was not inferred but took over the boxes of an earlier one. */
   double latencyMs = 0;
+  /** Live: from capture until its boxes were there, in the message `elf-result`. */
+  double answeredMs = 0;
   /** Every part of its plan was answered. */
   bool inferred = false;
   /** Of pictures, and with what else `bandwidth` of elfoffload counts. */

@@ -71,7 +71,8 @@ Mode makeMode(const std::string& name, const Options& options, const std::string
       before + "elfoffload name=offload servers=" + quoted(join(used)) + " model=" + quoted(model) +
       " deadline=" + std::to_string(mode.live ? mode.live->deadlineMs : -1) +
       " max-in-flight=" + std::to_string(mode.inFlight) + asked +
-      " ! elfmerge draw-boxes=false draw-labels=false draw-masks=false draw-keypoints=false";
+      " ! elfmerge draw-boxes=false draw-labels=false draw-masks=false draw-keypoints=false" +
+      (mode.live ? " post-messages=true" : "");
   return mode;
 }
 

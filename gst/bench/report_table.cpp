@@ -133,7 +133,7 @@ std::vector<std::string> explainTable(const Report& report, const Options& optio
              "Shown by capture + deadline, and inferred, of all captured frames. Delay: capture "
              "until arrival at the sink. Age: of the boxes of a shown frame.",
              "Confident: F1 of the boxes shown with a frame. Streaming: F1 of the newest boxes "
-             "that are out when a frame is captured."};
+             "that are known when a frame is captured."};
   else
     lines = {worst +
              "latency and frames/s of the one with the lowest speed-up, agreement of the one with "

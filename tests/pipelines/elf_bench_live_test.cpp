@@ -34,7 +34,7 @@ FrameDetections boxesOf(std::size_t frames) {
 FrameResult out(std::size_t frame, double delayMs) {
   FrameResult result;
   result.frame = frame;
-  result.latencyMs = delayMs;
+  result.latencyMs = result.answeredMs = delayMs;
   result.inferred = true;
   result.detections = boxesOf(frame + 1).back();
   return result;
@@ -141,6 +141,16 @@ TEST(BenchLive, StreamingTakesTheNewestBoxesThatAreOutAtEachCapture) {
       measureLive({out(0, 90), out(2, 109)}, kTenAndTwoHundred, !kHoldsBoxes, {reference})
           .streaming.recall,
       0.25);
+}
+
+TEST(BenchLive, StreamingTakesBoxesThatAreKnownThoughTheirFrameIsNotOutYet) {
+  const FrameDetections reference = {{box(0)}, {box(0)}, {box(0)}};
+  FrameResult first = out(0, 190);
+  EXPECT_DOUBLE_EQ(
+      measureLive({first}, kTenAndTwoHundred, kHoldsBoxes, {reference}).streaming.recall, 1.0 / 3);
+  first.answeredMs = 90;
+  EXPECT_DOUBLE_EQ(
+      measureLive({first}, kTenAndTwoHundred, kHoldsBoxes, {reference}).streaming.recall, 2.0 / 3);
 }
 
 TEST(BenchLive, StreamingTakesFramesThatAreTooLateToBeShown) {
