@@ -59,11 +59,18 @@ FrameRecordPtr StreamEntry::onItsWay(GstBuffer* buffer, Size size) {
   return record && record->frame && !record->stream.expired() ? record : nullptr;
 }
 
-std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, GstBuffer* buffer, Size size) {
+std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, GstBuffer* buffer,
+                                              const GstSegment& segment, Size size) {
   if (!offered_.exchange(true)) offerStream(srcpad, own_);
-  std::optional<FrameRecord> record = own_->enter(size, stopped_);
-  if (record && GST_BUFFER_PTS_IS_VALID(buffer))
-    record->pts = std::chrono::nanoseconds(GST_BUFFER_PTS(buffer));
+  const auto time = [](GstClockTime of) {
+    return GST_CLOCK_TIME_IS_VALID(of) ? std::optional(std::chrono::nanoseconds(of)) : std::nullopt;
+  };
+  const GstClockTime pts = GST_BUFFER_PTS(buffer);
+  GstClockTime runningTime = GST_CLOCK_TIME_NONE;
+  if (segment.format == GST_FORMAT_TIME)
+    runningTime = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, pts);
+  std::optional<FrameRecord> record = own_->enter(size, time(runningTime), stopped_);
+  if (record) record->pts = time(pts);
   return record;
 }
 

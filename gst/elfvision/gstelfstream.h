@@ -51,8 +51,9 @@ class StreamEntry {
   /** carriedRecord(), where the frame is still on its way to be answered. */
   FrameRecordPtr onItsWay(GstBuffer* buffer, Size size);
   /** A record of the own stream, which is offered downstream of `srcpad` first, for the frame in
-   * `buffer`. Waits for the frame's turn; unset where stopped. */
-  std::optional<FrameRecord> enter(GstPad* srcpad, GstBuffer* buffer, Size size);
+   * `buffer`, which is of `segment`. Waits for the frame's turn; unset where stopped. */
+  std::optional<FrameRecord> enter(GstPad* srcpad, GstBuffer* buffer, const GstSegment& segment,
+                                   Size size);
 
  private:
   GstElement* const element_;

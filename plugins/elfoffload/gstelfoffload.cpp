@@ -690,7 +690,7 @@ std::optional<elf::FrameRecord> Offload::recordOf(GstBuffer* buffer,
                           ("this one sends whole frames, and nobody learns from them"));
   }
   attach(entry_.own(), session);
-  return entry_.enter(srcpad_, buffer, size);
+  return entry_.enter(srcpad_, buffer, segment_, size);
 }
 
 // --- time

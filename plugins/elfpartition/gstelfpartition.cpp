@@ -131,7 +131,8 @@ class Partition : public elf::gst::SettingsHolder<Settings> {
     if (entry_.onItsWay(buffer, size())) {
       record = elf::gst::takeRecord(buffer);
     } else {
-      record = entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(element_), buffer, size());
+      record =
+          entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(element_), buffer, element_->segment, size());
       if (!record) return GST_FLOW_FLUSHING;
       record->rps = rpsOfRois(buffer);
     }

@@ -122,7 +122,7 @@ class RpPredict : public elf::gst::SettingsHolder<Settings> {
     // The loop begins anew here, whatever the frame carries; of other pixels it warns.
     entry_.onItsWay(buffer, size_);
     std::optional<elf::FrameRecord> record =
-        entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(element_), buffer, size_);
+        entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(element_), buffer, element_->segment, size_);
     if (!record) return GST_FLOW_FLUSHING;
     entry_.own()->predict(*record);
     {

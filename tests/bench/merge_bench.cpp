@@ -49,7 +49,7 @@ void mergeNoise(benchmark::State& state, float side) {
   const auto take = [&] {
     FrameRecord& record = records[frame % kFrames];
     mergeAnswers(record);
-    identifier.identify(frame++, record.size, {}, record.detections);
+    identifier.identify({.at = static_cast<double>(frame++)}, record.size, {}, record.detections);
     benchmark::DoNotOptimize(record.detections.data());
   };
   while (frame < kFrames) take();

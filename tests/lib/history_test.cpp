@@ -7,7 +7,11 @@ namespace elf {
 namespace {
 
 Feedback saw(std::uint64_t frame, std::vector<Detection> detections) {
-  return {.id = frame, .size = {640, 480}, .looked = true, .detections = std::move(detections)};
+  return {.id = frame,
+          .when = {.at = static_cast<double>(frame)},
+          .size = {640, 480},
+          .looked = true,
+          .detections = std::move(detections)};
 }
 
 Detection object(Identity id, Box box = {10, 10, 20, 20}, bool coasted = false) {
@@ -38,6 +42,25 @@ TEST(History, AnObjectMissedMoreOftenThanItCoastsIsForgotten) {
   EXPECT_FALSE(history.tracks().contains(1));
 }
 
+TEST(History, CoastingIsTimeAndAtLeastThreeLooks) {
+  const auto coasts = [](double step, int looks) {
+    History history({.length = 4, .coastFrames = 6});
+    history.add(saw(0, {object(1)}));
+    for (int i = 1; i <= looks; ++i) {
+      Feedback feedback = saw(static_cast<std::uint64_t>(i), {});
+      feedback.when = {.at = i * step * 0.04, .interval = 0.04};
+      history.add(feedback);
+    }
+    return history.tracks().contains(1);
+  };
+  EXPECT_TRUE(coasts(1, 6));
+  EXPECT_FALSE(coasts(1, 7));
+  EXPECT_TRUE(coasts(2, 3)) << "every other frame was dropped";
+  EXPECT_FALSE(coasts(2, 4));
+  EXPECT_TRUE(coasts(50, 2)) << "servers are slow";
+  EXPECT_FALSE(coasts(50, 3));
+}
+
 TEST(History, AnObjectThatTheModelWasNotSureOfIsForgottenSooner) {
   History history({.length = 4, .coastFrames = 5});
   Detection sure = object(1), weak = object(2);
@@ -46,6 +69,7 @@ TEST(History, AnObjectThatTheModelWasNotSureOfIsForgottenSooner) {
   Feedback feedback = saw(0, {sure, weak});
   const auto look = [&](std::uint64_t frame) {
     feedback.id = frame;
+    feedback.when.at = static_cast<double>(frame);
     feedback.sureScore = 0.5F;
     history.add(feedback);
     feedback.detections.clear();
@@ -72,8 +96,10 @@ TEST(History, WhileServersAreSilentAnObjectIsForgottenAfterAsManyFramesAsItCoast
     history.add(saw(0, {object(1)}));
     for (std::uint64_t frame = 1; frame <= 3; ++frame) {
       ASSERT_TRUE(history.tracks().contains(1)) << frame;
-      history.add(
-          {.id = frame, .looked = partly, .detections = {object(1, {10, 10, 20, 20}, true)}});
+      history.add({.id = frame,
+                   .when = {.at = static_cast<double>(frame)},
+                   .looked = partly,
+                   .detections = {object(1, {10, 10, 20, 20}, true)}});
     }
     EXPECT_FALSE(history.tracks().contains(1));
   }
@@ -126,7 +152,7 @@ TEST(History, KeepsOnlyItsLength) {
   History history({.length = 3, .coastFrames = 0});
   for (std::uint64_t frame = 0; frame < 10; ++frame) history.add(saw(frame, {object(1)}));
   ASSERT_EQ(history.tracks().at(1).sightings.size(), 3U);
-  EXPECT_EQ(history.tracks().at(1).sightings.front().frame, 7U);
+  EXPECT_EQ(history.tracks().at(1).sightings.front().at, 7);
 }
 
 }  // namespace

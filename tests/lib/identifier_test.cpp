@@ -28,7 +28,7 @@ Rp rpOf(Identity id, Box expected) {
 /** The ids that the boxes of a frame get. */
 std::vector<Identity> identify(Identifier& identifier, std::uint64_t frame,
                                std::vector<Detection> detections, std::vector<Rp> rps = {}) {
-  identifier.identify(frame, kFrame, rps, detections);
+  identifier.identify({.at = static_cast<double>(frame)}, kFrame, rps, detections);
   std::vector<Identity> ids;
   for (const Detection& d : detections) ids.push_back(d.id);
   return ids;
@@ -142,11 +142,12 @@ TEST(Identifier, ACoastedDetectionKeepsItsIdAndNobodyElseGetsIt) {
 }
 
 TEST(Identifier, AnUnseenObjectIsKnownForAWhile) {
-  for (const std::uint64_t gap : {Identifier::kMemory, Identifier::kMemory + 1}) {
+  constexpr std::uint64_t kMemory = Identifier::kMemory;
+  for (const std::uint64_t gap : {kMemory, kMemory + 1}) {
     Identifier identifier;
     const Identity id = identify(identifier, 0, {detection(kBox)})[0];
     for (std::uint64_t frame = 1; frame < gap; ++frame) identify(identifier, frame, {});
-    EXPECT_EQ(identify(identifier, gap, {detection(kBox)})[0] == id, gap <= Identifier::kMemory);
+    EXPECT_EQ(identify(identifier, gap, {detection(kBox)})[0] == id, gap <= kMemory);
   }
 }
 

@@ -15,6 +15,7 @@ FrameRecord oneDetection() {
   record.trace = "ab";
   record.size = {640, 480};
   record.horizon = 3;
+  record.horizonTime = std::chrono::microseconds(120500);
   Capacity capacity;
   capacity.servers.push_back({"http://a:1", true, {}});
   record.capacity = std::make_shared<const Capacity>(capacity);
@@ -35,7 +36,7 @@ TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
   EXPECT_EQ(
       toJsonLine(oneDetection(), 40000000),
       R"({"frame":7,"generation":2,"trace":"ab","pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
-      R"("inferred":false,)"
+      R"("horizon_ms":120.5,"inferred":false,)"
       R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
       R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1"}],)"
       R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"

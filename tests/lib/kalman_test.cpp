@@ -62,6 +62,7 @@ TEST(KalmanPredictor, EqualsOpenCvsOnRandomTracksWithGaps) {
       for (std::size_t i = 0; i < 4; ++i)
         seen[i].push_back(visible ? sides[i] : std::numeric_limits<double>::quiet_NaN());
       history.add({.id = frame,
+                   .when = {.at = static_cast<double>(frame)},
                    .size = {640, 480},
                    .looked = true,
                    .detections = visible ? std::vector<Detection>{{.box = box, .id = 1}}
@@ -84,14 +85,20 @@ TEST(KalmanPredictor, EqualsOpenCvsOnRandomTracksWithGaps) {
 TEST(KalmanPredictor, ABoxNeverTurnsInsideOut) {
   History history;
   history.add({.id = 0, .looked = true, .detections = {{.box = {0, 0, 100, 100}, .id = 1}}});
-  history.add({.id = 1, .looked = true, .detections = {{.box = {40, 40, 60, 60}, .id = 1}}});
+  history.add({.id = 1,
+               .when = {.at = 1},
+               .looked = true,
+               .detections = {{.box = {40, 40, 60, 60}, .id = 1}}});
   EXPECT_EQ(RpPredictor::create("kalman")->predict(history, 9).at(0).box, (Box{40, 40, 60, 60}));
 }
 
 TEST(KalmanPredictor, GrowsUnsureWithTheHorizon) {
   History history;
   for (std::uint64_t frame = 0; frame < 4; ++frame)
-    history.add({.id = frame, .looked = true, .detections = {{.box = {0, 0, 100, 100}, .id = 1}}});
+    history.add({.id = frame,
+                 .when = {.at = static_cast<double>(frame)},
+                 .looked = true,
+                 .detections = {{.box = {0, 0, 100, 100}, .id = 1}}});
   const auto predictor = RpPredictor::create("kalman");
   float before = 0;
   for (std::uint64_t frame = 4; frame < 9; ++frame) {

@@ -85,8 +85,11 @@ BoxShares next(const Weights& weights, const BoxShares& before, const BoxShares&
 History seen(std::initializer_list<std::pair<std::uint64_t, Box>> sightings) {
   History history;
   for (const auto& [frame, box] : sightings)
-    history.add(
-        {.id = frame, .size = kFrame, .looked = true, .detections = {{.box = box, .id = 1}}});
+    history.add({.id = frame,
+                 .when = {.at = static_cast<double>(frame)},
+                 .size = kFrame,
+                 .looked = true,
+                 .detections = {{.box = box, .id = 1}}});
   return history;
 }
 
@@ -144,8 +147,11 @@ TEST_P(LstmPredictors, AreAsUnsureAsTheyErred) {
   History history;
   for (std::uint64_t frame = 0; frame < 8; ++frame) {
     const Box box{b[0] * 800, b[1] * 400, b[2] * 800, b[3] * 400};
-    history.add(
-        {.id = frame, .size = kFrame, .looked = true, .detections = {{.box = box, .id = 1}}});
+    history.add({.id = frame,
+                 .when = {.at = static_cast<double>(frame)},
+                 .size = kFrame,
+                 .looked = true,
+                 .detections = {{.box = box, .id = 1}}});
     a = std::exchange(b, next(weights, a, b));
   }
   EXPECT_NEAR(create(weights)->predict(history, 8).at(0).uncertainty.right, 0, 1e-2);

@@ -224,7 +224,26 @@ TEST(PaddingCalibrator, HorizonsLearnApart) {
   Video(gaussian).run(calibrator, 100, 20, 6);
   EXPECT_GT(calibrator.factor(5), 2 * before);
   EXPECT_EQ(calibrator.factor(8), calibrator.factor(5));
-  for (const int horizon : {1, 2, 3, 4, 9}) EXPECT_EQ(calibrator.factor(horizon), before);
+  for (const int horizon : {1, 2, 3, 4}) EXPECT_EQ(calibrator.factor(horizon), before);
+}
+
+TEST(PaddingCalibrator, LongerHorizonsGoByShorterOnesUntilTheyKnowBetter) {
+  PaddingCalibrator calibrator(0.9);
+  Video(gaussian).run(calibrator, 100, 20, 2);
+  EXPECT_NEAR(calibrator.factor(9), calibrator.factor(2), 0.2 * calibrator.factor(2));
+  Video(gaussian).run(calibrator, 100, 5, 9);
+  const double known = calibrator.factor(9);
+  EXPECT_LT(known, 0.5 * calibrator.factor(2));
+  Video(gaussian).run(calibrator, 100, 20, 2);
+  EXPECT_EQ(calibrator.factor(9), known);
+}
+
+TEST(PaddingCalibrator, HorizonsNeedNotBeWholeFrames) {
+  PaddingCalibrator calibrator(0.9);
+  Video(gaussian).run(calibrator, 100, 20, 2);
+  EXPECT_EQ(calibrator.factor(1.6), calibrator.factor(2));
+  EXPECT_EQ(calibrator.factor(2.4), calibrator.factor(2));
+  EXPECT_NE(calibrator.factor(1.4), calibrator.factor(2));
 }
 
 TEST(PaddingCalibrator, ForgetsAllWhenTold) {

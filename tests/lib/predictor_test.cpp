@@ -20,6 +20,7 @@ History moving(float dx, float dy, std::initializer_list<std::uint64_t> frames) 
     const auto t = static_cast<float>(frame);
     const Box box = shift({100, 100, 140, 180}, dx * t, dy * t);
     history.add({.id = frame,
+                 .when = {.at = static_cast<double>(frame)},
                  .size = kFrame,
                  .looked = true,
                  .detections = {{.box = box, .score = 0.7F, .label = "person", .id = 1}}});
@@ -42,6 +43,37 @@ TEST(Predictor, EveryUntrainedChoiceCanBeMadeAndPredictsEveryTrack) {
     if (std::string_view(choice.description).ends_with("needs trained weights")) continue;
     const History history = moving(3, 1, {0, 1, 2});
     EXPECT_EQ(RpPredictor::create(choice.name)->predict(history, 3).size(), 1U) << choice.name;
+  }
+}
+
+/** An object that moves steadily, seen at those moments, of a camera with 25 frames a second. */
+History movingAt(std::initializer_list<double> seconds) {
+  History history;
+  std::uint64_t id = 0;
+  for (const double at : seconds)
+    history.add(
+        {.id = id++,
+         .when = {.at = at, .interval = 0.04},
+         .size = kFrame,
+         .looked = true,
+         .detections = {{.box = shift({100, 100, 140, 180}, static_cast<float>(100 * at), 0),
+                         .score = 1,
+                         .label = "person",
+                         .id = 1}}});
+  return history;
+}
+
+TEST(Predictor, TimeCountsAndNotFrames) {
+  for (const char* name : {"velocity", "kalman", "default"}) {
+    const auto predictor = RpPredictor::create(name);
+    const auto whereAfter = [&](std::initializer_list<double> seen, double at) {
+      return predictor->predict(movingAt(seen), at).at(0).box.x0;
+    };
+    const float steady = whereAfter({0.40, 0.44, 0.48, 0.52, 0.56, 0.60}, 0.72);
+    EXPECT_NEAR(steady, 172, 3) << name;
+    EXPECT_NEAR(whereAfter({0.40, 0.44, 0.52, 0.60}, 0.72), steady, 2) << name << ", frames lost";
+    EXPECT_NEAR(whereAfter({0.41, 0.43, 0.485, 0.52, 0.55, 0.60}, 0.72), steady, 2)
+        << name << ", a camera that is not steady";
   }
 }
 
@@ -79,7 +111,10 @@ TEST(VelocityPredictor, AnObjectSeenOnceStaysAndIsUnsure) {
 TEST(VelocityPredictor, ABoxNeverTurnsInsideOut) {
   History history;
   history.add({.id = 0, .looked = true, .detections = {{.box = {0, 0, 100, 100}, .id = 1}}});
-  history.add({.id = 1, .looked = true, .detections = {{.box = {40, 40, 60, 60}, .id = 1}}});
+  history.add({.id = 1,
+               .when = {.at = 1},
+               .looked = true,
+               .detections = {{.box = {40, 40, 60, 60}, .id = 1}}});
   EXPECT_FALSE(RpPredictor::create("velocity")->predict(history, 5).at(0).box.empty());
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <map>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -109,7 +110,7 @@ TEST(PaperProtocol, NamesATraceThatIsTooShort) {
 /** Constant velocity as it was measured with the released code: boxes may turn inside out. */
 class PlainVelocity final : public RpPredictor {
  public:
-  std::vector<Prediction> predict(const History& history, std::uint64_t) const override {
+  std::vector<Prediction> predict(const History& history, double) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
       const Box& a = track.sightings.front().box;
@@ -167,6 +168,27 @@ TEST(OnlineProtocol, EachHorizonIsPredictedFromTheHistorySoManyFramesBefore) {
   }
 }
 
+TEST(OnlineProtocol, FramesThatAreLostAreTimeThatPassed) {
+  Trace whole = movingBox(200, 3);
+  std::minstd_rand random(7);
+  std::erase_if(whole.frames, [&](const TraceFrame&) { return random() % 2 == 0; });
+  Trace anew = whole;
+  for (std::size_t i = 0; i < anew.frames.size(); ++i) {
+    anew.frames[i].stamp = std::chrono::milliseconds(40) * anew.frames[i].number;
+    anew.frames[i].number = static_cast<std::int64_t>(i);
+  }
+  const auto predictor = RpPredictor::create("velocity");
+  OnlineOptions options = clean(1);
+  options.coverage = 0.97;
+  const auto known = evaluateOnline(std::vector{whole}, *predictor, options).horizons[0];
+  const auto told = evaluateOnline(std::vector{anew}, *predictor, options).horizons[0];
+  EXPECT_NEAR(*told.iou, *known.iou, 1e-3);
+  EXPECT_NEAR(*told.area, *known.area, 1e-3);
+  for (TraceFrame& frame : anew.frames) frame.stamp.reset();
+  EXPECT_LT(*evaluateOnline(std::vector{anew}, *predictor, options).horizons[0].iou,
+            *known.iou - 0.02);
+}
+
 TEST(OnlineProtocol, PaddingCoversAndCostsArea) {
   const std::vector traces{movingBox(10, 10)};
   const auto figures = evaluateOnline(traces, lastPredictor(), clean(2, {0, 15, 0}));
@@ -209,18 +231,18 @@ TEST(OnlineProtocol, NewObjectsAndOnesThatLeaveAreCountedApart) {
 /** Predicts as `last` does, and remembers what it was asked. */
 class Spy final : public RpPredictor {
  public:
-  std::vector<Prediction> predict(const History& history, std::uint64_t frame) const override {
-    asked.emplace_back(history.lastLooked().value(), frame);
+  std::vector<Prediction> predict(const History& history, double at) const override {
+    asked.emplace_back(history.lookedAt().at, at);
     for (const auto& [id, track] : history.tracks()) {
       ids.insert(id);
-      for (const Sighting& sighting : track.sightings) boxes[{id, sighting.frame}] = sighting.box;
+      for (const Sighting& sighting : track.sightings) boxes[{id, sighting.at}] = sighting.box;
     }
-    return lastPredictor().predict(history, frame);
+    return lastPredictor().predict(history, at);
   }
 
-  mutable std::vector<std::pair<std::uint64_t, std::uint64_t>> asked;
+  mutable std::vector<std::pair<double, double>> asked;
   mutable std::set<Identity> ids;
-  mutable std::map<std::pair<Identity, std::uint64_t>, Box> boxes;
+  mutable std::map<std::pair<Identity, double>, Box> boxes;
 };
 
 TEST(OnlineProtocol, TrueIdentitiesNeverReachThePredictor) {
@@ -246,7 +268,7 @@ TEST(OnlineProtocol, AFrameThatIsLeftOutIsOneThatNobodyLookedAt) {
   EXPECT_EQ(figures.horizons[0].frames, 4U);
   EXPECT_EQ(figures.horizons[1].frames, 3U);
   EXPECT_EQ(figures.horizons[2].frames, 2U);
-  EXPECT_EQ(std::ranges::count(spy.asked, std::pair<std::uint64_t, std::uint64_t>(2, 10)), 3)
+  EXPECT_EQ(std::ranges::count(spy.asked, std::pair<double, double>(2, 10)), 3)
       << "frame 10 is predicted 1, 2 and 3 frames before, from the last frame looked at";
   EXPECT_NEAR(*figures.horizons[0].iou, (3 * 99.0 / 101 + 92.0 / 108) / 4, 1e-6)
       << "the box of frame 2 is all that is known when frame 10 comes";

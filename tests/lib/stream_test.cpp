@@ -57,7 +57,7 @@ class StreamTest : public ::testing::Test {
   }
 
   FrameRecord enter(Size size = kFrame) {
-    FrameRecord record = stream_->enter(size, stop_).value();
+    FrameRecord record = stream_->enter(size, std::nullopt, stop_).value();
     stream_->predict(record);
     return record;
   }
@@ -97,6 +97,75 @@ class StreamTest : public ::testing::Test {
   std::map<std::uint64_t, FrameRecordPtr> done_;
   std::vector<std::uint64_t> order_;
 };
+
+// --- time
+
+/** A stream of 25 frames a second, of which some are lost on their way. */
+class StreamTime : public StreamTest {
+ protected:
+  FrameRecord enterAt(std::chrono::milliseconds time) {
+    FrameRecord record = stream_->enter(kFrame, time, stop_).value();
+    stream_->predict(record);
+    return record;
+  }
+  /** Where the mover is then. */
+  static Detection moverAt(std::chrono::milliseconds time) {
+    return mover(static_cast<int>(time / 40ms));
+  }
+  FrameRecordPtr lookAt(std::chrono::milliseconds time) {
+    return end_.pass(enterAt(time), {moverAt(time)});
+  }
+  /** Pixels that are sent of a frame that comes so long after the last of some. */
+  double sentAfter(std::chrono::milliseconds gap, const PlanSettings& settings) {
+    stream_->reset();
+    const auto plan = [&](std::chrono::milliseconds time) {
+      FrameRecord record = enterAt(time);
+      stream_->plan(nullptr, record, settings, nullptr);
+      const double sent = record.plan->sentPixels();
+      end_.pass(std::move(record), {});
+      return sent;
+    };
+    for (int i = 0; i < 3; ++i) plan(now_ += 40ms);
+    return plan(now_ += gap);
+  }
+
+  std::chrono::milliseconds now_{0};
+};
+
+TEST_F(StreamTime, ObjectsMoveOnWhileFramesAreLost) {
+  for (const auto time : {0ms, 40ms, 120ms}) lookAt(time);
+  const FrameRecord record = enterAt(280ms);
+  EXPECT_EQ(record.horizon, 1);
+  EXPECT_EQ(record.horizonTime, 160ms);
+  EXPECT_NEAR(record.rps->at(0).expected.x0, moverAt(280ms).box.x0, 0.5);
+}
+
+TEST_F(StreamTime, WithoutTimeStampsFramesAreCounted) {
+  for (int i = 0; i < 3; ++i) look({mover(i)});
+  const FrameRecord record = enter();
+  EXPECT_EQ(record.horizon, 1);
+  EXPECT_FALSE(record.horizonTime.has_value());
+}
+
+TEST_F(StreamTime, UnsentFramesTellHowOldTheirBoxesAre) {
+  for (const auto time : {0ms, 40ms, 80ms}) lookAt(time);
+  stream_->slots().setLimits({.bounded = true, .maxInFlight = 1, .leaky = true});
+  occupant_ = enterAt(120ms);
+  FrameRecord record = enterAt(200ms);
+  const std::uint64_t id = record.id;
+  submit(std::move(record));
+  EXPECT_EQ(done_.at(id)->horizonTime, 120ms);
+  EXPECT_NEAR(done_.at(id)->detections.at(0).box.x0, moverAt(200ms).box.x0, 0.5);
+}
+
+TEST_F(StreamTime, WhatWasNotLookedAtForLongIsDueThoughFewFramesCame) {
+  EXPECT_LE(sentAfter(40ms, kScan), kFrame.area() / 4);
+  EXPECT_GE(sentAfter(240ms, kScan), kFrame.area()) << "a scan of all takes six frames";
+  PlanSettings lowResolution = kNoDiscovery;
+  lowResolution.planner.lrcInterval = 8;
+  EXPECT_EQ(sentAfter(40ms, lowResolution), 0);
+  EXPECT_GT(sentAfter(320ms, lowResolution), 0);
+}
 
 // --- what is predicted
 
@@ -299,7 +368,7 @@ TEST_F(StreamTest, WhoAbandonsItsFramesLeavesThoseOfOtherStreamsAlone) {
   other->begin(nullptr, {});
   end_.attach(other);
   GreyPixels pixels(kFrame);
-  other->submit(other->enter(kFrame, stop_).value(), pixels, std::nullopt,
+  other->submit(other->enter(kFrame, std::nullopt, stop_).value(), pixels, std::nullopt,
                 [](const FrameRecordPtr&) {});
   submit(enter());
   other->abandon();

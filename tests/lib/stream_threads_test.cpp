@@ -146,7 +146,7 @@ TEST_F(StreamThreads, EachFrameGoesOnOnceAndThoseThatWereSentInOrder) {
 
   std::thread entering([&] {
     for (std::uint64_t i = 0; i < kFrames; ++i) {
-      std::optional<FrameRecord> record = stream_->enter(kFrame, stop_);
+      std::optional<FrameRecord> record = stream_->enter(kFrame, std::nullopt, stop_);
       if (!record) break;
       stream_->predict(*record);
       if (i % 400 == 399) stream_->reset();
@@ -213,7 +213,7 @@ TEST_F(StreamThreads, FlushesAtAnyMomentLeaveNoSlotBehind) {
   std::thread sending([&] {
     GreyPixels pixels(kFrame);
     while (!stop_) {
-      std::optional<FrameRecord> record = stream_->enter(kFrame, flushing);
+      std::optional<FrameRecord> record = stream_->enter(kFrame, std::nullopt, flushing);
       if (!record) {
         std::this_thread::yield();
         continue;
@@ -240,10 +240,10 @@ TEST_F(StreamThreads, FlushesAtAnyMomentLeaveNoSlotBehind) {
   std::array<std::optional<FrameRecord>, 3> all;
   const std::atomic<bool> never = false;
   for (auto& each : all) {
-    each = stream_->enter(kFrame, never);
+    each = stream_->enter(kFrame, std::nullopt, never);
     EXPECT_FALSE(each->skipped);
   }
-  EXPECT_TRUE(stream_->enter(kFrame, never)->skipped);
+  EXPECT_TRUE(stream_->enter(kFrame, std::nullopt, never)->skipped);
 }
 
 }  // namespace

@@ -321,7 +321,7 @@ TEST_F(MergeResults, AppendsOneLineForEachFrameWithARecord) {
   EXPECT_NE(written[0].find(R"("inferred":true)"), std::string::npos) << written[0];
   EXPECT_EQ(
       written[1].find(R"({"frame":2,"generation":0,"trace":null,"pts_ns":20000000,"width":640,)"
-                      R"("height":480,"horizon":0,"inferred":false,"detections":[],)"),
+                      R"("height":480,"horizon":0,"horizon_ms":null,"inferred":false,"detections":[],)"),
       0U)
       << written[1];
 }

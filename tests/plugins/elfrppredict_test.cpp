@@ -78,6 +78,19 @@ TEST_F(RpPredict, AnObjectThatMovesIsExpectedWhereItMovesTo) {
   EXPECT_EQ(record.rps->front().label, "person");
 }
 
+TEST_F(RpPredict, TimeThatPassedCountsThoughFramesAreLost) {
+  const auto at = [](int number) {
+    const float x = 100 + 10 * static_cast<float>(number);
+    return object({x, 100, x + 50, 200});
+  };
+  for (const int number : {0, 1, 3}) answer(pass(number), {at(number)});
+  const FrameRecord record = pass(7);
+  EXPECT_EQ(record.horizon, 1);
+  EXPECT_EQ(record.horizonTime, std::chrono::milliseconds(40));
+  EXPECT_EQ(record.pts, std::chrono::milliseconds(70));
+  EXPECT_NEAR(record.rps->at(0).expected.x0, at(7).box.x0, 5);
+}
+
 TEST_F(RpPredict, AnEmptyAnswerMakesRpsKnownAndNone) {
   answer(pass(0), {});
   const FrameRecord record = pass(1);

@@ -23,7 +23,7 @@ class OwnStream {
   }
 
   /** The record of a new frame, for which it waits until it has its turn. */
-  FrameRecord enter() const { return stream->enter(size_, never_).value(); }
+  FrameRecord enter() const { return stream->enter(size_, std::nullopt, never_).value(); }
   /** A frame with a time stamp of `number` hundredths of a second. */
   GstBuffer* carry(int number, FrameRecord record) const {
     GstBuffer* buffer = harness_.frame(number);

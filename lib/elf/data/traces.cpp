@@ -410,6 +410,12 @@ class Fields {
     if (!object.is_object()) throw Error(place, "is no object of JSON, or holds one that is none");
   }
 
+  /** False where it is null, too. */
+  bool has(const char* name) const {
+    const auto field = object_.find(name);
+    return field != object_.end() && !field->is_null();
+  }
+
   std::int64_t integer(const char* name, std::int64_t least, std::int64_t most) const {
     const Json& value = get(name);
     // An unsigned number that does not fit is above any `most`.
@@ -477,6 +483,8 @@ TraceFrame jsonFrame(const Fields& line, const std::string& where) {
   frame.number = line.integer("frame", 0, INT64_MAX);
   frame.size = {static_cast<int>(line.integer("width", 1, kMostPixels)),
                 static_cast<int>(line.integer("height", 1, kMostPixels))};
+  if (line.has("pts_ns"))
+    frame.stamp = std::chrono::nanoseconds(line.integer("pts_ns", 0, INT64_MAX));
   OnceInAFrame once;
   for (const Json& item : line.list("detections")) {
     const Fields detection(item, where);

@@ -2,7 +2,9 @@
 // Data sets of box traces: which boxes were in which frame of which video (docs/data-sets.md).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,6 +43,8 @@ struct TraceFrame {
   Size size;
   /** In the order of the source. Empty: it is known that nothing was there. */
   std::vector<TraceObject> objects;
+  /** When it was, from any start; unset where the source has no time stamps. */
+  std::optional<std::chrono::nanoseconds> stamp = std::nullopt;
 };
 
 /** One video. */
@@ -75,8 +79,8 @@ std::span<const Choice> traceFormatChoices();
  *   SEQUENCE/det/det.txt, with SEQUENCE/seqinfo.ini, or else any such file with `frameSize`. An
  *   entry of truth with confidence 0 is a region to be ignored. A frame without line held nothing;
  *   the last is that of seqinfo.ini, or else the last with a line.
- * - `jsonl`: NAME.jsonl, the JSON lines that elfmerge writes. Coasted boxes are left out. Each
- *   generation is a trace of its own, NAME, NAME#2, NAME#3.
+ * - `jsonl`: NAME.jsonl, the JSON lines that elfmerge writes, with their time stamps. Coasted boxes
+ *   are left out. Each generation is a trace of its own, NAME, NAME#2, NAME#3.
  *
  * Throws elf::Error that names `format` or `frame-size`, or the file (and the number of the line,
  * as FILE:LINE) and what is wrong with it. Nothing that can't be read is ever passed over.

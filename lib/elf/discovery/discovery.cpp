@@ -141,7 +141,7 @@ void Discovery::each(const Block& block, Visit&& visit) {
     for (int x = block.x0; x < block.x1; ++x) visit(cell(x, y));
 }
 
-void Discovery::begin(Size frame, const ImageView* picture) {
+void Discovery::begin(Size frame, const ImageView* picture, int passed) {
   if (frame != frame_ || settings_.align != align_) {
     // With other cells it is as if nothing had been looked at. The first frame is looked at anyway.
     const bool again = frame == frame_;
@@ -149,8 +149,8 @@ void Discovery::begin(Size frame, const ImageView* picture) {
     for (Cell& each : cells_) each.due = again;
   }
   for (Cell& each : cells_) {
-    ++each.age;
-    each.wait = std::max(0, each.wait - 1);
+    each.age += passed;
+    each.wait = std::max(0, each.wait - passed);
     each.covered = each.planned = each.changed = false;
   }
   expected_.assign(then_.size(), 0);
@@ -164,7 +164,7 @@ void Discovery::begin(Size frame, const ImageView* picture) {
   }
 }
 
-void Discovery::learn(std::span<const Rp> rps) {
+void Discovery::learn(std::span<const Rp> rps, int passed) {
   for (const Rp& rp : rps) {
     if (!inFlight()) markExpected(rp.box);
     const Rect rect = roundOutwards(rp.box, frame_);
@@ -174,7 +174,9 @@ void Discovery::learn(std::span<const Rp> rps) {
     each(touching(rect), [](Cell& c) { c.tried = c.pause = 0; });
   }
   for (Cell& c : cells_) {
-    if (c.tried == 0 || --c.tried > 0) continue;
+    if (c.tried == 0) continue;
+    c.tried = std::max(0, c.tried - passed);
+    if (c.tried > 0) continue;
     c.wait = c.pause = std::clamp(2 * c.pause, 1, kLongestPause);
   }
 }
@@ -208,13 +210,13 @@ Sides Discovery::missing(Size place) const {
 }
 
 std::vector<Rect> Discovery::placesFor(Size frame, std::span<const Rp> rps,
-                                       const ImageView* picture) {
-  begin(frame, picture);
+                                       const ImageView* picture, int passed) {
+  begin(frame, picture, passed);
   begun_ = true;
-  learn(rps);
+  learn(rps, passed);
   compare();
   std::vector<Rect> places;
-  addAged(places);
+  addAged(places, passed);
   addLost(rps, places);
   before_.assign(rps.begin(), rps.end());
   addDue(places);
@@ -246,12 +248,14 @@ Discovery::Tiles Discovery::tiles() const {
   return best;
 }
 
-void Discovery::addAged(std::vector<Rect>& places) {
+void Discovery::addAged(std::vector<Rect>& places, int passed) {
   if (settings_.scanInterval == 0) return;
   const Tiles grid = tiles();
   // What was left of a longer interval is no reason to look at more than is due.
   sinceTile_ = std::min(sinceTile_, settings_.scanInterval);
-  sinceTile_ += std::min(moves_ ? kMovingFaster : 1, settings_.scanInterval) * grid.count();
+  // Not more than all of them at a time.
+  sinceTile_ +=
+      std::min((moves_ ? kMovingFaster : 1) * passed, settings_.scanInterval) * grid.count();
   for (; sinceTile_ >= settings_.scanInterval; sinceTile_ -= settings_.scanInterval)
     addTile(grid, places);
 }
@@ -438,8 +442,9 @@ std::vector<Discovery::Block> Discovery::clusters(Is&& is) const {
   return found;
 }
 
-void Discovery::looksAt(Size frame, std::span<const Part> parts, const ImageView* picture) {
-  if (!begun_) begin(frame, picture);
+void Discovery::looksAt(Size frame, std::span<const Part> parts, const ImageView* picture,
+                        int passed) {
+  if (!begun_) begin(frame, picture, passed);
   begun_ = false;
   for (const Part& part : parts) {
     if (part.sentSize() != part.rect.size()) continue;

@@ -14,7 +14,7 @@ namespace elf {
 
 /**
  * Says, frame after frame, which places outside the RPs are to be looked at, so that new objects
- * are found:
+ * are found. Intervals and pauses are counted in usual frames, of which some may be missing:
  *
  * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is looked at, in full
  *   resolution, at least every `scanInterval` frames; twice as often while changes do not tell what
@@ -63,22 +63,24 @@ class Discovery {
 
   /**
    * Begins a frame, the next in order: places to look at besides the RPs. `picture` may be null,
-   * then no change is seen. Places are inside the frame, and may overlap each other.
+   * then no change is seen. `passed` is how many usual frames it is later than the one before, >=
+   * 1. Places are inside the frame, and may overlap each other.
    */
-  std::vector<Rect> placesFor(Size frame, std::span<const Rp> rps, const ImageView* picture);
+  std::vector<Rect> placesFor(Size frame, std::span<const Rp> rps, const ImageView* picture,
+                              int passed = 1);
 
   /**
    * What the plan of that frame looks at, of which parts that are scaled down do not count. Call it
    * once after placesFor(), or alone for a frame that is looked at as a whole.
    */
-  void looksAt(Size frame, std::span<const Part> parts, const ImageView* picture);
+  void looksAt(Size frame, std::span<const Part> parts, const ImageView* picture, int passed = 1);
 
   /** Got no answer after all, in whichever frame. */
   void missed(std::span<const Rect> rects);
 
  private:
   struct Cell {
-    /** Frames since it was looked at. */
+    /** Usual frames since it was looked at, as all counts here. */
     int age = 0;
     /** It is not looked at for its changes for so many frames, and what that was set to last. */
     int wait = 0, pause = 0;
@@ -113,7 +115,7 @@ class Discovery {
   /** Along each side of a cell. */
   static constexpr int kSamples = 6;
 
-  void begin(Size frame, const ImageView* picture);
+  void begin(Size frame, const ImageView* picture, int passed);
   void divide(Size frame);
   Cell& cell(int x, int y) { return cells_[static_cast<std::size_t>(y * columns_ + x)]; }
   const Cell& cell(int x, int y) const {
@@ -138,7 +140,7 @@ class Discovery {
 
   /** Predictions over several frames are less sure. */
   bool inFlight() const { return settings_.answersAfter > 1; }
-  void learn(std::span<const Rp> rps);
+  void learn(std::span<const Rp> rps, int passed);
   void markExpected(const Box& box);
   void compare();
   /**
@@ -146,7 +148,7 @@ class Discovery {
    * them; of equally many the ones that are nearest to squares.
    */
   Tiles tiles() const;
-  void addAged(std::vector<Rect>& places);
+  void addAged(std::vector<Rect>& places, int passed);
   void addTile(const Tiles& tiles, std::vector<Rect>& places);
   void addLost(std::span<const Rp> rps, std::vector<Rect>& places);
   void addDue(std::vector<Rect>& places);

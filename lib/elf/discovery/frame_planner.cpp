@@ -64,13 +64,13 @@ void FramePlanner::forget() {
 }
 
 Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
-                        const Capacity& capacity, const ImageView* picture) {
+                        const Capacity& capacity, const ImageView* picture, int passed) {
   if (!partitioner_->needsRps())
     return partitioner_->plan(
         {frame, rps ? std::span<const Rp>(*rps) : std::span<const Rp>(), capacity});
   prepare(capacity);
-  if (rps) return planAround(frame, *rps, capacity, picture);
-  return lookAtAll(frame, splitWholeFrame(frame, capacity), picture);
+  if (rps) return planAround(frame, *rps, capacity, picture, passed);
+  return lookAtAll(frame, splitWholeFrame(frame, capacity), picture, passed);
 }
 
 void FramePlanner::prepare(const Capacity& capacity) {
@@ -88,18 +88,19 @@ void FramePlanner::prepare(const Capacity& capacity) {
   discovery_.setSettings(discovery);
 }
 
-Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture) {
-  discovery_.looksAt(frame, whole.parts, picture);
+Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture, int passed) {
+  discovery_.looksAt(frame, whole.parts, picture, passed);
   sinceLrc_ = 0;
   return whole;
 }
 
 Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
-                              const ImageView* picture) {
+                              const ImageView* picture, int passed) {
   const ModelRules& rules = capacity.rules;
   std::vector<Rp> wanted = rps;
   const Bounds most = boundsOf(frame, capacity);
-  for (const Rect& place : discovery_.placesFor(frame, rps, picture)) addPlace(place, most, wanted);
+  for (const Rect& place : discovery_.placesFor(frame, rps, picture, passed))
+    addPlace(place, most, wanted);
   Plan plan = partitioner_->plan({frame, wanted, capacity, settings_.scale});
   if (partitioner_->weighsWholeFrame()) {
     Plan whole = splitWholeFrame(frame, capacity);
@@ -110,18 +111,19 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
     const bool mayShrink = !rules.fixedSize.empty() && !rps.empty();
     if ((mayShrink || !shrunk) && whole.makespan < plan.makespan) {
       listRps(whole, rps, frame);
-      return lookAtAll(frame, std::move(whole), picture);
+      return lookAtAll(frame, std::move(whole), picture, passed);
     }
   }
   for (Part& part : plan.parts) {
     std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(rps.size()); });
     if (part.rps.empty()) part.kind = PartKind::Scan;
   }
-  if (settings_.lrcInterval > 0 && ++sinceLrc_ >= settings_.lrcInterval) {
+  sinceLrc_ += passed;
+  if (settings_.lrcInterval > 0 && sinceLrc_ >= settings_.lrcInterval) {
     sinceLrc_ = 0;
     addLrc(plan, frame, capacity);
   }
-  discovery_.looksAt(frame, plan.parts, picture);
+  discovery_.looksAt(frame, plan.parts, picture, passed);
   return plan;
 }
 

@@ -26,7 +26,7 @@ namespace elf {
  *   its strips. An RP that a seam cuts is seen in pieces then. A model of a fixed size takes as
  *   long for a crumb as for a strip: a frame with RPs then takes no longer than one run of each
  *   server, but for its LRC.
- * - Every `lrcInterval` frames the whole frame, too, scaled by `lrcRatio` (the paper's
+ * - Every `lrcInterval` usual frames the whole frame, too, scaled by `lrcRatio` (the paper's
  *   low-resolution compensation): for objects larger than a tile, and for models that see small
  *   ones. It goes to `lrcServer`, or else to the server that would be done with it first after its
  *   parts of the same plan.
@@ -59,10 +59,11 @@ class FramePlanner {
 
   /**
    * `rps` is unset where they are unknown; each is inside the frame. `picture` may be null: changes
-   * are not seen then. `capacity` has at least one server.
+   * are not seen then. `capacity` has at least one server. `passed` is how many usual frames it is
+   * later than the one before, >= 1.
    */
   Plan plan(Size frame, const std::optional<std::vector<Rp>>& rps, const Capacity& capacity,
-            const ImageView* picture);
+            const ImageView* picture, int passed = 1);
 
   /** Parts of an earlier frame that got no answer. */
   void missed(std::span<const Rect> rects) { discovery_.missed(rects); }
@@ -71,8 +72,8 @@ class FramePlanner {
   /** Tells discovery what the model asks for. */
   void prepare(const Capacity& capacity);
   Plan planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
-                  const ImageView* picture);
-  Plan lookAtAll(Size frame, Plan whole, const ImageView* picture);
+                  const ImageView* picture, int passed);
+  Plan lookAtAll(Size frame, Plan whole, const ImageView* picture, int passed);
   void addLrc(Plan& plan, Size frame, const Capacity& capacity) const;
 
   std::unique_ptr<const Partitioner> partitioner_;

@@ -10,6 +10,7 @@
 
 #include "elf/base/error.h"
 #include "elf/eval/flawed_detector.h"
+#include "elf/eval/trace_clock.h"
 #include "elf/predict/identifier.h"
 
 namespace elf::eval {
@@ -18,6 +19,8 @@ namespace {
 
 /** What was said of a frame beforehand. */
 struct Forecast {
+  /** How many usual frames ahead it was made; 0 where nobody had looked before. */
+  double frames = 0;
   std::vector<Prediction> predictions;
   std::vector<Rp> rps;
 };
@@ -25,12 +28,16 @@ struct Forecast {
 /** What the pipeline knows while a trace goes through it. */
 class Pipeline {
  public:
-  Pipeline(const RpPredictor& predictor, const OnlineOptions& options, Size size)
+  Pipeline(const RpPredictor& predictor, const OnlineOptions& options, const Trace& trace)
       : predictor_(predictor),
         options_(options),
-        size_(size),
+        clock_(trace),
+        last_(trace.frames.back().number),
+        size_(trace.frames.front().size),
         history_(options.history),
-        calibrator_(options.coverage.value_or(PaddingCalibrator::kDefaultCoverage)) {}
+        calibrators_(static_cast<std::size_t>(options.horizons),
+                     PaddingCalibrator(
+                         options.coverage.value_or(PaddingCalibrator::kDefaultCoverage))) {}
 
   /** The forecasts of frame `number` made 1, 2, ... frames before, up to the first frame. */
   const std::vector<Forecast>& forecasts(std::int64_t number) { return forecasts_[number]; }
@@ -40,36 +47,46 @@ class Pipeline {
     // The nearest forecast is the RPs that the frame was cut up for.
     const std::vector<Forecast>& made = forecasts_[number];
     const std::vector<Rp> rps = made.empty() ? std::vector<Rp>{} : made.front().rps;
-    const auto id = static_cast<std::uint64_t>(number);
     if (looked) {
-      identifier_.identify(id, size_, rps, detections);
+      const FrameTime now = clock_.at(number);
+      identifier_.identify(now, size_, rps, detections);
       // Without the RPs: what is detected here is never cut by one.
       for (std::size_t i = 0; i < made.size() && options_.coverage; ++i)
-        calibrator_.observe(made[i].predictions, {}, detections, static_cast<int>(i) + 1, size_);
+        calibrators_[i].observe(made[i].predictions, {}, detections, made[i].frames, size_);
+      history_.add({.id = static_cast<std::uint64_t>(number),
+                    .when = now,
+                    .size = size_,
+                    .looked = true,
+                    .detections = std::move(detections)});
     }
-    if (looked)
-      history_.add({.id = id, .size = size_, .looked = true, .detections = std::move(detections)});
     forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));
-    for (int horizon = 1; horizon <= options_.horizons; ++horizon) {
+    for (int horizon = 1; horizon <= options_.horizons && number + horizon <= last_; ++horizon) {
+      const FrameTime then = clock_.at(number + horizon);
       Forecast forecast;
-      forecast.predictions = predictor_.predict(history_, id + static_cast<std::uint64_t>(horizon));
-      forecast.rps = makeRps(forecast.predictions, history_, size_, paddingOf(horizon));
+      if (history_.known()) forecast.frames = framesBetween(history_.lookedAt().at, then);
+      forecast.predictions = predictor_.predict(history_, then.at);
+      forecast.rps = makeRps(forecast.predictions, history_, size_, paddingOf(horizon, forecast.frames));
       std::vector<Forecast>& of = forecasts_[number + horizon];
       of.insert(of.begin(), std::move(forecast));
     }
   }
 
  private:
-  Padding paddingOf(int horizon) const {
-    return options_.coverage ? calibrator_.padding(horizon) : options_.padding;
+  Padding paddingOf(int horizon, double frames) const {
+    return options_.coverage ? calibrators_[static_cast<std::size_t>(horizon) - 1].padding(frames)
+                             : options_.padding;
   }
 
   const RpPredictor& predictor_;
   const OnlineOptions& options_;
+  const TraceClock clock_;
+  /** Number of the last frame. */
+  const std::int64_t last_;
   Size size_;
   History history_;
   Identifier identifier_;
-  PaddingCalibrator calibrator_;
+  /** Of each horizon, as of a pipeline that predicts so far ahead. */
+  std::vector<PaddingCalibrator> calibrators_;
   std::map<std::int64_t, std::vector<Forecast>> forecasts_;
 };
 
@@ -167,7 +184,7 @@ OnlineFigures evaluateOnline(std::span<const Trace> traces, const RpPredictor& p
   std::vector<Sums> sums(static_cast<std::size_t>(options.horizons));
   for (const Trace& trace : traces) {
     if (trace.frames.empty()) continue;
-    Pipeline pipeline(predictor, options, trace.frames.front().size);
+    Pipeline pipeline(predictor, options, trace);
     std::int64_t next = trace.frames.front().number;
     std::set<std::int64_t> before;
     for (const TraceFrame& frame : trace.frames) {

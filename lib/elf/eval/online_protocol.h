@@ -78,7 +78,8 @@ struct OnlineFigures {
  * The figures of horizon h are over all frames that come h or more frames after the first of their
  * trace, empty ones too: each is predicted from the history that ends h frames earlier. For
  * coverage, boxes and objects are clipped to the frame. "One frame before" is the frame before it
- * in the data. A frame that the data leave out is one that nobody looked at.
+ * in the data. A frame that the data leave out is one that nobody looked at. Time goes by the
+ * data's time stamps, where all frames of a trace have some, else by their numbers.
  *
  * Throws elf::Error naming a trace that has objects without identity.
  */

@@ -29,6 +29,7 @@ std::vector<Box> predictWindow(const ReleasedWindow& window, Size size,
   for (std::size_t step = 0; step < kHistory; ++step) {
     Feedback feedback;
     feedback.id = step;
+    feedback.when.at = static_cast<double>(step);
     feedback.size = size;
     feedback.looked = true;
     for (std::size_t row = 0; row < window.targets.size(); ++row) {

@@ -2,6 +2,7 @@
 #include "elf/eval/simulation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "elf/base/error.h"
 #include "elf/eval/agreement.h"
 #include "elf/eval/flawed_detector.h"
+#include "elf/eval/trace_clock.h"
 #include "elf/merge/merge.h"
 #include "elf/predict/identifier.h"
 
@@ -118,10 +120,11 @@ struct Outcome {
 /** One stream. */
 class Stream {
  public:
-  Stream(const RpPredictor& predictor, const SimulationOptions& options, Size frame)
+  Stream(const RpPredictor& predictor, const SimulationOptions& options, const Trace& trace)
       : predictor_(predictor),
         options_(options),
-        capacity_(std::make_shared<const Capacity>(capacityOf(options, frame))),
+        clock_(trace),
+        capacity_(std::make_shared<const Capacity>(capacityOf(options, trace.frames.front().size))),
         partitioner_(Partitioner::create(options.partitioner)),
         planner_(Partitioner::create(options.partitioner)),
         history_(options.history),
@@ -132,7 +135,8 @@ class Stream {
   const Capacity& capacity() const { return *capacity_; }
 
   void skip(std::int64_t number, Size size) {
-    history_.add({.id = static_cast<std::uint64_t>(number), .size = size});
+    history_.add(
+        {.id = static_cast<std::uint64_t>(number), .when = clock_.at(number), .size = size});
   }
 
   /** `found` is what the detector would find in all of the frame. */
@@ -140,18 +144,22 @@ class Stream {
     Outcome outcome;
     FrameRecord& record = outcome.record;
     record.id = static_cast<std::uint64_t>(frame.number);
+    record.when = clock_.at(frame.number);
     record.size = frame.size;
     record.capacity = capacity_;
     std::vector<Prediction> predictions;
+    double frames = 0;
     if (history_.known()) {
-      record.horizon = static_cast<int>(record.id - *history_.lastLooked());
-      predictions = predictor_.predict(history_, record.id);
-      record.rps = makeRps(predictions, history_, frame.size, calibrator_.padding(record.horizon));
+      frames = framesBetween(history_.lookedAt().at, record.when);
+      predictions = predictor_.predict(history_, record.when.at);
+      record.rps = makeRps(predictions, history_, frame.size, calibrator_.padding(frames));
       outcome.rpPixels =
           partitioner_->plan({frame.size, *record.rps, *capacity_, options_.planner.scale})
               .sentPixels();
     }
-    record.plan = planner_.plan(frame.size, record.rps, *capacity_, picture);
+    // All frames were looked at, as far as there are some.
+    record.plan = planner_.plan(frame.size, record.rps, *capacity_, picture,
+                                std::max(1, static_cast<int>(std::lround(frames))));
     for (const Part& part : record.plan->parts) {
       PartAnswer answer{.state = AnswerState::Answered,
                         .detections = inPart(part, found, options_.rules),
@@ -161,12 +169,12 @@ class Stream {
       record.answers.push_back(std::move(answer));
     }
     mergeAnswers(record);
-    identifier_.identify(record.id, frame.size,
+    identifier_.identify(record.when, frame.size,
                          record.rps ? std::span<const Rp>(*record.rps) : std::span<const Rp>(),
                          record.detections);
     const Feedback feedback = feedbackOf(record);
     if (record.rps)
-      calibrator_.observe(predictions, *record.rps, record.detections, record.horizon, frame.size);
+      calibrator_.observe(predictions, *record.rps, record.detections, frames, frame.size);
     history_.add(feedback);
     planner_.missed(feedback.unseen);
     return outcome;
@@ -175,6 +183,7 @@ class Stream {
  private:
   const RpPredictor& predictor_;
   const SimulationOptions& options_;
+  const TraceClock clock_;
   const CapacityPtr capacity_;
   const std::unique_ptr<const Partitioner> partitioner_;
   FramePlanner planner_;
@@ -278,7 +287,7 @@ SimulationFigures simulate(std::span<const Trace> traces, const RpPredictor& pre
   for (const Trace& trace : traces) {
     if (trace.frames.empty()) continue;
     checkIdentities(trace);
-    Stream stream(predictor, options, trace.frames.front().size);
+    Stream stream(predictor, options, trace);
     Appearances appearances;
     std::int64_t next = trace.frames.front().number;
     for (const TraceFrame& frame : trace.frames) {

@@ -374,6 +374,7 @@ void addMissed(FrameRecord& record) {
 
 Feedback feedbackOf(const FrameRecord& record) {
   Feedback feedback{.id = record.id,
+                    .when = record.when,
                     .size = record.size,
                     .looked = wasLookedAt(record),
                     .detections = record.detections,

@@ -2,6 +2,7 @@
 #include "elf/predict/history.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace elf {
@@ -20,6 +21,7 @@ void History::add(const Feedback& feedback) {
   std::set<Identity> unlooked;  // coasted: their part got no answer, so nothing is known of them
   if (feedback.looked) {
     lastLooked_ = feedback.id;
+    lookedAt_ = feedback.when;
     sighted_ *= kKept;
     lapses_ *= kKept;
     for (const Detection& detection : feedback.detections) {
@@ -27,23 +29,30 @@ void History::add(const Feedback& feedback) {
       if (detection.coasted)
         unlooked.insert(detection.id);
       else
-        see(detection, feedback.id);
+        see(detection, feedback.when.at);
     }
   }
   for (auto& [id, track] : tracks_)
     if (!feedback.looked || unlooked.contains(id))
       ++track.unanswered;
-    else if (track.last().frame != feedback.id)
+    else if (track.last().at != feedback.when.at)
       ++track.missed;
   std::erase_if(tracks_, [&](const auto& entry) {
     const Track& track = entry.second;
     const bool sure = track.last().score >= feedback.sureScore;
-    return track.missed > (sure ? limits_.coastFrames : std::min(1, limits_.coastFrames)) ||
-           track.unanswered > limits_.coastFrames;
+    return isOver(track, track.unanswered, feedback.when) ||
+           (sure ? isOver(track, track.missed, feedback.when)
+                 : track.missed > std::min(1, limits_.coastFrames));
   });
 }
 
-void History::see(const Detection& detection, std::uint64_t frame) {
+bool History::isOver(const Track& track, int looks, const FrameTime& now) const {
+  // At the usual rate each frame is a look.
+  return std::lround(framesBetween(track.last().at, now)) > limits_.coastFrames &&
+         looks >= std::min(kLeastLooks, limits_.coastFrames + 1);
+}
+
+void History::see(const Detection& detection, double at) {
   Track& track = tracks_[detection.id];
   track.id = detection.id;
   track.labelId = detection.labelId;
@@ -51,13 +60,14 @@ void History::see(const Detection& detection, std::uint64_t frame) {
   ++sighted_;
   lapses_ += track.missed;
   track.missed = track.unanswered = 0;
-  track.sightings.push_back({frame, detection.box, detection.score});
+  track.sightings.push_back({at, detection.box, detection.score});
   while (track.sightings.size() > static_cast<std::size_t>(limits_.length))
     track.sightings.pop_front();
 }
 
 void History::clear() {
   lastLooked_.reset();
+  lookedAt_ = {};
   size_ = {};
   tracks_.clear();
   sighted_ = kPriorSighted;

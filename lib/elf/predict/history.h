@@ -15,7 +15,8 @@ namespace elf {
 
 /** One object as it was in one frame. */
 struct Sighting {
-  std::uint64_t frame = 0;
+  /** FrameTime::at. */
+  double at = 0;
   Box box;
   float score = 0;
 };
@@ -43,13 +44,17 @@ class History {
     /** Sightings kept for each object. */
     int length = 10;
     /**
-     * Frames that looked and did not see an object before it is forgotten; one that the model was
-     * not sure of when it was seen last is forgotten after one of them: it costs as much to look
-     * for, and as a rule it was never there. Also frames in which servers did not answer: while all
-     * of them are gone what was there once is not shown for ever.
+     * An object is forgotten when it was not seen for longer than so many usual frames, and at
+     * least kLeastLooks frames have looked for it since; one that the model was not sure of when it
+     * was seen last, after one that looked: it costs as much to look for, and as a rule it was
+     * never there. The same holds where servers did not answer instead: while all of them are gone
+     * what was there once is not shown for ever.
      */
     int coastFrames = 10;
   };
+
+  /** Where few frames are looked at, a detector that misses an object now and then loses none. */
+  static constexpr int kLeastLooks = 3;
 
   History() : History(Limits{}) {}
   explicit History(Limits limits) : limits_(limits) {}
@@ -65,6 +70,8 @@ class History {
 
   /** Id of the newest frame that was looked at; unset before the first. */
   std::optional<std::uint64_t> lastLooked() const { return lastLooked_; }
+  /** When that was. */
+  const FrameTime& lookedAt() const { return lookedAt_; }
   /** True once a frame was looked at: RPs are known from then on, even if there are none. */
   bool known() const { return lastLooked_.has_value(); }
   /** Size of the frames that the sightings are in; empty before the first answer. */
@@ -78,13 +85,15 @@ class History {
   double missRate() const { return lapses_ / (lapses_ + sighted_); }
 
  private:
-  void see(const Detection& detection, std::uint64_t frame);
+  void see(const Detection& detection, double at);
+  bool isOver(const Track& track, int looks, const FrameTime& now) const;
 
   static constexpr double kPriorSighted = 18;
   static constexpr double kPriorLapses = 2;
 
   Limits limits_;
   std::optional<std::uint64_t> lastLooked_;
+  FrameTime lookedAt_;
   Size size_;
   std::map<Identity, Track> tracks_;
   /** Sightings, and misses between two of them; fading counts. */

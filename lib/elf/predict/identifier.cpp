@@ -2,6 +2,7 @@
 #include "elf/predict/identifier.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace elf {
@@ -18,11 +19,13 @@ Identifier::Known* Identifier::find(Identity id) {
   return known != known_.end() && known->id == id ? &*known : nullptr;
 }
 
-void Identifier::identify(std::uint64_t frame, Size size, std::span<const Rp> rps,
+void Identifier::identify(const FrameTime& when, Size size, std::span<const Rp> rps,
                           std::vector<Detection>& detections) {
-  std::erase_if(known_, [&](const Known& known) { return known.seen + kMemory < frame; });
+  std::erase_if(known_, [&](const Known& known) {
+    return std::lround(framesBetween(known.seen, when)) > kMemory;
+  });
   if (known_.size() > kMostKnown) {
-    std::vector<std::uint64_t> seen;
+    std::vector<double> seen;
     for (const Known& known : known_) seen.push_back(known.seen);
     const auto oldest = seen.end() - kMostKnown;
     std::nth_element(seen.begin(), oldest, seen.end());
@@ -44,7 +47,7 @@ void Identifier::identify(std::uint64_t frame, Size size, std::span<const Rp> rp
       now.push_back({detection.box, detection.labelId});
       found.push_back(&detection);
     } else if (Known* known = find(detection.id)) {
-      known->seen = std::max(known->seen, frame);
+      known->seen = std::max(known->seen, when.at);
       before[known - known_.data()].box = {};  // nobody's: it is here already
     }
   }
@@ -56,10 +59,10 @@ void Identifier::identify(std::uint64_t frame, Size size, std::span<const Rp> rp
     if (b != RpIndexer::kNew && !taken[b]) {
       taken[b] = true;
       found[n]->id = known_[b].id;
-      known_[b] = {known_[b].id, now[n], frame};
+      known_[b] = {known_[b].id, now[n], when.at};
     } else {
       found[n]->id = next_++;
-      known_.push_back({found[n]->id, now[n], frame});
+      known_.push_back({found[n]->id, now[n], when.at});
     }
   }
 }

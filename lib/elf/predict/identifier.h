@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "elf/base/frame_time.h"
 #include "elf/partition/plan.h"
 #include "elf/predict/indexing.h"
 #include "elf/record/detection.h"
@@ -24,8 +25,8 @@ namespace elf {
  */
 class Identifier {
  public:
-  /** Frames after which an object is forgotten that was looked for and not seen. */
-  static constexpr std::uint64_t kMemory = 30;
+  /** Usual frames after which an object is forgotten that was looked for and not seen. */
+  static constexpr int kMemory = 30;
 
   /** So many objects are remembered, and those of one frame more: of more, those seen last. */
   static constexpr std::size_t kMostKnown = 4000;
@@ -42,7 +43,7 @@ class Identifier {
    * one object, the first of them is it and the other one is new. `size` is that of the frame,
    * `rps` are those of the same frame, empty where there are none.
    */
-  void identify(std::uint64_t frame, Size size, std::span<const Rp> rps,
+  void identify(const FrameTime& when, Size size, std::span<const Rp> rps,
                 std::vector<Detection>& detections);
 
   /** Forgets all objects; identities already given are not given again. */
@@ -53,8 +54,8 @@ class Identifier {
     Identity id = kNoIdentity;
     /** As last seen. */
     LabelledBox last;
-    /** The last frame that it was seen in, or that did not look for it. */
-    std::uint64_t seen = 0;
+    /** When it was last seen, or not looked for. */
+    double seen = 0;
   };
 
   /** Null where nobody of that name is known. */

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kCoordinates = 4;
 constexpr std::size_t kSteps = 2;
-constexpr std::uint64_t kMaxRoll = 32;
+constexpr float kMaxRoll = 32;
 
 /** State of a cell, on the stack. */
 template <int kHidden>
@@ -37,11 +37,11 @@ Box toBox(const BoxShares& shares, Size frame) {
 }
 
 /** The box one frame before sighting number `i`, itself where it is the first. */
-Box boxBefore(const Track& track, std::size_t i) {
+Box boxBefore(const Track& track, std::size_t i, const History& history) {
   const Sighting& sighting = track.sightings[i];
   if (i == 0) return sighting.box;
   const Sighting& before = track.sightings[i - 1];
-  const float share = 1 / framesBetween(before, sighting.frame);
+  const float share = 1 / framesAfter(before, sighting.at, history);
   Box box = sighting.box;
   for (const auto side : kSides) box.*side += share * (before.box.*side - box.*side);
   return box;
@@ -52,41 +52,45 @@ class NetworkPredictor final : public RpPredictor {
  public:
   explicit NetworkPredictor(const Weights& weights) : network_(weights) {}
 
-  std::vector<Prediction> predict(const History& history, std::uint64_t frame) const override {
+  std::vector<Prediction> predict(const History& history, double at) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
-      const std::uint64_t ahead = frame - track.last().frame;
-      predictions.push_back({id, roll(track, track.sightings.size() - 1, ahead, history.size()),
-                             uncertainty(track, ahead, history.size())});
+      const float ahead = framesAfter(track.last(), at, history);
+      predictions.push_back({id, roll(track, track.sightings.size() - 1, ahead, history),
+                             uncertainty(track, ahead, history)});
     }
     return predictions;
   }
 
  private:
   /** Where the object is `frames` after its sighting number `i`, from what was known then. */
-  Box roll(const Track& track, std::size_t i, std::uint64_t frames, Size size) const {
+  Box roll(const Track& track, std::size_t i, float frames, const History& history) const {
     const Box& last = track.sightings[i].box;
+    const Size size = history.size();
     if (size.empty()) return last;
-    BoxShares before = toShares(boxBefore(track, i), size);
+    BoxShares before = toShares(boxBefore(track, i, history), size);
     BoxShares now = toShares(last, size);
-    for (std::uint64_t step = 0; step < std::min(frames, kMaxRoll); ++step)
-      before = std::exchange(now, network_.next(before, now));
+    // It knows whole frames; of the last one a share may count.
+    for (float left = std::min(frames, kMaxRoll); left > 0; --left) {
+      BoxShares next = network_.next(before, now);
+      if (left < 1)
+        for (std::size_t k = 0; k < next.size(); ++k) next[k] = now[k] + left * (next[k] - now[k]);
+      before = std::exchange(now, next);
+    }
     const Box box = toBox(now, size);
     return box.finite() ? box : last;
   }
 
-  Sides uncertainty(const Track& track, std::uint64_t ahead, Size size) const {
+  Sides uncertainty(const Track& track, float frames, const History& history) const {
     const std::size_t count = track.sightings.size();
-    const auto frames = static_cast<float>(ahead);
     // One sighting says nothing, and of the second one the network knew no motion.
     if (count < 3) return unknownMotion(track.last().box, frames);
-    const std::uint64_t gap = track.last().frame - track.sightings[count - 2].frame;
-    const Box expected = roll(track, count - 2, gap, size);
+    const float gap = framesAfter(track.sightings[count - 2], track.last().at, history);
+    const Box expected = roll(track, count - 2, gap, history);
     Sides deviations;
     for (std::size_t side = 0; side < kSides.size(); ++side)
       deviations.*kDeviations[side] =
-          frames * std::abs(expected.*kSides[side] - track.last().box.*kSides[side]) /
-          static_cast<float>(gap);
+          frames * std::abs(expected.*kSides[side] - track.last().box.*kSides[side]) / gap;
     return deviations;
   }
 

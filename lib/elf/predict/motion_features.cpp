@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 
 #include "elf/predict/sides.h"
 
@@ -87,17 +88,29 @@ class Filler {
 
 }  // namespace
 
-MotionWindow motionWindow(const Track& track, const History& history, std::uint64_t frame) {
+MotionWindow motionWindow(const Track& track, const History& history, double at) {
   MotionWindow window;
-  const std::uint64_t last = track.last().frame;
-  for (const Sighting& sighting : track.sightings)
-    if (const std::uint64_t back = last - sighting.frame; back < kMotionFrames) {
-      window.boxes[back] = sighting.box;
-      window.seen[back] = true;
+  // The newest one has a frame before the others, and the last sighting has its own.
+  const Sighting* later = nullptr;
+  for (const Sighting& sighting : std::views::reverse(track.sightings)) {
+    const float back = framesAfter(sighting, track.last().at, history);
+    const auto frame = static_cast<std::size_t>(std::lround(back));
+    if (frame >= kMotionFrames) break;
+    if (!window.seen[frame]) {
+      window.boxes[frame] = sighting.box;
+      window.seen[frame] = true;
+      if (later) {
+        const float share =
+            (back - static_cast<float>(frame)) / framesAfter(sighting, later->at, history);
+        for (const auto side : kSides)
+          window.boxes[frame].*side += share * (later->box.*side - sighting.box.*side);
+      }
     }
+    later = &sighting;
+  }
   window.missed = static_cast<float>(track.missed);
   window.missRate = static_cast<float>(history.missRate());
-  window.ahead = framesBetween(track.last(), frame);
+  window.ahead = framesAfter(track.last(), at, history);
   return window;
 }
 

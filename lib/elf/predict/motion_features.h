@@ -22,14 +22,17 @@ struct MotionWindow {
   float missed = 0;
   /** History::missRate(). */
   float missRate = 0.1F;
-  /** Frames between the last sighting and the one to predict, >= 1. */
+  /** Usual frames between the last sighting and the frame to predict, > 0. */
   float ahead = 1;
 
   const Box& last() const { return boxes[0]; }
 };
 
-/** Of a track of `history`. */
-MotionWindow motionWindow(const Track& track, const History& history, std::uint64_t frame);
+/**
+ * Of a track of `history`, for a frame that is `at`. A sighting between two of the window's frames
+ * is put into the nearer one, where its box would have been then by the motion around it.
+ */
+MotionWindow motionWindow(const Track& track, const History& history, double at);
 
 /** Four values: left, top, right, bottom. */
 using FourSides = std::array<float, 4>;

@@ -15,8 +15,8 @@ constexpr float kTouching = 0.5F;
 /** The least factor that would not have cut it, in such that did. */
 constexpr double kUncut = 1.5;
 
-constexpr int kPriorScores = 100;
-/** Of the scores assumed before there are any. */
+constexpr std::size_t kAssumed = 100;
+/** Of those that are assumed before there are any. */
 constexpr double kPriorMean = 0.75;
 
 template <typename Item>
@@ -72,9 +72,9 @@ double cuttingFactor(const Prediction& prediction, const Rp& rp, const Box& foun
 /** Quantiles of the scores assumed, evenly spread in any stretch, since they go in this order. */
 std::vector<float> priorScores() {
   std::vector<float> scores;
-  for (int i = 0; i < kPriorScores; ++i) {
-    constexpr int kStride = 61;  // has no divisor in common with kPriorScores
-    const double share = (i * kStride % kPriorScores + 0.5) / kPriorScores;
+  for (std::size_t i = 0; i < kAssumed; ++i) {
+    constexpr std::size_t kStride = 61;  // has no divisor in common with kAssumed
+    const double share = (static_cast<double>(i * kStride % kAssumed) + 0.5) / kAssumed;
     scores.push_back(static_cast<float>(-kPriorMean * std::log(1 - share)));
   }
   return scores;
@@ -93,16 +93,15 @@ void PaddingCalibrator::setCoverage(double coverage) {
 
 void PaddingCalibrator::forget() {
   for (Window& window : windows_) {
-    window.scores = priorScores();
-    window.next = 0;
+    window = {.scores = {}, .assumed = priorScores()};
     setFactor(window);
   }
 }
 
 void PaddingCalibrator::observe(std::span<const Prediction> predictions, std::span<const Rp> rps,
-                                std::span<const Detection> found, int horizon, Size frame) {
-  if (horizon < 1) return;
-  Window& window = windows_[indexOf(horizon)];
+                                std::span<const Detection> found, double frames, Size frame) {
+  if (frames <= 0) return;
+  const std::size_t index = indexOf(frames);
   bool learned = false;
   for (const Detection& detection : found) {
     if (detection.coasted || detection.id == kNoIdentity) continue;
@@ -115,24 +114,37 @@ void PaddingCalibrator::observe(std::span<const Prediction> predictions, std::sp
         score = leastFactor(other, detection.box, frame, score);
     if (const Rp* rp = find(rps, detection.id))
       score = std::max(score, kUncut * cuttingFactor(*prediction, *rp, detection.box, frame));
-    const auto kept = static_cast<float>(std::min(score, kMostFactor));
-    if (window.next < window.scores.size())
-      window.scores[window.next] = kept;
-    else
-      window.scores.push_back(kept);
-    window.next = (window.next + 1) % kWindow;
+    add(static_cast<float>(std::min(score, kMostFactor)), index);
     learned = true;
   }
-  if (learned) setFactor(window);
+  for (std::size_t i = index; learned && i < windows_.size(); ++i)
+    if (i == index || windows_[i].scores.size() < kAssumed) setFactor(windows_[i]);
 }
 
-std::size_t PaddingCalibrator::indexOf(int horizon) {
-  if (horizon <= 4) return static_cast<std::size_t>(std::max(horizon, 1) - 1);
-  return horizon <= 8 ? 4 : 5;
+void PaddingCalibrator::add(float score, std::size_t index) {
+  Window& window = windows_[index];
+  if (window.next < window.scores.size())
+    window.scores[window.next] = score;
+  else
+    window.scores.push_back(score);
+  window.next = (window.next + 1) % kWindow;
+  for (std::size_t i = index + 1; i < windows_.size(); ++i) {
+    windows_[i].assumed[windows_[i].nextAssumed] = score;
+    windows_[i].nextAssumed = (windows_[i].nextAssumed + 1) % kAssumed;
+  }
+}
+
+std::size_t PaddingCalibrator::indexOf(double frames) {
+  if (frames < 4.5) return static_cast<std::size_t>(std::max(std::lround(frames), 1L) - 1);
+  return frames < 8.5 ? 4 : 5;
 }
 
 void PaddingCalibrator::setFactor(Window& window) {
   sorted_ = window.scores;
+  if (sorted_.size() < kAssumed)
+    sorted_.insert(sorted_.end(),
+                   window.assumed.begin() + static_cast<std::ptrdiff_t>(sorted_.size()),
+                   window.assumed.end());
   const auto count = static_cast<double>(sorted_.size());
   // One more than there are, for the one to come.
   const double rank = std::min(std::ceil(coverage_ * (count + 1)), count);

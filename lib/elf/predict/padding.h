@@ -31,7 +31,8 @@ namespace elf {
  *
  * Before anything was observed, the factors are those of 100 scores of an exponential distribution,
  * 3.2 at a coverage of 0.98. Each of the first 100 real scores then replaces one of them. Horizons
- * 1, 2, 3, 4, 5 to 8, and 9 and more have windows of their own.
+ * of up to about 1, 2, 3, 4 and 8 usual frames, and of more, have windows of their own; until such
+ * a window has 100 scores, the latest of shorter horizons make up for them.
  *
  * Not thread-safe.
  */
@@ -57,17 +58,18 @@ class PaddingCalibrator {
 
   /**
    * Takes in what a frame held that was looked at. `predictions` and `rps` are those made for it,
-   * `horizon` frames ahead; `rps` is empty where they cut nothing. `found` are its detections with
-   * their identities. Coasted ones, and ones without identity, prediction or RP in the frame teach
-   * nothing; nor does a horizon below 1, of a frame that comes back when it was answered already.
+   * `frames` usual frames ahead; `rps` is empty where they cut nothing. `found` are its detections
+   * with their identities. Coasted ones, and ones without identity, prediction or RP in the frame
+   * teach nothing; nor does what is not ahead, of a frame that comes back when it was answered
+   * already.
    */
   void observe(std::span<const Prediction> predictions, std::span<const Rp> rps,
-               std::span<const Detection> found, int horizon, Size frame);
+               std::span<const Detection> found, double frames, Size frame);
 
-  /** What to pad predictions with that are made `horizon` frames ahead; below 1 counts as 1. */
-  Padding padding(int horizon) const { return scaled(factor(horizon)); }
+  /** What to pad predictions with that are made `frames` usual frames ahead. */
+  Padding padding(double frames) const { return scaled(factor(frames)); }
   /** 0..kMostFactor. */
-  double factor(int horizon) const { return windows_[indexOf(horizon)].factor; }
+  double factor(double frames) const { return windows_[indexOf(frames)].factor; }
 
   /** Forgets all scores. Nobody needs to over a change of size: they are relative. */
   void forget();
@@ -79,14 +81,18 @@ class PaddingCalibrator {
 
  private:
   struct Window {
-    /** A ring once it holds kWindow scores. */
+    /** A ring once it holds kWindow scores, and where the next one goes. */
     std::vector<float> scores;
-    /** Where the next score goes. */
     std::size_t next = 0;
+    /** A ring of what stands in for its first scores. */
+    std::vector<float> assumed;
+    std::size_t nextAssumed = 0;
     double factor = 0;
   };
 
-  static std::size_t indexOf(int horizon);
+  static std::size_t indexOf(double frames);
+  /** To the window of that index, and to what is assumed of longer horizons. */
+  void add(float score, std::size_t index);
   /** Of `window`, from its scores. */
   void setFactor(Window& window);
 

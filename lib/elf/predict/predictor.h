@@ -33,8 +33,9 @@ class RpPredictor {
  public:
   virtual ~RpPredictor() = default;
 
-  /** One prediction for each track of `history`, for frame `frame` (newer than its sightings). */
-  virtual std::vector<Prediction> predict(const History& history, std::uint64_t frame) const = 0;
+  /** One prediction for each track of `history`, for a frame that is `at` (FrameTime::at), which is
+   * later than its sightings. */
+  virtual std::vector<Prediction> predict(const History& history, double at) const = 0;
 
   /**
    * `weights` is the file of a trained predictor's weights, or its name in kWeightFiles; empty

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 
 #include "elf/predict/history.h"
 
@@ -19,8 +18,9 @@ inline float extent(const Box& box, std::size_t side) {
   return side % 2 == 0 ? box.width() : box.height();
 }
 
-inline float framesBetween(const Sighting& from, std::uint64_t to) {
-  return static_cast<float>(to - from.frame);
+/** How many usual frames after `from` a moment is. */
+inline float framesAfter(const Sighting& from, double at, const History& history) {
+  return static_cast<float>(framesBetween(from.at, {at, history.lookedAt().interval}));
 }
 
 /** How far an object of unknown motion may get in a number of frames. */

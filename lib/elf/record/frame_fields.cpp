@@ -72,6 +72,11 @@ FieldValue detections(const FrameRecord& record) {
   return {std::move(list)};
 }
 
+FieldValue milliseconds(const std::optional<std::chrono::nanoseconds>& time) {
+  if (!time) return {};
+  return {static_cast<double>(std::chrono::round<Microseconds>(*time).count()) * 1e-3};
+}
+
 FieldValue timings(const Timings& t) {
   return {std::vector<Field>{{"predict", integer(t.predict.count())},
                              {"partition", integer(t.partition.count())},
@@ -93,6 +98,7 @@ std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int
           {"width", integer(record.size.width)},
           {"height", integer(record.size.height)},
           {"horizon", integer(record.horizon)},
+          {"horizon_ms", milliseconds(record.horizonTime)},
           {"inferred", {record.inferred}},
           {"detections", detections(record)},
           {"timings_us", timings(record.timings)},

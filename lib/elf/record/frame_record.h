@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "elf/base/frame_time.h"
 #include "elf/capacity/capacity.h"
 #include "elf/partition/plan.h"
 #include "elf/record/detection.h"
@@ -80,12 +81,16 @@ struct FrameRecord {
   std::string trace;
   /** When the first Elf element saw the frame. */
   std::chrono::steady_clock::time_point entered{};
-  /** Its time stamp there; unset where it had none. */
-  std::optional<std::chrono::nanoseconds> pts;
+  /** Its time stamp there, and the running time that this is; unset where it had none. */
+  std::optional<std::chrono::nanoseconds> pts, runningTime;
+  /** What prediction goes by: elf/predict/frame_clock.h. */
+  FrameTime when;
 
   // elfrppredict
   /** Frames between the last one that was looked at and this one; 0: nothing was predicted. */
   int horizon = 0;
+  /** The same in time; unset where `horizon` is 0 or frames have no time stamps. */
+  std::optional<std::chrono::nanoseconds> horizonTime;
   /** Unset: RPs unknown (cold start). Set and empty: known, there are none. */
   std::optional<std::vector<Rp>> rps;
 
@@ -127,6 +132,7 @@ using FrameRecordPtr = std::shared_ptr<const FrameRecord>;
 /** What a frame really held, as the history of its stream takes it in. */
 struct Feedback {
   std::uint64_t id = 0;
+  FrameTime when;
   Size size;
   /** False when no server looked at the frame at all (failed, late): it is no evidence. */
   bool looked = false;

@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "elf/base/trace_id.h"
@@ -199,9 +200,12 @@ void Stream::reset() {
   if (std::exchange(used_, false)) ++generation_;
 }
 
-std::optional<FrameRecord> Stream::enter(Size size, const std::atomic<bool>& stop) {
+std::optional<FrameRecord> Stream::enter(Size size,
+                                         std::optional<std::chrono::nanoseconds> runningTime,
+                                         const std::atomic<bool>& stop) {
   FrameRecord record;
   record.entered = steady_clock::now();
+  record.runningTime = runningTime;
   record.size = size;
   record.trace = newTraceId();
   record.stream = weak_from_this();
@@ -210,6 +214,7 @@ std::optional<FrameRecord> Stream::enter(Size size, const std::atomic<bool>& sto
     if (used_ && size != size_) ++generation_;
     size_ = size;
     used_ = true;
+    record.when = clock_.next(runningTime);
     record.id = nextId_++;
     record.generation = generation_;
   }
@@ -225,10 +230,17 @@ bool Stream::isKnown(const FrameRecord& record) const {
          record.id > *history_.lastLooked();
 }
 
-Stream::Forecast Stream::forecast(const FrameRecord& record) const {
-  const int horizon = static_cast<int>(record.id - *history_.lastLooked());
-  Forecast forecast{horizon, predictor_->predict(history_, record.id), {}};
-  forecast.rps = makeRps(forecast.predictions, history_, record.size, calibrator_.padding(horizon));
+// Sets what the record says of it, too.
+Stream::Forecast Stream::forecast(FrameRecord& record) const {
+  record.horizon = static_cast<int>(record.id - *history_.lastLooked());
+  record.horizonTime.reset();
+  if (record.runningTime && lookedAt_) record.horizonTime = *record.runningTime - *lookedAt_;
+  Forecast forecast{framesBetween(history_.lookedAt().at, record.when),
+                    predictor_->predict(history_, record.when.at),
+                    {}};
+  forecast.rps =
+      makeRps(forecast.predictions, history_, record.size, calibrator_.padding(forecast.frames));
+  record.rps = forecast.rps;
   return forecast;
 }
 
@@ -238,8 +250,6 @@ void Stream::predict(FrameRecord& record) {
     const std::lock_guard lock(mutex_);
     if (isKnown(record)) {
       Forecast made = forecast(record);
-      record.horizon = made.horizon;
-      record.rps = made.rps;
       if (!record.skipped) {
         if (forecasts_.size() == kMostForecasts) forecasts_.erase(forecasts_.begin());
         forecasts_.insert_or_assign(record.id, std::move(made));
@@ -263,11 +273,23 @@ void Stream::plan(const void* owner, FrameRecord& record, const PlanSettings& se
   planner->planner->setSettings(settings.planner);
   if (std::exchange(planner->generation, record.generation) != record.generation)
     planner->planner->forget();
+  const int passed = planner->passed(record.when);
   const bool first = planner == planners_.begin();
   if (first) planner->planner->missed(takeUnseen(record.generation));
-  record.plan = planner->planner->plan(record.size, record.rps, *record.capacity, picture);
+  record.plan = planner->planner->plan(record.size, record.rps, *record.capacity, picture, passed);
   if (first && record.frame) record.frame->setPlanned(rectsOf(*record.plan));
   record.timings.partition = since(begun);
+}
+
+// Whole frames since the last call, so that they add up to the time that passed.
+int Stream::Planner::passed(const FrameTime& when) {
+  constexpr double kMost = 1e4;
+  left += at ? std::min(framesBetween(*at, when), kMost) : 1;
+  at = when.at;
+  const int frames = std::max(1, static_cast<int>(std::lround(left)));
+  // What comes in bursts is not made up for by waiting longer than a frame.
+  left = std::max(left - frames, -1.0);
+  return frames;
 }
 
 std::vector<Rect> Stream::takeUnseen(std::uint32_t generation) {
@@ -361,11 +383,7 @@ FrameRecordPtr Stream::publish(FrameRecord record) {
 
 // Boxes where objects are by now: those that were seen when they were last looked for.
 void Stream::setCoasted(FrameRecord& record) {
-  if (isKnown(record)) {
-    Forecast now = forecast(record);
-    record.horizon = now.horizon;
-    record.rps = std::move(now.rps);
-  }
+  if (isKnown(record)) forecast(record);
   // What stands in needs no plan and no answers.
   FrameRecord bare;
   bare.skipped = true;
@@ -386,7 +404,7 @@ void Stream::eraseMissed(FrameRecord& record) const {
 
 void Stream::identify(FrameRecord& record) {
   if (record.generation == knownGeneration_)
-    identifier_.identify(record.id, record.size, rpsOf(record), record.detections);
+    identifier_.identify(record.when, record.size, rpsOf(record), record.detections);
 }
 
 // Callback of the offloader, perhaps from inside FrameSender::send().
@@ -547,9 +565,10 @@ void Stream::learn(FrameRecord& record) {
   const auto made = forecasts_.find(record.id);
   if (made != forecasts_.end() && feedback.looked)
     calibrator_.observe(made->second.predictions, made->second.rps, feedback.detections,
-                        made->second.horizon, record.size);
+                        made->second.frames, record.size);
   forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(record.id));
   history_.add(feedback);
+  if (history_.lastLooked() == record.id) lookedAt_ = record.runningTime;
   if (record.generation == generation_) addUnseen(unseen_, feedback.unseen);
 }
 

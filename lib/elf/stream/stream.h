@@ -18,6 +18,7 @@
 
 #include "elf/discovery/frame_planner.h"
 #include "elf/merge/merge.h"
+#include "elf/predict/frame_clock.h"
 #include "elf/predict/history.h"
 #include "elf/predict/identifier.h"
 #include "elf/predict/padding.h"
@@ -120,13 +121,15 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void reset();
 
   /**
-   * A new frame: waits for its turn (Slots::enter()). Where it has none its record is `skipped`.
+   * A new frame, at a running time if that is known: waits for its turn (Slots::enter()). Where it
+   * has none its record is `skipped`.
    * Another size than that of the frame before it is a reset(). Unset where `stop` was set; wake()
    * the slots after setting it.
    */
-  std::optional<FrameRecord> enter(Size size, const std::atomic<bool>& stop);
+  std::optional<FrameRecord> enter(Size size, std::optional<std::chrono::nanoseconds> runningTime,
+                                   const std::atomic<bool>& stop);
 
-  /** Sets `rps`, where something is known, and `horizon`. */
+  /** Sets `rps`, where something is known, and `horizon` and `horizonTime`. */
   void predict(FrameRecord& record);
 
   /**
@@ -151,7 +154,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
  private:
   /** What was said of a frame beforehand. */
   struct Forecast {
-    int horizon = 0;
+    /** How many usual frames ahead it was made. */
+    double frames = 0;
     std::vector<Prediction> predictions;
     std::vector<Rp> rps;
   };
@@ -183,6 +187,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
     std::unique_ptr<FramePlanner> planner;
     /** Of the last frame. */
     std::uint32_t generation = 0;
+    std::optional<double> at;
+    /** Usual frames that passed and were not counted; below 0: counted beforehand. */
+    double left = 0;
+
+    int passed(const FrameTime& when);
   };
   /** Whose thread it is. */
   enum class Thread { Callers, Own };
@@ -203,7 +212,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // With mutex_ held.
   PendingPtr nextReady() const;
   bool isKnown(const FrameRecord& record) const;
-  Forecast forecast(const FrameRecord& record) const;
+  Forecast forecast(FrameRecord& record) const;
   void setCoasted(FrameRecord& record);
   void eraseMissed(FrameRecord& record) const;
   void identify(FrameRecord& record);
@@ -227,6 +236,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /** By owner. */
   std::map<const void*, Observer> observers_;
   Size size_;
+  FrameClock clock_;
   std::uint64_t nextId_ = 0;
   /** A frame has entered since generation_ was raised. */
   bool used_ = false;
@@ -234,6 +244,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::uint32_t generation_ = 0, knownGeneration_ = 0;
   std::unique_ptr<const RpPredictor> predictor_;
   History history_;
+  /** Of the last frame that was looked at. */
+  std::optional<std::chrono::nanoseconds> lookedAt_;
   Identifier identifier_;
   PaddingCalibrator calibrator_;
   /** By frame, of those that were not answered yet. */

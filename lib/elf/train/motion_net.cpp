@@ -197,7 +197,8 @@ Sample sampleOf(const std::vector<Row>& rows, Size frame, std::size_t scene) {
 
 /** What the history is told of a frame; identities are the objects' numbers, from 1. */
 Feedback feedbackOf(const Tracks& found, std::size_t frame) {
-  Feedback feedback{.id = frame, .size = found.size, .looked = true};
+  Feedback feedback{
+      .id = frame, .when = {.at = static_cast<double>(frame)}, .size = found.size, .looked = true};
   for (std::size_t object = 0; object < found.objects; ++object) {
     if (!found.there[found.at(frame, object)]) continue;
     Detection detection;
@@ -219,7 +220,7 @@ void addScenes(const Tracks& truth, const Tracks& found, Random& random,
     std::vector<Row> rows;
     for (const auto& [id, track] : history.tracks()) {
       if (track.last().box.empty()) continue;
-      Row row{.window = motionWindow(track, history, target)};
+      Row row{.window = motionWindow(track, history, static_cast<double>(target))};
       const auto object = static_cast<std::size_t>(id - 1);
       row.target = truth.boxes[truth.at(target, object)];
       row.there = truth.there[truth.at(target, object)] != 0;

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// When a frame was, and how far frames are apart.
+#pragma once
+
+namespace elf {
+
+/** A moment in a stream of frames. */
+struct FrameTime {
+  /** Seconds, or any other unit, from any start. Grows from frame to frame. */
+  double at = 0;
+  /** Usual time from one frame of the stream to the next, in the same unit, > 0. */
+  double interval = 1;
+};
+
+/** How many usual frames later `to` is than `from`. */
+inline double framesBetween(double from, const FrameTime& to) {
+  return (to.at - from) / to.interval;
+}
+
+}  // namespace elf
