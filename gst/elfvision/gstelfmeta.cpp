@@ -21,10 +21,19 @@ void metaFree(GstMeta* meta, GstBuffer*) {
 }
 
 gboolean metaTransform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark type, gpointer data) {
+  const auto* record = asElf(meta)->record;
+  if (GST_VIDEO_META_TRANSFORM_IS_SCALE(type)) {
+    // One that is on its way to its answers belongs to the pixels of before.
+    if (!record || !(*record)->answered) return FALSE;
+    const GstVideoInfo* info = static_cast<GstVideoMetaTransform*>(data)->out_info;
+    elf::gst::setRecord(to, std::make_shared<elf::FrameRecord>(
+                                elf::scaledTo({info->width, info->height}, **record)));
+    return TRUE;
+  }
   if (!GST_META_TRANSFORM_IS_COPY(type)) return FALSE;
   const auto* copy = static_cast<GstMetaTransformCopy*>(data);
   if (copy->region) return FALSE;
-  if (const auto* record = asElf(meta)->record) elf::gst::setRecord(to, *record);
+  if (record) elf::gst::setRecord(to, *record);
   return TRUE;
 }
 

@@ -16,8 +16,9 @@ G_END_DECLS
 
 /**
  * Tagged video, orientation and size: elements that change the geometry drop it. A copy of the
- * buffer takes it along (the record is shared); a copy of a region and every other transformation
- * do not, because the coordinates would be wrong.
+ * buffer takes it along (the record is shared). Scaling takes along what an answered record says
+ * was found (scaledTo()). A copy of a region and every other transformation take nothing along,
+ * because the coordinates would be wrong.
  */
 struct GstElfMeta {
   GstMeta meta;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/elfvision/gstelfresult.h"
 
-#include <gst/video/gstvideometa.h>
-
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -14,7 +12,7 @@ namespace elf::gst {
 namespace {
 
 constexpr const char* kParameters = "detection";
-constexpr const char* kCoasted = "coasted";
+constexpr const char* kStage = "stage";
 
 GstStructure* newStructure(const char* name, const std::vector<Field>& fields);
 
@@ -64,12 +62,10 @@ GstStructure* newStructure(const char* name, const std::vector<Field>& fields) {
   return structure;
 }
 
-// Other elements name their parameters `detection` too, but only ours say what is coasted.
-gboolean removeOurs(GstBuffer*, GstMeta** meta, gpointer) {
-  if ((*meta)->info->api != GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE) return TRUE;
-  const GstStructure* parameters = gst_video_region_of_interest_meta_get_param(
-      reinterpret_cast<GstVideoRegionOfInterestMeta*>(*meta), kParameters);
-  if (parameters && gst_structure_has_field(parameters, kCoasted)) *meta = nullptr;
+gboolean removeOfStage(GstBuffer*, GstMeta** meta, gpointer stage) {
+  if ((*meta)->info->api == GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE &&
+      stageOf(reinterpret_cast<GstVideoRegionOfInterestMeta*>(*meta)) == GPOINTER_TO_INT(stage))
+    *meta = nullptr;
   return TRUE;
 }
 
@@ -80,7 +76,7 @@ GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::i
 }
 
 void replaceRegions(GstBuffer* buffer, const FrameRecord& record) {
-  gst_buffer_foreach_meta(buffer, removeOurs, nullptr);
+  gst_buffer_foreach_meta(buffer, removeOfStage, GINT_TO_POINTER(record.stage));
   for (const Detection& d : record.detections) {
     const Rect r = roundOutwards(d.box, record.size);
     const std::string label = d.label.empty() ? std::to_string(d.labelId) : d.label;
@@ -89,11 +85,20 @@ void replaceRegions(GstBuffer* buffer, const FrameRecord& record) {
         static_cast<guint>(r.width), static_cast<guint>(r.height));
     roi->id = static_cast<gint>(d.id);
     gst_video_region_of_interest_meta_add_param(
-        roi,
-        gst_structure_new(kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score),
-                          "label_id", G_TYPE_INT, static_cast<gint>(d.labelId), kCoasted,
-                          G_TYPE_BOOLEAN, static_cast<gboolean>(d.coasted), nullptr));
+        roi, gst_structure_new(
+                 kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score), "label_id",
+                 G_TYPE_INT, static_cast<gint>(d.labelId), "coasted", G_TYPE_BOOLEAN,
+                 static_cast<gboolean>(d.coasted), kStage, G_TYPE_INT, record.stage, nullptr));
   }
+}
+
+// Other elements name their parameters `detection` too, but only ours say of which stage they are.
+std::optional<int> stageOf(const GstVideoRegionOfInterestMeta* region) {
+  const GstStructure* parameters = gst_video_region_of_interest_meta_get_param(
+      const_cast<GstVideoRegionOfInterestMeta*>(region), kParameters);
+  int stage = 0;
+  if (!parameters || !gst_structure_get_int(parameters, kStage, &stage)) return std::nullopt;
+  return stage;
 }
 
 }  // namespace elf::gst

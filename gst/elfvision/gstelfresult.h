@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gst/gst.h>
+#include <gst/video/gstvideometa.h>
 
 #include <cstdint>
 #include <optional>
@@ -18,9 +19,12 @@ namespace elf::gst {
 GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
 
 /**
- * Gives a writable buffer one GstVideoRegionOfInterestMeta for each detection of `record`, in the
- * place of those that an elfmerge gave it before. Other elements' metas stay.
+ * Gives a writable buffer one GstVideoRegionOfInterestMeta for each detection of the record's
+ * stage, in the place of those that an elfmerge of that stage gave it before. Others stay.
  */
 void replaceRegions(GstBuffer* buffer, const FrameRecord& record);
+
+/** The stage whose elfmerge made it; unset for one of another element. */
+std::optional<int> stageOf(const GstVideoRegionOfInterestMeta* region);
 
 }  // namespace elf::gst

@@ -70,7 +70,12 @@ std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, GstBuffer* buffer,
   if (segment.format == GST_FORMAT_TIME)
     runningTime = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, pts);
   std::optional<FrameRecord> record = own_->enter(size, time(runningTime), stopped_);
-  if (record) record->pts = time(pts);
+  if (!record) return record;
+  record->pts = time(pts);
+  if (const FrameRecordPtr carried = getRecord(buffer)) {
+    record->stage = carried->stage + (carried->answered ? 1 : 0);
+    if (carried->size == size) record->before = carried->answered ? carried : carried->before;
+  }
   return record;
 }
 

@@ -31,7 +31,8 @@ FrameRecordPtr carriedRecord(GstElement* element, GstBuffer* buffer, Size size, 
 
 /**
  * Gives the frames of one element their records: the one that a frame carries from an Elf element
- * before, or a new one of a stream of the element's own. Belongs to the streaming thread, except
+ * before, or a new one of a stream of the element's own, which is a stage of its own where the
+ * frame comes from an elfoffload. Belongs to the streaming thread, except
  * own(), stop() and offerAgain(), which any thread may call.
  */
 class StreamEntry {

@@ -26,8 +26,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "elf/merge/merge.h"
 #include "elf/predict/indexing.h"
@@ -157,8 +159,7 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     // What the statistics line tells: drawing is not over when it is drawn.
     const elf::Microseconds loop = record.timings.merge;
     setTimings(record, loop, begin);
-    if (elf::paintsAnything(record, now.paint) && !paint(buffer, record, now.paint))
-      return GST_FLOW_ERROR;
+    if (!paint(buffer, record, now.paint)) return GST_FLOW_ERROR;
     setTimings(record, loop, begin);
 
     count(record);
@@ -238,7 +239,16 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     stats_.total += record.timings.total;
   }
 
-  bool paint(GstBuffer* buffer, const elf::FrameRecord& record, const elf::PaintOptions& options) {
+  bool paint(GstBuffer* buffer, elf::FrameRecord& record, const elf::PaintOptions& options) {
+    // Of stages before that did not draw, so that later ones see the picture as it was.
+    std::vector<const elf::FrameRecord*> undrawn;
+    for (auto earlier = record.before; earlier; earlier = earlier->before)
+      if (!earlier->drawn) undrawn.push_back(earlier.get());
+    elf::PaintOptions ofEarlier = options;
+    ofEarlier.rps = ofEarlier.parts = ofEarlier.statistics = false;
+    std::erase_if(undrawn, [&](const auto* each) { return !paintsAnything(*each, ofEarlier); });
+    const bool own = elf::paintsAnything(record, options);
+    if (!own && undrawn.empty()) return true;
     std::optional<elf::gst::MappedFrame> frame =
         elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READWRITE);
     if (!frame) {
@@ -246,7 +256,10 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
                         ("%" GST_PTR_FORMAT, buffer));
       return false;
     }
-    painter_.paint(record, options, frame->mutableView());
+    for (const auto* each : std::views::reverse(undrawn))
+      painter_.paint(*each, ofEarlier, frame->mutableView());
+    if (own) painter_.paint(record, options, frame->mutableView());
+    record.drawn = options.boxes || options.labels || options.masks || options.keypoints;
     return true;
   }
 

@@ -34,6 +34,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,7 @@
 #include "elf/partition/partitioner.h"
 #include "gst/elfvision/gstelfchoice.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfresult.h"
 #include "gst/elfvision/gstelfstream.h"
 #include "gst/elfvision/gstelftransform.h"
 
@@ -50,7 +52,22 @@ GST_DEBUG_CATEGORY_STATIC(elfpartition_debug);
 
 namespace {
 
-using Settings = elf::PlanSettings;
+enum Regions { kAuto, kUpstream, kNone };
+
+std::span<const elf::Choice> regionsChoices() {
+  static constexpr elf::Choice kChoices[] = {
+      {"auto", "Without elfrppredict before: those of other elements, as objects"},
+      {"upstream", "Those of other elements and of earlier stages, as places to look at"},
+      {"none", "None"},
+  };
+  return kChoices;
+}
+
+struct Settings : elf::PlanSettings {
+  int regions = kAuto;
+  /** Empty: of any label. */
+  std::string regionsLabel;
+};
 
 constexpr int kMostFrames = 10000;
 
@@ -134,8 +151,9 @@ class Partition : public elf::gst::SettingsHolder<Settings> {
       record =
           entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(element_), buffer, element_->segment, size());
       if (!record) return GST_FLOW_FLUSHING;
-      record->rps = rpsOfRois(buffer);
+      if (settings().regions == kAuto) record->rps = rpsOfRois(buffer);
     }
+    if (settings().regions == kUpstream) record->rps = rpsOfRois(buffer);
     if (const elf::gst::StreamPtr stream = record->stream.lock()) plan(*stream, *record, buffer);
     count(*record);
     GST_LOG_OBJECT(element_, "%s: %d parts, %.1f ms expected", record->name().c_str(),
@@ -195,21 +213,29 @@ class Partition : public elf::gst::SettingsHolder<Settings> {
   }
 
   std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer) {
+    const Settings now = settings();
+    const bool upstream = now.regions == kUpstream;
     std::vector<elf::Rp> rps;
     gpointer state = nullptr;
     while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
                buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
       const auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
+      if (!upstream && elf::gst::stageOf(roi)) continue;
+      const char* label = g_quark_to_string(roi->roi_type);
+      if (!now.regionsLabel.empty() && now.regionsLabel != label) continue;
       const elf::Box box{static_cast<float>(roi->x), static_cast<float>(roi->y),
                          static_cast<float>(roi->x) + static_cast<float>(roi->w),
                          static_cast<float>(roi->y) + static_cast<float>(roi->h)};
       elf::Rp rp;
-      rp.box = rp.expected = elf::clip(box, size());
+      rp.box = elf::clip(box, size());
       if (rp.box.empty()) continue;
-      rp.label = g_quark_to_string(roi->roi_type);
+      if (!upstream) {
+        rp.expected = rp.box;
+        rp.label = label;
+      }
       rps.push_back(std::move(rp));
     }
-    roisSeen_ = roisSeen_ || !rps.empty();
+    roisSeen_ = roisSeen_ || upstream || !rps.empty();
     if (!roisSeen_) return std::nullopt;
     return rps;
   }
@@ -261,6 +287,12 @@ const elf::gst::PropertyTable<Settings>& Partition::properties() {
                 "URL of the server that looks at the low resolution, one of elfoffload's (unset: "
                 "the one with the most time left)",
                 Mutable::Playing, [](Settings& s) -> std::string& { return s.planner.lrcServer; })
+          .choice("regions", "Regions", "Which regions of interest on a frame are its RPs",
+                  Mutable::Playing, elf::gst::choiceType<regionsChoices>("GstElfRegions"),
+                  [](Settings& s) -> int& { return s.regions; })
+          .text("regions-label", "Regions label",
+                "Only regions of interest of this type are RPs (unset: of any)", Mutable::Playing,
+                [](Settings& s) -> std::string& { return s.regionsLabel; })
           .stats("Counts since the start: frames; cold, those of which no RPs were known; empty, "
                  "those for which nothing was planned; parts-rp, parts-lrc, parts-scan, "
                  "parts-grid, parts-full; pixels of the parts as they are to be sent; "
@@ -298,8 +330,9 @@ static void gst_elf_partition_class_init(GstElfPartitionClass* klass) {
       GST_ELEMENT_CLASS(klass), "Elf partition", "Filter/Analyzer/Video",
       "Plans which parts of each frame are inferred by which server",
       "The Elf for GStreamer authors");
-  gst_type_mark_as_plugin_api(elf::gst::choiceType<elf::partitionerChoices>("GstElfPartitioner"),
-                              static_cast<GstPluginAPIFlags>(0));
+  for (const GType type : {elf::gst::choiceType<elf::partitionerChoices>("GstElfPartitioner"),
+                           elf::gst::choiceType<regionsChoices>("GstElfRegions")})
+    gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
 }
 
 static gboolean plugin_init(GstPlugin* plugin) {

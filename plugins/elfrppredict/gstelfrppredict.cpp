@@ -116,7 +116,8 @@ class RpPredict : public elf::gst::SettingsHolder<Settings> {
   void srcEvent(GstEvent* event) {
     if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE) entry_.offerAgain();
   }
-  bool sinkQuery(GstQuery*) { return false; }
+  // A stream that is offered ends here: another stage begins.
+  bool sinkQuery(GstQuery* query) { return elf::gst::parseStreamQuery(query) != nullptr; }
 
   GstFlowReturn transform(GstBuffer* buffer) {
     // The loop begins anew here, whatever the frame carries; of other pixels it warns.

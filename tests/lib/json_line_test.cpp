@@ -35,12 +35,26 @@ FrameRecord oneDetection() {
 TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
   EXPECT_EQ(
       toJsonLine(oneDetection(), 40000000),
-      R"({"frame":7,"generation":2,"trace":"ab","pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
+      R"({"frame":7,"generation":2,"stage":0,"trace":"ab","pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
       R"("horizon_ms":120.5,"inferred":false,)"
       R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
-      R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1"}],)"
+      R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1","stage":0}],)"
       R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"
       R"("total":1234},"bytes":{"sent":0,"whole":9}})");
+}
+
+TEST(JsonLine, HoldsTheDetectionsOfEarlierStagesFirst) {
+  FrameRecord record = oneDetection();
+  record.before = std::make_shared<const FrameRecord>(oneDetection());
+  record.stage = 1;
+  record.capacity = nullptr;
+  record.detections[0].label = "face";
+  const std::string line = toJsonLine(record, 0);
+  EXPECT_NE(line.find(R"("stage":1,"trace")"), std::string::npos) << line;
+  const std::size_t first = line.find(R"("label":"person")"), own = line.find(R"("label":"face")");
+  EXPECT_LT(first, own) << line;
+  EXPECT_LT(line.find(R"("server":"http://a:1","stage":0})"), own) << line;
+  EXPECT_NE(line.find(R"("server":null,"stage":1})"), std::string::npos) << line;
 }
 
 TEST(JsonLine, TellsWhetherTheFrameWasInferred) {

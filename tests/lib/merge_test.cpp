@@ -324,6 +324,20 @@ TEST(Merge, ObjectsThatWereNotFoundAreAddedForViewers) {
   EXPECT_EQ(record.detections[1].box, missed.expected);
 }
 
+TEST(Merge, APlaceOfWhichNothingIsExpectedNeverStandsIn) {
+  FrameRecord record = twoHalves();
+  Rp place;
+  place.box = {10, 10, 60, 60};
+  record.rps = std::vector{place};
+  record.plan->parts[0].rps = {0};
+  for (PartAnswer& answer : record.answers) answer.state = AnswerState::Failed;
+  mergeAnswers(record);
+  EXPECT_TRUE(record.detections.empty());
+  record.skipped = true;
+  mergeAnswers(record);
+  EXPECT_TRUE(record.detections.empty());
+}
+
 TEST(Merge, TheModelsOwnSuppressionIsTrustedInsideOnePart) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({100, 100, 200, 300}, 0.9F),
@@ -435,7 +449,7 @@ TEST(Merge, ASkippedFrameCoastsAllAndIsNoEvidence) {
   FrameRecord record;
   record.size = {1000, 500};
   record.skipped = true;
-  record.rps = std::vector<Rp>(3);
+  record.rps = std::vector<Rp>(3, {.box = {0, 0, 90, 90}, .expected = {10, 10, 80, 80}});
   EXPECT_EQ(merge(record).size(), 3U);
   EXPECT_FALSE(feedbackOf(record).looked);
 }

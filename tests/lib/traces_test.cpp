@@ -295,6 +295,24 @@ TEST_F(Traces, JsonLinesAreWhatElfmergeWroteWithoutCoastedBoxes) {
   }
 }
 
+TEST_F(Traces, JsonLinesOfALaterStageAreWhatThatStageFound) {
+  FrameRecord second = record(0, 0, {detection(5, false)});
+  second.stage = 1;
+  second.before =
+      std::make_shared<const FrameRecord>(record(0, 0, {detection(5, false), detection(6, false)}));
+  const auto traces = readTraces(write("faces.jsonl", lines({second})));
+  EXPECT_THAT(traces.at(0).frames.at(0).objects, SizeIs(1));
+}
+
+TEST_F(Traces, JsonLinesTellWhenFramesWere) {
+  const std::string file =
+      write("time.jsonl", toJsonLine(record(0, 0, {}), 40000000) + "\n" +
+                              toJsonLine(record(1, 0, {}), std::nullopt) + "\n");
+  const auto frames = readTraces(file).at(0).frames;
+  EXPECT_EQ(frames.at(0).stamp, std::chrono::milliseconds(40));
+  EXPECT_FALSE(frames.at(1).stamp.has_value());
+}
+
 TEST_F(Traces, EachGenerationAndEachRunInAFileOfJsonLinesIsATraceOfItsOwn) {
   write("b.jsonl", lines({record(0, 0, {}), record(1, 0, {}), record(2, 1, {}), record(0, 0, {}),
                           record(1, 0, {})}));

@@ -355,6 +355,9 @@ std::map<std::string, std::function<void(MutableProperty&)>> MutableProperty::ch
          t.set("20");
          t.expectSoon(looksAtCorner);
        }},
+      // Partition.RegionsOfEarlierStagesArePlacesToLookAtWhereThatIsAskedFor
+      {"elfpartition.regions", [](Test&) {}},
+      {"elfpartition.regions-label", [](Test&) {}},
       {"elfpartition.lrc-interval",
        [](Test& t) {
          t.set("1");

@@ -106,7 +106,7 @@ TEST_F(ElfPipeline, DuplicatedFramesAllComeOut) {
   }
 }
 
-TEST_F(ElfPipeline, ScalingBetweenTheElementsDropsTheRecordAndNothingElse) {
+TEST_F(ElfPipeline, ScalingBetweenTheElementsKeepsWhatWasFoundAndNothingElse) {
   const std::string scale = " ! videoscale ! video/x-raw,width=200,height=150 ! ";
   Pipeline before(kBall + " ! elfrppredict ! elfpartition" + scale + offload("deadline=1000") +
                   " ! elfmerge ! " + kSink);
@@ -120,7 +120,13 @@ TEST_F(ElfPipeline, ScalingBetweenTheElementsDropsTheRecordAndNothingElse) {
   Pipeline behind(kBall + " ! elfrppredict ! elfpartition ! " + offload() + scale + "elfmerge ! " +
                   kSink);
   behind.play();
-  EXPECT_EQ(behind.all().size(), static_cast<std::size_t>(kFrames));
+  const auto scaled = behind.all();
+  ASSERT_EQ(scaled.size(), static_cast<std::size_t>(kFrames));
+  for (const FrameRecord& record : scaled) {
+    EXPECT_EQ(record.size, (Size{200, 150}));
+    EXPECT_EQ(record.detections.size(), 1U);
+    EXPECT_FALSE(record.plan.has_value());
+  }
 }
 
 TEST_F(ElfPipeline, OfTwoElfmergesBehindATeeTheFirstToAnswerCounts) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -117,6 +118,31 @@ INSTANTIATE_TEST_SUITE_P(
       std::erase(name, '-');
       return name;
     });
+
+TEST(ShippedStages, FacesAreLookedForWherePeopleAre) {
+  const std::string clip = sharedFile("clips/two_people_1080p.mp4");
+  if (!fs::exists(clip) || !fs::exists(sharedFile("models/yunet_n_640_640.onnx")))
+    GTEST_SKIP() << "no clip and model of faces in ../shared/data";
+  const elf::testing::Folder folder;
+  const auto people = startServers("hog"), faces = startServers("yunet");
+  const std::string results = folder.file("results.jsonl");
+  const Outcome outcome =
+      launch("people-faces", {"input=" + clip, "people-" + urlsOf(people), "face-" + urlsOf(faces),
+                              "output=" + folder.file("out.mp4"), "results=" + results});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const auto lines = linesOf(results);
+  ASSERT_GE(lines.size(), static_cast<std::size_t>(kFrames));
+  for (const auto& line : lines) {
+    EXPECT_EQ(line["stage"], 1);
+    std::map<int, int> found;
+    for (const auto& detection : line["detections"]) {
+      ++found[detection["stage"]];
+      EXPECT_EQ(detection["label"], detection["stage"] == 0 ? "person" : "face");
+    }
+    EXPECT_GT(found[0], 0) << line;
+    EXPECT_GT(found[1], 0) << line;
+  }
+}
 
 /** On a busy machine the few frames would all be late. */
 constexpr const char* kPatient = "deadline=20000";

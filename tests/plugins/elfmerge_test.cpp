@@ -10,6 +10,7 @@
 
 #include "elf/merge/merge.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfresult.h"
 #include "tests/support/bus.h"
 #include "tests/support/fake_end.h"
 #include "tests/support/folder.h"
@@ -313,16 +314,16 @@ TEST_F(MergeResults, AppendsOneLineForEachFrameWithARecord) {
   const auto written = lines();
   ASSERT_EQ(written.size(), 2U);
   EXPECT_NE(written[0].find(R"("box":[100.0,120.0,160.0,280.0],"coasted":false,)"
-                            R"("server":"http://a:1"}])"),
+                            R"("server":"http://a:1","stage":0}])"),
             std::string::npos)
       << written[0];
   EXPECT_NE(written[0].find(R"("bytes":{"sent":1000,"whole":0}})"), std::string::npos)
       << written[0];
   EXPECT_NE(written[0].find(R"("inferred":true)"), std::string::npos) << written[0];
-  EXPECT_EQ(
-      written[1].find(R"({"frame":2,"generation":0,"trace":null,"pts_ns":20000000,"width":640,)"
-                      R"("height":480,"horizon":0,"horizon_ms":null,"inferred":false,"detections":[],)"),
-      0U)
+  EXPECT_EQ(written[1].find(
+                R"({"frame":2,"generation":0,"stage":0,"trace":null,"pts_ns":20000000,"width":640,)"
+                R"("height":480,"horizon":0,"horizon_ms":null,"inferred":false,"detections":[],)"),
+            0U)
       << written[1];
 }
 
@@ -563,6 +564,49 @@ TEST_F(MergeMessages, TellOfMissedObjectsWhereThatIsAskedFor) {
                             "coasted", &coasted);
   EXPECT_TRUE(coasted);
   gst_message_unref(message);
+}
+
+/** What a second stage, which found nothing, made of a frame. */
+FrameRecord secondStage(FrameRecord first) {
+  FrameRecord second = answered(first.id);
+  second.stage = first.stage + 1;
+  second.detections.clear();
+  second.before = std::make_shared<const FrameRecord>(std::move(first));
+  return second;
+}
+
+TEST_F(Merge, RegionsOfEarlierStagesStayAndItsOwnAreReplaced) {
+  GstBuffer* buffer = pass(frame(answered(0)));
+  FrameRecord second = answered(0);
+  second.stage = 1;
+  second.before = std::make_shared<const FrameRecord>(answered(0));
+  for (int times = 0; times < 2; ++times) {
+    setRecord(buffer, std::make_shared<const FrameRecord>(second));
+    buffer = pass(buffer);
+    const auto found = regions(buffer);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(stageOf(found[0]), 0);
+    EXPECT_EQ(stageOf(found[1]), 1);
+  }
+  gst_buffer_unref(buffer);
+}
+
+TEST_F(Merge, DrawsWhatEarlierStagesFoundUnlessTheyDrewIt) {
+  const auto changes = [&](bool drawn) {
+    FrameRecord first = answered(0);
+    first.drawn = drawn;
+    GstBuffer* buffer = frame(secondStage(std::move(first)));
+    const std::vector<guint8> before = bytes(buffer);
+    buffer = pass(buffer);
+    const bool changed = bytes(buffer) != before;
+    gst_buffer_unref(buffer);
+    return changed;
+  };
+  EXPECT_TRUE(changes(false));
+  EXPECT_FALSE(changes(true));
+  EXPECT_TRUE(passed(answered(0)).drawn);
+  use("elfmerge draw-boxes=false draw-labels=false draw-masks=false draw-keypoints=false");
+  EXPECT_FALSE(passed(answered(0)).drawn);
 }
 
 TEST_F(Merge, GoesUpAndDownManyTimes) {

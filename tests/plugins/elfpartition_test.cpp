@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfresult.h"
 #include "tests/support/bus.h"
 #include "tests/support/fake_end.h"
 #include "tests/support/harness.h"
@@ -124,6 +125,40 @@ TEST_F(Partition, RegionsOfInterestFromUpstreamAreTheRps) {
   EXPECT_EQ(record.rps->at(0).label, "person");
   ASSERT_EQ(record.plan->parts.size(), 1U);
   EXPECT_EQ(record.plan->parts[0].kind, PartKind::Rp);
+}
+
+TEST_F(Partition, RegionsOfEarlierStagesArePlacesToLookAtWhereThatIsAskedFor) {
+  const auto withStages = [&](int number) {
+    GstBuffer* buffer = frameWithRoi(number);
+    FrameRecord earlier;
+    earlier.size = {640, 480};
+    earlier.detections = {{.box = {300, 100, 340, 200}, .label = "face"}};
+    replaceRegions(buffer, earlier);
+    return buffer;
+  };
+  EXPECT_EQ(pass(withStages(0)).rps->size(), 1U) << "that of another element";
+  gst_util_set_object_arg(G_OBJECT(harness_.element()), "regions", "upstream");
+  const FrameRecord both = pass(withStages(1));
+  ASSERT_EQ(both.rps->size(), 2U);
+  EXPECT_TRUE(both.rps->at(0).expected.empty()) << "what is in it may be of another kind";
+  g_object_set(harness_.element(), "regions-label", "face", nullptr);
+  const FrameRecord faces = pass(withStages(2));
+  ASSERT_EQ(faces.rps->size(), 1U);
+  EXPECT_EQ(faces.rps->at(0).box, (Box{300, 100, 340, 200}));
+  EXPECT_TRUE(pass(harness_.frame(3)).rps->empty()) << "known, there are none";
+  gst_util_set_object_arg(G_OBJECT(harness_.element()), "regions", "none");
+  EXPECT_FALSE(pass(withStages(4)).rps.has_value());
+}
+
+TEST_F(Partition, UpstreamRegionsTakeThePlaceOfPredictedOnes) {
+  gst_util_set_object_arg(G_OBJECT(harness_.element()), "regions", "upstream");
+  Rp rp;
+  rp.box = rp.expected = {10, 10, 50, 90};
+  GstBuffer* buffer = frameWithRps(0, {rp});
+  gst_buffer_add_video_region_of_interest_meta(buffer, "person", 100, 100, 50, 80);
+  const FrameRecord record = pass(buffer);
+  ASSERT_EQ(record.rps->size(), 1U);
+  EXPECT_EQ(record.rps->at(0).box, (Box{100, 100, 150, 180}));
 }
 
 TEST_F(Partition, AFrameWithoutRegionsHasNoneOnceUpstreamGaveAny) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <climits>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -486,8 +487,10 @@ TraceFrame jsonFrame(const Fields& line, const std::string& where) {
   if (line.has("pts_ns"))
     frame.stamp = std::chrono::nanoseconds(line.integer("pts_ns", 0, INT64_MAX));
   OnceInAFrame once;
+  const std::int64_t stage = line.has("stage") ? line.integer("stage", 0, INT_MAX) : 0;
   for (const Json& item : line.list("detections")) {
     const Fields detection(item, where);
+    if (detection.has("stage") && detection.integer("stage", 0, INT_MAX) != stage) continue;
     TraceObject object;
     object.id = detection.integer("id", 0, INT64_MAX);
     object.labelId = detection.integer("label_id", INT64_MIN, INT64_MAX);

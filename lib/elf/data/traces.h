@@ -80,7 +80,8 @@ std::span<const Choice> traceFormatChoices();
  *   entry of truth with confidence 0 is a region to be ignored. A frame without line held nothing;
  *   the last is that of seqinfo.ini, or else the last with a line.
  * - `jsonl`: NAME.jsonl, the JSON lines that elfmerge writes, with their time stamps. Coasted boxes
- *   are left out. Each generation is a trace of its own, NAME, NAME#2, NAME#3.
+ *   and those of earlier stages are left out. Each generation is a trace of its own, NAME, NAME#2,
+ * NAME#3.
  *
  * Throws elf::Error that names `format` or `frame-size`, or the file (and the number of the line,
  * as FILE:LINE) and what is wrong with it. Nothing that can't be read is ever passed over.

@@ -299,7 +299,7 @@ std::vector<const Rp*> unansweredRps(const FrameRecord& record) {
     const Rp& rp = (*record.rps)[r];
     for (std::size_t i = 0; fates[r] == NoPart && i < parts.size(); ++i)
       if (!answered(i) && !intersect(toBox(parts[i].rect), rp.box).empty()) fates[r] = Unanswered;
-    if (fates[r] == Unanswered) unanswered.push_back(&rp);
+    if (fates[r] == Unanswered && !rp.expected.empty()) unanswered.push_back(&rp);
   }
   return unanswered;
 }
@@ -338,7 +338,8 @@ void mergeAnswers(FrameRecord& record, Doubles doubles) {
   record.cut.clear();
   if (record.skipped) {
     if (record.rps)
-      for (const Rp& rp : *record.rps) detections.push_back(coasted(rp));
+      for (const Rp& rp : *record.rps)
+        if (!rp.expected.empty()) detections.push_back(coasted(rp));
     return;
   }
   if (!record.plan || record.answers.size() != record.plan->parts.size()) return;

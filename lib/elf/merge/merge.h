@@ -44,9 +44,9 @@ inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
  * - What an LRC sees where a part looked that was scaled down no further is what that part saw.
  *
  * RPs whose part got no answer, and all RPs of a skipped frame, stand in as coasted detections,
- * unless another part found the object. An RP that no part holds whole is that of all that it
- * reaches into.
- * Strongest first; identities are not set (see Identifier).
+ * where it is known what is expected in them, unless another part found the object. An RP that no
+ * part holds whole is that of all that it reaches into. Strongest first; identities are not set
+ * (see Identifier).
  *
  * Of answers with more than kMostBoxes the weakest are left out beforehand, of more detections than
  * kMostDetections afterwards, so that no answer, however wild, holds the stream up.

@@ -17,7 +17,8 @@ struct Rp {
   Box box;
   /**
    * The tight box that the predictor expects, without padding. The same as `box`, and so perhaps
-   * larger than the object, where somebody else made the RP.
+   * larger than the object, where another element made the RP. Empty where objects of another kind
+   * may be in it, of which nothing is known.
    */
   Box expected;
   /** Whose box it is; kNoIdentity where somebody else made the RP (a ROI meta from upstream). */

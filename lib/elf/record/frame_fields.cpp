@@ -54,9 +54,9 @@ FieldValue keypoints(const std::vector<Keypoint>& joints) {
   return {std::move(list)};
 }
 
-FieldValue detections(const FrameRecord& record) {
-  std::vector<FieldValue> list;
-  list.reserve(record.detections.size());
+/** Those of earlier stages come first. */
+void addDetections(const FrameRecord& record, std::vector<FieldValue>& list) {
+  if (record.before) addDetections(*record.before, list);
   for (const Detection& d : record.detections) {
     std::vector<Field> fields{{"id", integer(d.id)},
                               {"label", {d.label}},
@@ -64,12 +64,12 @@ FieldValue detections(const FrameRecord& record) {
                               {"score", {shortest(d.score)}},
                               {"box", box(d.box)},
                               {"coasted", {d.coasted}},
-                              {"server", serverUrl(record, d.server)}};
+                              {"server", serverUrl(record, d.server)},
+                              {"stage", integer(record.stage)}};
     if (d.mask) fields.push_back({"mask", mask(*d.mask)});
     if (!d.keypoints.empty()) fields.push_back({"keypoints", keypoints(d.keypoints)});
     list.push_back({std::move(fields)});
   }
-  return {std::move(list)};
 }
 
 FieldValue milliseconds(const std::optional<std::chrono::nanoseconds>& time) {
@@ -91,8 +91,11 @@ FieldValue timings(const Timings& t) {
 std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
   std::vector<Field> bytes{{"sent", integer(static_cast<std::int64_t>(record.bytesSent()))},
                            {"whole", integer(static_cast<std::int64_t>(record.wholeBytes))}};
+  std::vector<FieldValue> found;
+  addDetections(record, found);
   return {{"frame", integer(static_cast<std::int64_t>(record.id))},
           {"generation", integer(record.generation)},
+          {"stage", integer(record.stage)},
           {"trace", record.trace.empty() ? FieldValue{} : FieldValue{record.trace}},
           {"pts_ns", ptsNs ? integer(*ptsNs) : FieldValue{}},
           {"width", integer(record.size.width)},
@@ -100,7 +103,7 @@ std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int
           {"horizon", integer(record.horizon)},
           {"horizon_ms", milliseconds(record.horizonTime)},
           {"inferred", {record.inferred}},
-          {"detections", detections(record)},
+          {"detections", {std::move(found)}},
           {"timings_us", timings(record.timings)},
           {"bytes", {std::move(bytes)}}};
 }

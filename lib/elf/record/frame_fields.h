@@ -28,7 +28,7 @@ struct Field {
 };
 
 /**
- * What `record` says of its frame. `ptsNs` is the buffer's timestamp in nanoseconds. A detection's
+ * What `record` says of its frame, with the detections of earlier stages before its own. `ptsNs` is the buffer's timestamp in nanoseconds. A detection's
  * server is its URL, null where nobody found it; a number that was not measured, a mask and
  * keypoints that a detection does not have are not there. A mask is `rect`, as x, y, width and
  * height, and `runs`, as runLengths() has them; a keypoint is x, y, visibility.

@@ -21,4 +21,25 @@ double FrameRecord::pixelsSent() const {
   return sum;
 }
 
+FrameRecord scaledTo(Size size, const FrameRecord& record) {
+  FrameRecord scaled = record;
+  const auto x = static_cast<float>(size.width) / static_cast<float>(record.size.width);
+  const auto y = static_cast<float>(size.height) / static_cast<float>(record.size.height);
+  scaled.size = size;
+  scaled.rps.reset();
+  scaled.plan.reset();
+  scaled.cut.clear();
+  for (Detection& detection : scaled.detections) {
+    detection.box = elf::scaled(detection.box, x, y);
+    detection.mask.reset();
+    for (Keypoint& joint : detection.keypoints) {
+      joint.x *= x;
+      joint.y *= y;
+    }
+  }
+  if (record.before)
+    scaled.before = std::make_shared<const FrameRecord>(scaledTo(size, *record.before));
+  return scaled;
+}
+
 }  // namespace elf

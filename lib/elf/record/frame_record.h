@@ -69,6 +69,11 @@ struct Timings {
  * shared, but copied.
  */
 struct FrameRecord {
+  /** Elf stages before this one in the pipeline, each with a model of its own. */
+  int stage = 0;
+  /** What the stage before this one made of the same frame; null for the first, and where frames
+   * have had another size there. */
+  std::shared_ptr<const FrameRecord> before;
   /** Counts from 0 within a stream; never derived from a timestamp. */
   std::uint64_t id = 0;
   /** Raised by a flush, a change of size and a gap: what was known before counts no more. */
@@ -112,12 +117,16 @@ struct FrameRecord {
    * skipped. */
   std::size_t wholeBytes = 0;
 
-  /** In the frame's pixels, strongest first. */
+  /** In the frame's pixels, strongest first; those of this stage. */
   std::vector<Detection> detections;
   /** Where pieces of objects were seen that reach out of their parts, and may be found whole. */
   std::vector<Rect> cut;
 
   Timings timings;
+
+  // elfmerge
+  /** Detections are drawn in. */
+  bool drawn = false;
 
   /** "frame GENERATION.ID trace TRACE": how every line of the log names it. */
   std::string name() const;
@@ -128,6 +137,13 @@ struct FrameRecord {
 };
 
 using FrameRecordPtr = std::shared_ptr<const FrameRecord>;
+
+/**
+ * What an answered record says of its frame where that was scaled to another size: detections
+ * without masks, of earlier stages, too. Where it was looked at, in the pixels of before, it does
+ * not.
+ */
+FrameRecord scaledTo(Size size, const FrameRecord& record);
 
 /** What a frame really held, as the history of its stream takes it in. */
 struct Feedback {
