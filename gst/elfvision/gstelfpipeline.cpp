@@ -3,12 +3,11 @@
 
 #include <map>
 #include <string>
-#include <vector>
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "gst/elfvision/gstelflaunchline.h"
 #include "gst/elfvision/gstelfpipelinefile.h"
-#include "gst/elfvision/gstelfproperty.h"
 
 G_DEFINE_QUARK(gst - elf - pipeline - error - quark, gst_elf_pipeline_error)
 
@@ -36,29 +35,14 @@ GstElement* inPipeline(GstElement* element) {
   return pipeline;
 }
 
-/** What would be right, where `wrong` is about a value that a property does not take. */
-std::string remedy(const GError& wrong) {
-  if (!g_error_matches(&wrong, GST_PARSE_ERROR, GST_PARSE_ERROR_COULD_NOT_SET_PROPERTY)) return {};
-  const std::vector<std::string> words = elf::gst::quotedIn(wrong.message);
-  GstElement* element =
-      words.size() < 2 ? nullptr : gst_element_factory_make(words[1].c_str(), nullptr);
-  if (!element) return {};
-  gst_object_ref_sink(element);
-  GParamSpec* property =
-      g_object_class_find_property(G_OBJECT_GET_CLASS(element), words[0].c_str());
-  const std::string taken = property ? elf::gst::whatItTakes(property) : "";
-  gst_object_unref(element);
-  return taken;
-}
-
 GstElement* parse(const std::string& path, const std::string& line, GError** error) {
+  elf::gst::requireValuesThatFit(path, line);
   GError* wrong = nullptr;
   GstElement* element =
       gst_parse_launch_full(line.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &wrong);
   if (wrong) {
     g_set_error(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_LAUNCH,
-                "%s: key 'launch' of group [pipeline]: %s%s", path.c_str(), wrong->message,
-                remedy(*wrong).c_str());
+                "%s: key 'launch' of group [pipeline]: %s", path.c_str(), wrong->message);
     g_error_free(wrong);
     if (element) gst_object_unref(gst_object_ref_sink(element));
     return nullptr;
@@ -78,6 +62,7 @@ GstElement* gst_elf_pipeline_new(const char* name_or_file, const char* const* as
     const elf::gst::PipelineFile file = elf::gst::readPipelineFile(path);
     step = GST_ELF_PIPELINE_ERROR_VARIABLE;
     const std::string line = elf::gst::launchLine(file, parseAssignments(assignments));
+    step = GST_ELF_PIPELINE_ERROR_LAUNCH;
     return parse(path, line, error);
   } catch (const std::exception& wrong) {
     g_set_error_literal(error, GST_ELF_PIPELINE_ERROR, step, wrong.what());

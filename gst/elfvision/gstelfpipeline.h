@@ -15,7 +15,8 @@ GQuark gst_elf_pipeline_error_quark(void);
  * @GST_ELF_PIPELINE_ERROR_FILE: the file is not as docs/pipeline-files.md says
  * @GST_ELF_PIPELINE_ERROR_VARIABLE: an assignment names no variable of the file, a variable has no
  *     value, or the value can't stand where the launch line uses it
- * @GST_ELF_PIPELINE_ERROR_LAUNCH: GStreamer can't make a pipeline of the launch line
+ * @GST_ELF_PIPELINE_ERROR_LAUNCH: GStreamer can't make a pipeline of the launch line, or a property
+ *     does not take its value
  */
 typedef enum {
   GST_ELF_PIPELINE_ERROR_NOT_FOUND,

@@ -21,8 +21,10 @@ std::string between(const Spec* spec) {
 bool takes(GParamSpec* property, const std::string& text) {
   GValue value = G_VALUE_INIT;
   g_value_init(&value, property->value_type);
-  const bool fits = gst_value_deserialize_with_pspec(&value, text.c_str(), property) &&
-                    !g_param_value_validate(property, &value);
+  // Validation changes what does not fit; a lax property takes what has become of it.
+  const bool fits =
+      gst_value_deserialize_with_pspec(&value, text.c_str(), property) &&
+      (!g_param_value_validate(property, &value) || (property->flags & G_PARAM_LAX_VALIDATION));
   g_value_unset(&value);
   return fits;
 }
@@ -40,17 +42,6 @@ std::string whatItTakes(GParamSpec* property) {
   for (guint i = 0; i < choices->n_values; ++i)
     names += (names.empty() ? "; it takes " : ", ") + std::string(choices->values[i].value_nick);
   return names;
-}
-
-std::vector<std::string> quotedIn(const std::string& message) {
-  std::vector<std::string> words;
-  for (std::size_t begin = 0; (begin = message.find_first_of("\"'", begin)) != message.npos;) {
-    const std::size_t end = message.find(message[begin], begin + 1);
-    if (end == message.npos) break;
-    words.push_back(message.substr(begin + 1, end - begin - 1));
-    begin = end + 1;
-  }
-  return words;
 }
 
 }  // namespace elf::gst

@@ -5,7 +5,6 @@
 #include <glib-object.h>
 
 #include <string>
-#include <vector>
 
 namespace elf::gst {
 
@@ -15,9 +14,5 @@ bool takes(GParamSpec* property, const std::string& text);
 /** The end of an error about a value that it does not take: "; it takes -1 to 100" or "; it takes
  * auto, jpeg, raw"; empty where it is neither a number nor an enum. */
 std::string whatItTakes(GParamSpec* property);
-
-/** What stands between pairs of quotes, of either kind: names and values in what GObject and
- * GStreamer say of a property, which they tell in no other way. */
-std::vector<std::string> quotedIn(const std::string& message);
 
 }  // namespace elf::gst

@@ -22,7 +22,6 @@
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfpipeline.h"
 #include "gst/elfvision/gstelfpipelinefile.h"
-#include "gst/elfvision/gstelfproperty.h"
 
 namespace {
 
@@ -399,91 +398,11 @@ int list() {
   return allGood ? 0 : kFailed;
 }
 
-/**
- * A value that a property's type can hold but its range can't is no error of gst_parse_launch():
- * GObject leaves the property alone and prints a warning. While one of these lives, such warnings
- * are kept instead. One at a time; GLib takes a writer once in a process.
- */
-class RefusedValues {
- public:
-  RefusedValues() {
-    static const bool installed = (g_log_set_writer_func(write, nullptr, nullptr), true);
-    (void)installed;
-    keeper = this;
-  }
-  RefusedValues(const RefusedValues&) = delete;
-  RefusedValues& operator=(const RefusedValues&) = delete;
-  ~RefusedValues() { keeper = nullptr; }
-
-  bool any() const { return !text_.empty(); }
-
-  /** The first one, with what would be taken. GObject tells value and property, not whose. */
-  std::string first(GstBin* pipeline) const {
-    First first;
-    if (const auto words = elf::gst::quotedIn(text_); words.size() >= 3)
-      first = {.value = words[0], .property = words[2]};
-    GstIterator* elements = gst_bin_iterate_recurse(pipeline);
-    gst_iterator_foreach(elements, lookAt, &first);
-    gst_iterator_free(elements);
-    return first.refusal.empty() ? text_ : first.refusal;
-  }
-
- private:
-  static GLogWriterOutput write(GLogLevelFlags level, const GLogField* fields, gsize count,
-                                gpointer data) {
-    if (RefusedValues* refused = keeper; refused && (level & G_LOG_LEVEL_WARNING)) {
-      const std::string domain = field(fields, count, "GLIB_DOMAIN");
-      const std::string text = field(fields, count, "MESSAGE");
-      if (domain == "GLib-GObject" && text.find("out of range for property") != text.npos) {
-        if (refused->text_.empty()) refused->text_ = text;
-        return G_LOG_WRITER_HANDLED;
-      }
-    }
-    return g_log_writer_default(level, fields, count, data);
-  }
-
-  static std::string field(const GLogField* fields, gsize count, const char* key) {
-    const GLogField* end = fields + count;
-    const GLogField* found =
-        std::find_if(fields, end, [&](const GLogField& f) { return g_str_equal(f.key, key); });
-    return found == end ? "" : static_cast<const char*>(found->value);
-  }
-
-  struct First {
-    std::string value, property, refusal;
-  };
-
-  static void lookAt(const GValue* element, gpointer data) {
-    auto* first = static_cast<First*>(data);
-    auto* object = static_cast<GObject*>(g_value_get_object(element));
-    GParamSpec* property =
-        g_object_class_find_property(G_OBJECT_GET_CLASS(object), first->property.c_str());
-    if (!property || elf::gst::takes(property, first->value)) return;
-    if (!first->refusal.empty()) first->refusal += ", or ";
-    first->refusal += std::string(GST_OBJECT_NAME(object)) + ": " + first->property + " can't be " +
-                      first->value + elf::gst::whatItTakes(property);
-  }
-
-  static inline thread_local RefusedValues* keeper = nullptr;
-  std::string text_;
-};
-
-/** As gst_elf_pipeline_new(), but a value out of its property's range is an error too. */
-GstElement* newPipeline(const Options& options, GError** error) {
-  const RefusedValues refused;
-  GstElement* pipeline =
-      gst_elf_pipeline_new(options.name.c_str(), options.assignments.data(), error);
-  if (!pipeline || !refused.any()) return pipeline;
-  g_set_error(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_LAUNCH, "%s: %s",
-              options.name.c_str(), refused.first(GST_BIN(pipeline)).c_str());
-  gst_object_unref(gst_object_ref_sink(pipeline));
-  return nullptr;
-}
-
 int runPipeline(const Options& options) {
   elf::requireWritable(options.json);
   GError* error = nullptr;
-  GstElement* pipeline = newPipeline(options, &error);
+  GstElement* pipeline =
+      gst_elf_pipeline_new(options.name.c_str(), options.assignments.data(), &error);
   if (!pipeline) {
     const bool misused =
         g_error_matches(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_NOT_FOUND) ||

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "elf/base/error.h"
 #include "gst/elfvision/gstelfpipeline.h"
+#include "gst/elfvision/gstelfproperty.h"
 #include "tests/support/folder.h"
 
 namespace elf::gst {
@@ -18,6 +20,14 @@ class PipelineFiles : public ::testing::Test {
  protected:
   void write(const std::string& text) {
     ASSERT_TRUE(g_file_set_contents(path_.c_str(), text.c_str(), -1, nullptr));
+  }
+
+  /** Writes a file of that line alone, which holds no variables. */
+  void writeLaunch(const std::string& line) {
+    GKeyFile* file = g_key_file_new();
+    g_key_file_set_string(file, "pipeline", "launch", line.c_str());
+    EXPECT_TRUE(g_key_file_save_to_file(file, path_.c_str(), nullptr));
+    g_key_file_unref(file);
   }
 
   /** What reading says after the path. */
@@ -49,8 +59,9 @@ class PipelineFiles : public ::testing::Test {
     return what;
   }
 
-  GstElement* make(const std::string& assignment) {
-    const char* list[] = {assignment.c_str(), nullptr};
+  /** With that value of a variable, or with none. */
+  GstElement* make(const char* assignment) {
+    const char* list[] = {assignment, nullptr};
     GError* error = nullptr;
     GstElement* pipeline = gst_elf_pipeline_new(path_.c_str(), list, &error);
     EXPECT_EQ(error, nullptr) << error->message;
@@ -121,6 +132,86 @@ TEST_F(PipelineFiles, TellsWhatGstreamerCannotMake) {
   EXPECT_EQ(code_, GST_ELF_PIPELINE_ERROR_LAUNCH);
 }
 
+TEST_F(PipelineFiles, TellsWhichValueAPropertyDoesNotTake) {
+  const struct {
+    const char *launch, *refusal;
+  } wrong[] = {
+      {"fakesrc num-buffers=-5 ! fakesink",
+       "fakesrc: num-buffers can't be -5; it takes -1 to 2147483647"},
+      {"fakesrc num-buffers=many", "fakesrc: num-buffers can't be many; it takes -1 to 2147483647"},
+      {"fakesrc num-buffers=99999999999",
+       "fakesrc: num-buffers can't be 99999999999; it takes -1 to 2147483647"},
+      {"fakesrc ! fakesink sync=\"\"", "fakesink: sync can't be empty"},
+      {"fakesrc ! fakesink num-buffers = \"-5\" name = s",
+       "s: num-buffers can't be -5; it takes -1 to 2147483647"},
+      {"fakesrc ! identity drop-probability=\\1.5 ! fakesink",
+       "identity: drop-probability can't be 1.5; it takes 0 to 1"},
+      {"fakesrc sizetype=none", "fakesrc: sizetype can't be none; it takes empty, fixed, random"},
+      {"fakesrc ! fakesink sync=maybe", "fakesink: sync can't be maybe"},
+      {"fakesrc ! video/x-raw,width=7, height=5 ! fakesink name=s num-buffers=-5",
+       "s: num-buffers can't be -5; it takes -1 to 2147483647"},
+      {"( name=b fakesrc num-buffers=-5 ! fakesink )",
+       "fakesrc: num-buffers can't be -5; it takes -1 to 2147483647"},
+      {"bin.( name=b message-forward=maybe fakesrc ! fakesink )",
+       "b: message-forward can't be maybe"},
+      {"videotestsrc ! compositor name=c sink_0::xpos=1 sink_0::alpha=3 ! fakesink",
+       "c: sink_0::alpha can't be 3; it takes 0 to 1"},
+      {"playbin video-sink=\"videoconvert ! fakesink name=s num-buffers=-5\"",
+       "s: num-buffers can't be -5; it takes -1 to 2147483647"}};
+  // GObject would only tell the log.
+  const GLogLevelFlags before = g_log_set_always_fatal(
+      GLogLevelFlags(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING));
+  for (const auto& [launch, expected] : wrong) {
+    writeLaunch(launch);
+    EXPECT_EQ(refusal({}), expected) << launch;
+    EXPECT_EQ(code_, GST_ELF_PIPELINE_ERROR_LAUNCH);
+  }
+  g_log_set_always_fatal(before);
+}
+
+TEST_F(PipelineFiles, WhatOnlyLooksLikeAValueIsNone) {
+  for (const char* launch :
+       {"fakesrc ! application/x-test, num-buffers=-5 ! fakesink",
+        "fakesrc ! capsfilter caps=\"application/x-test, num-buffers=-5\" ! fakesink",
+        "filesrc location=\"a fakesrc num-buffers=-5\" ! fakesink",
+        "filesrc location=a\\ num-buffers=-5 ! fakesink",
+        "file:///fakesrc?num-buffers=-5 ! fakesink",
+        "fakesrc ! tee name=t t.src_0 ! fakesink t. ! fakesink num-buffers=5"}) {
+    writeLaunch(launch);
+    GstElement* pipeline = make(nullptr);
+    EXPECT_TRUE(pipeline) << launch;
+    if (pipeline) gst_object_unref(pipeline);
+  }
+}
+
+TEST_F(PipelineFiles, ElementsAreCountedAsIfTheirChildrenWereNotLookedAt) {
+  writeLaunch("videotestsrc ! compositor sink_0::alpha=0.5 ! fakesink");
+  std::vector<std::string> names;
+  for (int i = 0; i < 2; ++i) {
+    GstElement* pipeline = make(nullptr);
+    GstIterator* elements =
+        gst_bin_iterate_all_by_element_factory_name(GST_BIN(pipeline), "compositor");
+    GValue element = G_VALUE_INIT;
+    ASSERT_EQ(gst_iterator_next(elements, &element), GST_ITERATOR_OK);
+    names.emplace_back(GST_OBJECT_NAME(g_value_get_object(&element)));
+    g_value_unset(&element);
+    gst_iterator_free(elements);
+    gst_object_unref(pipeline);
+  }
+  EXPECT_EQ(std::stoi(names[1].substr(10)), std::stoi(names[0].substr(10)) + 1);
+}
+
+TEST(Properties, ALaxOneTakesWhatItCanMakeFit) {
+  for (const auto& [flags, taken] :
+       {std::pair{G_PARAM_READWRITE, false},
+        {GParamFlags(G_PARAM_READWRITE | G_PARAM_LAX_VALIDATION), true}}) {
+    GParamSpec* number = g_param_spec_int("n", nullptr, nullptr, 0, 5, 0, flags);
+    EXPECT_EQ(takes(number, "7"), taken);
+    EXPECT_TRUE(takes(number, "5"));
+    g_param_spec_unref(number);
+  }
+}
+
 TEST_F(PipelineFiles, TellsWhichFilesThereAreNot) {
   GError* error = nullptr;
   EXPECT_EQ(gst_elf_pipeline_new("nosuchpipeline", nullptr, &error), nullptr);
@@ -151,7 +242,7 @@ TEST_F(PipelineFiles, AnyValueStaysOneValue) {
                                   "name=other",   "video/x-raw,width=1 ! identity",
                                   "a.b. c:d",     "#",
                                   "\"\\"}) {
-    GstElement* pipeline = make("v=" + value);
+    GstElement* pipeline = make(("v=" + value).c_str());
     ASSERT_TRUE(pipeline) << value;
     EXPECT_EQ(GST_BIN_NUMCHILDREN(pipeline), 2) << value;
     GstElement* source = gst_bin_get_by_name(GST_BIN(pipeline), "s");
@@ -167,7 +258,7 @@ TEST_F(PipelineFiles, AnyValueStaysOneValue) {
 TEST_F(PipelineFiles, AnyValueStaysPartOfAValue) {
   write("[pipeline]\nlaunch=filesrc name=s location=/a/{v}.avi ! fakesink\n[variable v]\n");
   for (const std::string value : {"", "b ! c", "\"", "'", "\\x", "!"}) {
-    GstElement* pipeline = make("v=" + value);
+    GstElement* pipeline = make(("v=" + value).c_str());
     ASSERT_TRUE(pipeline) << value;
     GstElement* source = gst_bin_get_by_name(GST_BIN(pipeline), "s");
     gchar* location = nullptr;

@@ -146,20 +146,21 @@ TEST_F(ElfLaunch, AValueOutOfRangeIsOneLineNamingFileElementPropertyAndRange) {
   write(
       "[pipeline]\nlaunch=videotestsrc ! elfrppredict name=p coverage={c} ! elfoffload name=o "
       "deadline={d} ! fakesink\n[variable c]\ndefault=0.9\n[variable d]\ndefault=5\n");
+  // GObject would tell the log, which ends a program here.
+  g_setenv("G_DEBUG", "fatal-warnings", TRUE);
   const Outcome whole = run({pipeline(), "d=-5"});
   EXPECT_EQ(whole.code, 1);
   EXPECT_EQ(whole.err,
             "elf-launch: " + pipeline() + ": o: deadline can't be -5; it takes -1 to 2147483647\n");
   const Outcome real = run({pipeline(), "c=1.5"});
   EXPECT_EQ(real.code, 1);
-  EXPECT_EQ(real.err, "elf-launch: " + pipeline() +
-                          ": p: coverage can't be 1.500000; it takes 0.5 to 0.999\n");
+  EXPECT_EQ(real.err,
+            "elf-launch: " + pipeline() + ": p: coverage can't be 1.5; it takes 0.5 to 0.999\n");
   const Outcome word = run({pipeline(), "d=soon"});
   EXPECT_EQ(word.code, 1);
-  EXPECT_TRUE(word.err.ends_with(
-      "could not set property \"deadline\" in element \"elfoffload\" to \"soon\"; it takes -1 "
-      "to 2147483647\n"))
-      << word.err;
+  EXPECT_EQ(word.err, "elf-launch: " + pipeline() +
+                          ": o: deadline can't be soon; it takes -1 to 2147483647\n");
+  g_unsetenv("G_DEBUG");
 }
 
 TEST_F(ElfLaunch, WithoutAServerOneWarningEveryFrameAndAnErrorAtTheEnd) {
