@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <opencv2/imgproc.hpp>
+#include <vector>
 
 #include "elf/server/canvas.h"
 #include "tests/support/near.h"
@@ -25,9 +27,12 @@ cv::Mat withRect(cv::Size size, const cv::Rect& rect) {
 Box whiteOn(const Canvas& canvas) {
   cv::Mat grey;
   cv::cvtColor(canvas.pixels(), grey, cv::COLOR_BGR2GRAY);
-  const cv::Rect rect = cv::boundingRect(grey > 200);
-  return {static_cast<float>(rect.x), static_cast<float>(rect.y),
-          static_cast<float>(rect.x + rect.width), static_cast<float>(rect.y + rect.height)};
+  std::vector<cv::Point> white;
+  cv::findNonZero(grey > 200, white);
+  const auto [left, right] = std::ranges::minmax(white, {}, &cv::Point::x);
+  const auto [top, bottom] = std::ranges::minmax(white, {}, &cv::Point::y);
+  return {static_cast<float>(left.x), static_cast<float>(top.y), static_cast<float>(right.x + 1),
+          static_cast<float>(bottom.y + 1)};
 }
 
 TEST(Canvas, PadsAPictureRightAndBelowWithoutScalingIt) {

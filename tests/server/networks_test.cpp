@@ -373,14 +373,9 @@ TEST(SimplePose, FindsTheJointsOfEachPersonThatTheDetectorFinds) {
         1.25 * std::max<double>(person.box.height(), person.box.width() * 4.0 / 3);
     const cv::Rect2d crop =
         centred(person.box.centreX(), person.box.centreY(), height * 3 / 4, height);
+    const double sx = 192 / crop.width, sy = 256 / crop.height;
     // OpenCV counts from the middle of the first pixel.
-    const auto corner = [](double x, double y) {
-      return cv::Point2f(cv::Point2d(x - 0.5, y - 0.5));
-    };
-    const std::array<cv::Point2f, 3> from{corner(crop.x, crop.y), corner(crop.br().x, crop.y),
-                                          corner(crop.x, crop.br().y)};
-    const std::array<cv::Point2f, 3> to{corner(0, 0), corner(192, 0), corner(0, 256)};
-    const cv::Mat affine = cv::getAffineTransform(from.data(), to.data());
+    const cv::Matx23d affine(sx, 0, (0.5 - crop.x) * sx - 0.5, 0, sy, (0.5 - crop.y) * sy - 0.5);
     cv::Mat pixels;
     cv::warpAffine(frame, pixels, affine, {192, 256}, cv::INTER_LINEAR, cv::BORDER_CONSTANT,
                    cv::Scalar::all(114));
