@@ -11,7 +11,8 @@ does not start them itself; the ports are replaced by free ones. What else is re
 test has no screen, no camera and little time, is in REPLACED; what is not run, in LEFT_OUT. The sink
 that stands in for a screen keeps time as a screen does, so that lines are run as users run them.
 
-Exit code 77: a file of NEEDED, which others publish, is not there.
+Exit code 77: a file of NEEDED, which others publish, is not there, or the document runs the model
+`hog`, the default of servers, and this build lacks it.
 """
 
 import os
@@ -43,6 +44,7 @@ NEEDED = {
 }
 # Installing and building is what tests/run has just done; it cannot run inside itself.
 LEFT_OUT = re.compile(r"^(\./)?tests/run|^git |^(sudo )?apt|^meson |^ninja |^cd |^sudo ")
+HOG = re.compile(r"(elf-server --port|elf-bench )(?!.*--model (?!hog\b))|pipelines/demo|(--check |models/)hog\b")
 COMMAND = re.compile(r"^\s*(\$ )?(gst-launch-1\.0|gst-inspect-1\.0|elf-\w+|curl|\./|meson|ninja) ")
 
 
@@ -103,6 +105,9 @@ def script_of(document: pathlib.Path) -> str:
 def main() -> int:
     document = ROOT / sys.argv[1]
     script = script_of(document)
+    if os.environ["ELF_TEST_HOG"] == "false" and HOG.search(script):
+        print("built without OpenCV's HOG detector")
+        return 77
     needed = [pathlib.Path(os.environ["ELF_TEST_SHARED"]) / file
               for file in NEEDED.get(sys.argv[1], [])]
     if missing := [str(file) for file in needed if not file.exists()]:

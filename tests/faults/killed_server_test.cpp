@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "tests/support/hog.h"
+
 namespace elf::gst {
 namespace {
 
@@ -14,6 +16,7 @@ using elf::testing::KilledServerRun;
 constexpr double kJitter = 100;
 
 TEST(OneOfThreeServers, IsKilledInMidStreamAndStartedAgainAndNoFrameIsTheWorse) {
+  if (!hasHog()) GTEST_SKIP() << elf::testing::kNoHog;
   KilledServerRun run{.program = std::string(std::getenv("ELF_TEST_BUILD_ROOT")) +
                                  "/lib/programs/elf-server"};
   run.run();

@@ -32,7 +32,9 @@ done
 elf-server --list | grep yolox-nano >/dev/null
 elf-launch --list | grep people >/dev/null
 
-elf-server --port 0 >"$root/said" &
+model=hog
+[ "$ELF_TEST_HOG" = true ] || model=simulated
+elf-server --port 0 --model "$model" >"$root/said" &
 server=$!
 for _ in $(seq 200); do
   url=$(sed -n 's/^listening //p' "$root/said")
@@ -40,7 +42,7 @@ for _ in $(seq 200); do
   sleep 0.1
 done
 gst-launch-1.0 -q videotestsrc num-buffers=5 ! video/x-raw,width=320,height=240 ! elfrppredict ! \
-  elfpartition ! elfoffload servers="$url" ! elfmerge results-location="$root/lines" ! fakesink
+  elfpartition ! elfoffload servers="$url" model="$model" ! elfmerge results-location="$root/lines" ! fakesink
 [ "$(wc -l <"$root/lines")" -eq 5 ]
 
 # The .pc files name the prefix, which is elsewhere below the temporary root.

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/hog.h"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -195,7 +197,7 @@ TEST_F(ElfBench, AFolderWithoutImagesIsNamed) {
 
 TEST_F(ElfBench, TakesTheModelAsAFileToo) {
   makeImages(4);
-  std::ofstream(folder_ / "my-own.model") << "[model]\nbackend=hog\nlabels=person\n";
+  std::ofstream(folder_ / "my-own.model") << "[model]\nbackend=simulated\nlabels=person\n";
   const Outcome outcome = bench({"--input", folder_, "--model", folder_ / "my-own.model", "--modes",
                                  "single,elf", "--repeats", "1", "--json", folder_ / "out.json"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
@@ -204,6 +206,7 @@ TEST_F(ElfBench, TakesTheModelAsAFileToo) {
 }
 
 TEST_F(ElfBench, MeasuresAllModesOnAFolderOfImages) {
+  if (!elf::hasHog()) GTEST_SKIP() << elf::testing::kNoHog;
   makeImages();
   std::ofstream(folder_ / "gt.txt") << "1,1,10,10,40,100,1\n";
   const Outcome outcome =
@@ -243,6 +246,7 @@ TEST_F(ElfBench, MeasuresAllModesOnAFolderOfImages) {
 }
 
 TEST_F(ElfBench, SamplesWholeFramesAndScalesAPatternOfImages) {
+  if (!elf::hasHog()) GTEST_SKIP() << elf::testing::kNoHog;
   makeImages();
   const Outcome outcome =
       bench({"--input", folder_ / "%06d.png", "--repeats", "1", "--modes", "single,grid",
@@ -257,6 +261,7 @@ TEST_F(ElfBench, SamplesWholeFramesAndScalesAPatternOfImages) {
 }
 
 TEST_F(ElfBench, SetsPropertiesOfElfoffloadAndTellsWhatTheyDid) {
+  if (!elf::hasHog()) GTEST_SKIP() << elf::testing::kNoHog;
   makeImages();
   const Outcome outcome = bench({"--input", folder_, "--repeats", "1", "--modes", "single",
                                  "--offload", "encoding=jpeg jpeg-quality='70'", "--json", "-"});
@@ -275,6 +280,7 @@ TEST_F(ElfBench, SetsPropertiesOfElfoffloadAndTellsWhatTheyDid) {
 }
 
 TEST_F(ElfBench, LetsNoMoreFramesComeInASecondThanAsked) {
+  if (!elf::hasHog()) GTEST_SKIP() << elf::testing::kNoHog;
   makeImages();
   const Outcome outcome = bench(
       {"--input", folder_, "--repeats", "1", "--modes", "single", "--fps", "20", "--json", "-"});
@@ -286,6 +292,7 @@ TEST_F(ElfBench, LetsNoMoreFramesComeInASecondThanAsked) {
 }
 
 TEST_F(ElfBench, PlaysTheInputByTheClock) {
+  if (!elf::hasHog()) GTEST_SKIP() << elf::testing::kNoHog;
   makeImages();
   std::ofstream(folder_ / "gt.txt") << "1,1,10,10,40,100,1\n";
   // With so long a deadline no frame is too late, however slow the machine is.

@@ -15,6 +15,7 @@
 
 #include "elf/server/local_server.h"
 #include "tests/support/folder.h"
+#include "tests/support/hog.h"
 #include "tests/support/process.h"
 #include "tests/support/shared_files.h"
 #ifdef ELF_HAVE_RTSP_SERVER
@@ -85,6 +86,8 @@ TEST_P(ShippedApplication, WritesAVideoAndFindsSomethingInEachFrame) {
   if (!fs::exists(clip)) GTEST_SKIP() << "no " << application.clip << " in ../shared/data/clips";
   if (*application.weights && !fs::exists(sharedFile(std::string("models/") + application.weights)))
     GTEST_SKIP() << "no " << application.weights << " in ../shared/data/models";
+  if (application.model == std::string("hog") && !elf::hasHog())
+    GTEST_SKIP() << elf::testing::kNoHog;
   const auto servers = startServers(application.model);
   const std::string video = folder_.file("out.mp4"), results = folder_.file("results.jsonl");
   const Outcome outcome = launch(application.pipeline, {"input=" + clip, urlsOf(servers),
@@ -151,6 +154,7 @@ class ShippedLive : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!fs::exists(clip_)) GTEST_SKIP() << "no clips in ../shared/data";
+    if (!elf::hasHog()) GTEST_SKIP() << elf::testing::kNoHog;
     servers_ = startServers("hog");
   }
   std::string results() const { return folder_.file("results.jsonl"); }

@@ -96,12 +96,12 @@ TEST(CheckModel, CutsAPictureInWhichNothingIsFoundInTwo) {
 TEST(ElfServerCheck, SaysWhatAModelFindsAndDrawsIt) {
   const Folder folder;
   cv::imwrite(folder.file("in.png"), cv::Mat(200, 300, CV_8UC3, cv::Scalar::all(90)));
-  const auto outcome = testing::run(
-      program(),
-      {"--check", "hog", "--picture", folder.file("in.png"), "--output", folder.file("out.png")});
+  const auto outcome =
+      testing::run(program(), {"--check", "simulated", "--picture", folder.file("in.png"),
+                               "--output", folder.file("out.png")});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out,
-              AllOf(HasSubstr("model: hog, detection, opencv_hog, loaded in "),
+              AllOf(HasSubstr("model: simulated, detection, simulated, loaded in "),
                     HasSubstr("300x200, computed as 300x200\n"), HasSubstr("median of 5 "),
                     HasSubstr("found: 0\n"), HasSubstr("agrees with the whole by F1 1.000")));
   EXPECT_EQ(cv::imread(folder.file("out.png")).size(), cv::Size(300, 200));
@@ -131,12 +131,13 @@ TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
   for (const auto& [arguments, named] :
        {std::pair<std::vector<std::string>, std::string>{{"--check", "nowhere"}, "nowhere"},
         {{"--check", folder.file("net.onnx")}, "net.onnx: is no UTF-8 text"},
-        {{"--check", "hog", "--picture", folder.file("cut.png")}, "cut.png: image: broken PNG"},
-        {{"--check", "hog", "--picture", folder.file("none.png")}, "none.png"},
-        {{"--check", "hog", "--picture", folder.file("text.png")}, "text.png"},
-        {{"--check", "hog", "--output", folder.file("no/folder.png")},
+        {{"--check", "simulated", "--picture", folder.file("cut.png")},
+         "cut.png: image: broken PNG"},
+        {{"--check", "simulated", "--picture", folder.file("none.png")}, "none.png"},
+        {{"--check", "simulated", "--picture", folder.file("text.png")}, "text.png"},
+        {{"--check", "simulated", "--output", folder.file("no/folder.png")},
          "no/folder.png: can't be written: No such file or directory"},
-        {{"--check", "hog", "--output", folder.file("out.nonsense")}, "out.nonsense"}}) {
+        {{"--check", "simulated", "--output", folder.file("out.nonsense")}, "out.nonsense"}}) {
     const auto outcome = testing::run(program(), arguments);
     EXPECT_EQ(outcome.code, 1) << named;
     EXPECT_THAT(outcome.err, HasSubstr(named));
@@ -144,7 +145,7 @@ TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
   }
   EXPECT_EQ(testing::run(program(), {"--picture", "in.png"}).code, 2);
   EXPECT_EQ(testing::run(program(), {"--check="}).code, 2);
-  EXPECT_EQ(testing::run(program(), {"--check", "hog", "--model", "yunet"}).code, 2);
+  EXPECT_EQ(testing::run(program(), {"--check", "simulated", "--model", "yunet"}).code, 2);
 }
 
 TEST(ElfServerList, TellsTaskBackendAndWhetherTheFilesAreThere) {
@@ -152,11 +153,12 @@ TEST(ElfServerList, TellsTaskBackendAndWhetherTheFilesAreThere) {
   std::ofstream(folder.file("joints.model"))
       << "[model]\nbackend=opencv-dnn\nfile=lost.onnx\ntask=keypoints\n"
          "[output]\ndecoder=yunet\nkeypoints=5\n";
+  std::ofstream(folder.file("made.model")) << "[model]\nbackend=simulated\n";
   std::ofstream(folder.file("broken.model")) << "[model]\nbackend=nonsense\n";
   const auto outcome =
       testing::run("/usr/bin/env", {"ELF_MODEL_PATH=" + folder.path(), program(), "--list"});
   EXPECT_EQ(outcome.code, 0);
-  EXPECT_THAT(outcome.out, ContainsRegex("\nhog +detection +hog +no file needed\n"));
+  EXPECT_THAT(outcome.out, ContainsRegex("\nmade +detection +simulated +no file needed\n"));
   EXPECT_THAT(outcome.out,
               ContainsRegex("\njoints +keypoints +opencv-dnn +[^\n]*'lost.onnx' is in none of"));
   EXPECT_THAT(outcome.out, ContainsRegex("\nbroken +- +- +[^\n]*backend: 'nonsense'"));

@@ -16,6 +16,7 @@
 #include "elf/base/error.h"
 #include "elf/server/local_server.h"
 #include "tests/support/folder.h"
+#include "tests/support/hog.h"
 #include "tests/support/process.h"
 
 namespace elf {
@@ -29,6 +30,14 @@ std::string program() {
 }
 
 using testing::Outcome;
+
+/** Where it does not matter what is served. */
+const std::vector<std::string> kAnyModel{"--model", "simulated"};
+
+std::vector<std::string> withAnyModel(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), kAnyModel.begin(), kAnyModel.end());
+  return arguments;
+}
 
 Outcome run(std::vector<std::string> arguments) {
   return testing::run(program(), std::move(arguments));
@@ -50,8 +59,8 @@ guint statusOf(const std::string& url, const std::string& authorization) {
 }
 
 TEST(ElfServer, ListensServesAndEndsWithSuccessOnSigterm) {
-  LocalServer server({.program = program(), .core = 0});
-  EXPECT_EQ(statusOf(server.url() + "/v2/models/hog", ""), 200U);
+  LocalServer server({.program = program(), .arguments = kAnyModel, .core = 0});
+  EXPECT_EQ(statusOf(server.url() + "/v2/models/simulated", ""), 200U);
   kill(server.pid(), SIGTERM);
   siginfo_t info{};
   // Left for the LocalServer to reap.
@@ -60,10 +69,17 @@ TEST(ElfServer, ListensServesAndEndsWithSuccessOnSigterm) {
   EXPECT_EQ(info.si_status, 0);
 }
 
+TEST(ElfServer, ServesHogByDefaultAndNeedsNoFileForIt) {
+  if (!hasHog()) GTEST_SKIP() << testing::kNoHog;
+  const LocalServer server({.program = program()});
+  EXPECT_EQ(statusOf(server.url() + "/v2/models/hog", ""), 200U);
+  EXPECT_THAT(run({"--list"}).out, ContainsRegex("\nhog .* no file needed\n"));
+}
+
 TEST(ElfServer, ExitCodesTellWrongUseFromFailure) {
   EXPECT_EQ(run({"--help"}).code, 0);
   EXPECT_THAT(run({"--version"}).out, HasSubstr("elf-server "));
-  EXPECT_THAT(run({"--list"}).out, ContainsRegex("\nhog .* no file needed\n"));
+  EXPECT_THAT(run({"--list"}).out, ContainsRegex("\nsimulated .* no file needed\n"));
   for (const char* wrong : {"--nonsense", "--port=70000", "--threads=0", "--queue=-1", "--model=",
                             "--tls-cert=a", "--client-ca=a", "stray", "--bind=", "--token-file=",
                             "--tls-cert=", "--tls-key=", "--client-ca=", "--log=", "--json="}) {
@@ -74,14 +90,15 @@ TEST(ElfServer, ExitCodesTellWrongUseFromFailure) {
   const Outcome failed = run({"--port=0", "--model=nowhere"});
   EXPECT_EQ(failed.code, 1);
   EXPECT_THAT(failed.err, HasSubstr("nowhere"));
-  EXPECT_EQ(run({"--port=0", "--bind=nowhere"}).code, 1);
+  EXPECT_EQ(run(withAnyModel({"--port=0", "--bind=nowhere"})).code, 1);
 }
 
 TEST(ElfServer, ReadsATokenWithoutTheBlanksAroundIt) {
   const testing::Folder folder;
   const std::string file = folder.file("token");
   std::ofstream(file) << " secret\r\n\n";
-  const LocalServer server({.program = program(), .arguments = {"--token-file", file}});
+  const LocalServer server(
+      {.program = program(), .arguments = withAnyModel({"--token-file", file})});
   EXPECT_EQ(statusOf(server.url() + "/v2", ""), 401U);
   EXPECT_EQ(statusOf(server.url() + "/v2", "Bearer secret"), 200U);
 }
@@ -90,25 +107,26 @@ TEST(ElfServer, RefusesATokenFileThatHoldsNone) {
   const testing::Folder folder;
   for (const char* text : {"", " \n", "two words\n", "\x01\n"}) {
     std::ofstream(folder.file("token")) << text;
-    const Outcome outcome = run({"--port=0", "--token-file", folder.file("token")});
+    const Outcome outcome = run(withAnyModel({"--port=0", "--token-file", folder.file("token")}));
     EXPECT_EQ(outcome.code, 1) << text;
     EXPECT_THAT(outcome.err, HasSubstr(folder.file("token")));
   }
-  EXPECT_EQ(run({"--port=0", "--token-file", folder.file("none")}).code, 1);
+  EXPECT_EQ(run(withAnyModel({"--port=0", "--token-file", folder.file("none")})).code, 1);
 }
 
 TEST(ElfServer, ServesSeveralModelsAndLogsRequestsToAFile) {
   const testing::Folder folder;
-  const std::string file = folder.file("log");
+  const std::string file = folder.file("log"), other = folder.file("other.model");
+  std::ofstream(other) << "[model]\nbackend=simulated\n";
   {
     const LocalServer server(
-        {.program = program(), .arguments = {"-m", "hog", "-m", "simulated", "--log", file}});
-    EXPECT_EQ(statusOf(server.url() + "/v2/models/hog", ""), 200U);
+        {.program = program(), .arguments = {"-m", other, "-m", "simulated", "--log", file}});
+    EXPECT_EQ(statusOf(server.url() + "/v2/models/other", ""), 200U);
     EXPECT_EQ(statusOf(server.url() + "/v2/models/simulated", ""), 200U);
   }
   std::ifstream in(file);
   std::string line;
-  for (const char* model : {"hog", "simulated"}) {
+  for (const char* model : {"other", "simulated"}) {
     ASSERT_TRUE(std::getline(in, line));
     EXPECT_EQ(nlohmann::json::parse(line)["model"], model);
   }
@@ -123,7 +141,7 @@ TEST(ElfServer, GoesOnWithItsLogAfterALineThatCouldNotBeWritten) {
   int reader = openToRead();
   std::string read(4096, '\0');
   {
-    const LocalServer server({.program = program(), .arguments = {"--log", file}});
+    const LocalServer server({.program = program(), .arguments = withAnyModel({"--log", file})});
     close(reader);
     // It is done with the line of the first when it answers the second.
     for (const char* path : {"/v2/lost", "/v2/lost"})
@@ -139,6 +157,7 @@ TEST(ElfServer, GoesOnWithItsLogAfterALineThatCouldNotBeWritten) {
 
 /** What it says on standard error until it listens and is asked to end. */
 std::string warningsOf(std::vector<std::string> arguments) {
+  arguments = withAnyModel(std::move(arguments));
   arguments.insert(arguments.begin(), {program(), "--port", "0"});
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());

@@ -11,7 +11,7 @@
 
 namespace elf {
 
-/** OpenCV's pedestrian detector. */
+/** OpenCV's pedestrian detector. Throws elf::Error where this build has none. */
 std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
 /** A network file that OpenCV's DNN module reads. */
 std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);

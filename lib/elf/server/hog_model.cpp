@@ -2,8 +2,9 @@
 // OpenCV's histograms of oriented gradients with its linear SVM for pedestrians.
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
-#include <opencv2/objdetect.hpp>
 #include <tuple>
+
+#include ELF_HOG_HEADER
 
 #include "elf/base/printable.h"
 #include "elf/server/backends.h"
@@ -137,6 +138,10 @@ class HogModel : public InferenceModel {
 };
 
 }  // namespace
+
+bool hasHog() {
+  return true;
+}
 
 std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file) {
   return std::make_unique<HogModel>(file);

@@ -89,4 +89,7 @@ class InferenceModel {
   ModelFile file_;
 };
 
+/** Whether this build has the backend `hog`, OpenCV's pedestrian detector. */
+bool hasHog();
+
 }  // namespace elf

@@ -10,6 +10,7 @@
 #include "elf/base/error.h"
 #include "elf/base/printable.h"
 #include "elf/model/model_file.h"
+#include "elf/server/inference_model.h"
 #include "programs/elf-server/tasks.h"
 
 namespace elf::program {
@@ -19,6 +20,7 @@ namespace {
 using Row = std::array<std::string, 4>;
 
 std::string stateOfFiles(const ModelFile& model) {
+  if (model.backend == ModelBackend::Hog && !hasHog()) return "not in this build";
   if (model.files.empty()) return "no file needed";
   try {
     weightFiles(model);

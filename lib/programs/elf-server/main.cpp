@@ -20,6 +20,7 @@
 #include "elf/base/output_file.h"
 #include "elf/base/token_file.h"
 #include "elf/model/model_file.h"
+#include "elf/server/inference_model.h"
 #include "elf/server/server.h"
 #include "programs/elf-server/tasks.h"
 #include "programs/options.h"
@@ -61,7 +62,9 @@ std::string parse(int argc, char** argv, Options& options) {
   gboolean version = FALSE;
   const GOptionEntry entries[] = {
       {"model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &models,
-       "Model to serve; may be given several times (default: hog)", "NAME|FILE"},
+       elf::hasHog() ? "Model to serve; may be given several times (default: hog)"
+                     : "Model to serve; may be given several times",
+       "NAME|FILE"},
       {"port", 'p', 0, G_OPTION_ARG_INT, &port, "Port; 0 takes any free one (default: 8000)", "N"},
       {"bind", 0, 0, G_OPTION_ARG_STRING, bind.slot(), "Address to listen on (default: 127.0.0.1)",
        "ADDRESS"},
@@ -130,7 +133,9 @@ std::string parse(int argc, char** argv, Options& options) {
     if (text.valueOr("-").empty()) return std::string(name) + ": is empty";
   if (!options.check.empty() && !options.models.empty())
     return "--model: is nothing beside --check, which names its model";
-  if (options.models.empty()) options.models = {"hog"};
+  if (options.models.empty() && elf::hasHog()) options.models = {"hog"};
+  if (options.models.empty() && options.check.empty() && !list && !version)
+    return "--model: is missing, and this build lacks hog (give one that --list names)";
   if (options.check.empty() && !(options.picture.empty() && options.output.empty()))
     return "--picture and --output: are nothing without --check";
   if (port < 0 || port > 65535) return "--port: is not between 0 and 65535";
