@@ -123,6 +123,7 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 TEST(ShippedStages, FacesAreLookedForWherePeopleAre) {
+  if (!elf::hasHog()) GTEST_SKIP() << elf::testing::kNoHog;
   const std::string clip = sharedFile("clips/two_people_1080p.mp4");
   if (!fs::exists(clip) || !fs::exists(sharedFile("models/yunet_n_640_640.onnx")))
     GTEST_SKIP() << "no clip and model of faces in ../shared/data";
