@@ -16,6 +16,9 @@
 #include <numeric>
 #include <optional>
 #include <random>
+#include <sstream>
+#include <type_traits>
+#include <utility>
 
 #include "elf/base/error.h"
 #include "elf/predict/lstm_predictors.h"
@@ -144,6 +147,21 @@ std::vector<Epoch> epochsOf(const std::string& text, const std::string& file) {
     epochs.push_back({static_cast<int>(epochs.size()) + 1, entry[0], entry[1], entry[2]});
   }
   return epochs;
+}
+
+using StateKey = std::remove_cvref_t<decltype(std::declval<Adam&>().state())>::key_type;
+
+/** Where the optimizer keeps its state of a parameter: at its address, in LibTorch 1.13 as text. */
+template <typename Key = StateKey>
+Key stateKey(const torch::Tensor& parameter) {
+  void* const address = parameter.unsafeGetTensorImpl();
+  if constexpr (std::is_same_v<Key, std::string>) {
+    std::ostringstream text;
+    text << address;
+    return text.str();
+  } else {
+    return address;
+  }
 }
 
 /** One training run, and what a checkpoint holds of it. */
@@ -334,10 +352,6 @@ class Run {
       copyTensor(state, "adam-square." + key, adam->exp_avg_sq());
       optimizer_->state()[stateKey(parameter)] = std::move(adam);
     }
-  }
-
-  static std::string stateKey(const torch::Tensor& parameter) {
-    return c10::guts::to_string(parameter.unsafeGetTensorImpl());
   }
 
   const AdamParamState* adamState(const torch::Tensor& parameter) const {

@@ -105,9 +105,9 @@ void appendBytes(Tensor& tensor, Bytes element) {
 
 // --- from JSON
 
-const Json& member(const Json& object, const char* key, const std::string& where) {
+const Json& member(const Json& object, const char* key, std::string_view where) {
   const auto found = object.find(key);
-  if (found == object.end()) fail(where + key, "is missing");
+  if (found == object.end()) fail(std::string(where) + key, "is missing");
   return *found;
 }
 
