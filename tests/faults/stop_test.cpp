@@ -14,9 +14,11 @@ namespace elf::gst {
 namespace {
 
 using namespace std::chrono_literals;
+using elf::testing::ElfPipeline;
 using elf::testing::everyFault;
 using elf::testing::Fault;
 using elf::testing::FaultProxy;
+using elf::testing::kSink;
 using elf::testing::nameOf;
 using elf::testing::Pipeline;
 using elf::testing::startBlobServer;
@@ -72,6 +74,18 @@ TEST_P(Stop, TakesLessThanASecondAtAnyMoment) {
 
 INSTANTIATE_TEST_SUITE_P(Fault, Stop, ::testing::ValuesIn(everyFault()),
                          [](const auto& test) { return nameOf(test.param); });
+
+// With servers that answer at once, so that some stops meet an answer that is just coming in.
+TEST_F(ElfPipeline, StopsUnderLoadFiveHundredTimes) {
+  Pipeline pipeline(
+      "videotestsrc pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=60/1" +
+      elf("deadline=-1 max-in-flight=8") + kSink);
+  for (int round = 0; round < 500; ++round) {
+    pipeline.play();
+    for (int frame = 0; frame < round % 4; ++frame) ASSERT_TRUE(pipeline.next()) << round;
+    pipeline.stop();
+  }
+}
 
 }  // namespace
 }  // namespace elf::gst

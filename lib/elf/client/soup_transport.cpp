@@ -18,6 +18,8 @@ namespace elf {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{64} << 10;
+/** Of all that happens in the thread. */
+constexpr int kPriority = G_PRIORITY_DEFAULT;
 constexpr int kMaxConnections = 4 * SoupTransport::kMaxConnectionsPerHost;
 
 struct Unref {
@@ -125,9 +127,11 @@ struct SoupTransport::Private {
     Private* owner = nullptr;
     Handle handle = 0;
     HttpRequest request;
+    /** Null where nobody waits for the reply any more. */
     std::function<void(HttpReply)> done;
     ObjectPtr<SoupMessage> message;
     ObjectPtr<GCancellable> cancellable;
+    /** Null until the headers are there. */
     ObjectPtr<GInputStream> stream;
     HttpReply reply;
   };
@@ -189,10 +193,10 @@ struct SoupTransport::Private {
       authorization = "Bearer " + readToken("token-file", security.tokenFile);
   }
 
-  /** Runs `job` in the thread, in the order of the calls. */
-  void post(Job job) {
+  /** Runs `job` in the thread, in the order of the calls with that priority. */
+  void post(Job job, int priority = kPriority) {
     GSource* source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_priority(source, priority);
     g_source_attach(jobSource(source, std::move(job)), context);
     g_source_unref(source);
   }
@@ -253,8 +257,7 @@ struct SoupTransport::Private {
                                     streamOf(e->request.body).get(),
                                     static_cast<gssize>(sizeOf(e->request.body)));
     soup_session_send_async(
-        sessionFor(e->request.host).soup.get(), e->message.get(), G_PRIORITY_DEFAULT,
-        e->cancellable.get(),
+        sessionFor(e->request.host).soup.get(), e->message.get(), kPriority, e->cancellable.get(),
         [](GObject*, GAsyncResult* result, gpointer data) {
           auto* self = static_cast<Exchange*>(data);
           guarded([&] { self->owner->onHeaders(self, result); });
@@ -272,8 +275,8 @@ struct SoupTransport::Private {
     if (std::cmp_greater(session.connections.size(), kMaxConnections))
       session.connections.erase(session.connections.begin());
     if (error) {
-      const bool again = used && !g_cancellable_is_cancelled(e->cancellable.get()) &&
-                         soup_message_get_status(e->message.get()) == SOUP_STATUS_NONE;
+      const bool again =
+          used && e->done && soup_message_get_status(e->message.get()) == SOUP_STATUS_NONE;
       e->reply.error = reasonOf(error, e->message.get());
       g_error_free(error);
       if (!again) return finish(e);
@@ -284,12 +287,13 @@ struct SoupTransport::Private {
         soup_message_get_response_headers(e->message.get()), "Inference-Header-Content-Length");
     if (length) e->reply.jsonLength = length;
     e->reply.retryAfter = retryAfter(soup_message_get_response_headers(e->message.get()));
+    if (!e->done) g_cancellable_cancel(e->cancellable.get());
     read(e);
   }
 
   void read(Exchange* e) {
     g_input_stream_read_bytes_async(
-        e->stream.get(), kChunk, G_PRIORITY_DEFAULT, e->cancellable.get(),
+        e->stream.get(), kChunk, kPriority, e->cancellable.get(),
         [](GObject*, GAsyncResult* result, gpointer data) {
           auto* self = static_cast<Exchange*>(data);
           guarded([&] { self->owner->onChunk(self, result); });
@@ -368,7 +372,7 @@ struct SoupTransport::Private {
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(when - Clock::now()).count();
     GSource* source =
         g_timeout_source_new(static_cast<guint>(std::clamp<std::int64_t>(wait, 0, G_MAXINT)));
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_priority(source, kPriority);
     timers[handle] = source;
     jobSource(source, [this, handle, action = std::move(call)] {
       g_source_unref(timers.extract(handle).mapped());
@@ -377,14 +381,29 @@ struct SoupTransport::Private {
     g_source_attach(source, context);
   }
 
+  /**
+   * Nobody waits for the reply any more. libsoup 3.4 to 3.6.5 frees a request twice that is
+   * cancelled after its headers were read and before onHeaders() is called, which is then due with
+   * the priority of the request. What has a lower one never comes between the two.
+   */
+  void abandon(Exchange* e) {
+    e->done = nullptr;
+    if (e->stream) return g_cancellable_cancel(e->cancellable.get());
+    post(
+        [this, handle = e->handle] {
+          const auto at = exchanges.find(handle);
+          if (at != exchanges.end()) g_cancellable_cancel(at->second->cancellable.get());
+        },
+        kPriority + 1);
+  }
+
   void cancelNow(Handle handle) {
     if (const auto timer = timers.find(handle); timer != timers.end()) {
       g_source_destroy(timer->second);
       g_source_unref(timer->second);
       timers.erase(timer);
     } else if (const auto at = exchanges.find(handle); at != exchanges.end()) {
-      at->second->done = nullptr;
-      g_cancellable_cancel(at->second->cancellable.get());
+      abandon(at->second.get());
     } else if (const auto name = lookUps.find(handle); name != lookUps.end()) {
       name->second->done = nullptr;
       g_cancellable_cancel(name->second->cancellable.get());
@@ -394,10 +413,7 @@ struct SoupTransport::Private {
   void stopNow() {
     stopping = true;
     while (!timers.empty()) cancelNow(timers.begin()->first);
-    for (const auto& [handle, exchange] : exchanges) {
-      exchange->done = nullptr;
-      g_cancellable_cancel(exchange->cancellable.get());
-    }
+    for (const auto& [handle, exchange] : exchanges) abandon(exchange.get());
     for (const auto& [handle, lookUp] : lookUps) {
       lookUp->done = nullptr;
       g_cancellable_cancel(lookUp->cancellable.get());
