@@ -3,6 +3,7 @@
 // takes most of a second and 150 MB.
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/script.h>
 
 #include <algorithm>
@@ -52,6 +53,14 @@ void useOneThread() {
   // Debian's default BLAS has threads of its own, and one that others bring may not have this.
   if (void* const set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
     reinterpret_cast<void (*)(int)>(set)(1);
+}
+
+/**
+ * Where LibTorch has LLVM, as Debian 13's, it compiles what a network does in a row to machine code
+ * of its own when it runs: for minutes at each size of picture, and sometimes to a wrong result.
+ */
+void compileNothing() {
+  torch::jit::setTensorExprFuserEnabled(false);
 }
 
 /** LibTorch's words without what surrounds them. */
@@ -172,6 +181,7 @@ class TorchModel : public InferenceModel {
         decode_(decoderFor(file.decoder)),
         device_(file.cuda ? at::kCUDA : at::kCPU) {
     useOneThread();
+    compileNothing();
     if (file.cuda && !at::hasCUDA())
       throw Error(file.path + ": [model] device", "is cuda, which LibTorch finds none of here");
     loadOperators();
