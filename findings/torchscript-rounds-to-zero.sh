@@ -9,6 +9,7 @@ folder=$(mktemp -d)
 trap 'rm -rf --one-file-system "$folder"' EXIT
 
 # The namespaces take all mounts and processes with them.
+# shellcheck disable=SC2016
 unshare --mount --pid --fork --kill-child --mount-proc sh -c '
   set -e
   debootstrap --variant=minbase trixie "$1" </dev/null >/dev/null
