@@ -12,13 +12,14 @@ trap 'rm -rf --one-file-system "$folder"' EXIT
 # shellcheck disable=SC2016
 unshare --mount --pid --fork --kill-child --mount-proc sh -c '
   set -e
-  debootstrap --variant=minbase trixie "$1" </dev/null >/dev/null
+  cat >"$1.py"
+  debootstrap --variant=minbase trixie "$1" >/dev/null
   mount --rbind /dev "$1/dev"
   mount -t proc proc "$1/proc"
   export DEBIAN_FRONTEND=noninteractive
-  chroot "$1" apt-get install -y -qq --no-install-recommends python3-torch=2.6.0+dfsg-7 \
-    </dev/null >/dev/null
-  chroot "$1" python3 - || exit
+  chroot "$1" apt-get install -y -qq --no-install-recommends python3-torch=2.6.0+dfsg-7 >/dev/null
+  mv "$1.py" "$1/rounds.py"
+  chroot "$1" python3 /rounds.py || exit
 ' sh "$folder" <<'PYTHON'
 import sys
 import torch
