@@ -6,6 +6,7 @@
 set -euo pipefail
 
 folder=$(mktemp -d)
+chmod 755 "$folder"  # apt-get downloads as another user
 trap 'rm -rf --one-file-system "$folder"' EXIT
 
 # The namespaces take all mounts and processes with them.
