@@ -382,9 +382,9 @@ struct SoupTransport::Private {
   }
 
   /**
-   * Nobody waits for the reply any more. libsoup 3.4 to 3.6.5 frees a request twice that is
-   * cancelled after its headers were read and before onHeaders() is called, which is then due with
-   * the priority of the request. What has a lower one never comes between the two.
+   * Nobody waits for the reply any more. libsoup 3.4 to 3.6.5 may free a request twice that is
+   * cancelled while steps of it are due (findings/README.md). Those have the priority of the
+   * request: what has a lower one never comes between them.
    */
   void abandon(Exchange* e) {
     e->done = nullptr;
