@@ -23,11 +23,16 @@ void metaFree(GstMeta* meta, GstBuffer*) {
 gboolean metaTransform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark type, gpointer data) {
   const auto* record = asElf(meta)->record;
   if (GST_VIDEO_META_TRANSFORM_IS_SCALE(type)) {
-    // One that is on its way to its answers belongs to the pixels of before.
-    if (!record || !(*record)->answered) return FALSE;
+    if (!record) return FALSE;
     const GstVideoInfo* info = static_cast<GstVideoMetaTransform*>(data)->out_info;
-    elf::gst::setRecord(to, std::make_shared<elf::FrameRecord>(
-                                elf::scaledTo({info->width, info->height}, **record)));
+    const elf::Size size{info->width, info->height};
+    // videoconvert asks for this, too. One that is on its way belongs to the pixels of before.
+    if (size == (*record)->size)
+      elf::gst::setRecord(to, *record);
+    else if ((*record)->answered)
+      elf::gst::setRecord(to, std::make_shared<elf::FrameRecord>(elf::scaledTo(size, **record)));
+    else
+      return FALSE;
     return TRUE;
   }
   if (!GST_META_TRANSFORM_IS_COPY(type)) return FALSE;

@@ -130,10 +130,10 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
   void sinkEvent(GstEvent*) {}
   void srcEvent(GstEvent*) {}
 
+  // Others may want to hear of the stream, too: a tee asks until one has answered.
   bool sinkQuery(GstQuery* query) {
-    const elf::gst::StreamPtr offered = elf::gst::parseStreamQuery(query);
-    if (offered) ask(offered);
-    return offered != nullptr;
+    if (const elf::gst::StreamPtr offered = elf::gst::parseStreamQuery(query)) ask(offered);
+    return false;
   }
 
   GstFlowReturn transform(GstBuffer* buffer) {
@@ -150,6 +150,8 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     }
     const elf::gst::StreamPtr stream = arrived->stream.lock();
     if (stream && stream != this->stream()) ask(stream);
+    // Where the stream was not known yet when it was answered.
+    if (stream && arrived->answered) post(*arrived);
 
     arrived.reset();
     elf::FrameRecord record = elf::gst::takeRecord(buffer);
@@ -184,7 +186,9 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
   /** The one that was there before. */
   elf::gst::StreamPtr exchangeStream(const elf::gst::StreamPtr& stream) {
     const std::lock_guard lock(mutex_);
-    return std::exchange(stream_, stream).lock();
+    elf::gst::StreamPtr before = std::exchange(stream_, stream).lock();
+    if (before != stream) told_.reset();
+    return before;
   }
 
   /** Asks the loop to merge as the properties say, and to tell what it found. */
@@ -264,9 +268,14 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
   }
 
   /** Those who only want to know need not wait until the frame comes here. */
-  void post(const elf::FrameRecord& answered) const {
+  void post(const elf::FrameRecord& answered) {
     const Settings now = settings();
     if (!now.postMessages) return;
+    {
+      const std::lock_guard lock(mutex_);
+      if (told_ && answered.id <= *told_) return;
+      told_ = answered.id;
+    }
     elf::FrameRecord record = answered;
     if (now.reportMissed) elf::addMissed(record);
     setTimings(record, record.timings.merge, Clock::now());
@@ -307,6 +316,8 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
   Stats stats_;
   /** That of the last frame. */
   std::weak_ptr<elf::Stream> stream_;
+  /** The last frame of it that was told of. */
+  std::optional<std::uint64_t> told_;
 };
 
 const elf::gst::PropertyTable<Settings>& Merger::properties() {

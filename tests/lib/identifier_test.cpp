@@ -151,6 +151,14 @@ TEST(Identifier, AnUnseenObjectIsKnownForAWhile) {
   }
 }
 
+TEST(Identifier, TimeAloneMakesNobodyForget) {
+  Identifier identifier;
+  const Identity id = identify(identifier, 0, {detection(kBox)})[0];
+  EXPECT_EQ(identify(identifier, 100, {detection(kBox)})[0], id) << "the camera stood still";
+  for (const std::uint64_t frame : {200U, 300U, 400U}) identify(identifier, frame, {});
+  EXPECT_NE(identify(identifier, 500, {detection(kBox)})[0], id);
+}
+
 TEST(Identifier, AnObjectThatNobodyLookedForIsNotForgotten) {
   Identifier identifier;
   const Identity id = identify(identifier, 0, {detection(kBox)})[0];

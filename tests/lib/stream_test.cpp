@@ -140,6 +140,14 @@ TEST_F(StreamTime, ObjectsMoveOnWhileFramesAreLost) {
   EXPECT_NEAR(record.rps->at(0).expected.x0, moverAt(280ms).box.x0, 0.5);
 }
 
+TEST_F(StreamTime, TheSecondFrameIsAsUnsureAsWithoutTimeStamps) {
+  look({object(kStill)});
+  const Rp counted = enter().rps->at(0);
+  begin("velocity");
+  lookAt(0ms);
+  EXPECT_NEAR(enterAt(40ms).rps->at(0).box.width(), counted.box.width(), 0.5);
+}
+
 TEST_F(StreamTime, WithoutTimeStampsFramesAreCounted) {
   for (int i = 0; i < 3; ++i) look({mover(i)});
   const FrameRecord record = enter();

@@ -106,6 +106,21 @@ TEST_F(ElfPipeline, DuplicatedFramesAllComeOut) {
   }
 }
 
+TEST_F(ElfPipeline, AnotherFormatBetweenTheElementsChangesNothing) {
+  Pipeline pipeline(kBall + " ! elfrppredict ! videoconvert ! video/x-raw,format=BGR ! " +
+                    "elfpartition ! videoconvert ! video/x-raw,format=NV12 ! " + offload() +
+                    " ! videoconvert ! video/x-raw,format=I420 ! elfmerge ! " + kSink);
+  pipeline.play();
+  const auto records = pipeline.all();
+  ASSERT_EQ(records.size(), static_cast<std::size_t>(kFrames));
+  for (const FrameRecord& record : records) {
+    EXPECT_EQ(record.stage, 0);
+    EXPECT_EQ(record.detections.size(), 1U);
+    EXPECT_TRUE(record.plan.has_value());
+    EXPECT_EQ(record.rps.has_value(), record.id > 0);
+  }
+}
+
 TEST_F(ElfPipeline, ScalingBetweenTheElementsKeepsWhatWasFoundAndNothingElse) {
   const std::string scale = " ! videoscale ! video/x-raw,width=200,height=150 ! ";
   Pipeline before(kBall + " ! elfrppredict ! elfpartition" + scale + offload("deadline=1000") +

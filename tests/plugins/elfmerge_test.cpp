@@ -547,6 +547,23 @@ TEST_F(MergeMessages, AreOfTheStreamWhoseFramesComeNow) {
   EXPECT_EQ(count(), 0);
 }
 
+TEST_F(MergeMessages, OfAFrameThatWasAnsweredBeforeAnybodyAskedComeWithTheFrame) {
+  Harness bridge("elfmerge post-messages=true");
+  bridge.setVideo(kSize.width, kSize.height);
+  elf::testing::BusOf behind(bridge.element());
+  const FrameRecordPtr first = looked(), second = looked();
+  EXPECT_EQ(behind.count(GST_MESSAGE_ELEMENT), 0);
+  for (const FrameRecordPtr& each : {first, second}) {
+    GstBuffer* buffer = bridge.frame(static_cast<int>(each->id));
+    setRecord(buffer, each);
+    EXPECT_EQ(bridge.push(buffer), GST_FLOW_OK);
+    gst_buffer_unref(bridge.pull());
+  }
+  EXPECT_EQ(behind.count(GST_MESSAGE_ELEMENT), 2);
+  looked();
+  EXPECT_EQ(behind.count(GST_MESSAGE_ELEMENT), 1) << "from then on when they are answered";
+}
+
 TEST_F(MergeMessages, TellOfMissedObjectsWhereThatIsAskedFor) {
   g_object_set(harness_->element(), "report-missed", TRUE, nullptr);
   looked();

@@ -164,7 +164,7 @@ void Discovery::begin(Size frame, const ImageView* picture, int passed) {
   }
 }
 
-void Discovery::learn(std::span<const Rp> rps, int passed) {
+void Discovery::learn(std::span<const Rp> rps) {
   for (const Rp& rp : rps) {
     if (!inFlight()) markExpected(rp.box);
     const Rect rect = roundOutwards(rp.box, frame_);
@@ -174,9 +174,7 @@ void Discovery::learn(std::span<const Rp> rps, int passed) {
     each(touching(rect), [](Cell& c) { c.tried = c.pause = 0; });
   }
   for (Cell& c : cells_) {
-    if (c.tried == 0) continue;
-    c.tried = std::max(0, c.tried - passed);
-    if (c.tried > 0) continue;
+    if (c.tried == 0 || --c.tried > 0) continue;
     c.wait = c.pause = std::clamp(2 * c.pause, 1, kLongestPause);
   }
 }
@@ -213,7 +211,7 @@ std::vector<Rect> Discovery::placesFor(Size frame, std::span<const Rp> rps,
                                        const ImageView* picture, int passed) {
   begin(frame, picture, passed);
   begun_ = true;
-  learn(rps, passed);
+  learn(rps);
   compare();
   std::vector<Rect> places;
   addAged(places, passed);
@@ -257,10 +255,10 @@ void Discovery::addAged(std::vector<Rect>& places, int passed) {
   sinceTile_ +=
       std::min((moves_ ? kMovingFaster : 1) * passed, settings_.scanInterval) * grid.count();
   for (; sinceTile_ >= settings_.scanInterval; sinceTile_ -= settings_.scanInterval)
-    addTile(grid, places);
+    addTile(grid, passed, places);
 }
 
-void Discovery::addTile(const Tiles& tiles, std::vector<Rect>& places) {
+void Discovery::addTile(const Tiles& tiles, int passed, std::vector<Rect>& places) {
   // An object on the edge of tiles in one round is inside a tile in another. Row by row, no cell
   // waits longer from one round to the next than a round without offset takes.
   static constexpr struct {
@@ -280,7 +278,7 @@ void Discovery::addTile(const Tiles& tiles, std::vector<Rect>& places) {
   const int column = turn_ % columns.count(), row = turn_ / columns.count();
   ++turn_;
   const Block tile{columns.at(column), rows.at(row), columns.at(column + 1), rows.at(row + 1)};
-  const Block open = around(tile, [](const Cell& c) { return !c.covered || c.age > 1; });
+  const Block open = around(tile, [&](const Cell& c) { return !c.covered || c.age > passed; });
   if (open.empty()) return;
   add(open, places);
   // Tiles overlap from round to round already.

@@ -84,7 +84,8 @@ class Discovery {
     int age = 0;
     /** It is not looked at for its changes for so many frames, and what that was set to last. */
     int wait = 0, pause = 0;
-    /** It was looked at because it changed, and what for is known in so many frames; 0: it is. */
+    /** It was looked at because it changed, and what for is known in so many frames that come; 0:
+     * it is. */
     int tried = 0;
     /** It got no answer, and was not looked at since. */
     bool due = false;
@@ -140,7 +141,7 @@ class Discovery {
 
   /** Predictions over several frames are less sure. */
   bool inFlight() const { return settings_.answersAfter > 1; }
-  void learn(std::span<const Rp> rps, int passed);
+  void learn(std::span<const Rp> rps);
   void markExpected(const Box& box);
   void compare();
   /**
@@ -149,7 +150,7 @@ class Discovery {
    */
   Tiles tiles() const;
   void addAged(std::vector<Rect>& places, int passed);
-  void addTile(const Tiles& tiles, std::vector<Rect>& places);
+  void addTile(const Tiles& tiles, int passed, std::vector<Rect>& places);
   void addLost(std::span<const Rp> rps, std::vector<Rect>& places);
   void addDue(std::vector<Rect>& places);
   void addChanged(std::vector<Rect>& places);

@@ -35,9 +35,9 @@ class Pipeline {
         last_(trace.frames.back().number),
         size_(trace.frames.front().size),
         history_(options.history),
-        calibrators_(static_cast<std::size_t>(options.horizons),
-                     PaddingCalibrator(
-                         options.coverage.value_or(PaddingCalibrator::kDefaultCoverage))) {}
+        calibrators_(
+            static_cast<std::size_t>(options.horizons),
+            PaddingCalibrator(options.coverage.value_or(PaddingCalibrator::kDefaultCoverage))) {}
 
   /** The forecasts of frame `number` made 1, 2, ... frames before, up to the first frame. */
   const std::vector<Forecast>& forecasts(std::int64_t number) { return forecasts_[number]; }
@@ -62,10 +62,12 @@ class Pipeline {
     forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));
     for (int horizon = 1; horizon <= options_.horizons && number + horizon <= last_; ++horizon) {
       const FrameTime then = clock_.at(number + horizon);
+      history_.setInterval(then.interval);
       Forecast forecast;
       if (history_.known()) forecast.frames = framesBetween(history_.lookedAt().at, then);
       forecast.predictions = predictor_.predict(history_, then.at);
-      forecast.rps = makeRps(forecast.predictions, history_, size_, paddingOf(horizon, forecast.frames));
+      forecast.rps =
+          makeRps(forecast.predictions, history_, size_, paddingOf(horizon, forecast.frames));
       std::vector<Forecast>& of = forecasts_[number + horizon];
       of.insert(of.begin(), std::move(forecast));
     }

@@ -151,6 +151,7 @@ class Stream {
     double frames = 0;
     if (history_.known()) {
       frames = framesBetween(history_.lookedAt().at, record.when);
+      history_.setInterval(record.when.interval);
       predictions = predictor_.predict(history_, record.when.at);
       record.rps = makeRps(predictions, history_, frame.size, calibrator_.padding(frames));
       outcome.rpPixels =

@@ -74,6 +74,8 @@ class History {
   const FrameTime& lookedAt() const { return lookedAt_; }
   /** True once a frame was looked at: RPs are known from then on, even if there are none. */
   bool known() const { return lastLooked_.has_value(); }
+  /** How far apart frames usually are by now: FrameTime::interval. */
+  void setInterval(double interval) { lookedAt_.interval = interval; }
   /** Size of the frames that the sightings are in; empty before the first answer. */
   Size size() const { return size_; }
   const std::map<Identity, Track>& tracks() const { return tracks_; }

@@ -21,8 +21,8 @@ Identifier::Known* Identifier::find(Identity id) {
 
 void Identifier::identify(const FrameTime& when, Size size, std::span<const Rp> rps,
                           std::vector<Detection>& detections) {
-  std::erase_if(known_, [&](const Known& known) {
-    return std::lround(framesBetween(known.seen, when)) > kMemory;
+  std::erase_if(known_, [&](Known& known) {
+    return ++known.looks > kLeastLooks && std::lround(framesBetween(known.seen, when)) > kMemory;
   });
   if (known_.size() > kMostKnown) {
     std::vector<double> seen;
@@ -48,6 +48,7 @@ void Identifier::identify(const FrameTime& when, Size size, std::span<const Rp> 
       found.push_back(&detection);
     } else if (Known* known = find(detection.id)) {
       known->seen = std::max(known->seen, when.at);
+      known->looks = 0;
       before[known - known_.data()].box = {};  // nobody's: it is here already
     }
   }

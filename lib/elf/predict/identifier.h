@@ -25,8 +25,10 @@ namespace elf {
  */
 class Identifier {
  public:
-  /** Usual frames after which an object is forgotten that was looked for and not seen. */
+  /** Usual frames after which an object is forgotten that was looked for and not seen, in at least
+   * kLeastLooks frames. */
   static constexpr int kMemory = 30;
+  static constexpr int kLeastLooks = 3;
 
   /** So many objects are remembered, and those of one frame more: of more, those seen last. */
   static constexpr std::size_t kMostKnown = 4000;
@@ -56,6 +58,8 @@ class Identifier {
     LabelledBox last;
     /** When it was last seen, or not looked for. */
     double seen = 0;
+    /** Frames since then. */
+    int looks = 0;
   };
 
   /** Null where nobody of that name is known. */

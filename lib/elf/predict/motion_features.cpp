@@ -100,8 +100,9 @@ MotionWindow motionWindow(const Track& track, const History& history, double at)
       window.boxes[frame] = sighting.box;
       window.seen[frame] = true;
       if (later) {
-        const float share =
-            (back - static_cast<float>(frame)) / framesAfter(sighting, later->at, history);
+        // Two that are close together tell little of the motion between them.
+        const float share = (back - static_cast<float>(frame)) /
+                            std::max(framesAfter(sighting, later->at, history), 0.5F);
         for (const auto side : kSides)
           window.boxes[frame].*side += share * (later->box.*side - sighting.box.*side);
       }

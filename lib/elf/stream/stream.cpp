@@ -231,10 +231,11 @@ bool Stream::isKnown(const FrameRecord& record) const {
 }
 
 // Sets what the record says of it, too.
-Stream::Forecast Stream::forecast(FrameRecord& record) const {
+Stream::Forecast Stream::forecast(FrameRecord& record) {
   record.horizon = static_cast<int>(record.id - *history_.lastLooked());
   record.horizonTime.reset();
   if (record.runningTime && lookedAt_) record.horizonTime = *record.runningTime - *lookedAt_;
+  history_.setInterval(record.when.interval);
   Forecast forecast{framesBetween(history_.lookedAt().at, record.when),
                     predictor_->predict(history_, record.when.at),
                     {}};
@@ -463,9 +464,8 @@ void Stream::passUnsent(Pending& pending) {
     const std::lock_guard lock(mutex_);
     setCoasted(pending.record);
     forecasts_.erase(pending.record.id);
-    pending_.remove_if([&](const PendingPtr& each) { return each.get() == &pending; });
   }
-  finish(pending, std::move(pending.record));
+  finish(pending, std::move(pending.record), Then::Gone);
 }
 
 void Stream::closeFrame(Pending& pending) {
@@ -488,7 +488,7 @@ void Stream::closeFrame(Pending& pending) {
       learn(record);
       eraseMissed(record);
       replaced = takeOlder(pending);
-      pending_.remove_if([&](const PendingPtr& each) { return each.get() == &pending; });
+      if (pending.wentOn) remove(pending);
       ++stats_.answers;
       if (pending.wentOn) ++stats_.late;
     }
@@ -501,7 +501,7 @@ void Stream::closeFrame(Pending& pending) {
   record.timings.merge = since(begun);
   record.inferred = allAnswered(record);
   slots_->leave(record.id);
-  if (!pending.wentOn) finish(pending, std::move(record));
+  if (!pending.wentOn) finish(pending, std::move(record), Then::Gone);
 }
 
 // The deadline has come: the frame goes on with what there is, its answers may follow.
@@ -534,10 +534,10 @@ void Stream::goOn(Pending& pending) {
     }
   }
   record.timings.merge = since(begun);
-  finish(pending, std::move(record));
+  finish(pending, std::move(record), Then::Awaited);
 }
 
-void Stream::finish(Pending& pending, FrameRecord record) {
+void Stream::finish(Pending& pending, FrameRecord record, Then then) {
   const FrameRecordPtr published = publish(std::move(record));
   std::vector<Done> done;
   std::map<const void*, Observer> observers;
@@ -546,9 +546,15 @@ void Stream::finish(Pending& pending, FrameRecord record) {
     if (pending.dropped) return;
     done.swap(pending.done);
     observers = observers_;
+    // Not before it is published: a duplicate finds one or the other.
+    if (then == Then::Gone) remove(pending);
   }
   for (const auto& [owner, observer] : observers) observer(published);
   for (const Done& call : done) call(published);
+}
+
+void Stream::remove(const Pending& pending) {
+  pending_.remove_if([&](const PendingPtr& each) { return each.get() == &pending; });
 }
 
 // Identities, history and padding.

@@ -195,6 +195,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   };
   /** Whose thread it is. */
   enum class Thread { Callers, Own };
+  /** Whether answers may still come for a frame that goes on. */
+  enum class Then { Gone, Awaited };
 
   Stream() = default;
 
@@ -207,17 +209,18 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void closeFrame(Pending& pending);
   void goOn(Pending& pending);
   /** Publishes `record` and calls whoever waits for it. */
-  void finish(Pending& pending, FrameRecord record);
+  void finish(Pending& pending, FrameRecord record, Then then);
 
   // With mutex_ held.
   PendingPtr nextReady() const;
   bool isKnown(const FrameRecord& record) const;
-  Forecast forecast(FrameRecord& record) const;
+  Forecast forecast(FrameRecord& record);
   void setCoasted(FrameRecord& record);
   void eraseMissed(FrameRecord& record) const;
   void identify(FrameRecord& record);
   void learn(FrameRecord& record);
   std::vector<PendingPtr> takeOlder(const Pending& than);
+  void remove(const Pending& pending);
   void noteUnseen(const FrameRecord& record);
   void markUnsent(FrameRecord& record);
 
