@@ -32,6 +32,11 @@ StreamPtr parseStreamQuery(GstQuery* query) {
   return getBoxed<StreamPtr>(structure, kStream, streamType());
 }
 
+GstClockTime runningTimeOf(GstBuffer* buffer, const GstSegment& segment) {
+  if (segment.format != GST_FORMAT_TIME) return GST_CLOCK_TIME_NONE;
+  return gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+}
+
 FrameRecordPtr carriedRecord(GstElement* element, GstBuffer* buffer, Size size, bool& warned) {
   FrameRecordPtr record = getRecord(buffer);
   if (!record || record->size == size) return record;
@@ -65,13 +70,10 @@ std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, GstBuffer* buffer,
   const auto time = [](GstClockTime of) {
     return GST_CLOCK_TIME_IS_VALID(of) ? std::optional(std::chrono::nanoseconds(of)) : std::nullopt;
   };
-  const GstClockTime pts = GST_BUFFER_PTS(buffer);
-  GstClockTime runningTime = GST_CLOCK_TIME_NONE;
-  if (segment.format == GST_FORMAT_TIME)
-    runningTime = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, pts);
-  std::optional<FrameRecord> record = own_->enter(size, time(runningTime), stopped_);
+  std::optional<FrameRecord> record =
+      own_->enter(size, time(runningTimeOf(buffer, segment)), stopped_);
   if (!record) return record;
-  record->pts = time(pts);
+  record->pts = time(GST_BUFFER_PTS(buffer));
   if (const FrameRecordPtr carried = getRecord(buffer)) {
     record->stage = carried->stage + (carried->answered ? 1 : 0);
     if (carried->size == size) record->before = carried->answered ? carried : carried->before;

@@ -23,6 +23,9 @@ void offerStream(GstPad* srcpad, const StreamPtr& stream);
 /** The stream that such a query offers; null for another query. */
 StreamPtr parseStreamQuery(GstQuery* query);
 
+/** Of the buffer's time stamp; GST_CLOCK_TIME_NONE where it has none, or the segment no time. */
+GstClockTime runningTimeOf(GstBuffer* buffer, const GstSegment& segment);
+
 /**
  * The record that the buffer carries, or null. A record whose size is not `size` belongs to other
  * pixels: it is ignored, with one element warning, after which `warned` is set.

@@ -150,12 +150,12 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     }
     const elf::gst::StreamPtr stream = arrived->stream.lock();
     if (stream && stream != this->stream()) ask(stream);
+    const Settings now = settings();
     // Where the stream was not known yet when it was answered.
-    if (stream && arrived->answered) post(*arrived);
+    if (stream && arrived->answered) post(*arrived, now);
 
     arrived.reset();
     elf::FrameRecord record = elf::gst::takeRecord(buffer);
-    const Settings now = settings();
     if (now.reportMissed) elf::addMissed(record);
 
     // What the statistics line tells: drawing is not over when it is drawn.
@@ -198,7 +198,7 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     // Whoever tells of a frame at the moment keeps the element.
     const std::shared_ptr<void> kept(gst_object_ref(element_), gst_object_unref);
     stream->observe(this, [this, kept](const elf::FrameRecordPtr& record) {
-      elf::gst::guarded(GST_ELEMENT(element_), [&] { post(*record); });
+      elf::gst::guarded(GST_ELEMENT(element_), [&] { post(*record, settings()); });
     });
     const Settings now = settings();
     if (stream->setMerging(this, {static_cast<elf::Doubles>(now.doubles), now.indexing}) ||
@@ -268,8 +268,7 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
   }
 
   /** Those who only want to know need not wait until the frame comes here. */
-  void post(const elf::FrameRecord& answered) {
-    const Settings now = settings();
+  void post(const elf::FrameRecord& answered, const Settings& now) {
     if (!now.postMessages) return;
     {
       const std::lock_guard lock(mutex_);

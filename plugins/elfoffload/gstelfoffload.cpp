@@ -259,7 +259,6 @@ class Offload : public elf::gst::SettingsHolder<Settings> {
   std::optional<elf::FrameRecord> recordOf(GstBuffer* buffer,
                                            const std::shared_ptr<Session>& session);
   void askUpstreamsLatency();
-  GstClockTime runningTime(GstBuffer* buffer) const;
   Clock::duration waitedBefore(GstBuffer* buffer) const;
   std::optional<Clock::time_point> dueTime(GstBuffer* buffer) const;
   bool isLate(GstBuffer* buffer);
@@ -708,14 +707,9 @@ void Offload::askUpstreamsLatency() {
   if (live_.exchange(live) != static_cast<bool>(live)) setLimits();
 }
 
-GstClockTime Offload::runningTime(GstBuffer* buffer) const {
-  if (segment_.format != GST_FORMAT_TIME) return GST_CLOCK_TIME_NONE;
-  return gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
-}
-
 // How long ago the frame could have been here.
 Clock::duration Offload::waitedBefore(GstBuffer* buffer) const {
-  const GstClockTime time = runningTime(buffer);
+  const GstClockTime time = elf::gst::runningTimeOf(buffer, segment_);
   if (!live_ || !GST_CLOCK_TIME_IS_VALID(time)) return {};
   const GstClockTime now = gst_element_get_current_running_time(element_);
   const GstClockTime expected = time + upstreamLatency_;
@@ -733,7 +727,7 @@ std::optional<Clock::time_point> Offload::dueTime(GstBuffer* buffer) const {
 }
 
 bool Offload::isLate(GstBuffer* buffer) {
-  const GstClockTime time = runningTime(buffer);
+  const GstClockTime time = elf::gst::runningTimeOf(buffer, segment_);
   const bool wanted = settings().qos;
   const std::lock_guard lock(mutex_);
   return wanted && GST_CLOCK_TIME_IS_VALID(time) && GST_CLOCK_TIME_IS_VALID(earliest_) &&

@@ -144,6 +144,7 @@ class Partition : public elf::gst::SettingsHolder<Settings> {
   bool sinkQuery(GstQuery*) { return false; }
 
   GstFlowReturn transform(GstBuffer* buffer) {
+    const Settings now = settings();
     std::optional<elf::FrameRecord> record;
     if (entry_.onItsWay(buffer, size())) {
       record = elf::gst::takeRecord(buffer);
@@ -151,10 +152,11 @@ class Partition : public elf::gst::SettingsHolder<Settings> {
       record =
           entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(element_), buffer, element_->segment, size());
       if (!record) return GST_FLOW_FLUSHING;
-      if (settings().regions == kAuto) record->rps = rpsOfRois(buffer);
+      if (now.regions == kAuto) record->rps = rpsOfRois(buffer, now);
     }
-    if (settings().regions == kUpstream) record->rps = rpsOfRois(buffer);
-    if (const elf::gst::StreamPtr stream = record->stream.lock()) plan(*stream, *record, buffer);
+    if (now.regions == kUpstream) record->rps = rpsOfRois(buffer, now);
+    if (const elf::gst::StreamPtr stream = record->stream.lock())
+      plan(*stream, *record, buffer, now);
     count(*record);
     GST_LOG_OBJECT(element_, "%s: %d parts, %.1f ms expected", record->name().c_str(),
                    record->plan ? static_cast<int>(record->plan->parts.size()) : -1,
@@ -190,8 +192,7 @@ class Partition : public elf::gst::SettingsHolder<Settings> {
 
   elf::Size size() const { return {info_.width, info_.height}; }
 
-  void plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer) {
-    const Settings now = settings();
+  void plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer, const Settings& now) {
     const auto mapped = now.planner.discovery.changeThreshold > 0 && !record.skipped
                             ? elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)
                             : std::nullopt;
@@ -212,8 +213,7 @@ class Partition : public elf::gst::SettingsHolder<Settings> {
                         ("the low resolution goes to the server with the most time left"));
   }
 
-  std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer) {
-    const Settings now = settings();
+  std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer, const Settings& now) {
     const bool upstream = now.regions == kUpstream;
     std::vector<elf::Rp> rps;
     gpointer state = nullptr;

@@ -16,6 +16,7 @@
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
 #include "tests/support/folder.h"
+#include "tests/support/silent_listener.h"
 #include "tests/support/stub_server.h"
 
 namespace elf {
@@ -29,7 +30,7 @@ using testing::StubServer;
 const std::string kA = "http://10.0.0.1:1", kB = "http://10.0.0.2:2";
 
 /** Two servers that were asked already, by a clock that the test moves. */
-class Suspend : public ::testing::Test, public OffloadListener {
+class Suspend : public ::testing::Test, public testing::SilentListener {
  protected:
   Suspend() {
     for (const std::string& url : {kA, kB}) pool_.server(url, "hog", 0)->endProbe(true);
@@ -39,13 +40,7 @@ class Suspend : public ::testing::Test, public OffloadListener {
     offloader_->start();
     for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
   }
-  void onReady() override {}
-  void onLearned(const Lesson&) override {}
-  void onProbeFailed(const std::string&) override {}
   void onServerLost(const Loss& loss) override { lost_.push_back(loss.url); }
-  void onServerBack(const std::string&) override {}
-  void onPartsFail(const std::string&) override {}
-  void onModelMissing(const std::string&, const std::string&) override {}
 
   static HttpReply metadata() {
     return text(wire::encodeMetadata({.name = "hog", .rules = ModelRules()}));

@@ -22,6 +22,7 @@
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_end.h"
+#include "tests/support/silent_listener.h"
 #include "tests/support/threaded_transport.h"
 
 namespace elf {
@@ -70,7 +71,7 @@ std::optional<HttpReply> answer(const HttpRequest& request) {
       .status = 200, .body = message.body, .jsonLength = std::to_string(*message.jsonLength)};
 }
 
-class StreamThreads : public ::testing::Test, public OffloadListener {
+class StreamThreads : public ::testing::Test, public testing::SilentListener {
  protected:
   void SetUp() override {
     pool_.server(kUrl, "hog", 0)->endProbe(true);
@@ -119,14 +120,6 @@ class StreamThreads : public ::testing::Test, public OffloadListener {
     std::deque<FrameRecord> frames_;
     bool ended_ = false;
   };
-
-  void onReady() override {}
-  void onLearned(const Lesson&) override {}
-  void onProbeFailed(const std::string&) override {}
-  void onServerLost(const Loss&) override {}
-  void onServerBack(const std::string&) override {}
-  void onPartsFail(const std::string&) override {}
-  void onModelMissing(const std::string&, const std::string&) override {}
 
   static inline const std::string kUrl = "http://10.0.0.1:1";
   ServerPool pool_;

@@ -16,6 +16,7 @@
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
+#include "tests/support/silent_listener.h"
 
 namespace elf::testing {
 
@@ -42,7 +43,7 @@ class GreyPixels : public FramePixels {
 };
 
 /** Of one thread, as its transport is. When it goes its streams are without a sender. */
-class FakeEnd : public OffloadListener {
+class FakeEnd : public SilentListener {
  public:
   using Handle = Transport::Handle;
 
@@ -113,14 +114,6 @@ class FakeEnd : public OffloadListener {
     return wire::parseRequest(joined(request.body), std::stoull(request.headers.at(0).second))
         .value();
   }
-
-  void onReady() override {}
-  void onLearned(const Lesson&) override {}
-  void onProbeFailed(const std::string&) override {}
-  void onServerLost(const Loss&) override {}
-  void onServerBack(const std::string&) override {}
-  void onPartsFail(const std::string&) override {}
-  void onModelMissing(const std::string&, const std::string&) override {}
 
   ServerPool pool_;
   std::shared_ptr<FrameSender> sender_;

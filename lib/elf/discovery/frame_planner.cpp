@@ -118,8 +118,7 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
     std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(rps.size()); });
     if (part.rps.empty()) part.kind = PartKind::Scan;
   }
-  sinceLrc_ += passed;
-  if (settings_.lrcInterval > 0 && sinceLrc_ >= settings_.lrcInterval) {
+  if (settings_.lrcInterval > 0 && (sinceLrc_ += passed) >= settings_.lrcInterval) {
     sinceLrc_ = 0;
     addLrc(plan, frame, capacity);
   }
