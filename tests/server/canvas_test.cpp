@@ -6,7 +6,7 @@
 #include <opencv2/imgproc.hpp>
 #include <vector>
 
-#include "elf/server/canvas.h"
+#include "elf/decode/canvas.h"
 #include "tests/support/near.h"
 
 namespace elf {

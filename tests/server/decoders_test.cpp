@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "elf/server/decoders/decoder.h"
+#include "elf/decode/decoder.h"
 #include "tests/support/near.h"
 
 namespace elf {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "elf/base/printable.h"
+#include "elf/decode/canvas.h"
+#include "elf/decode/decoder.h"
 #include "elf/server/backends.h"
-#include "elf/server/canvas.h"
-#include "elf/server/decoders/decoder.h"
 #include "elf/server/network.h"
 
 namespace elf {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/server/inference_model.h"
 
+#include "elf/decode/canvas.h"
 #include "elf/merge/merge.h"
 #include "elf/render/painter.h"
 #include "elf/server/backends.h"
-#include "elf/server/canvas.h"
 
 namespace elf {
 

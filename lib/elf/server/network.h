@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "elf/base/error.h"
+#include "elf/decode/decoder.h"
 #include "elf/model/model_file.h"
-#include "elf/server/decoders/decoder.h"
 
 namespace elf {
 

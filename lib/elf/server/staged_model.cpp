@@ -4,10 +4,10 @@
 #include <opencv2/core.hpp>
 
 #include "elf/base/printable.h"
+#include "elf/decode/canvas.h"
+#include "elf/decode/decoder.h"
 #include "elf/server/backends.h"
-#include "elf/server/canvas.h"
 #include "elf/server/checked_run.h"
-#include "elf/server/decoders/decoder.h"
 #include "elf/server/network.h"
 
 namespace elf {

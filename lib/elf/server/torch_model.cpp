@@ -13,9 +13,9 @@
 #include <utility>
 
 #include "elf/base/printable.h"
+#include "elf/decode/canvas.h"
+#include "elf/decode/rows.h"
 #include "elf/server/backends.h"
-#include "elf/server/canvas.h"
-#include "elf/server/decoders/rows.h"
 #include "elf/server/model_library.h"
 
 namespace elf {

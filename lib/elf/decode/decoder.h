@@ -3,7 +3,7 @@
 //
 // Tensors are told apart by name or by shape, never by their place: OpenCV gives them in no order
 // that means anything. All are FP32, without gaps. Boxes and joints are in pixels of the canvas,
-// which is what the network saw (elf/server/canvas.h); nothing is clipped, suppressed or scaled
+// which is what the network saw (elf/decode/canvas.h); nothing is clipped, suppressed or scaled
 // back here.
 #pragma once
 

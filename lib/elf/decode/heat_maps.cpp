@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "elf/server/decoders/decoder.h"
+#include "elf/decode/decoder.h"
 
 namespace elf {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/server/decoders/rows.h"
+#include "elf/decode/rows.h"
 
 namespace elf {
 

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "elf/server/decoders/decoder.h"
+#include "elf/decode/decoder.h"
 
 namespace elf {
 

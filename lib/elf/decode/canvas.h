@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "elf/base/error.h"
+#include "elf/decode/decoder.h"
 #include "elf/geometry/box.h"
 #include "elf/geometry/keypoint.h"
 #include "elf/geometry/mask.h"
 #include "elf/model/model_file.h"
 #include "elf/model/model_rules.h"
 #include "elf/record/detection.h"
-#include "elf/server/decoders/decoder.h"
 
 namespace elf {
 

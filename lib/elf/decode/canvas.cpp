@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/server/canvas.h"
+#include "elf/decode/canvas.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <numeric>
 
-#include "elf/server/decoders/rows.h"
+#include "elf/decode/rows.h"
 
 namespace elf {
 

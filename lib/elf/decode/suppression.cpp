@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
 
-#include "elf/server/decoders/decoder.h"
+#include "elf/decode/decoder.h"
 
 namespace elf {
 
