@@ -109,7 +109,7 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("scale=0.5", "max-batch=0", "[input] max-batch: is not between 1 and 64");
   expectError("scale=0.5", "max-batch=65", "[input] max-batch: is not between 1 and 64");
   expectError("nms=0.4", "nms=4", "[output] nms");
-  expectError("decoder=darknet-region\n", "", "[output] decoder");
+  expectError("decoder=darknet-region", "decoder=darknet", "[output] decoder");
   expectError("backend=opencv-dnn", "backend=magic", "[model] backend");
   expectError("backend=opencv-dnn\n", "", "[model] backend");
   expectError("backend=opencv-dnn", "backend=hog", "has no meaning for backend hog");
@@ -370,7 +370,7 @@ TEST_F(ModelFileTest, KeysOfTorchScriptArrive) {
       "[input]\nbatch=false\nscale=0.5\n");
   EXPECT_EQ(model.backend, ModelBackend::TorchScript);
   EXPECT_EQ(model.files, std::vector<std::string>{"net.pt"});
-  EXPECT_TRUE(model.cuda);
+  EXPECT_EQ(model.device, "cuda");
   EXPECT_EQ(model.libraries, (std::vector<std::string>{"liba.so", "libb.so"}));
   EXPECT_FALSE(model.batch);
   EXPECT_EQ(model.decoder, OutputDecoder::Objects);

@@ -122,7 +122,9 @@ TEST(ElfServerCheck, SaysWhatAPictureOfABatchTakes) {
 TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
   const Folder folder;
   std::ofstream(folder.file("text.png")) << "words";
-  std::ofstream(folder.file("net.onnx")) << std::string("\x08\x07\x12\0\n\xff\n:x\n", 10);
+  const std::string noText("\x08\x07\x12\0\n\xff\n:x\n", 10);
+  std::ofstream(folder.file("net.model")) << noText;
+  std::ofstream(folder.file("net.onnx")) << noText;
   std::vector<std::uint8_t> png;
   cv::imencode(".png", twoBlobs(), png);
   std::ofstream(folder.file("cut.png"))
@@ -130,7 +132,8 @@ TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
              static_cast<std::streamsize>(png.size() / 2));
   for (const auto& [arguments, named] :
        {std::pair<std::vector<std::string>, std::string>{{"--check", "nowhere"}, "nowhere"},
-        {{"--check", folder.file("net.onnx")}, "net.onnx: is no UTF-8 text"},
+        {{"--check", folder.file("net.model")}, "net.model: is no UTF-8 text"},
+        {{"--check", folder.file("net.onnx")}, "net.onnx: "},
         {{"--check", "simulated", "--picture", folder.file("cut.png")},
          "cut.png: image: broken PNG"},
         {{"--check", "simulated", "--picture", folder.file("none.png")}, "none.png"},

@@ -137,12 +137,12 @@ std::vector<Object> yolov8Seg(const cv::Mat& canvas) {
       if (object.score >= 0.3) {
         cv::Mat coefficients(1, 32, CV_32F);
         for (int i = 0; i < 32; ++i) coefficients.at<float>(i) = at(head, 144 + i)[cell];
-        cv::Mat sure = coefficients * prototypes;
-        sure = sure.reshape(1, canvas.rows / 4);
-        cv::exp(-sure, sure);
-        sure = 1 / (1 + sure);
-        cv::resize(sure, sure, canvas.size());
-        object.mask = sure;
+        // Its authors scale the sums up, and of what is above 0 there their logistic function is
+        // above a half.
+        cv::Mat sums = coefficients * prototypes;
+        sums = sums.reshape(1, canvas.rows / 4);
+        cv::resize(sums, sums, canvas.size());
+        object.mask = sums + 0.5;
       }
       objects.push_back(object);
     });
@@ -206,7 +206,7 @@ std::vector<Object> suppressed(const std::vector<Object>& objects, const ModelFi
       boxes.push_back(object.box);
       scores.push_back(static_cast<float>(object.score));
     }
-    cv::dnn::NMSBoxes(boxes, scores, file.rules.minScore, static_cast<float>(file.nms), kept);
+    cv::dnn::NMSBoxes(boxes, scores, file.rules.minScore, static_cast<float>(file.nms.value()), kept);
     for (const int i : kept) left.push_back(all[static_cast<std::size_t>(i)]);
   }
   return left;

@@ -322,8 +322,8 @@ TEST(TorchModel, ListsOfPicturesAndBatchesOfRawTensorsRunAtOnce) {
       "    y[i, 4 + int(x[i, 0, 0, 0]) % 4, 0] = 0.75\n"
       "  return y\n";
   for (const auto& [code, output] : {std::pair(list, ""), std::pair(raw, "decoder=yolov8\n")}) {
-    const auto model =
-        modelOf(folder, {"", code, "size=40;30\nmax-batch=4\n"}, "labels=a;b;c;d\n", output);
+    const auto model = modelOf(folder, {"", code, "size=40;30\nmax-batch=4\nscale=1\ncolour=bgr\n"},
+                               "labels=a;b;c;d\n", output);
     std::vector<cv::Mat> pixels;
     std::vector<PlacedPicture> pictures;
     for (int i = 0; i < 4; ++i) {

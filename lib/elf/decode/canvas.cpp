@@ -10,22 +10,32 @@
 
 namespace elf {
 
-Canvas Canvas::ofPicture(const cv::Mat& bgr, const ModelRules& rules) {
+Canvas Canvas::ofPicture(const cv::Mat& bgr, const ModelRules& rules, Fit fit) {
   Canvas canvas;
   canvas.picture_ = {bgr.cols, bgr.rows};
+  const Size input = rules.inputSize(canvas.picture_);
+  const bool stretched = fit == Fit::Stretch && !rules.fixedSize.empty();
   const double scale = rules.inputScale(canvas.picture_);
+  const Size to = stretched ? input : canvas.picture_.scaled(scale);
   cv::Mat scaled = bgr;
-  if (scale != 1.0) {
-    const Size to = canvas.picture_.scaled(scale);
+  if (to != canvas.picture_) {
+    const bool smaller = to.area() < canvas.picture_.area();
     cv::resize(bgr, scaled, {to.width, to.height}, 0, 0,
-               scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+               smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
   }
   // Not `scale`: whole pixels do not keep the ratio of the sides exactly.
   canvas.scaleX_ = static_cast<double>(scaled.cols) / bgr.cols;
   canvas.scaleY_ = static_cast<double>(scaled.rows) / bgr.rows;
-  const Size input = rules.inputSize(canvas.picture_);
-  cv::copyMakeBorder(scaled, canvas.pixels_, 0, input.height - scaled.rows, 0,
-                     input.width - scaled.cols, cv::BORDER_CONSTANT, cv::Scalar::all(kPadding));
+  // In the middle only where the network has a size of its own: a few pixels that fill up a
+  // multiple stay behind the picture, so that its grid lies as in the whole frame.
+  const bool centred = fit == Fit::Centre && !rules.fixedSize.empty();
+  const int left = centred ? (input.width - scaled.cols) / 2 : 0;
+  const int top = centred ? (input.height - scaled.rows) / 2 : 0;
+  canvas.originX_ = -left / canvas.scaleX_;
+  canvas.originY_ = -top / canvas.scaleY_;
+  cv::copyMakeBorder(scaled, canvas.pixels_, top, input.height - scaled.rows - top, left,
+                     input.width - scaled.cols - left, cv::BORDER_CONSTANT,
+                     cv::Scalar::all(kPadding));
   return canvas;
 }
 
@@ -58,6 +68,16 @@ Box Canvas::toPicture(const Box& box) const {
       scaled(box, static_cast<float>(1 / scaleX_), static_cast<float>(1 / scaleY_));
   return clip(shift(unscaled, static_cast<float>(originX_), static_cast<float>(originY_)),
               picture_);
+}
+
+RotatedBox Canvas::toPicture(const RotatedBox& box) const {
+  const double x = std::cos(box.angle), y = std::sin(box.angle);
+  const double along = std::hypot(x / scaleX_, y / scaleY_);
+  const double across = std::hypot(y / scaleX_, x / scaleY_);
+  return {static_cast<float>(box.centreX / scaleX_ + originX_),
+          static_cast<float>(box.centreY / scaleY_ + originY_),
+          static_cast<float>(box.width * along), static_cast<float>(box.height * across),
+          static_cast<float>(std::atan2(y / scaleY_, x / scaleX_))};
 }
 
 Keypoint Canvas::toPicture(const Keypoint& joint) const {
@@ -115,13 +135,17 @@ std::vector<Detection> toDetections(Candidates found, double mostIou, const Canv
 
 Result<std::vector<Detection>> toDetections(const Tensors& tensors, Decoder decode,
                                             const Canvas& canvas, const ModelFile& file) {
-  std::optional<Candidates> found =
-      decode(tensors, {.canvas = canvas.size(), .minScore = file.rules.minScore});
+  std::optional<Candidates> found = decode(tensors, {.canvas = canvas.size(),
+                                                     .minScore = file.rules.minScore,
+                                                     .keypoints = file.rules.keypoints,
+                                                     .labels = file.rules.labels.size()});
   if (!found)
     return Result<std::vector<Detection>>::failure(file.name + ": " + unexpected(tensors));
   if (const std::string wrong = wrongLabels(found->classes, file.rules.labels); !wrong.empty())
     return Result<std::vector<Detection>>::failure(file.name + ": " + wrong);
-  return toDetections(std::move(*found), file.nms, canvas, file.rules);
+  if (file.rules.masks && !found->list.empty() && !found->maskOf)
+    return Result<std::vector<Detection>>::failure(file.name + ": the network gives no masks");
+  return toDetections(std::move(*found), *file.nms, canvas, file.rules);
 }
 
 }  // namespace elf

@@ -22,8 +22,8 @@ inline constexpr int kPadding = 114;
 /** The picture that a network is given, and where in the real one its pixels come from. */
 class Canvas {
  public:
-  /** The whole of a BGR picture in the upper left corner, scaled and padded as the rules say. */
-  static Canvas ofPicture(const cv::Mat& bgr, const ModelRules& rules);
+  /** The whole of a BGR picture, scaled and padded as the rules and `fit` say. */
+  static Canvas ofPicture(const cv::Mat& bgr, const ModelRules& rules, Fit fit = Fit::Corner);
 
   /**
    * What is around `box`, which is inside the picture and not empty: grown to 1.25 times its size,
@@ -40,6 +40,8 @@ class Canvas {
 
   /** Clipped to the picture. */
   Box toPicture(const Box& box) const;
+  /** Not clipped. On a stretched canvas its sides' lengths are kept, and the angle of the first. */
+  RotatedBox toPicture(const RotatedBox& box) const;
   /** One that lies outside the picture, or nowhere, is not seen. */
   Keypoint toPicture(const Keypoint& joint) const;
   /** Over `box`, which is in the picture's pixels and inside it, rounded outwards. */

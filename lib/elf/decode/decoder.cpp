@@ -18,14 +18,18 @@ bool hasShape(const cv::Mat& tensor, std::initializer_list<int> shape) {
                     [](int wanted, int is) { return is > 0 && (wanted == -1 || wanted == is); });
 }
 
-std::string unexpected(const Tensors& tensors) {
+std::string describe(const Tensors& tensors) {
   std::string text;
   for (const NamedTensor& tensor : tensors) {
     text += (text.empty() ? "" : ", ") + printable(tensor.name);
     for (int i = 0; i < tensor.values.dims; ++i)
       text += (i == 0 ? " " : "x") + std::to_string(tensor.values.size[i]);
   }
-  return "the network's output, " + text + ", is not what [output] decoder expects";
+  return text;
+}
+
+std::string unexpected(const Tensors& tensors) {
+  return "the network's output, " + describe(tensors) + ", is not what [output] decoder expects";
 }
 
 std::string wrongLabels(std::size_t classes, const Labels& labels) {
@@ -36,8 +40,15 @@ std::string wrongLabels(std::size_t classes, const Labels& labels) {
 
 Decoder decoderFor(OutputDecoder layout) {
   switch (layout) {
+    case OutputDecoder::Objects:
+    case OutputDecoder::RtDetr:
+      return decodeObjects;
+    case OutputDecoder::MmDeploy:
+      return decodeMmDeploy;
     case OutputDecoder::Yolox:
       return decodeYolox;
+    case OutputDecoder::YoloxDecoded:
+      return decodeYoloxDecoded;
     case OutputDecoder::DarknetRegion:
       return decodeDarknetRegion;
     case OutputDecoder::Yolov5:
@@ -46,6 +57,23 @@ Decoder decoderFor(OutputDecoder layout) {
       return decodeYolov8;
     case OutputDecoder::Yolov8Seg:
       return decodeYolov8Seg;
+    case OutputDecoder::Yolov8Pose:
+      return decodeYolov8Pose;
+    case OutputDecoder::Yolov8Obb:
+      return decodeYolov8Obb;
+    case OutputDecoder::EndToEnd:
+      return decodeEndToEnd;
+    case OutputDecoder::EndToEndSeg:
+      return decodeEndToEndSeg;
+    case OutputDecoder::EndToEndPose:
+      return decodeEndToEndPose;
+    case OutputDecoder::EndToEndObb:
+      return decodeEndToEndObb;
+    case OutputDecoder::RtDetrLogits:
+    case OutputDecoder::RfDetr:
+      return decodeDetr;
+    case OutputDecoder::RtDetrRows:
+      return decodeRtDetrRows;
     case OutputDecoder::FastestDet:
       return decodeFastestDet;
     case OutputDecoder::NanoDet:
@@ -58,8 +86,9 @@ Decoder decoderFor(OutputDecoder layout) {
       return decodeUltraFace;
     case OutputDecoder::YuNet:
       return decodeYuNet;
-    case OutputDecoder::Objects:
+    case OutputDecoder::Auto:
     case OutputDecoder::HeatMaps:
+    case OutputDecoder::SimCc:
     case OutputDecoder::Classes:
       break;
   }

@@ -2,7 +2,7 @@
 // What the tensors of a network say: one function for each layout. Not installed.
 //
 // Tensors are told apart by name or by shape, never by their place: OpenCV gives them in no order
-// that means anything. All are FP32, without gaps. Boxes and joints are in pixels of the canvas,
+// that means anything. Boxes and joints are in pixels of the canvas,
 // which is what the network saw (elf/decode/canvas.h); nothing is clipped, suppressed or scaled
 // back here.
 #pragma once
@@ -11,28 +11,21 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
-#include <opencv2/core.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "elf/decode/tensors.h"
 #include "elf/geometry/box.h"
 #include "elf/geometry/keypoint.h"
+#include "elf/geometry/rotated_box.h"
 #include "elf/model/model_file.h"
 
 namespace elf {
 
-struct NamedTensor {
-  std::string name;
-  cv::Mat values;
-};
-using Tensors = std::vector<NamedTensor>;
-
-/** Null where there is none of that name. */
-const cv::Mat* findTensor(const Tensors& tensors, std::string_view name);
-/** FP32, without gaps, of these dimensions; one of -1 may be any. */
-bool hasShape(const cv::Mat& tensor, std::initializer_list<int> shape);
+/** "boxes 1x7x4, scores 1x7" */
+std::string describe(const Tensors& tensors);
 /** The sentence of an error: these, with names and shapes, are not what the decoder reads. */
 std::string unexpected(const Tensors& tensors);
 /**
@@ -43,10 +36,12 @@ std::string wrongLabels(std::size_t classes, const Labels& labels);
 
 /** An object that the network may have seen. */
 struct Candidate {
+  /** Of one that is rotated, its upright hull. */
   Box box;
   float score = 0;
   std::int64_t labelId = 0;
   std::vector<Keypoint> keypoints = {};
+  std::optional<RotatedBox> rotated = std::nullopt;
   /** Where the decoder finds it again in its tensors. */
   std::size_t row = 0;
 };
@@ -72,6 +67,10 @@ struct Reading {
   Size canvas;
   /** Weaker candidates are left out. */
   float minScore = 0;
+  /** ModelRules::keypoints: 0 where the objects have no joints. */
+  int keypoints = 0;
+  /** How many labels the model has; 0 where it has none. */
+  std::size_t labels = 0;
 };
 
 /** Unset where the tensors are of another layout. */
@@ -79,6 +78,9 @@ using Decoder = std::optional<Candidates> (*)(const Tensors& tensors, const Read
 
 /** The decoder of a layout; null for those of networks that look at the boxes of a detector. */
 Decoder decoderFor(OutputDecoder layout);
+
+/** YOLOX exported with the grid added: as YOLOv5's, a row for each cell. */
+std::optional<Candidates> decodeYoloxDecoded(const Tensors& tensors, const Reading& reading);
 
 /**
  * YOLOX: one tensor 1 x N x (5 + classes), cell after cell of the strides 8, 16 and 32, row-major:
@@ -99,17 +101,71 @@ std::optional<Candidates> decodeDarknetRegion(const Tensors& tensors, const Read
  */
 std::optional<Candidates> decodeYolov5(const Tensors& tensors, const Reading& reading);
 
-/** YOLOv8's export: one tensor 1 x (4 + classes) x N: centre and size in pixels, classes. */
+/**
+ * The raw layout of Ultralytics' exports, of YOLOv5u, v8, v9, v10, 11, 12 and 26: one tensor
+ * 1 x (4 + classes) x N: centre and size in pixels, classes.
+ */
 std::optional<Candidates> decodeYolov8(const Tensors& tensors, const Reading& reading);
 
 /**
- * YOLOv8-seg cut before its last layers: for each stride s of 8, 16 and 32 a tensor
- * 1 x (64 + classes + m) x H/s x W/s, and one 1 x m x H/4 x W/4 of mask prototypes. For each cell 4
- * distributions of 16 logits over the distance in strides from its middle to the left, top, right
- * and bottom side (Li et al., "Generalized Focal Loss", 2020), classes, and m mask coefficients. A
- * mask is the sigmoid of the prototypes weighted by them (Bolya et al., "YOLACT", 2019).
+ * The same of their -seg: 1 x (4 + classes + m) x N, with m mask coefficients, and 1 x m x H/4 x
+ * W/4 of mask prototypes.
+ *
+ * Or YOLOv8-seg cut before its last layers: for each stride s of 8, 16 and 32 a tensor
+ * 1 x (64 + classes + m) x H/s x W/s, and the prototypes. For each cell 4 distributions of 16
+ * logits over the distance in strides from its middle to the left, top, right and bottom side (Li
+ * et al., "Generalized Focal Loss", 2020), classes, and the coefficients.
  */
 std::optional<Candidates> decodeYolov8Seg(const Tensors& tensors, const Reading& reading);
+/** The first of the two. */
+std::optional<Candidates> decodeYolov8Columns(const Tensors& tensors, const Reading& reading);
+
+/** The same of their -pose: 1 x (4 + classes + 3k) x N: x, y in pixels and visibility of k joints.
+ */
+std::optional<Candidates> decodeYolov8Pose(const Tensors& tensors, const Reading& reading);
+
+/** The same of their -obb: 1 x (4 + classes + 1) x N, the angle in radians last. */
+std::optional<Candidates> decodeYolov8Obb(const Tensors& tensors, const Reading& reading);
+
+/**
+ * What needs no suppression, or has it built in: Ultralytics' end-to-end exports of YOLOv10 and
+ * YOLO26, and any with `nms=True`: one tensor 1 x N x 6: corners in pixels, score, class. Rows
+ * without an object have the score 0.
+ */
+std::optional<Candidates> decodeEndToEnd(const Tensors& tensors, const Reading& reading);
+/** The same with m mask coefficients behind, and 1 x m x H/4 x W/4 of mask prototypes. */
+std::optional<Candidates> decodeEndToEndSeg(const Tensors& tensors, const Reading& reading);
+/** The same with x, y and visibility of k joints behind. */
+std::optional<Candidates> decodeEndToEndPose(const Tensors& tensors, const Reading& reading);
+/** 1 x N x 7: centre and size of the rotated box, score, class, angle in radians. */
+std::optional<Candidates> decodeEndToEndObb(const Tensors& tensors, const Reading& reading);
+
+/**
+ * Objects that the network tells itself, by type and shape, in whatever order: floating-point
+ * n x 4, corners in pixels, and n scores; n labels, whole numbers, where the file tells types; with
+ * one more dimension of 1 in front or without; where the model has masks, n x 1 x h x w or
+ * n x h x w of the whole picture; where it has joints, n x k x 3. So are torchvision's networks
+ * exported, and RT-DETR, D-FINE and DEIM by their authors' tools.
+ */
+std::optional<Candidates> decodeObjects(const Tensors& tensors, const Reading& reading);
+
+/** MMDeploy's: `dets` 1 x n x 5, corners in pixels and score; `labels` 1 x n; `masks`. */
+std::optional<Candidates> decodeMmDeploy(const Tensors& tensors, const Reading& reading);
+
+/**
+ * DETR's heads: 1 x N x classes of logits, each class by itself, and 1 x N x 4, centre and size in
+ * parts of the canvas; `logits` and `pred_boxes` of the package transformers, `labels` and `dets`
+ * of RF-DETR, with 1 x N x h x w of logits of masks over the canvas. The N strongest pairs of a
+ * query and a class count. With 91 classes and 80 labels the classes are COCO's numbers, which
+ * begin at 1 and have holes. (Zhu et al., "Deformable DETR", 2021.)
+ */
+std::optional<Candidates> decodeDetr(const Tensors& tensors, const Reading& reading);
+
+/**
+ * RT-DETR of Ultralytics: 1 x N x 6: centre and size in parts of the canvas, score, class; of older
+ * releases 1 x N x (4 + classes), with the score of each.
+ */
+std::optional<Candidates> decodeRtDetrRows(const Tensors& tensors, const Reading& reading);
 
 /**
  * FastestDet: one tensor 1 x (5 + classes) x h x w: objectness, centre as the hyperbolic tangent of
@@ -160,6 +216,13 @@ std::optional<Candidates> decodeYuNet(const Tensors& tensors, const Reading& rea
  */
 std::optional<std::vector<Keypoint>> decodeHeatMaps(const Tensors& tensors, Size canvas);
 
+/**
+ * RTMPose: two tensors 1 x joints x w and 1 x joints x h, for each joint how sure the network is of
+ * a column and of a row, of which there are as many for each pixel of the canvas. The surest count,
+ * and the less sure of both is the visibility. (Li et al., "SimCC", 2022.)
+ */
+std::optional<std::vector<Keypoint>> decodeSimCc(const Tensors& tensors, Size canvas);
+
 struct ClassScore {
   std::int64_t labelId = 0;
   /** A probability. */
@@ -176,7 +239,8 @@ std::optional<ClassScore> decodeClasses(const Tensors& tensors);
 
 /**
  * The strongest of each class, strongest first: of two of one class with more than `mostIou` the
- * weaker one goes. At most `most` stay, of the strongest 10000.
+ * weaker one goes, which for rotated boxes is their probabilistic one. At most `most` stay, of the
+ * strongest 10000.
  */
 std::vector<Candidate> suppress(std::vector<Candidate> candidates, double mostIou,
                                 std::size_t most);

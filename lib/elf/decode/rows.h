@@ -63,6 +63,15 @@ inline Sides meanSides(const float* logits, std::size_t bins, std::size_t step) 
           mean(logits + 3 * bins * step)};
 }
 
+/** Gives a candidate whose box is upright yet an angle. */
+inline void rotate(Candidate& candidate, float angle) {
+  const Box& box = candidate.box;
+  candidate.rotated =
+      RotatedBox{static_cast<float>(box.centreX()), static_cast<float>(box.centreY()), box.width(),
+                 box.height(), angle};
+  candidate.box = candidate.rotated->hull();
+}
+
 /** Keeps what is strong enough and has a box. */
 inline void add(std::vector<Candidate>& list, const Reading& reading, Candidate candidate) {
   if (candidate.score >= reading.minScore && candidate.box.finite() && !candidate.box.empty())

@@ -5,6 +5,14 @@
 
 namespace elf {
 
+namespace {
+
+double overlap(const Candidate& a, const Candidate& b) {
+  return a.rotated && b.rotated ? probabilisticIou(*a.rotated, *b.rotated) : iou(a.box, b.box);
+}
+
+}  // namespace
+
 std::vector<Candidate> suppress(std::vector<Candidate> candidates, double mostIou,
                                 std::size_t most) {
   // What is left of a network that is sure of everything must not take minutes.
@@ -15,7 +23,7 @@ std::vector<Candidate> suppress(std::vector<Candidate> candidates, double mostIo
   for (Candidate& candidate : candidates) {
     if (kept.size() == most) break;
     const bool known = std::ranges::any_of(kept, [&](const Candidate& other) {
-      return other.labelId == candidate.labelId && iou(other.box, candidate.box) > mostIou;
+      return other.labelId == candidate.labelId && overlap(other, candidate) > mostIou;
     });
     if (!known) kept.push_back(std::move(candidate));
   }

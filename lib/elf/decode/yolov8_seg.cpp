@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <array>
 
+#include "elf/decode/prototypes.h"
 #include "elf/decode/rows.h"
 
 namespace elf {
@@ -8,7 +9,6 @@ namespace elf {
 namespace {
 
 constexpr std::size_t kBins = 16;
-constexpr int kPrototypeStride = 4;
 
 struct Heads {
   std::array<cv::Mat, 3> byStride;
@@ -25,8 +25,9 @@ std::optional<Heads> headsOf(const Tensors& tensors, Size canvas) {
     return found == tensors.end() ? cv::Mat() : found->values;
   };
   Heads result;
-  result.prototypes = ofStride(kPrototypeStride);
-  if (result.prototypes.empty()) return std::nullopt;
+  const NamedTensor* const prototypes = findPrototypes(tensors, canvas);
+  if (!prototypes) return std::nullopt;
+  result.prototypes = prototypes->values;
   const int masks = result.prototypes.size[1];
   int channels = 0;
   for (std::size_t i = 0; i < kUsualStrides.size(); ++i) {
@@ -50,28 +51,15 @@ MaskGrid maskOf(const Heads& heads, const Candidate& candidate) {
   std::size_t h = 0;
   for (; cell >= cellsOf(heads.byStride[h]); ++h) cell -= cellsOf(heads.byStride[h]);
   const std::size_t step = cellsOf(heads.byStride[h]);
-  const float* coefficients =
+  const float* const coefficients =
       heads.byStride[h].ptr<float>() + (4 * kBins + heads.classes) * step + cell;
-
-  // Only what the box covers, and one more on each side for what lies between two.
-  const Size grid{heads.prototypes.size[3], heads.prototypes.size[2]};
-  constexpr float kCell = 1.0F / kPrototypeStride;
-  const Rect rect = roundOutwards(grow(scaled(candidate.box, kCell, kCell), {1, 1, 1, 1}), grid);
-  const cv::Rect part(rect.x, rect.y, rect.width, rect.height);
-  cv::Mat sum = cv::Mat::zeros(part.size(), CV_32F);
-  for (std::size_t i = 0; i < heads.masks; ++i) {
-    // OpenCV has no read-only Mat.
-    const cv::Mat prototype(grid.height, grid.width, CV_32F,
-                            const_cast<uchar*>(heads.prototypes.ptr(0, static_cast<int>(i))));
-    cv::scaleAdd(prototype(part), coefficients[i * step], sum, sum);
-  }
-  sum.forEach<float>([](float& value, const int*) { value = sigmoid(value); });
-  return {sum, scaled(toBox(rect), kPrototypeStride, kPrototypeStride)};
+  return maskOf(heads.prototypes, candidate.box, {coefficients, step});
 }
 
 }  // namespace
 
 std::optional<Candidates> decodeYolov8Seg(const Tensors& tensors, const Reading& reading) {
+  if (tensors.size() == 2) return decodeYolov8Columns(tensors, reading);
   const std::optional<Heads> heads = headsOf(tensors, reading.canvas);
   if (!heads) return std::nullopt;
   Candidates found{.classes = heads->classes};

@@ -28,4 +28,10 @@ std::optional<Candidates> decodeYolox(const Tensors& tensors, const Reading& rea
   return found;
 }
 
+std::optional<Candidates> decodeYoloxDecoded(const Tensors& tensors, const Reading& reading) {
+  if (tensors.size() != 1 || !hasShape(tensors[0].values, {1, cellsOf(reading.canvas), -1}))
+    return std::nullopt;
+  return decodeYolov5(tensors, reading);
+}
+
 }  // namespace elf

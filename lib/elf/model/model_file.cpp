@@ -39,21 +39,60 @@ using Text = std::unique_ptr<char, FreeMemory>;
 constexpr std::initializer_list<std::pair<const char*, ModelBackend>> kBackends = {
     {"hog", ModelBackend::Hog},
     {"library", ModelBackend::Library},
+    {"onnx", ModelBackend::Onnx},
+    {"onnxruntime", ModelBackend::OnnxRuntime},
     {"opencv-dnn", ModelBackend::OpencvDnn},
+    {"openvino", ModelBackend::OpenVino},
     {"remote", ModelBackend::Remote},
     {"simulated", ModelBackend::Simulated},
     {"torchscript", ModelBackend::TorchScript}};
+
+constexpr std::initializer_list<std::pair<const char*, OutputDecoder>> kDecoders = {
+    {"auto", OutputDecoder::Auto},
+    {"objects", OutputDecoder::Objects},
+    {"mmdeploy", OutputDecoder::MmDeploy},
+    {"yolox", OutputDecoder::Yolox},
+    {"yolox-decoded", OutputDecoder::YoloxDecoded},
+    {"darknet-region", OutputDecoder::DarknetRegion},
+    {"yolov5", OutputDecoder::Yolov5},
+    {"yolov8", OutputDecoder::Yolov8},
+    {"yolov8-seg", OutputDecoder::Yolov8Seg},
+    {"yolov8-pose", OutputDecoder::Yolov8Pose},
+    {"yolov8-obb", OutputDecoder::Yolov8Obb},
+    {"end2end", OutputDecoder::EndToEnd},
+    {"end2end-seg", OutputDecoder::EndToEndSeg},
+    {"end2end-pose", OutputDecoder::EndToEndPose},
+    {"end2end-obb", OutputDecoder::EndToEndObb},
+    {"rt-detr", OutputDecoder::RtDetr},
+    {"rt-detr-logits", OutputDecoder::RtDetrLogits},
+    {"rt-detr-rows", OutputDecoder::RtDetrRows},
+    {"rf-detr", OutputDecoder::RfDetr},
+    {"fastestdet", OutputDecoder::FastestDet},
+    {"nanodet", OutputDecoder::NanoDet},
+    {"ssd", OutputDecoder::Ssd},
+    {"mask-rcnn", OutputDecoder::MaskRcnn},
+    {"ultraface", OutputDecoder::UltraFace},
+    {"yunet", OutputDecoder::YuNet},
+    {"heat-maps", OutputDecoder::HeatMaps},
+    {"simcc", OutputDecoder::SimCc},
+    {"classes", OutputDecoder::Classes}};
+
+template <typename Enum>
+std::string_view nameOf(std::initializer_list<std::pair<const char*, Enum>> names, Enum value) {
+  return std::ranges::find(names, value, &std::pair<const char*, Enum>::second)->first;
+}
 
 /** The keys of one group; but for `keys` those that only some backends have a use for. */
 struct Group {
   using Keys = std::vector<std::string_view>;
   const char* name;
-  Keys keys = {}, networkKeys = {}, fileKeys = {}, torchKeys = {}, remoteKeys = {},
-       simulatedKeys = {}, batchKeys = {};
+  Keys keys = {}, networkKeys = {}, fileKeys = {}, torchKeys = {}, deviceKeys = {},
+       precisionKeys = {}, remoteKeys = {}, simulatedKeys = {}, batchKeys = {};
 };
 
 constexpr Group::Keys Group::*kKinds[] = {
-    &Group::keys,       &Group::networkKeys,   &Group::fileKeys, &Group::torchKeys,
+    &Group::keys,       &Group::networkKeys,   &Group::fileKeys,
+    &Group::torchKeys,  &Group::deviceKeys,    &Group::precisionKeys,
     &Group::remoteKeys, &Group::simulatedKeys, &Group::batchKeys};
 
 const std::vector<Group>& knownGroups() {
@@ -62,10 +101,12 @@ const std::vector<Group>& knownGroups() {
        .keys = {"backend", "labels", "task"},
        .networkKeys = {"detector", "detector-labels"},
        .fileKeys = {"file", "sha256"},
-       .torchKeys = {"device", "libraries"}},
+       .torchKeys = {"libraries"},
+       .deviceKeys = {"device"},
+       .precisionKeys = {"precision"}},
       {.name = "input",
        .keys = {"size", "multiple-of", "min-size", "max-size"},
-       .networkKeys = {"scale", "mean", "std", "colour"},
+       .networkKeys = {"scale", "mean", "std", "colour", "fit"},
        .torchKeys = {"batch"},
        .batchKeys = {"max-batch"}},
       {.name = "output",
@@ -77,6 +118,9 @@ const std::vector<Group>& knownGroups() {
       {.name = "simulated", .simulatedKeys = {"fixed-ms", "ms-per-megapixel"}}};
   return *groups;
 }
+
+/** Of a network that says all by itself; what most exporters' own programs have. */
+constexpr float kUsualMinScore = 0.25F;
 
 bool holds(const Group::Keys& list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -145,6 +189,11 @@ class Reader {
   template <typename T>
   void read(const char* group, const char* key, T& value) const {
     if (has(group, key)) value = number<T>(group, key, text(group, key));
+  }
+
+  template <typename T>
+  void read(const char* group, const char* key, std::optional<T>& value) const {
+    if (has(group, key)) read(group, key, value.emplace());
   }
 
   void read(const char* group, const char* key, bool& value) const {
@@ -255,36 +304,37 @@ std::vector<std::string> readLabels(const Reader& reader, const std::string& pat
   return labels;
 }
 
-OutputDecoder readDecoder(const Reader& reader) {
-  return reader.choice<OutputDecoder>("output", "decoder",
-                                      {{"objects", OutputDecoder::Objects},
-                                       {"yolox", OutputDecoder::Yolox},
-                                       {"darknet-region", OutputDecoder::DarknetRegion},
-                                       {"yolov5", OutputDecoder::Yolov5},
-                                       {"yolov8", OutputDecoder::Yolov8},
-                                       {"yolov8-seg", OutputDecoder::Yolov8Seg},
-                                       {"fastestdet", OutputDecoder::FastestDet},
-                                       {"nanodet", OutputDecoder::NanoDet},
-                                       {"ssd", OutputDecoder::Ssd},
-                                       {"mask-rcnn", OutputDecoder::MaskRcnn},
-                                       {"ultraface", OutputDecoder::UltraFace},
-                                       {"yunet", OutputDecoder::YuNet},
-                                       {"heat-maps", OutputDecoder::HeatMaps},
-                                       {"classes", OutputDecoder::Classes}});
+bool givesMasks(OutputDecoder decoder) {
+  return decoder == OutputDecoder::Yolov8Seg || decoder == OutputDecoder::EndToEndSeg ||
+         decoder == OutputDecoder::MaskRcnn || decoder == OutputDecoder::RfDetr ||
+         decoder == OutputDecoder::MmDeploy || decoder == OutputDecoder::Objects ||
+         decoder == OutputDecoder::Auto;
+}
+
+bool givesKeypoints(OutputDecoder decoder, int count) {
+  constexpr int kLandmarks = 5;
+  switch (decoder) {
+    case OutputDecoder::Auto:
+    case OutputDecoder::Objects:
+      return true;
+    case OutputDecoder::HeatMaps:
+    case OutputDecoder::SimCc:
+    case OutputDecoder::Yolov8Pose:
+    case OutputDecoder::EndToEndPose:
+      return count > 0;
+    case OutputDecoder::YuNet:
+      return count == 0 || count == kLandmarks;
+    default:
+      return count == 0;
+  }
 }
 
 /** Fails where the decoder does not give what the task is. */
 void checkTask(const Reader& reader, const ModelFile& model) {
-  constexpr int kLandmarks = 5;
-  const OutputDecoder decoder = model.decoder;
-  const std::string name = "decoder " + reader.text("output", "decoder");
-  if (model.rules.masks && decoder != OutputDecoder::Yolov8Seg &&
-      decoder != OutputDecoder::MaskRcnn)
+  const std::string name = "decoder " + std::string(toString(model.decoder));
+  if (model.rules.masks && !givesMasks(model.decoder))
     reader.fail("model", "task", "is segmentation, and " + name + " gives no masks");
-  const int keypoints = model.rules.keypoints;
-  if (decoder == OutputDecoder::HeatMaps ? keypoints == 0
-      : decoder == OutputDecoder::YuNet  ? keypoints != 0 && keypoints != kLandmarks
-                                         : keypoints != 0)
+  if (!givesKeypoints(model.decoder, model.rules.keypoints))
     reader.fail("output", "keypoints", "is not what " + name + " gives");
 }
 
@@ -319,11 +369,42 @@ ModelFile libraryAt(const fs::path& path) {
   return model;
 }
 
+ModelFile onnxAt(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) throw Error(path, "no such file");
+  ModelFile model;
+  model.name = path.stem();
+  model.path = path;
+  model.backend = ModelBackend::Onnx;
+  model.files = {path.filename()};
+  model.rules.minScore = kUsualMinScore;
+  return model;
+}
+
 bool isSha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 ModelFile load(const std::string& nameOrPath, bool isDetector);
+
+std::string readDevice(const Reader& reader, ModelBackend backend) {
+  const auto name = [](const char* text) {
+    return std::pair<const char*, std::string>(text, text);
+  };
+  switch (backend) {
+    case ModelBackend::TorchScript:
+      return reader.choice<std::string>("model", "device", {name("cpu"), name("cuda")});
+    case ModelBackend::OnnxRuntime:
+      return reader.choice<std::string>("model", "device",
+                                        {name("cpu"), name("cuda"), name("tensorrt")});
+    case ModelBackend::OpenVino:
+      return reader.choice<std::string>("model", "device", {name("cpu"), name("gpu"), name("npu")});
+    default:
+      return reader.choice<std::string>(
+          "model", "device",
+          {name("cpu"), name("cuda"), name("gpu"), name("npu"), name("tensorrt")});
+  }
+}
 
 /** Reads the detector, and takes what the model's rules have from it. */
 void readDetector(const Reader& reader, ModelFile& model) {
@@ -407,8 +488,11 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   if (const auto bad = badKey(rules)) reader.fail(groupOf(bad->key), bad->key, bad->why);
 
   const bool isTorch = model.backend == ModelBackend::TorchScript;
-  const bool isNetwork = isTorch || model.backend == ModelBackend::OpencvDnn;
+  const bool isNetwork = runsNetwork(model.backend);
+  const bool runsElsewhere = isNetwork && model.backend != ModelBackend::OpencvDnn;
   if (!isTorch) reader.refuse(&Group::torchKeys);
+  if (!runsElsewhere) reader.refuse(&Group::deviceKeys);
+  if (model.backend != ModelBackend::OpenVino) reader.refuse(&Group::precisionKeys);
   if (!isNetwork) reader.refuse(&Group::networkKeys);
   if (!isNetwork && model.backend != ModelBackend::Library) reader.refuse(&Group::fileKeys);
   if (model.backend != ModelBackend::Remote) reader.refuse(&Group::remoteKeys);
@@ -439,45 +523,56 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
     reader.fail("model", "file", "is not one file");
   if (model.backend == ModelBackend::Library) return model;
   reader.read("input", "scale", model.scale);
-  if (model.scale == 0) reader.fail("input", "scale", "is 0, which makes all pictures black");
+  if (model.scale == 0.0) reader.fail("input", "scale", "is 0, which makes all pictures black");
   reader.read("input", "mean", model.mean);
   reader.read("input", "std", model.std);
-  if (std::ranges::any_of(model.std, [](double std) { return std == 0; }))
+  if (model.std && std::ranges::any_of(*model.std, [](double std) { return std == 0; }))
     reader.fail("input", "std", "holds a 0");
   if (reader.has("input", "colour"))
     model.colour = reader.choice<ChannelOrder>(
         "input", "colour", {{"bgr", ChannelOrder::Bgr}, {"rgb", ChannelOrder::Rgb}});
+  if (reader.has("input", "fit"))
+    model.fit = reader.choice<Fit>(
+        "input", "fit",
+        {{"corner", Fit::Corner}, {"centre", Fit::Centre}, {"stretch", Fit::Stretch}});
+  if (reader.has("model", "device")) model.device = readDevice(reader, model.backend);
+  if (reader.has("model", "precision"))
+    model.precision = reader.choice<Precision>(
+        "model", "precision",
+        {{"f32", Precision::F32}, {"f16", Precision::F16}, {"bf16", Precision::Bf16}});
   if (isTorch) {
     if (reader.has("model", "libraries")) model.libraries = reader.list("model", "libraries");
-    if (reader.has("model", "device"))
-      model.cuda = reader.choice<bool>("model", "device", {{"cpu", false}, {"cuda", true}});
     reader.read("input", "batch", model.batch);
   }
-  const bool tellsObjects = isTorch && !reader.has("output", "decoder");
-  model.decoder = tellsObjects ? OutputDecoder::Objects : readDecoder(reader);
-  const bool isStaged =
-      model.decoder == OutputDecoder::HeatMaps || model.decoder == OutputDecoder::Classes;
-  if (isTorch ? isStaged : model.decoder == OutputDecoder::Objects)
-    reader.fail("output", "decoder", "is of no use to backend " + reader.text("model", "backend"));
-  if (model.decoder != OutputDecoder::Objects)
-    checkTask(reader, model);
-  else if (reader.has("output", "nms"))
+  if (reader.has("output", "decoder"))
+    model.decoder = reader.choice<OutputDecoder>("output", "decoder", kDecoders);
+  else if (isTorch)
+    model.decoder = OutputDecoder::Objects;
+  const bool isStaged = isSecondStage(model.decoder);
+  if (isTorch && isStaged) reader.fail("output", "decoder", "is of no use to backend torchscript");
+  checkTask(reader, model);
+  if (model.decoder == OutputDecoder::Objects && reader.has("output", "nms"))
     reader.fail("output", "nms", "has no meaning for decoder objects");
   reader.read("output", "nms", model.nms);
-  if (model.nms < 0 || model.nms > 1) reader.fail("output", "nms", "is not between 0 and 1");
+  if (model.nms && (*model.nms < 0 || *model.nms > 1))
+    reader.fail("output", "nms", "is not between 0 and 1");
+  if (model.decoder == OutputDecoder::Auto && !reader.has("output", "min-score"))
+    rules.minScore = kUsualMinScore;
   if (isStaged) {
     if (isDetector) reader.fail("output", "decoder", "needs a detector, and cannot be one");
     readDetector(reader, model);
   } else {
     for (const char* key : {"detector", "detector-labels"})
       if (reader.has("model", key))
-        reader.fail("model", key, "is of use to the decoders heat-maps and classes alone");
+        reader.fail("model", key, "is of use to the decoders heat-maps, simcc and classes alone");
   }
+  if (model.decoder != OutputDecoder::Auto) model = withConvention(std::move(model));
   return model;
 }
 
 ModelFile load(const std::string& nameOrPath, bool isDetector) {
   if (nameOrPath.ends_with(".so")) return libraryAt(nameOrPath);
+  if (nameOrPath.ends_with(".onnx")) return onnxAt(nameOrPath);
   const DataFile file = readDataFile(kModelFiles, nameOrPath);
   const std::string name = file.path.empty() ? nameOrPath : fs::path(file.path).stem().string();
   return parse(file.content, name, file.path, isDetector);
@@ -486,7 +581,11 @@ ModelFile load(const std::string& nameOrPath, bool isDetector) {
 }  // namespace
 
 std::string_view toString(ModelBackend backend) {
-  return std::ranges::find(kBackends, backend, &decltype(kBackends)::value_type::second)->first;
+  return nameOf(kBackends, backend);
+}
+
+std::string_view toString(OutputDecoder decoder) {
+  return nameOf(kDecoders, decoder);
 }
 
 ModelFile parseModelFile(const std::string& text, const std::string& name,

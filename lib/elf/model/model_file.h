@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,25 +16,44 @@ namespace elf {
 
 /** What runs a model. */
 enum class ModelBackend {
-  Hog,         ///< `hog`: OpenCV's pedestrian detector, needs no file
-  Library,     ///< `library`: a shared library of the user's own (elf/server/model_library.h)
-  OpencvDnn,   ///< `opencv-dnn`: a network file, run by OpenCV
-  Remote,      ///< `remote`: a server other than elf-server
-  Simulated,   ///< `simulated`: takes its time and finds nothing
-  TorchScript  ///< `torchscript`: a TorchScript file, run by LibTorch
+  Hog,          ///< `hog`: OpenCV's pedestrian detector, needs no file
+  Library,      ///< `library`: a shared library of the user's own (elf/server/model_library.h)
+  Onnx,         ///< `onnx`: an ONNX file, in the best of the three runtimes that is here
+  OnnxRuntime,  ///< `onnxruntime`: an ONNX file, run by ONNX Runtime
+  OpencvDnn,    ///< `opencv-dnn`: a network file, run by OpenCV
+  OpenVino,     ///< `openvino`: a network file, run by OpenVINO
+  Remote,       ///< `remote`: a server other than elf-server
+  Simulated,    ///< `simulated`: takes its time and finds nothing
+  TorchScript   ///< `torchscript`: a TorchScript file, run by LibTorch
 };
 
 /** The value of `[model] backend`. */
 std::string_view toString(ModelBackend backend);
 
-/** How a network's output tensors are read; elf/server/decoders tells their shapes. */
+/**
+ * How a network's output tensors are read; elf/decode/decoder.h tells their shapes. The value of
+ * `[output] decoder` stands behind each.
+ */
 enum class OutputDecoder {
-  Objects,        ///< `objects`: TorchScript's own tuples, lists and dicts
+  Auto,           ///< `auto`: by names, shapes and metadata (elf/decode/recognise.h)
+  Objects,        ///< `objects`: torchvision's boxes, labels, scores; TorchScript's own results
+  MmDeploy,       ///< `mmdeploy`: MMDetection's networks as MMDeploy exports them
   Yolox,          ///< `yolox`
+  YoloxDecoded,   ///< `yolox-decoded`: exported with the grid added
   DarknetRegion,  ///< `darknet-region`: YOLOv2 to v4 and Yolo-Fastest, as Darknet has them
   Yolov5,         ///< `yolov5`
-  Yolov8,         ///< `yolov8`
-  Yolov8Seg,      ///< `yolov8-seg`: cut before the last layers; gives masks
+  Yolov8,         ///< `yolov8`: Ultralytics' raw layout of v8 to 26, also YOLOv5u
+  Yolov8Seg,      ///< `yolov8-seg`: the same with masks; also cut before the last layers
+  Yolov8Pose,     ///< `yolov8-pose`: the same with joints
+  Yolov8Obb,      ///< `yolov8-obb`: the same with rotated boxes
+  EndToEnd,       ///< `end2end`: YOLOv10 and YOLO26 without suppression, or with one built in
+  EndToEndSeg,    ///< `end2end-seg`
+  EndToEndPose,   ///< `end2end-pose`
+  EndToEndObb,    ///< `end2end-obb`
+  RtDetr,         ///< `rt-detr`: RT-DETR, D-FINE and DEIM as their authors export them
+  RtDetrLogits,   ///< `rt-detr-logits`: RT-DETR and D-FINE of the package transformers
+  RtDetrRows,     ///< `rt-detr-rows`: RT-DETR of Ultralytics
+  RfDetr,         ///< `rf-detr`: with or without masks
   FastestDet,     ///< `fastestdet`
   NanoDet,        ///< `nanodet`: NanoDet-Plus
   Ssd,            ///< `ssd`: what a DetectionOutput layer gives
@@ -41,10 +61,30 @@ enum class OutputDecoder {
   UltraFace,      ///< `ultraface`
   YuNet,          ///< `yunet`: faces and five landmarks of each
   HeatMaps,       ///< `heat-maps`: joints of one object; needs a detector
+  SimCc,          ///< `simcc`: RTMPose's joints of one object; needs a detector
   Classes         ///< `classes`: the class of one object; needs a detector
 };
 
+/** The value of `[output] decoder`. */
+std::string_view toString(OutputDecoder decoder);
+
+/** Whether the network looks, one by one, at the boxes that a detector finds. */
+inline bool isSecondStage(OutputDecoder decoder) {
+  return decoder == OutputDecoder::HeatMaps || decoder == OutputDecoder::SimCc ||
+         decoder == OutputDecoder::Classes;
+}
+
 enum class ChannelOrder { Bgr, Rgb };
+
+/** How a picture comes to a network's size. */
+enum class Fit {
+  Corner,  ///< `corner`: scaled as a whole, in the upper left corner, grey right and below
+  Centre,  ///< `centre`: the same in the middle, grey around
+  Stretch  ///< `stretch`: each side by itself
+};
+
+/** What OpenVINO and LibTorch calculate with. */
+enum class Precision { F32, F16, Bf16 };
 
 inline constexpr int kMaxBatch = 64;
 
@@ -63,8 +103,9 @@ struct ModelFile {
   std::vector<std::string> sha256;
   /** Libraries with operators of TorchScript, as dlopen() finds them or beside the file. */
   std::vector<std::string> libraries;
-  /** TorchScript: runs on CUDA, not on the CPU. */
-  bool cuda = false;
+  /** As the file says it: "cpu", "gpu", "npu", "cuda", "tensorrt". */
+  std::string device = "cpu";
+  Precision precision = Precision::F32;
   /**
    * Whose boxes the network looks at, one by one; null: it sees the whole picture. With a detector,
    * what `rules` holds of [input] and [parts] is the detector's, since it is what sees the
@@ -77,11 +118,14 @@ struct ModelFile {
   // [input], beyond what `rules` holds
   /** What the network takes, where there is a detector. */
   Size boxInput;
-  /** A network sees (value - mean) * scale / std for each channel. */
-  double scale = 1;
-  /** Both in the order of `colour`. */
-  std::array<double, 3> mean{}, std{1, 1, 1};
-  ChannelOrder colour = ChannelOrder::Bgr;
+  /**
+   * A network sees (value - mean) * scale / std for each channel, mean and std in the order of
+   * `colour`. What is not set is as the networks of `decoder` want it (withConvention()).
+   */
+  std::optional<double> scale;
+  std::optional<std::array<double, 3>> mean, std;
+  std::optional<ChannelOrder> colour;
+  std::optional<Fit> fit;
   /** TorchScript: where forward() takes one tensor, it is 1 x 3 x H x W, not 3 x H x W. */
   bool batch = true;
   /**
@@ -91,9 +135,12 @@ struct ModelFile {
   int maxBatch = 1;
 
   // [output], beyond what `rules` holds
-  OutputDecoder decoder = OutputDecoder::Yolox;
-  /** Of two boxes of one class with more intersection over union, the weaker one goes. */
-  double nms = 0.45;
+  OutputDecoder decoder = OutputDecoder::Auto;
+  /**
+   * Of two boxes of one class with more intersection over union, the weaker one goes. Not set: as
+   * the networks of `decoder` want it.
+   */
+  std::optional<double> nms;
 
   // [tensors]
   /** What the server of a remote model calls them. */
@@ -108,10 +155,24 @@ struct ModelFile {
   ModelRules rules;
 };
 
+/** Whether a network file is run, with tensors that an OutputDecoder reads. */
+inline bool runsNetwork(ModelBackend backend) {
+  return backend == ModelBackend::Onnx || backend == ModelBackend::OnnxRuntime ||
+         backend == ModelBackend::OpencvDnn || backend == ModelBackend::OpenVino ||
+         backend == ModelBackend::TorchScript;
+}
+
+/**
+ * `model` with what its file left open as the networks of its decoder, which is not Auto, were
+ * trained and are mostly exported: colour, scale, mean, std, fit and nms are set.
+ */
+ModelFile withConvention(ModelFile model);
+
 /**
  * Reads the file that `nameOrPath` names (readDataFile()), and its label file. Weight files need
  * not exist. A path that ends in `.so` stands for a model of backend `library` with that file and
- * nothing else; libfoo.so is called foo. Throws elf::Error naming file and key.
+ * nothing else; libfoo.so is called foo. One that ends in `.onnx` stands for a model of backend
+ * `onnx` whose file says the rest. Throws elf::Error naming file and key.
  */
 ModelFile loadModelFile(const std::string& nameOrPath);
 

@@ -13,8 +13,8 @@ namespace elf {
 
 /** OpenCV's pedestrian detector. Throws elf::Error where this build has none. */
 std::unique_ptr<InferenceModel> createHogModel(const ModelFile& file);
-/** A network file that OpenCV's DNN module reads. */
-std::unique_ptr<InferenceModel> createDnnModel(const ModelFile& file);
+/** A network file that a runtime reads (elf/runtime/session.h). */
+std::unique_ptr<InferenceModel> createNetworkModel(const ModelFile& file);
 /** The same, where the network looks at what a detector finds. */
 std::unique_ptr<InferenceModel> createStagedModel(const ModelFile& file);
 /** A shared library of the user's. */
@@ -31,7 +31,8 @@ std::array<cv::Mat, 2> trialPictures(Size size);
 
 /**
  * A network of another layout than its file says must fail now, not at the first request: throws
- * elf::Error that names `weights` where `model` does not run a grey picture.
+ * elf::Error that names `weights` where `model` runs neither of the trial pictures. Some networks
+ * do not run where there is nothing to be seen.
  */
 void tryOnce(InferenceModel& model, const std::string& weights);
 

@@ -14,8 +14,11 @@ std::unique_ptr<InferenceModel> InferenceModel::create(const ModelFile& file) {
       return createHogModel(file);
     case ModelBackend::Library:
       return createLibraryModel(file);
+    case ModelBackend::Onnx:
+    case ModelBackend::OnnxRuntime:
     case ModelBackend::OpencvDnn:
-      return file.detector ? createStagedModel(file) : createDnnModel(file);
+    case ModelBackend::OpenVino:
+      return file.detector ? createStagedModel(file) : createNetworkModel(file);
     case ModelBackend::Simulated:
       return createSimulatedModel(file);
     case ModelBackend::TorchScript:
@@ -40,9 +43,13 @@ std::array<cv::Mat, 2> trialPictures(Size size) {
 
 void tryOnce(InferenceModel& model, const std::string& weights) {
   const Size size = trialSize(model.rules());
-  const cv::Mat grey(size.height, size.width, CV_8UC3, cv::Scalar::all(kPadding));
-  const auto result = model.run(viewOf(grey), {.frame = size});
-  if (!result) throw Error(weights, result.error());
+  std::string why;
+  for (const cv::Mat& picture : trialPictures(size)) {
+    const auto result = model.run(viewOf(picture), {.frame = size});
+    if (result) return;
+    if (why.empty()) why = result.error();
+  }
+  throw Error(weights, why);
 }
 
 std::vector<InferenceModel::Answer> InferenceModel::runBatch(

@@ -50,6 +50,8 @@ class InferenceModel {
   const ModelRules& rules() const { return file_.rules; }
   /** As `GET /v2/models/NAME` says it, for instance "onnx". */
   virtual std::string platform() const = 0;
+  /** What runs it, with version, device and precision; empty where nothing but itself does. */
+  virtual std::string runtime() const { return {}; }
 
   /**
    * The objects in a picture of format BGR, not empty; boxes in its pixels, tight, clipped to it.

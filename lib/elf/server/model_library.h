@@ -11,7 +11,7 @@ namespace elf {
  * Raised whenever something changes that a model's library was compiled with: InferenceModel, and
  * the classes that its functions take and return.
  */
-inline constexpr int kModelAbi = 2;
+inline constexpr int kModelAbi = 3;
 
 /** What a model's library exports as the symbol `elf_model_library`. */
 struct ModelLibrary {

@@ -17,7 +17,7 @@ namespace {
 class StagedModel : public InferenceModel {
  public:
   explicit StagedModel(const ModelFile& file)
-      : InferenceModel(file), detector_(create(*file.detector)), network_(file) {
+      : InferenceModel(file), detector_(create(*file.detector)), network_(Network::open(file)) {
     // A network of another layout than the file says must fail now, not at the first request.
     const Size size = file.boxInput;
     Detection object;
@@ -27,7 +27,8 @@ class StagedModel : public InferenceModel {
       throw Error(network_.path(), error);
   }
 
-  std::string platform() const override { return network_.platform(); }
+  std::string platform() const override { return network_.info().platform; }
+  std::string runtime() const override { return network_.info().runtime; }
 
   Answer run(const ImageView& bgr, const Placement& placement) override try {
     auto found = checkedRun(*detector_, bgr, placement);
@@ -53,7 +54,7 @@ class StagedModel : public InferenceModel {
   bool wanted(const Detection& object) const {
     const std::vector<std::string>& labels = file().detectorLabels;
     // What gets no class or joints is not worth their time.
-    if (file().decoder == OutputDecoder::HeatMaps && object.score < rules().minScore) return false;
+    if (file().decoder != OutputDecoder::Classes && object.score < rules().minScore) return false;
     return labels.empty() || std::ranges::find(labels, object.label) != labels.end();
   }
 
@@ -72,7 +73,9 @@ class StagedModel : public InferenceModel {
         object.score = best->score;
         return {};
       }
-    } else if (const auto joints = decodeHeatMaps(tensors, canvas.size());
+    } else if (const auto joints = file().decoder == OutputDecoder::SimCc
+                                       ? decodeSimCc(tensors, canvas.size())
+                                       : decodeHeatMaps(tensors, canvas.size());
                joints && std::cmp_equal(joints->size(), rules().keypoints)) {
       for (const Keypoint& joint : *joints) object.keypoints.push_back(canvas.toPicture(joint));
       return {};

@@ -178,11 +178,11 @@ class TorchModel : public InferenceModel {
  public:
   explicit TorchModel(const ModelFile& file)
       : InferenceModel(file),
-        decode_(decoderFor(file.decoder)),
-        device_(file.cuda ? at::kCUDA : at::kCPU) {
+        decode_(file.decoder == OutputDecoder::Objects ? nullptr : decoderFor(file.decoder)),
+        device_(file.device == "cuda" ? at::kCUDA : at::kCPU) {
     useOneThread();
     compileNothing();
-    if (file.cuda && !at::hasCUDA())
+    if (device_ == at::kCUDA && !at::hasCUDA())
       throw Error(file.path + ": [model] device", "is cuda, which LibTorch finds none of here");
     loadOperators();
     const std::string path = weightFiles(file)[0];
@@ -316,13 +316,13 @@ class TorchModel : public InferenceModel {
                        .to(device_)
                        .permute({2, 0, 1})
                        .to(at::kFloat);
-    if (file().colour == ChannelOrder::Rgb) image = image.flip(0);
-    const auto& mean = file().mean;
+    if (*file().colour == ChannelOrder::Rgb) image = image.flip(0);
+    const auto& mean = *file().mean;
     if (mean != std::array<double, 3>{})
       image = image - at::tensor({mean[0], mean[1], mean[2]}, image.options()).view({3, 1, 1});
-    const auto& std = file().std;
+    const auto& std = *file().std;
     image = image *
-            (file().scale / at::tensor({std[0], std[1], std[2]}, image.options())).view({3, 1, 1});
+            (*file().scale / at::tensor({std[0], std[1], std[2]}, image.options())).view({3, 1, 1});
     return image.contiguous();
   }
 

@@ -9,6 +9,7 @@
 #include "elf/base/error.h"
 #include "elf/base/output_file.h"
 #include "elf/base/printable.h"
+#include "elf/decode/recognise.h"
 #include "elf/server/backends.h"
 #include "elf/server/image_decoder.h"
 #include "elf/server/model_check.h"
@@ -104,6 +105,7 @@ void print(const ModelCheck& check, const ModelFile& file) {
 void checkModel(const std::string& name, const std::string& picture, const std::string& output) {
   requireWritable(output);
   const ModelFile file = loadModelFile(name);
+  tryInChild(file);
   const auto start = Clock::now();
   const auto model = InferenceModel::create(file);
   const auto loaded = std::chrono::duration_cast<microseconds>(Clock::now() - start);
@@ -111,8 +113,11 @@ void checkModel(const std::string& name, const std::string& picture, const std::
   const cv::Mat bgr = picture.empty() ? makePicture(rules) : readPicture(picture);
   const Size size{bgr.cols, bgr.rows};
   std::cout << "model: " << printable(model->name()) << ", " << taskOf(rules) << ", "
-            << model->platform() << ", loaded in " << milliseconds(loaded)
-            << "\npicture: " << (picture.empty() ? "made" : picture) << ", " << text(size)
+            << model->platform() << ", loaded in " << milliseconds(loaded) << '\n';
+  if (!model->runtime().empty())
+    std::cout << "runtime: " << model->runtime() << "\ntaken for: " << describe(model->file())
+              << '\n';
+  std::cout << "picture: " << (picture.empty() ? "made" : picture) << ", " << text(size)
             << ", computed as " << text(rules.inputSize(size)) << std::endl;
   const auto check = elf::checkModel(*model, viewOf(bgr));
   if (!check) throw Error("--check", check.error());

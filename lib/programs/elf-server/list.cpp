@@ -10,6 +10,7 @@
 #include "elf/base/error.h"
 #include "elf/base/printable.h"
 #include "elf/model/model_file.h"
+#include "elf/runtime/session.h"
 #include "elf/server/inference_model.h"
 #include "programs/elf-server/tasks.h"
 
@@ -56,6 +57,10 @@ void listModels() {
       std::cout << std::left << std::setw(static_cast<int>(widths[i]) + 2) << row[i];
     std::cout << row.back() << '\n';
   }
+  std::cout << "\nRuntimes of network files:\n";
+  for (const RuntimeState& runtime : listRuntimes())
+    std::cout << "  " << std::left << std::setw(12) << runtime.backend << ' '
+              << (runtime.usable ? "" : "not here: ") << printable(runtime.state, 500) << '\n';
 }
 
 }  // namespace elf::program

@@ -19,6 +19,7 @@
 #include "elf/base/network_address.h"
 #include "elf/base/output_file.h"
 #include "elf/base/token_file.h"
+#include "elf/decode/recognise.h"
 #include "elf/model/model_file.h"
 #include "elf/server/inference_model.h"
 #include "elf/server/server.h"
@@ -195,7 +196,29 @@ gboolean quit(gpointer loop) {
   return G_SOURCE_CONTINUE;
 }
 
+/** Tells what a network that does not say it all was taken for. */
+void tell(const elf::InferenceModel& model) {
+  std::cerr << "elf-server: " << model.name() << ": taken for " << elf::describe(model.file())
+            << "; " << model.runtime() << '\n';
+}
+
+elf::ModelFactory factoryOf(const elf::ModelFile& file) {
+  return [file, told = file.decoder != elf::OutputDecoder::Auto]() mutable {
+    auto model = elf::InferenceModel::create(file);
+    if (!std::exchange(told, true) && !model->runtime().empty()) tell(*model);
+    return model;
+  };
+}
+
 void serve(const Options& options) {
+  std::vector<elf::ModelFile> files;
+  std::vector<elf::ModelFactory> models;
+  for (const std::string& model : options.models) {
+    files.push_back(elf::loadModelFile(model));
+    // Before GLib makes threads.
+    elf::program::tryInChild(files.back());
+    models.push_back(factoryOf(files.back()));
+  }
   GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
   g_unix_signal_add(SIGINT, quit, loop);
   g_unix_signal_add(SIGTERM, quit, loop);
@@ -207,12 +230,6 @@ void serve(const Options& options) {
   if (!options.logFile.empty()) {
     log.emplace(options.logFile);
     settings.log = [&log](const std::string& line) { log->write(line); };
-  }
-  std::vector<elf::ModelFile> files;
-  std::vector<elf::ModelFactory> models;
-  for (const std::string& model : options.models) {
-    files.push_back(elf::loadModelFile(model));
-    models.emplace_back([file = files.back()] { return elf::InferenceModel::create(file); });
   }
   elf::Server server(models, settings);
   if (settings.token.empty() && settings.clientCa.empty() && !elf::isLoopback(settings.bind))

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "elf/model/model_file.h"
+
 namespace elf::program {
 
 /** Writes a line for each model that is found to standard output. */
@@ -15,5 +17,12 @@ void listModels();
  * to NAME-check.png in the current folder. Throws elf::Error where any of that fails.
  */
 void checkModel(const std::string& model, const std::string& picture, const std::string& output);
+
+/**
+ * Loads a model that has files in a child process: a runtime that aborts over a file must not take
+ * the server with it. Throws elf::Error naming the file where the child was ended by a signal; what
+ * fails otherwise fails again when the model is made. The caller has no other threads.
+ */
+void tryInChild(const ModelFile& file);
 
 }  // namespace elf::program

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Objects that the network tells itself.
+#include <algorithm>
+
+#include "elf/decode/rows.h"
+
+namespace elf {
+
+namespace {
+
+/** Without the dimension of one picture in front, where there are more than `dimensions`. */
+cv::Mat ofOnePicture(const cv::Mat& tensor, int dimensions) {
+  if (tensor.dims != dimensions + 1 || tensor.size[0] != 1) return tensor;
+  return tensor.reshape(1, std::vector<int>(tensor.size.p + 1, tensor.size.p + tensor.dims));
+}
+
+struct Objects {
+  cv::Mat boxes, scores, labels, masks, keypoints;
+};
+
+/** Boxes of n x 4, or n x 5 with their scores. */
+std::optional<Candidates> read(const Objects& objects, const Reading& reading) {
+  const int count = objects.boxes.size[0], columns = objects.boxes.size[1];
+  Candidates found;
+  for (int i = 0; i < count; ++i) {
+    const float* const row = objects.boxes.ptr<float>(i);
+    Candidate candidate{.box = {row[0], row[1], row[2], row[3]},
+                        .score = columns == 5 ? row[4] : objects.scores.ptr<float>()[i],
+                        .labelId = static_cast<std::int64_t>(objects.labels.ptr<float>()[i]),
+                        .row = static_cast<std::size_t>(i)};
+    for (int j = 0; j < reading.keypoints; ++j) {
+      const float* const joint = objects.keypoints.ptr<float>(i, j);
+      candidate.keypoints.push_back({joint[0], joint[1], std::clamp(joint[2], 0.0F, 1.0F)});
+    }
+    add(found.list, reading, std::move(candidate));
+  }
+  if (!objects.masks.empty())
+    found.maskOf = [masks = objects.masks, canvas = reading.canvas](const Candidate& candidate) {
+      // OpenCV has no read-only Mat.
+      const cv::Mat values(masks.size[masks.dims - 2], masks.size[masks.dims - 1], CV_32F,
+                           const_cast<uchar*>(masks.ptr(static_cast<int>(candidate.row))));
+      const bool whole = values.rows == canvas.height && values.cols == canvas.width;
+      return MaskGrid{values, whole ? toBox(wholeFrame(canvas)) : candidate.box};
+    };
+  return found;
+}
+
+/** An empty tensor has no type to tell: none of its dimensions need be right but the first. */
+bool isEmpty(const cv::Mat& tensor) {
+  return tensor.dims > 0 && tensor.total() == 0;
+}
+
+}  // namespace
+
+std::optional<Candidates> decodeObjects(const Tensors& tensors, const Reading& reading) {
+  if (tensors.size() >= 3 && std::ranges::all_of(tensors, isEmpty, [](const NamedTensor& tensor) {
+        return tensor.values;
+      }))
+    return Candidates{};
+  Objects objects;
+  for (const NamedTensor& tensor : tensors)
+    if (const cv::Mat boxes = ofOnePicture(tensor.values, 2);
+        objects.boxes.empty() && boxes.dims == 2 && hasShape(boxes, {-1, 4}) && !tensor.integer)
+      objects.boxes = boxes;
+  if (objects.boxes.empty()) return std::nullopt;
+  const int count = objects.boxes.size[0];
+  // Where no type is told, labels are the ones that are whole numbers.
+  const bool typed = std::ranges::any_of(tensors, &NamedTensor::integer);
+  for (const auto& [name, values, integer] : tensors) {
+    const cv::Mat flat = ofOnePicture(values, 1);
+    const bool isList = values.total() == static_cast<std::size_t>(count) &&
+                        (flat.dims == 1 || (flat.dims == 2 && (flat.rows == 1 || flat.cols == 1)));
+    if (isList && (typed ? integer : name.find("label") != std::string::npos))
+      objects.labels = values;
+    else if (isList)
+      objects.scores = values;
+    else if (reading.keypoints > 0 && hasShape(values, {count, reading.keypoints, 3}))
+      objects.keypoints = values;
+    else if (hasShape(values, {count, -1, -1}) || hasShape(values, {count, 1, -1, -1}))
+      objects.masks = values;
+  }
+  if (objects.scores.empty() || objects.labels.empty() ||
+      (reading.keypoints > 0 && objects.keypoints.empty()))
+    return std::nullopt;
+  return read(objects, reading);
+}
+
+std::optional<Candidates> decodeMmDeploy(const Tensors& tensors, const Reading& reading) {
+  const cv::Mat* const dets = findTensor(tensors, "dets");
+  const cv::Mat* const labels = findTensor(tensors, "labels");
+  if (!dets || !labels) return std::nullopt;
+  if (isEmpty(*dets)) return Candidates{};
+  Objects objects{.boxes = ofOnePicture(*dets, 2), .labels = *labels};
+  if (objects.boxes.dims != 2 || !hasShape(objects.boxes, {-1, 5}) ||
+      labels->total() != static_cast<std::size_t>(objects.boxes.size[0]))
+    return std::nullopt;
+  if (const cv::Mat* const masks = findTensor(tensors, "masks"); masks && !isEmpty(*masks)) {
+    objects.masks = ofOnePicture(*masks, 3);
+    if (!hasShape(objects.masks, {objects.boxes.size[0], -1, -1})) return std::nullopt;
+  }
+  return read(objects, reading);
+}
+
+}  // namespace elf

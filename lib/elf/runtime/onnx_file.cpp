@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/runtime/onnx_file.h"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include "onnx.pb.h"
+
+namespace elf {
+
+namespace {
+
+// Numbers of the format's TensorProto.DataType.
+constexpr int kInt32 = 6, kInt64 = 7;
+
+onnx::Model parse(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(path, "cannot be read");
+  onnx::Model model;
+  if (!model.ParseFromIstream(&file) || !model.has_graph()) throw Error(path, "not an ONNX file");
+  return model;
+}
+
+int sizeOf(const onnx::Dimension& dimension) {
+  const bool known = dimension.has_dim_value() && dimension.dim_value() > 0 &&
+                     dimension.dim_value() <= std::numeric_limits<int>::max();
+  return known ? static_cast<int>(dimension.dim_value()) : -1;
+}
+
+/** Those that are no weights. */
+std::vector<onnx::ValueInfo*> realInputs(onnx::Graph& graph) {
+  std::set<std::string> weights;
+  for (const onnx::Tensor& weight : graph.initializer()) weights.insert(weight.name());
+  std::vector<onnx::ValueInfo*> inputs;
+  for (onnx::ValueInfo& input : *graph.mutable_input())
+    if (!weights.contains(input.name())) inputs.push_back(&input);
+  return inputs;
+}
+
+}  // namespace
+
+NetworkInfo readOnnxInfo(const std::string& path) {
+  onnx::Model model = parse(path);
+  NetworkInfo info{.platform = "onnx"};
+  for (const onnx::ValueInfo* input : realInputs(*model.mutable_graph())) {
+    const onnx::TensorType& type = input->type().tensor_type();
+    NetworkInput& result = info.inputs.emplace_back();
+    result.name = input->name();
+    result.integer = type.elem_type() == kInt32 || type.elem_type() == kInt64;
+    std::ranges::transform(type.shape().dim(), std::back_inserter(result.shape), sizeOf);
+  }
+  for (const onnx::StringEntry& entry : model.metadata_props())
+    info.metadata[entry.key()] = entry.value();
+  return info;
+}
+
+std::string onnxWithFreeShape(const std::string& path, FreeShape free) {
+  onnx::Model model = parse(path);
+  onnx::Graph& graph = *model.mutable_graph();
+  const std::vector<onnx::ValueInfo*> inputs = realInputs(graph);
+  const auto shapeOf = [](onnx::ValueInfo* input) {
+    return input->mutable_type()->mutable_tensor_type()->mutable_shape();
+  };
+  const auto set = [](onnx::TensorShape* shape, int dimension, const char* name) {
+    onnx::Dimension& changed = *shape->mutable_dim(dimension);
+    changed.clear_dim_value();
+    changed.set_dim_param(name);
+  };
+  if (free.batch)
+    for (onnx::ValueInfo* input : inputs)
+      if (onnx::TensorShape* shape = shapeOf(input); shape->dim_size() > 0) set(shape, 0, "batch");
+  if (const auto picture = std::ranges::find_if(
+          inputs, [&](onnx::ValueInfo* input) { return shapeOf(input)->dim_size() >= 3; });
+      free.size && picture != inputs.end()) {
+    onnx::TensorShape* const shape = shapeOf(*picture);
+    set(shape, shape->dim_size() - 2, "height");
+    set(shape, shape->dim_size() - 1, "width");
+  }
+  for (onnx::ValueInfo& output : *graph.mutable_output())
+    for (onnx::Dimension& dimension :
+         *output.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim())
+      dimension.Clear();
+  graph.clear_value_info();
+  return model.SerializeAsString();
+}
+
+}  // namespace elf

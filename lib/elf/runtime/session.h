@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A network file as a runtime has loaded it: one picture or a batch in, tensors out. Not installed.
+//
+// OpenCV's session is part of this library. Those of ONNX Runtime and OpenVINO are modules of their
+// own, which are loaded when a model asks for them.
+#pragma once
+
+#include <memory>
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+#include "elf/base/error.h"
+#include "elf/decode/network_info.h"
+#include "elf/decode/tensors.h"
+#include "elf/model/model_file.h"
+
+namespace elf {
+
+/** Serves one thread at a time, which need not be the one that made it. Uses one core. */
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  const NetworkInfo& info() const { return info_; }
+
+  /**
+   * What the network says of `image`, FP32 N x 3 x H x W in its own channel order and scale. A
+   * second input of whole numbers is given N times (W, H). FP32 tensors without gaps, valid until
+   * the next call. Fails with one sentence.
+   */
+  virtual Result<Tensors> run(const cv::Mat& image) = 0;
+
+ protected:
+  explicit Session(NetworkInfo info) : info_(std::move(info)) {}
+  NetworkInfo info_;
+};
+
+/**
+ * Loads the files of `file`, whose backend is one that runs network files, `onnx` standing for the
+ * best that is here. `files` are their full names. Throws elf::Error that names a file which
+ * cannot be loaded, or the key of a backend, device or precision that is not to be had.
+ */
+std::unique_ptr<Session> openSession(const ModelFile& file, const std::vector<std::string>& files);
+
+/** Whether this build has the module of `backend`, and the module finds its runtime. */
+struct RuntimeState {
+  std::string backend;
+  /** The runtime's version and devices, or why it cannot be used. */
+  std::string state;
+  bool usable = false;
+};
+std::vector<RuntimeState> listRuntimes();
+
+}  // namespace elf
