@@ -77,11 +77,11 @@ struct Pipeline {
   void look(const std::vector<Prediction>& predictions, const std::vector<Rp>& rps) {
     Feedback feedback;
     feedback.id = frame;
-    feedback.when.at = at();
+    feedback.when = when();
     feedback.size = kFrame;
     feedback.looked = true;
     feedback.detections = scene.detections(frame);
-    identifier.identify({.at = at()}, kFrame, rps, feedback.detections);
+    identifier.identify(when(), kFrame, rps, feedback.detections);
     calibrator.observe(predictions, rps, feedback.detections, 1, kFrame);
     history.add(feedback);
     ++frame;
@@ -91,7 +91,7 @@ struct Pipeline {
     return makeRps(predictions, history, kFrame, calibrator.padding(1));
   }
 
-  double at() const { return static_cast<double>(frame); }
+  FrameTime when() const { return {static_cast<double>(frame)}; }
 
   const Scene& scene;
   Identifier identifier;
@@ -111,14 +111,15 @@ void index(benchmark::State& state, const char* rule) {
 void predict(benchmark::State& state, const RpPredictor& predictor) {
   const Scene scene(static_cast<int>(state.range(0)));
   const Pipeline pipeline(scene);
-  for (auto _ : state) benchmark::DoNotOptimize(predictor.predict(pipeline.history, pipeline.at()));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(predictor.predict(pipeline.history, pipeline.when()));
 }
 
 void pad(benchmark::State& state) {
   const Scene scene(static_cast<int>(state.range(0)));
   const Pipeline pipeline(scene);
   const auto predictor = RpPredictor::create("last");
-  const auto predictions = predictor->predict(pipeline.history, pipeline.at());
+  const auto predictions = predictor->predict(pipeline.history, pipeline.when());
   for (auto _ : state) benchmark::DoNotOptimize(pipeline.pad(predictions));
 }
 
@@ -127,7 +128,7 @@ void wholeFrame(benchmark::State& state, const RpPredictor& predictor) {
   const Scene scene(static_cast<int>(state.range(0)));
   Pipeline pipeline(scene);
   for (auto _ : state) {
-    const auto predictions = predictor.predict(pipeline.history, pipeline.at());
+    const auto predictions = predictor.predict(pipeline.history, pipeline.when());
     const std::vector<Rp> rps = pipeline.pad(predictions);
     pipeline.look(predictions, rps);
   }

@@ -69,8 +69,8 @@ TEST(KalmanPredictor, EqualsOpenCvsOnRandomTracksWithGaps) {
                                          : std::vector<Detection>{}});
     }
     const int ahead = 1 + round % 5;
-    const std::uint64_t now = *history.lastLooked() + static_cast<std::uint64_t>(ahead);
-    const Prediction is = predictor->predict(history, now).at(0);
+    const auto now = static_cast<double>(*history.lastLooked()) + ahead;
+    const Prediction is = predictor->predict(history, {now}).at(0);
     const float sides[] = {is.box.x0, is.box.y0, is.box.x1, is.box.y1};
     const float deviations[] = {is.uncertainty.left, is.uncertainty.top, is.uncertainty.right,
                                 is.uncertainty.bottom};
@@ -89,7 +89,7 @@ TEST(KalmanPredictor, ABoxNeverTurnsInsideOut) {
                .when = {.at = 1},
                .looked = true,
                .detections = {{.box = {40, 40, 60, 60}, .id = 1}}});
-  EXPECT_EQ(RpPredictor::create("kalman")->predict(history, 9).at(0).box, (Box{40, 40, 60, 60}));
+  EXPECT_EQ(RpPredictor::create("kalman")->predict(history, {9}).at(0).box, (Box{40, 40, 60, 60}));
 }
 
 TEST(KalmanPredictor, GrowsUnsureWithTheHorizon) {
@@ -102,7 +102,8 @@ TEST(KalmanPredictor, GrowsUnsureWithTheHorizon) {
   const auto predictor = RpPredictor::create("kalman");
   float before = 0;
   for (std::uint64_t frame = 4; frame < 9; ++frame) {
-    const float now = predictor->predict(history, frame).at(0).uncertainty.top;
+    const float now =
+        predictor->predict(history, {static_cast<double>(frame)}).at(0).uncertainty.top;
     EXPECT_GT(now, before);
     before = now;
   }

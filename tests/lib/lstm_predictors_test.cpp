@@ -110,7 +110,7 @@ TEST_P(LstmPredictors, GiveTheNetworkTheLastTwoBoxesInSharesOfTheFrame) {
   const Weights weights = boxWeights(GetParam());
   const History history =
       seen({{3, {0, 0, 9, 9}}, {4, {80, 40, 160, 120}}, {5, {88, 44, 168, 124}}});
-  const Prediction prediction = create(weights)->predict(history, 6).at(0);
+  const Prediction prediction = create(weights)->predict(history, {6}).at(0);
   const BoxShares expected = next(weights, {0.1F, 0.1F, 0.2F, 0.3F}, {0.11F, 0.11F, 0.21F, 0.31F});
   expectNear(prediction.box, expected);
 }
@@ -118,7 +118,8 @@ TEST_P(LstmPredictors, GiveTheNetworkTheLastTwoBoxesInSharesOfTheFrame) {
 TEST_P(LstmPredictors, TakeWhatWasSeenOnceForStandingStill) {
   const Weights weights = boxWeights(GetParam());
   const BoxShares box{0.1F, 0.1F, 0.2F, 0.3F};
-  const Prediction prediction = create(weights)->predict(seen({{4, {80, 40, 160, 120}}}), 5).at(0);
+  const Prediction prediction =
+      create(weights)->predict(seen({{4, {80, 40, 160, 120}}}), {5}).at(0);
   expectNear(prediction.box, next(weights, box, box));
   EXPECT_GT(prediction.uncertainty.left, 0);
 }
@@ -129,14 +130,14 @@ TEST_P(LstmPredictors, RunOnTheirOwnAnswersForALongerHorizon) {
   const BoxShares c = next(weights, a, b);
   const BoxShares d = next(weights, b, c);
   const History history = seen({{4, {80, 40, 160, 120}}, {5, {88, 44, 168, 124}}});
-  expectNear(create(weights)->predict(history, 8).at(0).box, next(weights, c, d));
+  expectNear(create(weights)->predict(history, {8}).at(0).box, next(weights, c, d));
 }
 
 TEST_P(LstmPredictors, InterpolateMissingFrames) {
   const Weights weights = boxWeights(GetParam());
   const History history = seen({{1, {72, 36, 152, 116}}, {5, {88, 44, 168, 124}}});
   const BoxShares before{0.105F, 0.105F, 0.205F, 0.305F};
-  expectNear(create(weights)->predict(history, 6).at(0).box,
+  expectNear(create(weights)->predict(history, {6}).at(0).box,
              next(weights, before, {0.11F, 0.11F, 0.21F, 0.31F}));
 }
 
@@ -154,21 +155,21 @@ TEST_P(LstmPredictors, AreAsUnsureAsTheyErred) {
                  .detections = {{.box = box, .id = 1}}});
     a = std::exchange(b, next(weights, a, b));
   }
-  EXPECT_NEAR(create(weights)->predict(history, 8).at(0).uncertainty.right, 0, 1e-2);
+  EXPECT_NEAR(create(weights)->predict(history, {8}).at(0).uncertainty.right, 0, 1e-2);
   const History still = seen({{0, {80, 40, 160, 120}},
                               {1, {80, 40, 160, 120}},
                               {2, {80, 40, 160, 120}},
                               {3, {80, 40, 160, 120}}});
   const BoxShares box{0.1F, 0.1F, 0.2F, 0.3F};
   const float error = std::abs(next(weights, box, box)[2] - box[2]) * 800;
-  EXPECT_NEAR(create(weights)->predict(still, 4).at(0).uncertainty.right, error, 1e-2);
-  EXPECT_NEAR(create(weights)->predict(still, 6).at(0).uncertainty.right, 3 * error, 1e-1);
+  EXPECT_NEAR(create(weights)->predict(still, {4}).at(0).uncertainty.right, error, 1e-2);
+  EXPECT_NEAR(create(weights)->predict(still, {6}).at(0).uncertainty.right, 3 * error, 1e-1);
 }
 
 TEST_P(LstmPredictors, SayWhatTheNetworkSaysEvenIfItIsNoBox) {
   const Box box{80, 40, 160, 120};
   const History history = seen({{4, box}});
-  const auto predictions = create(randomWeights(GetParam(), {5, 5, -5, -5}))->predict(history, 5);
+  const auto predictions = create(randomWeights(GetParam(), {5, 5, -5, -5}))->predict(history, {5});
   EXPECT_TRUE(predictions.at(0).box.empty());
   EXPECT_EQ(makeRps(predictions, history, kFrame, {}).at(0).expected, box);
 }
@@ -177,7 +178,7 @@ TEST_P(LstmPredictors, LeaveTheBoxWhereTheFrameHasNoSize) {
   const Box box{80, 40, 160, 120};
   History history;
   history.add({.id = 0, .looked = true, .detections = {{.box = box, .id = 1}}});
-  EXPECT_EQ(create(boxWeights(GetParam()))->predict(history, 1).at(0).box, box);
+  EXPECT_EQ(create(boxWeights(GetParam()))->predict(history, {1}).at(0).box, box);
 }
 
 TEST_P(LstmPredictors, NameTheTensorThatIsMissingOrWrong) {
@@ -198,7 +199,7 @@ TEST_P(LstmPredictors, AreMadeByNameFromAFile) {
   const Folder folder;
   const std::string path = folder.file("own.safetensors");
   boxWeights(GetParam()).write(path);
-  EXPECT_EQ(RpPredictor::create(GetParam(), path)->predict(seen({{4, {0, 0, 9, 9}}}), 5).size(),
+  EXPECT_EQ(RpPredictor::create(GetParam(), path)->predict(seen({{4, {0, 0, 9, 9}}}), {5}).size(),
             1U);
   EXPECT_THROW(RpPredictor::create(GetParam() == kLstm ? kAttnLstm : kLstm, path), Error);
 }

@@ -42,7 +42,7 @@ TEST(Predictor, EveryUntrainedChoiceCanBeMadeAndPredictsEveryTrack) {
   for (const Choice& choice : predictorChoices()) {
     if (std::string_view(choice.description).ends_with("needs trained weights")) continue;
     const History history = moving(3, 1, {0, 1, 2});
-    EXPECT_EQ(RpPredictor::create(choice.name)->predict(history, 3).size(), 1U) << choice.name;
+    EXPECT_EQ(RpPredictor::create(choice.name)->predict(history, {3}).size(), 1U) << choice.name;
   }
 }
 
@@ -67,7 +67,7 @@ TEST(Predictor, TimeCountsAndNotFrames) {
   for (const char* name : {"velocity", "kalman", "default"}) {
     const auto predictor = RpPredictor::create(name);
     const auto whereAfter = [&](std::initializer_list<double> seen, double at) {
-      return predictor->predict(movingAt(seen), at).at(0).box.x0;
+      return predictor->predict(movingAt(seen), {at, 0.04}).at(0).box.x0;
     };
     const float steady = whereAfter({0.40, 0.44, 0.48, 0.52, 0.56, 0.60}, 0.72);
     EXPECT_NEAR(steady, 172, 3) << name;
@@ -78,12 +78,12 @@ TEST(Predictor, TimeCountsAndNotFrames) {
 }
 
 TEST(LastPredictor, TheBoxStays) {
-  const auto predictions = RpPredictor::create("last")->predict(moving(5, 0, {0, 1, 2}), 4);
+  const auto predictions = RpPredictor::create("last")->predict(moving(5, 0, {0, 1, 2}), {4});
   expectNear(predictions.at(0).box, {110, 100, 150, 180}, 1e-4F);
 }
 
 TEST(LastPredictor, IsAsUnsureAsTheObjectMovedTimesTheHorizon) {
-  const auto predictions = RpPredictor::create("last")->predict(moving(5, 0, {0, 1, 2}), 4);
+  const auto predictions = RpPredictor::create("last")->predict(moving(5, 0, {0, 1, 2}), {4});
   EXPECT_NEAR(predictions.at(0).uncertainty.left, 10, 1e-3);
   EXPECT_NEAR(predictions.at(0).uncertainty.top, 0, 1e-3);
 }
@@ -92,18 +92,19 @@ TEST(VelocityPredictor, IsExactForConstantMotionAtEveryHorizon) {
   const auto predictor = RpPredictor::create("velocity");
   for (std::uint64_t frame = 3; frame < 9; ++frame) {
     const auto t = static_cast<float>(frame);
-    expectNear(predictor->predict(moving(5, -2, {0, 1, 2}), frame).at(0).box,
+    expectNear(predictor->predict(moving(5, -2, {0, 1, 2}), {t}).at(0).box,
                shift({100, 100, 140, 180}, 5 * t, -2 * t), 1e-2F);
   }
 }
 
 TEST(VelocityPredictor, TimeBetweenSightingsCounts) {
-  const auto predictions = RpPredictor::create("velocity")->predict(moving(5, 0, {0, 1, 4, 5}), 7);
+  const auto predictions =
+      RpPredictor::create("velocity")->predict(moving(5, 0, {0, 1, 4, 5}), {7});
   expectNear(predictions.at(0).box, {135, 100, 175, 180}, 1e-2F);
 }
 
 TEST(VelocityPredictor, AnObjectSeenOnceStaysAndIsUnsure) {
-  const auto predictions = RpPredictor::create("velocity")->predict(moving(5, 0, {0}), 1);
+  const auto predictions = RpPredictor::create("velocity")->predict(moving(5, 0, {0}), {1});
   expectNear(predictions.at(0).box, {100, 100, 140, 180}, 1e-4F);
   EXPECT_GT(predictions.at(0).uncertainty.left, 0);
 }
@@ -115,7 +116,7 @@ TEST(VelocityPredictor, ABoxNeverTurnsInsideOut) {
                .when = {.at = 1},
                .looked = true,
                .detections = {{.box = {40, 40, 60, 60}, .id = 1}}});
-  EXPECT_FALSE(RpPredictor::create("velocity")->predict(history, 5).at(0).box.empty());
+  EXPECT_FALSE(RpPredictor::create("velocity")->predict(history, {5}).at(0).box.empty());
 }
 
 TEST(MakeRps, PadsClipsAndLabels) {

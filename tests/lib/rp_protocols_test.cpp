@@ -110,7 +110,7 @@ TEST(PaperProtocol, NamesATraceThatIsTooShort) {
 /** Constant velocity as it was measured with the released code: boxes may turn inside out. */
 class PlainVelocity final : public RpPredictor {
  public:
-  std::vector<Prediction> predict(const History& history, double) const override {
+  std::vector<Prediction> predict(const History& history, const FrameTime&) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
       const Box& a = track.sightings.front().box;
@@ -231,15 +231,16 @@ TEST(OnlineProtocol, NewObjectsAndOnesThatLeaveAreCountedApart) {
 /** Predicts as `last` does, and remembers what it was asked. */
 class Spy final : public RpPredictor {
  public:
-  std::vector<Prediction> predict(const History& history, double at) const override {
-    asked.emplace_back(history.lookedAt().at, at);
+  std::vector<Prediction> predict(const History& history, const FrameTime& when) const override {
+    asked.emplace_back(history.framesUntil(when), when.at);
     for (const auto& [id, track] : history.tracks()) {
       ids.insert(id);
       for (const Sighting& sighting : track.sightings) boxes[{id, sighting.at}] = sighting.box;
     }
-    return lastPredictor().predict(history, at);
+    return lastPredictor().predict(history, when);
   }
 
+  /** How far ahead, and for when. */
   mutable std::vector<std::pair<double, double>> asked;
   mutable std::set<Identity> ids;
   mutable std::map<std::pair<Identity, double>, Box> boxes;
@@ -268,7 +269,7 @@ TEST(OnlineProtocol, AFrameThatIsLeftOutIsOneThatNobodyLookedAt) {
   EXPECT_EQ(figures.horizons[0].frames, 4U);
   EXPECT_EQ(figures.horizons[1].frames, 3U);
   EXPECT_EQ(figures.horizons[2].frames, 2U);
-  EXPECT_EQ(std::ranges::count(spy.asked, std::pair<double, double>(2, 10)), 3)
+  EXPECT_EQ(std::ranges::count(spy.asked, std::pair<double, double>(8, 10)), 3)
       << "frame 10 is predicted 1, 2 and 3 frames before, from the last frame looked at";
   EXPECT_NEAR(*figures.horizons[0].iou, (3 * 99.0 / 101 + 92.0 / 108) / 4, 1e-6)
       << "the box of frame 2 is all that is known when frame 10 comes";

@@ -17,14 +17,6 @@ namespace elf::eval {
 
 namespace {
 
-/** What was said of a frame beforehand. */
-struct Forecast {
-  /** How many usual frames ahead it was made; 0 where nobody had looked before. */
-  double frames = 0;
-  std::vector<Prediction> predictions;
-  std::vector<Rp> rps;
-};
-
 /** What the pipeline knows while a trace goes through it. */
 class Pipeline {
  public:
@@ -62,10 +54,7 @@ class Pipeline {
     forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(number));
     for (int horizon = 1; horizon <= options_.horizons && number + horizon <= last_; ++horizon) {
       const FrameTime then = clock_.at(number + horizon);
-      history_.setInterval(then.interval);
-      Forecast forecast;
-      if (history_.known()) forecast.frames = framesBetween(history_.lookedAt().at, then);
-      forecast.predictions = predictor_.predict(history_, then.at);
+      Forecast forecast{history_.framesUntil(then), predictor_.predict(history_, then), {}};
       forecast.rps =
           makeRps(forecast.predictions, history_, size_, paddingOf(horizon, forecast.frames));
       std::vector<Forecast>& of = forecasts_[number + horizon];

@@ -43,7 +43,7 @@ std::vector<Box> predictWindow(const ReleasedWindow& window, Size size,
     history.add(feedback);
   }
   std::vector<Box> boxes(window.targets.size());
-  for (const Prediction& prediction : predictor.predict(history, kHistory))
+  for (const Prediction& prediction : predictor.predict(history, {kHistory}))
     boxes[static_cast<std::size_t>(prediction.id) - 1] = prediction.box;
   return boxes;
 }

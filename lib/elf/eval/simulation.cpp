@@ -147,12 +147,10 @@ class Stream {
     record.when = clock_.at(frame.number);
     record.size = frame.size;
     record.capacity = capacity_;
+    const double frames = history_.framesUntil(record.when);
     std::vector<Prediction> predictions;
-    double frames = 0;
     if (history_.known()) {
-      frames = framesBetween(history_.lookedAt().at, record.when);
-      history_.setInterval(record.when.interval);
-      predictions = predictor_.predict(history_, record.when.at);
+      predictions = predictor_.predict(history_, record.when);
       record.rps = makeRps(predictions, history_, frame.size, calibrator_.padding(frames));
       outcome.rpPixels =
           partitioner_->plan({frame.size, *record.rps, *capacity_, options_.planner.scale})

@@ -21,7 +21,7 @@ void History::add(const Feedback& feedback) {
   std::set<Identity> unlooked;  // coasted: their part got no answer, so nothing is known of them
   if (feedback.looked) {
     lastLooked_ = feedback.id;
-    lookedAt_ = feedback.when;
+    lookedAt_ = feedback.when.at;
     sighted_ *= kKept;
     lapses_ *= kKept;
     for (const Detection& detection : feedback.detections) {
@@ -67,7 +67,6 @@ void History::see(const Detection& detection, double at) {
 
 void History::clear() {
   lastLooked_.reset();
-  lookedAt_ = {};
   size_ = {};
   tracks_.clear();
   sighted_ = kPriorSighted;

@@ -70,12 +70,12 @@ class History {
 
   /** Id of the newest frame that was looked at; unset before the first. */
   std::optional<std::uint64_t> lastLooked() const { return lastLooked_; }
-  /** When that was. */
-  const FrameTime& lookedAt() const { return lookedAt_; }
+  /** How many usual frames `then` is after it; 0 before the first. */
+  double framesUntil(const FrameTime& then) const {
+    return known() ? framesBetween(lookedAt_, then) : 0;
+  }
   /** True once a frame was looked at: RPs are known from then on, even if there are none. */
   bool known() const { return lastLooked_.has_value(); }
-  /** How far apart frames usually are by now: FrameTime::interval. */
-  void setInterval(double interval) { lookedAt_.interval = interval; }
   /** Size of the frames that the sightings are in; empty before the first answer. */
   Size size() const { return size_; }
   const std::map<Identity, Track>& tracks() const { return tracks_; }
@@ -95,7 +95,8 @@ class History {
 
   Limits limits_;
   std::optional<std::uint64_t> lastLooked_;
-  FrameTime lookedAt_;
+  /** FrameTime::at of that one. */
+  double lookedAt_ = 0;
   Size size_;
   std::map<Identity, Track> tracks_;
   /** Sightings, and misses between two of them; fading counts. */

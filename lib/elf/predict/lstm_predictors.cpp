@@ -36,12 +36,12 @@ Box toBox(const BoxShares& shares, Size frame) {
   return {shares[0] * w, shares[1] * h, shares[2] * w, shares[3] * h};
 }
 
-/** The box one frame before sighting number `i`, itself where it is the first. */
-Box boxBefore(const Track& track, std::size_t i, const History& history) {
+/** The box one frame of `interval` before sighting number `i`, itself where it is the first. */
+Box boxBefore(const Track& track, std::size_t i, double interval) {
   const Sighting& sighting = track.sightings[i];
   if (i == 0) return sighting.box;
   const Sighting& before = track.sightings[i - 1];
-  const float share = 1 / framesAfter(before, sighting.at, history);
+  const float share = 1 / framesAfter(before, sighting, interval);
   Box box = sighting.box;
   for (const auto side : kSides) box.*side += share * (before.box.*side - box.*side);
   return box;
@@ -52,23 +52,23 @@ class NetworkPredictor final : public RpPredictor {
  public:
   explicit NetworkPredictor(const Weights& weights) : network_(weights) {}
 
-  std::vector<Prediction> predict(const History& history, double at) const override {
+  std::vector<Prediction> predict(const History& history, const FrameTime& when) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
-      const float ahead = framesAfter(track.last(), at, history);
-      predictions.push_back({id, roll(track, track.sightings.size() - 1, ahead, history),
-                             uncertainty(track, ahead, history)});
+      const float ahead = framesAfter(track.last(), when);
+      predictions.push_back(
+          {id, roll(track, track.sightings.size() - 1, ahead, when.interval, history.size()),
+           uncertainty(track, ahead, when.interval, history.size())});
     }
     return predictions;
   }
 
  private:
   /** Where the object is `frames` after its sighting number `i`, from what was known then. */
-  Box roll(const Track& track, std::size_t i, float frames, const History& history) const {
+  Box roll(const Track& track, std::size_t i, float frames, double interval, Size size) const {
     const Box& last = track.sightings[i].box;
-    const Size size = history.size();
     if (size.empty()) return last;
-    BoxShares before = toShares(boxBefore(track, i, history), size);
+    BoxShares before = toShares(boxBefore(track, i, interval), size);
     BoxShares now = toShares(last, size);
     // It knows whole frames; of the last one a share may count.
     for (float left = std::min(frames, kMaxRoll); left > 0; --left) {
@@ -81,12 +81,12 @@ class NetworkPredictor final : public RpPredictor {
     return box.finite() ? box : last;
   }
 
-  Sides uncertainty(const Track& track, float frames, const History& history) const {
+  Sides uncertainty(const Track& track, float frames, double interval, Size size) const {
     const std::size_t count = track.sightings.size();
     // One sighting says nothing, and of the second one the network knew no motion.
     if (count < 3) return unknownMotion(track.last().box, frames);
-    const float gap = framesAfter(track.sightings[count - 2], track.last().at, history);
-    const Box expected = roll(track, count - 2, gap, history);
+    const float gap = framesAfter(track.sightings[count - 2], track.last(), interval);
+    const Box expected = roll(track, count - 2, gap, interval, size);
     Sides deviations;
     for (std::size_t side = 0; side < kSides.size(); ++side)
       deviations.*kDeviations[side] =

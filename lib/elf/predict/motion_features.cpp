@@ -88,12 +88,12 @@ class Filler {
 
 }  // namespace
 
-MotionWindow motionWindow(const Track& track, const History& history, double at) {
+MotionWindow motionWindow(const Track& track, const History& history, const FrameTime& when) {
   MotionWindow window;
   // The newest one has a frame before the others, and the last sighting has its own.
   const Sighting* later = nullptr;
   for (const Sighting& sighting : std::views::reverse(track.sightings)) {
-    const float back = framesAfter(sighting, track.last().at, history);
+    const float back = framesAfter(sighting, track.last(), when.interval);
     const auto frame = static_cast<std::size_t>(std::lround(back));
     if (frame >= kMotionFrames) break;
     if (!window.seen[frame]) {
@@ -102,7 +102,7 @@ MotionWindow motionWindow(const Track& track, const History& history, double at)
       if (later) {
         // Two that are close together tell little of the motion between them.
         const float share = (back - static_cast<float>(frame)) /
-                            std::max(framesAfter(sighting, later->at, history), 0.5F);
+                            std::max(framesAfter(sighting, *later, when.interval), 0.5F);
         for (const auto side : kSides)
           window.boxes[frame].*side += share * (later->box.*side - sighting.box.*side);
       }
@@ -111,7 +111,7 @@ MotionWindow motionWindow(const Track& track, const History& history, double at)
   }
   window.missed = static_cast<float>(track.missed);
   window.missRate = static_cast<float>(history.missRate());
-  window.ahead = framesAfter(track.last(), at, history);
+  window.ahead = framesAfter(track.last(), when);
   return window;
 }
 

@@ -29,10 +29,10 @@ struct MotionWindow {
 };
 
 /**
- * Of a track of `history`, for a frame that is `at`. A sighting between two of the window's frames
- * is put into the nearer one, where its box would have been then by the motion around it.
+ * Of a track of `history`, for a frame that is `when`. A sighting between two of the window's
+ * frames is put into the nearer one, where its box would have been then by the motion around it.
  */
-MotionWindow motionWindow(const Track& track, const History& history, double at);
+MotionWindow motionWindow(const Track& track, const History& history, const FrameTime& when);
 
 /** Four values: left, top, right, bottom. */
 using FourSides = std::array<float, 4>;

@@ -48,13 +48,13 @@ class DefaultPredictor final : public RpPredictor {
  public:
   explicit DefaultPredictor(const Weights& weights) : network_(weights) {}
 
-  std::vector<Prediction> predict(const History& history, double at) const override {
+  std::vector<Prediction> predict(const History& history, const FrameTime& when) const override {
     std::vector<const Track*> tracks;
     std::vector<MotionWindow> windows;
     for (const auto& [id, track] : history.tracks()) {
       if (track.last().box.empty()) continue;
       tracks.push_back(&track);
-      windows.push_back(motionWindow(track, history, at));
+      windows.push_back(motionWindow(track, history, when));
     }
     std::vector<Prediction> predictions, others;
     if (history.size().empty()) return predictions;
@@ -62,7 +62,7 @@ class DefaultPredictor final : public RpPredictor {
     predictions.reserve(tracks.size());
     for (std::size_t i = 0; i < tracks.size(); ++i) {
       if (isBeyondNetwork(*tracks[i], windows[i])) {
-        if (others.empty()) others = kalman_->predict(history, at);
+        if (others.empty()) others = kalman_->predict(history, when);
         predictions.push_back(*std::ranges::find(others, tracks[i]->id, &Prediction::id));
         continue;
       }

@@ -13,10 +13,10 @@ namespace {
 
 class LastPredictor final : public RpPredictor {
  public:
-  std::vector<Prediction> predict(const History& history, double at) const override {
+  std::vector<Prediction> predict(const History& history, const FrameTime& when) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
-      const float ahead = framesAfter(track.last(), at, history);
+      const float ahead = framesAfter(track.last(), when);
       Prediction prediction{id, track.last().box, unknownMotion(track.last().box, ahead)};
       for (std::size_t side = 0; side < kSides.size() && track.sightings.size() > 1; ++side) {
         float squares = 0;
@@ -24,7 +24,7 @@ class LastPredictor final : public RpPredictor {
           const Sighting& a = track.sightings[i - 1];
           const Sighting& b = track.sightings[i];
           const float step =
-              (b.box.*kSides[side] - a.box.*kSides[side]) / framesAfter(a, b.at, history);
+              (b.box.*kSides[side] - a.box.*kSides[side]) / framesAfter(a, b, when.interval);
           squares += step * step;
         }
         prediction.uncertainty.*kDeviations[side] =
@@ -40,15 +40,15 @@ class VelocityPredictor final : public RpPredictor {
   static constexpr std::size_t kSightings = 4;
 
  public:
-  std::vector<Prediction> predict(const History& history, double at) const override {
+  std::vector<Prediction> predict(const History& history, const FrameTime& when) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
       const Sighting& last = track.last();
-      const float ahead = framesAfter(last, at, history);
+      const float ahead = framesAfter(last, when);
       Prediction prediction{id, last.box, unknownMotion(last.box, ahead)};
       if (track.sightings.size() > 1)
         for (std::size_t side = 0; side < kSides.size(); ++side)
-          extrapolate(track, at, history, side, prediction);
+          extrapolate(track, when, side, prediction);
       // Sides that cross say nothing of where the object is.
       if (prediction.box.empty()) prediction.box = last.box;
       predictions.push_back(prediction);
@@ -57,7 +57,7 @@ class VelocityPredictor final : public RpPredictor {
   }
 
  private:
-  static void extrapolate(const Track& track, double at, const History& history, std::size_t side,
+  static void extrapolate(const Track& track, const FrameTime& when, std::size_t side,
                           Prediction& prediction) {
     const Sighting& last = track.last();
     const std::size_t count = std::min(track.sightings.size(), kSightings);
@@ -66,7 +66,7 @@ class VelocityPredictor final : public RpPredictor {
     const auto n = static_cast<float>(count);
     float t = 0, y = 0, tt = 0, ty = 0;
     for (const Sighting& s : latest) {
-      const float time = -framesAfter(s, last.at, history);
+      const float time = -framesAfter(s, last, when.interval);
       const float value = s.box.*kSides[side] - last.box.*kSides[side];
       t += time;
       y += value;
@@ -78,10 +78,10 @@ class VelocityPredictor final : public RpPredictor {
     float squares = 0;
     for (const Sighting& s : latest) {
       const float value = s.box.*kSides[side] - last.box.*kSides[side];
-      const float error = value - (offset - slope * framesAfter(s, last.at, history));
+      const float error = value - (offset - slope * framesAfter(s, last, when.interval));
       squares += error * error;
     }
-    const float ahead = framesAfter(last, at, history);
+    const float ahead = framesAfter(last, when);
     prediction.box.*kSides[side] = last.box.*kSides[side] + offset + slope * ahead;
     // Two sightings always lie on their line: take half of the motion as what is not known of it.
     const float deviation = count > 2 ? std::sqrt(squares / (n - 2)) : std::abs(slope) / 2;
@@ -139,7 +139,7 @@ class SideFilter {
 
 class KalmanPredictor final : public RpPredictor {
  public:
-  std::vector<Prediction> predict(const History& history, double at) const override {
+  std::vector<Prediction> predict(const History& history, const FrameTime& when) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
       const Sighting& last = track.last();
@@ -149,11 +149,11 @@ class KalmanPredictor final : public RpPredictor {
         SideFilter filter(before->box.*kSides[side], extent(last.box, side));
         for (const Sighting& sighting : track.sightings) {
           if (&sighting == before) continue;
-          filter.predict(framesAfter(*before, sighting.at, history));
+          filter.predict(framesAfter(*before, sighting, when.interval));
           filter.correct(sighting.box.*kSides[side]);
           before = &sighting;
         }
-        filter.predict(framesAfter(last, at, history));
+        filter.predict(framesAfter(last, when));
         prediction.box.*kSides[side] = static_cast<float>(filter.position());
         prediction.uncertainty.*kDeviations[side] =
             static_cast<float>(std::sqrt(filter.variance()));

@@ -86,23 +86,14 @@ PaddingCalibrator::PaddingCalibrator(double coverage) : coverage_(coverage) {
   forget();
 }
 
-void PaddingCalibrator::setCoverage(double coverage) {
-  coverage_ = coverage;
-  for (Window& window : windows_) setFactor(window);
-}
-
 void PaddingCalibrator::forget() {
-  for (Window& window : windows_) {
-    window = {.scores = {}, .assumed = priorScores()};
-    setFactor(window);
-  }
+  for (Window& window : windows_) window = {.scores = {}, .assumed = priorScores()};
 }
 
 void PaddingCalibrator::observe(std::span<const Prediction> predictions, std::span<const Rp> rps,
                                 std::span<const Detection> found, double frames, Size frame) {
   if (frames <= 0) return;
   const std::size_t index = indexOf(frames);
-  bool learned = false;
   for (const Detection& detection : found) {
     if (detection.coasted || detection.id == kNoIdentity) continue;
     const Prediction* prediction = find(predictions, detection.id);
@@ -115,10 +106,7 @@ void PaddingCalibrator::observe(std::span<const Prediction> predictions, std::sp
     if (const Rp* rp = find(rps, detection.id))
       score = std::max(score, kUncut * cuttingFactor(*prediction, *rp, detection.box, frame));
     add(static_cast<float>(std::min(score, kMostFactor)), index);
-    learned = true;
   }
-  for (std::size_t i = index; learned && i < windows_.size(); ++i)
-    if (i == index || windows_[i].scores.size() < kAssumed) setFactor(windows_[i]);
 }
 
 void PaddingCalibrator::add(float score, std::size_t index) {
@@ -139,18 +127,18 @@ std::size_t PaddingCalibrator::indexOf(double frames) {
   return frames < 8.5 ? 4 : 5;
 }
 
-void PaddingCalibrator::setFactor(Window& window) {
-  sorted_ = window.scores;
-  if (sorted_.size() < kAssumed)
-    sorted_.insert(sorted_.end(),
-                   window.assumed.begin() + static_cast<std::ptrdiff_t>(sorted_.size()),
-                   window.assumed.end());
-  const auto count = static_cast<double>(sorted_.size());
+double PaddingCalibrator::factor(double frames) const {
+  const Window& window = windows_[indexOf(frames)];
+  std::vector<float> scores = window.scores;
+  if (scores.size() < kAssumed)
+    scores.insert(scores.end(), window.assumed.begin() + static_cast<std::ptrdiff_t>(scores.size()),
+                  window.assumed.end());
+  const auto count = static_cast<double>(scores.size());
   // One more than there are, for the one to come.
   const double rank = std::min(std::ceil(coverage_ * (count + 1)), count);
-  const auto quantile = sorted_.begin() + static_cast<std::ptrdiff_t>(rank) - 1;
-  std::nth_element(sorted_.begin(), quantile, sorted_.end());
-  window.factor = *quantile;
+  const auto quantile = scores.begin() + static_cast<std::ptrdiff_t>(rank) - 1;
+  std::nth_element(scores.begin(), quantile, scores.end());
+  return *quantile;
 }
 
 }  // namespace elf

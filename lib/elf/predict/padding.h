@@ -53,7 +53,7 @@ class PaddingCalibrator {
   explicit PaddingCalibrator(double coverage = kDefaultCoverage);
 
   /** Share of the objects, kLeastCoverage..kMostCoverage, wanted inside; all scores stay. */
-  void setCoverage(double coverage);
+  void setCoverage(double coverage) { coverage_ = coverage; }
   double coverage() const { return coverage_; }
 
   /**
@@ -69,7 +69,7 @@ class PaddingCalibrator {
   /** What to pad predictions with that are made `frames` usual frames ahead. */
   Padding padding(double frames) const { return scaled(factor(frames)); }
   /** 0..kMostFactor. */
-  double factor(double frames) const { return windows_[indexOf(frames)].factor; }
+  double factor(double frames) const;
 
   /** Forgets all scores. Nobody needs to over a change of size: they are relative. */
   void forget();
@@ -87,19 +87,14 @@ class PaddingCalibrator {
     /** A ring of what stands in for its first scores. */
     std::vector<float> assumed;
     std::size_t nextAssumed = 0;
-    double factor = 0;
   };
 
   static std::size_t indexOf(double frames);
   /** To the window of that index, and to what is assumed of longer horizons. */
   void add(float score, std::size_t index);
-  /** Of `window`, from its scores. */
-  void setFactor(Window& window);
 
   double coverage_;
   std::array<Window, 6> windows_;
-  /** Of setFactor(), which must not allocate for each frame. */
-  std::vector<float> sorted_;
 };
 
 }  // namespace elf

@@ -33,9 +33,9 @@ class RpPredictor {
  public:
   virtual ~RpPredictor() = default;
 
-  /** One prediction for each track of `history`, for a frame that is `at` (FrameTime::at), which is
-   * later than its sightings. */
-  virtual std::vector<Prediction> predict(const History& history, double at) const = 0;
+  /** One prediction for each track of `history`, for a frame that is `when`, later than its
+   * sightings. */
+  virtual std::vector<Prediction> predict(const History& history, const FrameTime& when) const = 0;
 
   /**
    * `weights` is the file of a trained predictor's weights, or its name in kWeightFiles; empty
@@ -49,6 +49,15 @@ class RpPredictor {
 
 /** The predictors there are; the first is the default. */
 std::span<const Choice> predictorChoices();
+
+/** What is said of a frame before anybody looks at it. */
+struct Forecast {
+  /** How many usual frames ahead it is made: History::framesUntil(). */
+  double frames = 0;
+  std::vector<Prediction> predictions;
+  /** What makeRps() makes of them. */
+  std::vector<Rp> rps;
+};
 
 /** How much wider than the predicted box an RP is, on each side. */
 struct Padding {

@@ -18,9 +18,13 @@ inline float extent(const Box& box, std::size_t side) {
   return side % 2 == 0 ? box.width() : box.height();
 }
 
-/** How many usual frames after `from` a moment is. */
-inline float framesAfter(const Sighting& from, double at, const History& history) {
-  return static_cast<float>(framesBetween(from.at, {at, history.lookedAt().interval}));
+/** How many usual frames after `from` a moment is, or another sighting where such a frame is that
+ * long. */
+inline float framesAfter(const Sighting& from, const FrameTime& to) {
+  return static_cast<float>(framesBetween(from.at, to));
+}
+inline float framesAfter(const Sighting& from, const Sighting& to, double interval) {
+  return framesAfter(from, {to.at, interval});
 }
 
 /** How far an object of unknown motion may get in a number of frames. */

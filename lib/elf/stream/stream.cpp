@@ -231,14 +231,12 @@ bool Stream::isKnown(const FrameRecord& record) const {
 }
 
 // Sets what the record says of it, too.
-Stream::Forecast Stream::forecast(FrameRecord& record) {
+Forecast Stream::forecast(FrameRecord& record) {
   record.horizon = static_cast<int>(record.id - *history_.lastLooked());
   record.horizonTime.reset();
   if (record.runningTime && lookedAt_) record.horizonTime = *record.runningTime - *lookedAt_;
-  history_.setInterval(record.when.interval);
-  Forecast forecast{framesBetween(history_.lookedAt().at, record.when),
-                    predictor_->predict(history_, record.when.at),
-                    {}};
+  Forecast forecast{
+      history_.framesUntil(record.when), predictor_->predict(history_, record.when), {}};
   forecast.rps =
       makeRps(forecast.predictions, history_, record.size, calibrator_.padding(forecast.frames));
   record.rps = forecast.rps;

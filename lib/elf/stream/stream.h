@@ -152,14 +152,6 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Stats stats() const;
 
  private:
-  /** What was said of a frame beforehand. */
-  struct Forecast {
-    /** How many usual frames ahead it was made. */
-    double frames = 0;
-    std::vector<Prediction> predictions;
-    std::vector<Rp> rps;
-  };
-
   /** A frame from submit() until it is settled. */
   struct Pending {
     FrameRecord record;

@@ -220,7 +220,7 @@ void addScenes(const Tracks& truth, const Tracks& found, Random& random,
     std::vector<Row> rows;
     for (const auto& [id, track] : history.tracks()) {
       if (track.last().box.empty()) continue;
-      Row row{.window = motionWindow(track, history, static_cast<double>(target))};
+      Row row{.window = motionWindow(track, history, {static_cast<double>(target)})};
       const auto object = static_cast<std::size_t>(id - 1);
       row.target = truth.boxes[truth.at(target, object)];
       row.there = truth.there[truth.at(target, object)] != 0;
