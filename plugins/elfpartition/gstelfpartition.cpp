@@ -154,7 +154,8 @@ class Partition : public elf::gst::SettingsHolder<Settings> {
       if (!record) return GST_FLOW_FLUSHING;
       if (now.regions == kAuto) record->rps = rpsOfRois(buffer, now);
     }
-    if (now.regions == kUpstream) record->rps = rpsOfRois(buffer, now);
+    if (now.regions == kUpstream)
+      record->predicted = std::exchange(record->rps, rpsOfRois(buffer, now));
     if (const elf::gst::StreamPtr stream = record->stream.lock())
       plan(*stream, *record, buffer, now);
     count(*record);

@@ -323,6 +323,64 @@ TEST_F(Partition, KeepsTheIdOfTheFrame) {
   EXPECT_EQ(upstream_.enter().id, record.id + 1);
 }
 
+/** The whole frame is a region, and an elfrppredict is before. */
+class UpstreamRegions : public ::testing::Test {
+ protected:
+  UpstreamRegions() {
+    elf::testing::putBehind(harness_, end_);
+    harness_.setVideo(1280, 480);
+  }
+
+  FrameRecord next() {
+    GstBuffer* buffer = harness_.frame(number_++);
+    gst_buffer_add_video_region_of_interest_meta(buffer, "street", 0, 0, 1280, 480);
+    EXPECT_EQ(harness_.push(buffer), GST_FLOW_OK);
+    GstBuffer* out = harness_.pull();
+    FrameRecord record = *getRecord(out);
+    gst_buffer_unref(out);
+    return record;
+  }
+  /** Who that is. */
+  Identity see(const Box& box) {
+    return end_.pass(next(), {{.box = box, .score = 1}})->detections.at(0).id;
+  }
+
+  FakeEnd end_;
+  Harness harness_{
+      "elfrppredict predictor=velocity ! elfpartition name=partition regions=upstream "
+      "scan-interval=0 change-threshold=0"};
+  int number_ = 0;
+};
+
+TEST_F(UpstreamRegions, PaddingLearnsNothingFromPredictionsThatWereNotUsed) {
+  const auto padding = [&] {
+    const Rp rp = next().rps->at(0);
+    return rp.expected.x0 - rp.box.x0;
+  };
+  constexpr Box kStill{100, 100, 150, 200};
+  const auto use = [&](const char* regions) {
+    gst_util_set_object_arg(G_OBJECT(harness_.named("partition")), "regions", regions);
+  };
+  for (int i = 0; i < 10; ++i) see(kStill);
+  use("none");
+  const float before = padding();
+  use("upstream");
+  for (int i = 0; i < 150; ++i) see(kStill);
+  use("none");
+  EXPECT_GT(before, 1);
+  EXPECT_EQ(padding(), before);
+}
+
+TEST_F(UpstreamRegions, ObjectsAreLookedForWhereTheyArePredicted) {
+  float x = 0;
+  const auto at = [&] { return Box{x, 100, x + 50, 200}; };
+  const Identity who = see(at());
+  for (const float step : {40, 60, 80, 100, 120, 130, 130}) {
+    x += step;
+    EXPECT_EQ(see(at()), who) << "at " << x;
+  }
+}
+
 class GridPartition : public Partition {
  protected:
   GridPartition() : Partition("elfpartition partitioner=grid") {}

@@ -27,6 +27,7 @@ FrameRecord scaledTo(Size size, const FrameRecord& record) {
   const auto y = static_cast<float>(size.height) / static_cast<float>(record.size.height);
   scaled.size = size;
   scaled.rps.reset();
+  scaled.predicted.reset();
   scaled.plan.reset();
   scaled.cut.clear();
   for (Detection& detection : scaled.detections) {

@@ -100,6 +100,8 @@ struct FrameRecord {
   std::optional<std::vector<Rp>> rps;
 
   // elfpartition
+  /** The RPs that were predicted, where others took their place: identities go by them. */
+  std::optional<std::vector<Rp>> predicted;
   std::optional<Plan> plan;
 
   // elfoffload

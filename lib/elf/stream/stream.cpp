@@ -75,8 +75,10 @@ bool noneAnswered(const FrameRecord& record) {
   });
 }
 
-std::span<const Rp> rpsOf(const FrameRecord& record) {
-  return record.rps ? std::span<const Rp>(*record.rps) : std::span<const Rp>();
+/** Where objects were expected. */
+std::span<const Rp> predictedIn(const FrameRecord& record) {
+  const auto& rps = record.predicted ? record.predicted : record.rps;
+  return rps ? std::span<const Rp>(*rps) : std::span<const Rp>();
 }
 
 /** Nobody may plan: then nobody takes them either. */
@@ -240,6 +242,7 @@ Forecast Stream::forecast(FrameRecord& record) {
   forecast.rps =
       makeRps(forecast.predictions, history_, record.size, calibrator_.padding(forecast.frames));
   record.rps = forecast.rps;
+  record.predicted.reset();
   return forecast;
 }
 
@@ -403,7 +406,7 @@ void Stream::eraseMissed(FrameRecord& record) const {
 
 void Stream::identify(FrameRecord& record) {
   if (record.generation == knownGeneration_)
-    identifier_.identify(record.when, record.size, rpsOf(record), record.detections);
+    identifier_.identify(record.when, record.size, predictedIn(record), record.detections);
 }
 
 // Callback of the offloader, perhaps from inside FrameSender::send().
@@ -567,7 +570,8 @@ void Stream::learn(FrameRecord& record) {
   identify(record);
   const Feedback feedback = feedbackOf(record);
   const auto made = forecasts_.find(record.id);
-  if (made != forecasts_.end() && feedback.looked)
+  // RPs that others took the place of were not looked at.
+  if (made != forecasts_.end() && feedback.looked && !record.predicted)
     calibrator_.observe(made->second.predictions, made->second.rps, feedback.detections,
                         made->second.frames, record.size);
   forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(record.id));
