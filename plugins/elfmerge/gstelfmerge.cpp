@@ -246,8 +246,9 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
   bool paint(GstBuffer* buffer, elf::FrameRecord& record, const elf::PaintOptions& options) {
     // Of stages before that did not draw, so that later ones see the picture as it was.
     std::vector<const elf::FrameRecord*> undrawn;
-    for (auto earlier = record.before; earlier; earlier = earlier->before)
-      if (!earlier->drawn) undrawn.push_back(earlier.get());
+    for (const elf::FrameRecord* each = &record; !each->drawn && each->before;
+         each = each->before.get())
+      if (!each->before->drawn) undrawn.push_back(each->before.get());
     elf::PaintOptions ofEarlier = options;
     ofEarlier.rps = ofEarlier.parts = ofEarlier.statistics = false;
     std::erase_if(undrawn, [&](const auto* each) { return !paintsAnything(*each, ofEarlier); });
@@ -263,7 +264,7 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     for (const auto* each : std::views::reverse(undrawn))
       painter_.paint(*each, ofEarlier, frame->mutableView());
     if (own) painter_.paint(record, options, frame->mutableView());
-    record.drawn = options.boxes || options.labels || options.masks || options.keypoints;
+    record.drawn |= options.boxes || options.labels || options.masks || options.keypoints;
     return true;
   }
 

@@ -626,6 +626,22 @@ TEST_F(Merge, DrawsWhatEarlierStagesFoundUnlessTheyDrewIt) {
   EXPECT_FALSE(passed(answered(0)).drawn);
 }
 
+TEST_F(Merge, WhatEarlierStagesFoundIsDrawnOnce) {
+  GstBuffer* buffer = frame(secondStage(answeredWithAll(0)));
+  const std::vector<guint8> before = bytes(buffer);
+  buffer = pass(buffer);
+  const std::vector<guint8> once = bytes(buffer);
+  EXPECT_NE(once, before);
+  g_object_set(harness_->element(), "draw-parts", TRUE, "draw-boxes", FALSE, "draw-labels", FALSE,
+               "draw-masks", FALSE, "draw-keypoints", FALSE, nullptr);
+  buffer = pass(buffer);
+  g_object_set(harness_->element(), "draw-parts", FALSE, "draw-masks", TRUE, nullptr);
+  const std::vector<guint8> parts = bytes(buffer);
+  buffer = pass(buffer);
+  EXPECT_EQ(bytes(buffer), parts);
+  gst_buffer_unref(buffer);
+}
+
 TEST_F(Merge, GoesUpAndDownManyTimes) {
   GstElement* element = harness_->element();
   for (int i = 0; i < 10; ++i) {

@@ -127,7 +127,7 @@ struct FrameRecord {
   Timings timings;
 
   // elfmerge
-  /** Detections are drawn in. */
+  /** Detections are drawn in, those of stages before, too. */
   bool drawn = false;
 
   /** "frame GENERATION.ID trace TRACE": how every line of the log names it. */
