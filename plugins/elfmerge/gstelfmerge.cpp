@@ -15,7 +15,8 @@
  *
  * - A frame without a record, or whose record is for another size, passes as it is.
  * - Pixels are touched only where something is drawn; a frame shared with others is copied then.
- * - Of several elfmerge behind a tee the first one says how answers are merged.
+ * - Of several elfmerge behind a tee the first one says how answers are merged. One behind a funnel
+ *   says it for all streams that come through.
  */
 #include <algorithm>
 #include <atomic>
@@ -27,6 +28,7 @@
 #include <mutex>
 #include <optional>
 #include <ranges>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -99,7 +101,7 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
   static const elf::gst::PropertyTable<Settings>& properties();
 
   void changed(const char*) {
-    if (const elf::gst::StreamPtr stream = this->stream()) ask(stream);
+    for (const elf::gst::StreamPtr& stream : askedStreams()) ask(stream);
   }
 
   GstStructure* stats() const {
@@ -114,16 +116,19 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
 
   void start() {
     const Settings now = settings();
-    {
-      const std::lock_guard lock(mutex_);
-      stats_ = {};
-    }
     if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
     warnedOfBare_ = warnedOfSize_ = warnedOfOther_ = false;
+    const std::lock_guard lock(mutex_);
+    stats_ = {};
+    started_ = true;
   }
   void stop() {
     results_.reset();
-    if (const elf::gst::StreamPtr stream = exchangeStream(nullptr)) stream->release(this);
+    const std::vector<elf::gst::StreamPtr> streams = askedStreams();
+    const std::lock_guard lock(mutex_);
+    started_ = false;
+    for (Source& source : sources_) release(source);
+    sources_.clear();
   }
   void unblock() {}
   void setInfo(const GstVideoInfo& info) { info_ = info; }
@@ -149,10 +154,11 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
       return GST_FLOW_OK;
     }
     const elf::gst::StreamPtr stream = arrived->stream.lock();
-    if (stream && stream != this->stream()) ask(stream);
+    if (stream && !comesFrom(stream)) ask(stream);
     const Settings now = settings();
-    // Where the stream was not known yet when it was answered.
-    if (stream && arrived->answered) post(*arrived, now);
+    // Where nobody listened to the stream when it was answered.
+    if (stream && arrived->answered && !takeTold(stream, arrived->id) && now.postMessages)
+      post(*arrived, now);
 
     arrived.reset();
     elf::FrameRecord record = elf::gst::takeRecord(buffer);
@@ -178,35 +184,106 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     elf::Microseconds merge{0}, total{0};
   };
 
-  elf::gst::StreamPtr stream() const {
-    const std::lock_guard lock(mutex_);
-    return stream_.lock();
+  /** A stream whose frames come here. */
+  struct Source {
+    std::weak_ptr<elf::Stream> stream;
+    /** It tells of its frames when they are answered. */
+    bool asked = false;
+    /** Of all frames that have come, which its last one was. */
+    guint64 last = 0;
+    /** Its newest frame that has come, and those that were told of and have not; of more than
+     * kMostAwaited the newest. */
+    std::optional<std::uint64_t> newest;
+    std::set<std::uint64_t> told;
+  };
+  static constexpr std::size_t kMostAwaited = 1000;
+  /** Several streams may come through a funnel. One is listened to until so many frames of others
+   * have come and none of its own, as behind an input-selector. */
+  static constexpr guint64 kPatience = 100;
+
+  // With mutex_ held; null where nothing is known of the stream.
+  Source* sourceOf(const elf::gst::StreamPtr& stream) {
+    const auto source = std::ranges::find_if(
+        sources_, [&](const Source& each) { return each.stream.lock() == stream; });
+    return source != sources_.end() ? &*source : nullptr;
   }
 
-  /** The one that was there before. */
-  elf::gst::StreamPtr exchangeStream(const elf::gst::StreamPtr& stream) {
+  // With mutex_ held.
+  void release(Source& source) {
+    if (const elf::gst::StreamPtr stream = source.stream.lock()) stream->release(this);
+    source.asked = false;
+  }
+
+  std::vector<elf::gst::StreamPtr> askedStreams() {
     const std::lock_guard lock(mutex_);
-    elf::gst::StreamPtr before = std::exchange(stream_, stream).lock();
-    if (before != stream) told_.reset();
-    return before;
+    std::vector<elf::gst::StreamPtr> streams;
+    for (const Source& source : sources_)
+      if (elf::gst::StreamPtr stream = source.stream.lock(); stream && source.asked)
+        streams.push_back(std::move(stream));
+    return streams;
+  }
+
+  /** A frame has come. False where its stream is to be asked. */
+  bool comesFrom(const elf::gst::StreamPtr& stream) {
+    const std::lock_guard lock(mutex_);
+    ++came_;
+    for (Source& each : sources_)
+      if (each.asked && came_ > each.last + kPatience) release(each);
+    Source* source = sourceOf(stream);
+    if (source) source->last = came_;
+    return source && source->asked;
   }
 
   /** Asks the loop to merge as the properties say, and to tell what it found. */
   void ask(const elf::gst::StreamPtr& stream) {
-    const elf::gst::StreamPtr before = exchangeStream(stream);
-    if (before && before != stream) before->release(this);
     // Whoever tells of a frame at the moment keeps the element.
     const std::shared_ptr<void> kept(gst_object_ref(element_), gst_object_unref);
-    stream->observe(this, [this, kept](const elf::FrameRecordPtr& record) {
-      elf::gst::guarded(GST_ELEMENT(element_), [&] { post(*record, settings()); });
-    });
-    const Settings now = settings();
-    if (stream->setMerging(this, {static_cast<elf::Doubles>(now.doubles), now.indexing}) ||
-        warnedOfOther_.exchange(true))
-      return;
+    {
+      const std::lock_guard lock(mutex_);
+      // An offer may come at any time: nobody would release the stream any more.
+      if (!started_) return;
+      std::erase_if(sources_, [](const Source& each) { return each.stream.expired(); });
+      Source* source = sourceOf(stream);
+      if (!source) source = &sources_.emplace_back(Source{.stream = stream});
+      source->asked = true;
+      source->last = came_;
+      stream->observe(this, [this, kept](const elf::FrameRecordPtr& record) {
+        elf::gst::guarded(GST_ELEMENT(element_), [&] { tell(*record); });
+      });
+      const Settings now = settings();
+      if (stream->setMerging(this, {static_cast<elf::Doubles>(now.doubles), now.indexing}) ||
+          warnedOfOther_.exchange(true))
+        return;
+    }
     GST_ELEMENT_WARNING(element_, STREAM, FAILED,
                         ("Another elfmerge has said how the frames are to be merged."),
                         ("doubles and indexing of this one do nothing"));
+  }
+
+  /** Those who only want to know need not wait until the frame comes here. */
+  void tell(const elf::FrameRecord& answered) {
+    const Settings now = settings();
+    const elf::gst::StreamPtr stream = answered.stream.lock();
+    if (!now.postMessages || !stream) return;
+    {
+      const std::lock_guard lock(mutex_);
+      Source* source = sourceOf(stream);
+      if (!source) return;
+      source->told.insert(answered.id);
+      if (source->told.size() > kMostAwaited) source->told.erase(source->told.begin());
+    }
+    post(answered, now);
+  }
+
+  /** Whether a frame that comes was told of already; one that comes again was the first time. */
+  bool takeTold(const elf::gst::StreamPtr& stream, std::uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    Source* source = sourceOf(stream);
+    if (!source) return true;
+    const bool told = source->told.contains(id) || (source->newest && id <= *source->newest);
+    source->told.erase(source->told.begin(), source->told.upper_bound(id));
+    source->newest = std::max(source->newest.value_or(id), id);
+    return told;
   }
 
   /** Of a pipeline that was put together wrongly. */
@@ -268,14 +345,7 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
     return true;
   }
 
-  /** Those who only want to know need not wait until the frame comes here. */
   void post(const elf::FrameRecord& answered, const Settings& now) {
-    if (!now.postMessages) return;
-    {
-      const std::lock_guard lock(mutex_);
-      if (told_ && answered.id <= *told_) return;
-      told_ = answered.id;
-    }
     elf::FrameRecord record = answered;
     if (now.reportMissed) elf::addMissed(record);
     setTimings(record, record.timings.merge, Clock::now());
@@ -314,10 +384,10 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
 
   mutable std::mutex mutex_;
   Stats stats_;
-  /** That of the last frame. */
-  std::weak_ptr<elf::Stream> stream_;
-  /** The last frame of it that was told of. */
-  std::optional<std::uint64_t> told_;
+  bool started_ = false;
+  std::vector<Source> sources_;
+  /** Frames of streams. */
+  guint64 came_ = 0;
 };
 
 const elf::gst::PropertyTable<Settings>& Merger::properties() {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -159,6 +160,22 @@ TEST_F(ElfPipeline, OfTwoElfmergesBehindATeeTheFirstToAnswerCounts) {
       EXPECT_EQ(records[i].rps->size(), 1U) << "the ball was taken in twice";
     }
   }
+}
+
+TEST_F(ElfPipeline, OfStreamsThatAFunnelJoinsEachFrameIsToldOfOnce) {
+  const std::string branch = kBall + " ! elfrppredict ! elfpartition ! " + offload() + " ! f. ";
+  Pipeline pipeline(branch + branch + "funnel name=f ! elfmerge post-messages=true ! " + kSink);
+  pipeline.play();
+  EXPECT_EQ(pipeline.all().size(), static_cast<std::size_t>(2 * kFrames));
+  std::map<std::string, int> told;
+  GstBus* bus = gst_element_get_bus(pipeline.get());
+  while (GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT)) {
+    ++told[gst_structure_get_string(gst_message_get_structure(message), "trace")];
+    gst_message_unref(message);
+  }
+  gst_object_unref(bus);
+  EXPECT_EQ(told.size(), static_cast<std::size_t>(2 * kFrames));
+  for (const auto& [trace, times] : told) EXPECT_EQ(times, 1) << trace;
 }
 
 TEST_F(ElfPipeline, EosBeforeAnyFrameEndsThePipeline) {

@@ -471,6 +471,18 @@ TEST_F(MergeInTheLoop, WhereTheFirstOneHasGoneAnotherOneDecides) {
   EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 0);
 }
 
+TEST_F(MergeInTheLoop, OneThatHasStoppedRefusesWhatIsOffered) {
+  useIn("elfmerge doubles=unite post-messages=true");
+  gst_element_set_state(harness_->element(), GST_STATE_NULL);
+  offerStream(harness_->get()->srcpad, upstream_->stream);
+  Harness next("elfmerge doubles=drop");
+  elf::testing::BusOf bus(next.element());
+  offerStream(next.get()->srcpad, upstream_->stream);
+  EXPECT_FALSE(united());
+  EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 0);
+  EXPECT_EQ(countMessages(GST_MESSAGE_ELEMENT), 0);
+}
+
 TEST_F(MergeInTheLoop, WhatIsReportedOfMissedObjectsIsForViewersAndNotLearned) {
   useIn("elfmerge report-missed=true");
   looked(*upstream_, kPerson);
@@ -536,15 +548,41 @@ TEST_F(MergeMessages, AreOneForEachFrameWhileTheyAreAskedFor) {
   EXPECT_EQ(count(), 0);
 }
 
-TEST_F(MergeMessages, AreOfTheStreamWhoseFramesComeNow) {
-  const FrameRecordPtr before = looked();
-  count();
+TEST_F(MergeMessages, AreOfEachStreamWhoseFramesCome) {
   OwnStream other(*harness_, kSize);
   begin(other);
-  MergeInTheLoop::looked(other, kPerson);
-  EXPECT_EQ(count(), 1);
-  looked();
+  for (int i = 0; i < 3; ++i) {
+    const FrameRecordPtr one = looked();
+    const FrameRecordPtr two = MergeInTheLoop::looked(other, kPerson);
+    EXPECT_EQ(count(), 2) << "as soon as they are answered";
+    passed(*one);
+    const FrameRecordPtr three = looked();
+    passed(*two);
+    passed(*three);
+    EXPECT_EQ(count(), 1);
+  }
+}
+
+TEST_F(MergeMessages, AreNotOfAStreamWhoseFramesComeNoMore) {
+  const FrameRecordPtr before = looked();
+  OwnStream other(*harness_, kSize);
+  begin(other);
+  for (int i = 0; i < 200; ++i) passed(*MergeInTheLoop::looked(other, kPerson));
+  EXPECT_EQ(count(), 201);
+  const FrameRecordPtr between = looked();
   EXPECT_EQ(count(), 0);
+  passed(*before);
+  EXPECT_EQ(count(), 0) << "that one was told of long ago";
+  passed(*between);
+  EXPECT_EQ(count(), 1) << "they come again";
+  looked();
+  EXPECT_EQ(count(), 1);
+}
+
+TEST_F(MergeMessages, AreOneForAFrameThatComesTwice) {
+  const FrameRecordPtr frame = looked();
+  for (int i = 0; i < 2; ++i) passed(*frame);
+  EXPECT_EQ(count(), 1);
 }
 
 TEST_F(MergeMessages, OfAFrameThatWasAnsweredBeforeAnybodyAskedComeWithTheFrame) {
