@@ -20,17 +20,37 @@ void metaFree(GstMeta* meta, GstBuffer*) {
   delete std::exchange(asElf(meta)->record, nullptr);
 }
 
+/**
+ * Where the picture is after scaling: videoscale keeps its display aspect ratio, and adds borders
+ * where the new frame has another one. That it is told not to (`add-borders`) nobody can see here.
+ */
+elf::Rect contentOf(const GstVideoMetaTransform& scale) {
+  const GstVideoInfo& from = *scale.in_info;
+  const GstVideoInfo& to = *scale.out_info;
+  // Width to height, as displayed and then in pixels of the new frame.
+  gint n = 0, d = 0;
+  if (!gst_util_fraction_multiply(from.width, from.height, from.par_n, from.par_d, &n, &d) ||
+      !gst_util_fraction_multiply(n, d, to.par_d, to.par_n, &n, &d))
+    return {0, 0, to.width, to.height};
+  const auto height = static_cast<int>(gst_util_uint64_scale_int(to.width, d, n));
+  if (height <= to.height) return {0, (to.height - height) / 2, to.width, height};
+  const auto width = static_cast<int>(gst_util_uint64_scale_int(to.height, n, d));
+  return {(to.width - width) / 2, 0, width, to.height};
+}
+
 gboolean metaTransform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark type, gpointer data) {
   const auto* record = asElf(meta)->record;
   if (GST_VIDEO_META_TRANSFORM_IS_SCALE(type)) {
     if (!record) return FALSE;
-    const GstVideoInfo* info = static_cast<GstVideoMetaTransform*>(data)->out_info;
-    const elf::Size size{info->width, info->height};
+    const auto& scale = *static_cast<const GstVideoMetaTransform*>(data);
+    const elf::Size size{scale.out_info->width, scale.out_info->height};
+    const elf::Rect content = contentOf(scale);
     // videoconvert asks for this, too. One that is on its way belongs to the pixels of before.
-    if (size == (*record)->size)
+    if (size == (*record)->size && content == elf::wholeFrame(size))
       elf::gst::setRecord(to, *record);
     else if ((*record)->answered)
-      elf::gst::setRecord(to, std::make_shared<elf::FrameRecord>(elf::scaledTo(size, **record)));
+      elf::gst::setRecord(
+          to, std::make_shared<elf::FrameRecord>(elf::scaledTo(size, content, **record)));
     else
       return FALSE;
     return TRUE;

@@ -17,8 +17,8 @@ G_END_DECLS
 /**
  * Tagged video, orientation and size: elements that change the geometry drop it. A copy of the
  * buffer takes it along (the record is shared). Scaling takes along what an answered record says
- * was found (scaledTo()). A copy of a region and every other transformation take nothing along,
- * because the coordinates would be wrong.
+ * was found (scaledTo()), with borders where the display aspect ratio changes. A copy of a region
+ * and every other transformation take nothing along, because the coordinates would be wrong.
  */
 struct GstElfMeta {
   GstMeta meta;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/elfvision/gstelfresult.h"
 
+#include <algorithm>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -69,6 +70,33 @@ gboolean removeOfStage(GstBuffer*, GstMeta** meta, gpointer stage) {
   return TRUE;
 }
 
+std::string typeOf(const Detection& detection) {
+  return detection.label.empty() ? std::to_string(detection.labelId) : detection.label;
+}
+
+void addParameters(GstVideoRegionOfInterestMeta* region, const Detection& d, int stage) {
+  gst_video_region_of_interest_meta_add_param(
+      region, gst_structure_new(
+                  kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score),
+                  "label_id", G_TYPE_INT, static_cast<gint>(d.labelId), "coasted", G_TYPE_BOOLEAN,
+                  static_cast<gboolean>(d.coasted), kStage, G_TYPE_INT, stage, nullptr));
+}
+
+/** A detection, and the type of the region that it may have. */
+struct Reported {
+  const FrameRecord* record;
+  const Detection* detection;
+  GQuark type;
+};
+
+/** Those of the first stage first, as their regions are. */
+void addReported(const FrameRecord& record, std::vector<Reported>& all) {
+  if (record.before) addReported(*record.before, all);
+  for (const Detection& detection : record.detections)
+    if (detection.id != kNoIdentity)
+      all.push_back({&record, &detection, g_quark_try_string(typeOf(detection).c_str())});
+}
+
 }  // namespace
 
 GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
@@ -79,16 +107,33 @@ void replaceRegions(GstBuffer* buffer, const FrameRecord& record) {
   gst_buffer_foreach_meta(buffer, removeOfStage, GINT_TO_POINTER(record.stage));
   for (const Detection& d : record.detections) {
     const Rect r = roundOutwards(d.box, record.size);
-    const std::string label = d.label.empty() ? std::to_string(d.labelId) : d.label;
     GstVideoRegionOfInterestMeta* roi = gst_buffer_add_video_region_of_interest_meta(
-        buffer, label.c_str(), static_cast<guint>(r.x), static_cast<guint>(r.y),
+        buffer, typeOf(d).c_str(), static_cast<guint>(r.x), static_cast<guint>(r.y),
         static_cast<guint>(r.width), static_cast<guint>(r.height));
     roi->id = static_cast<gint>(d.id);
-    gst_video_region_of_interest_meta_add_param(
-        roi, gst_structure_new(
-                 kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score), "label_id",
-                 G_TYPE_INT, static_cast<gint>(d.labelId), "coasted", G_TYPE_BOOLEAN,
-                 static_cast<gboolean>(d.coasted), kStage, G_TYPE_INT, record.stage, nullptr));
+    addParameters(roi, d, record.stage);
+  }
+}
+
+void restoreRegions(GstBuffer* buffer, const FrameRecord& record) {
+  std::optional<std::vector<Reported>> left;
+  gpointer state = nullptr;
+  while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
+             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    auto* region = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
+    if (stageOf(region)) continue;
+    if (!left) addReported(record, left.emplace());
+    const auto found = std::ranges::find_if(*left, [&](const Reported& each) {
+      return region->roi_type == each.type && region->id == static_cast<gint>(each.detection->id);
+    });
+    if (found == left->end()) continue;
+    const Rect r = roundOutwards(found->detection->box, record.size);
+    region->x = static_cast<guint>(r.x);
+    region->y = static_cast<guint>(r.y);
+    region->w = static_cast<guint>(r.width);
+    region->h = static_cast<guint>(r.height);
+    addParameters(region, *found->detection, found->record->stage);
+    left->erase(found);
   }
 }
 

@@ -24,6 +24,13 @@ GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::i
  */
 void replaceRegions(GstBuffer* buffer, const FrameRecord& record);
 
+/**
+ * Scaling takes from the regions of elfmerge what they say of their stage, and moves them as if
+ * there were no borders. On a writable buffer they are put right, by the record that was scaled
+ * with it and those before that.
+ */
+void restoreRegions(GstBuffer* buffer, const FrameRecord& record);
+
 /** The stage whose elfmerge made it; unset for one of another element. */
 std::optional<int> stageOf(const GstVideoRegionOfInterestMeta* region);
 

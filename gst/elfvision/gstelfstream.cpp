@@ -3,6 +3,7 @@
 
 #include "gst/elfvision/gstelfboxed.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfresult.h"
 
 namespace elf::gst {
 
@@ -77,6 +78,7 @@ std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, GstBuffer* buffer,
   if (const FrameRecordPtr carried = getRecord(buffer)) {
     record->stage = carried->stage + (carried->answered ? 1 : 0);
     if (carried->size == size) record->before = carried->answered ? carried : carried->before;
+    if (record->before && gst_buffer_is_writable(buffer)) restoreRegions(buffer, *record->before);
   }
   return record;
 }

@@ -162,6 +162,7 @@ class Merger : public elf::gst::SettingsHolder<Settings> {
 
     arrived.reset();
     elf::FrameRecord record = elf::gst::takeRecord(buffer);
+    elf::gst::restoreRegions(buffer, record);
     if (now.reportMissed) elf::addMissed(record);
 
     // What the statistics line tells: drawing is not over when it is drawn.

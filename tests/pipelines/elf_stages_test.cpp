@@ -42,6 +42,26 @@ class ElfStages : public ElfPipeline {
     return found;
   }
 
+  /** Counts the regions of interest of each stage; -1 is those of no stage. */
+  static void countRegions(const Pipeline& pipeline, std::map<int, int>& regions) {
+    GstElement* sink = pipeline.element("out");
+    GstPad* pad = gst_element_get_static_pad(sink, "sink");
+    gst_pad_add_probe(
+        pad, GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+          gpointer state = nullptr;
+          while (GstMeta* meta =
+                     gst_buffer_iterate_meta_filtered(GST_PAD_PROBE_INFO_BUFFER(info), &state,
+                                                      GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE))
+            ++(*static_cast<std::map<int, int>*>(
+                data))[stageOf(reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta)).value_or(-1)];
+          return GST_PAD_PROBE_OK;
+        },
+        &regions, nullptr);
+    gst_object_unref(pad);
+    gst_object_unref(sink);
+  }
+
   /** Each frame's detections, and regions of interest, of both stages: one ball. */
   static void expectBoth(const FrameRecord& record) {
     EXPECT_EQ(record.stage, 1);
@@ -64,22 +84,7 @@ TEST_F(ElfStages, EachFrameHasWhatBothFound) {
                       stage(std::string(kDrawNothing) + " results-location=" + file) + " ! " +
                       kSink);
     std::map<int, int> regions;
-    GstElement* sink = pipeline.element("out");
-    GstPad* pad = gst_element_get_static_pad(sink, "sink");
-    gst_pad_add_probe(
-        pad, GST_PAD_PROBE_TYPE_BUFFER,
-        [](GstPad*, GstPadProbeInfo* info, gpointer data) {
-          gpointer state = nullptr;
-          while (GstMeta* meta =
-                     gst_buffer_iterate_meta_filtered(GST_PAD_PROBE_INFO_BUFFER(info), &state,
-                                                      GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE))
-            ++(*static_cast<std::map<int, int>*>(
-                data))[stageOf(reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta)).value()];
-          return GST_PAD_PROBE_OK;
-        },
-        &regions, nullptr);
-    gst_object_unref(pad);
-    gst_object_unref(sink);
+    countRegions(pipeline, regions);
     pipeline.play();
     const auto records = pipeline.all();
     EXPECT_GE(records.size(), static_cast<std::size_t>(kFrames));
@@ -152,17 +157,64 @@ TEST_F(ElfStages, WhereTheSecondGetsNoAnswerItInventsNothing) {
   }
 }
 
+/** Each scaler, and what it is to make of the ball's frames of 320x240. */
+constexpr const char* kScales[] = {
+    "videoscale ! video/x-raw,width=200,height=150",
+    "videoscale ! video/x-raw,width=320,height=400",
+    "videoscale ! video/x-raw,width=320,height=400,pixel-aspect-ratio=1/1",
+    "videoscale ! video/x-raw,width=500,height=200,pixel-aspect-ratio=1/1",
+    "videoscale ! video/x-raw,width=320,height=240,pixel-aspect-ratio=3/2",
+};
+
 TEST_F(ElfStages, FramesMayBeScaledBetweenThem) {
-  Pipeline pipeline(kBall + stage() + " ! videoscale ! video/x-raw,width=200,height=150" + stage() +
-                    " ! " + kSink);
-  pipeline.play();
-  const auto records = pipeline.all();
-  EXPECT_EQ(records.size(), static_cast<std::size_t>(kFrames));
-  for (const FrameRecord& record : records) {
-    expectBoth(record);
-    if (HasFailure()) return;
-    EXPECT_GT(iou(record.detections[0].box, record.before->detections[0].box), 0.7);
+  for (const std::string scale : kScales) {
+    SCOPED_TRACE(scale);
+    Pipeline pipeline(kBall + stage() + " ! " + scale + stage() + " ! " + kSink);
+    std::map<int, int> regions;
+    countRegions(pipeline, regions);
+    pipeline.play();
+    const auto records = pipeline.all();
+    EXPECT_EQ(records.size(), static_cast<std::size_t>(kFrames));
+    for (const FrameRecord& record : records) {
+      expectBoth(record);
+      if (HasFailure()) return;
+      EXPECT_GT(iou(record.detections[0].box, record.before->detections[0].box), 0.7);
+    }
+    EXPECT_EQ(regions, (std::map<int, int>{{0, kFrames}, {1, kFrames}}));
   }
+}
+
+TEST_F(ElfStages, TheSecondLooksWhereTheFirstFoundSomethingInFramesThatAreScaled) {
+  for (const std::string scale : kScales) {
+    SCOPED_TRACE(scale);
+    const auto second = [&](const std::string& regions) {
+      return kBall + stage() + " ! " + scale +
+             " ! elfpartition scan-interval=0 change-threshold=0 regions=" + regions + " ! " +
+             offload() + " ! elfmerge ! " + kSink;
+    };
+    Pipeline there(second("upstream"));
+    there.play();
+    for (const FrameRecord& record : there.all()) {
+      // It may not be whole in it to the pixel.
+      ASSERT_EQ(record.plan->parts.size(), 1U);
+      const Rect& part = record.plan->parts[0].rect;
+      EXPECT_LT(part.area(), record.size.area() / 3);
+      EXPECT_GT(overSmaller(toBox(part), record.before->detections.at(0).box), 0.99);
+    }
+    Pipeline everywhere(second("auto"));
+    everywhere.play();
+    for (const FrameRecord& record : everywhere.all())
+      EXPECT_FALSE(record.rps.has_value()) << "what the first stage found is no RP";
+  }
+}
+
+TEST_F(ElfStages, AnElfmergeBehindAScalerGivesEachDetectionOneRegion) {
+  Pipeline pipeline(kBall + stage() + stage() + " ! " + kScales[2] + " ! elfmerge ! " + kSink);
+  std::map<int, int> regions;
+  countRegions(pipeline, regions);
+  pipeline.play();
+  EXPECT_EQ(pipeline.all().size(), static_cast<std::size_t>(kFrames));
+  EXPECT_EQ(regions, (std::map<int, int>{{0, kFrames}, {1, kFrames}}));
 }
 
 }  // namespace

@@ -141,11 +141,11 @@ struct FrameRecord {
 using FrameRecordPtr = std::shared_ptr<const FrameRecord>;
 
 /**
- * What an answered record says of its frame where that was scaled to another size: detections
- * without masks, of earlier stages, too. Where it was looked at, in the pixels of before, it does
- * not.
+ * What an answered record says of its frame where that was scaled, and is `content` of a frame of
+ * `size` now: detections without masks, of earlier stages, too. Where it was looked at, in the
+ * pixels of before, it does not.
  */
-FrameRecord scaledTo(Size size, const FrameRecord& record);
+FrameRecord scaledTo(Size size, const Rect& content, const FrameRecord& record);
 
 /** What a frame really held, as the history of its stream takes it in. */
 struct Feedback {
