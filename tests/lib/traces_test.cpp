@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
@@ -16,6 +17,7 @@
 namespace elf {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -154,6 +156,8 @@ TEST_F(Traces, KittiLabelsKeepFramesWithoutLinesAndRegionsToIgnore) {
   EXPECT_TRUE(first.objects[1].ignored);
   EXPECT_TRUE(traces[0].frames[1].objects.empty());
   EXPECT_EQ(traces[0].frames[3].objects[0].score, 0.5F);
+  EXPECT_EQ(first.stamp, 0ms);
+  EXPECT_EQ(traces[0].frames[3].stamp, 300ms) << "ten frames a second";
 }
 
 TEST_F(Traces, KittiLabelsCanBeAFolderOrOneFileAndTheirSizeGiven) {
@@ -219,6 +223,17 @@ TEST_F(Traces, MotTruthTakesSizeAndLengthFromTheSequence) {
                   TraceObject{TraceObject::kUnknownId, 0, "", {11, 20, 41, 60}, 0, false}));
 }
 
+TEST_F(Traces, MotFilesTellWhenFramesWereWhereTheSequenceDoes) {
+  write("S/gt/gt.txt", "4,1,10,20,30,40,1\n");
+  const auto stampWith = [&](const std::string& line) {
+    write("S/seqinfo.ini", "[Sequence]\nimWidth=640\nimHeight=480\n" + line);
+    return read().at(0).frames.at(3).stamp;
+  };
+  EXPECT_EQ(stampWith("frameRate=25\n"), 120ms);
+  EXPECT_EQ(stampWith("frameRate=7.5\n"), 400ms);
+  EXPECT_EQ(stampWith(""), std::nullopt);
+}
+
 TEST_F(Traces, AMotFileAloneNeedsTheFrameSize) {
   const std::string file = write("pets.txt", "1,4,10,20,30,40,1\n");
   EXPECT_THAT(failure(file), HasSubstr("frame-size: must be given"));
@@ -247,6 +262,8 @@ TEST_F(Traces, ABrokenSequenceFileIsNamed) {
   EXPECT_EQ(failure(folder_.path()), info + ": imWidth and imHeight must be above 0");
   write("S/seqinfo.ini", "[Sequence]\nimWidth=640\nimHeight=480\nseqLength=8\n");
   EXPECT_EQ(failure(folder_.path()), truth + ":2: frame can't be '9': there are 8");
+  write("S/seqinfo.ini", "[Sequence]\nimWidth=640\nimHeight=480\nframeRate=0\n");
+  EXPECT_EQ(failure(folder_.path()), info + ": frameRate must be 0.01 at least");
 }
 
 // --- JSON lines ---

@@ -38,6 +38,9 @@ constexpr Choice kFormats[] = {
 
 /** The size of most KITTI frames; the others differ by less than two per cent. */
 constexpr Size kKittiSize{1242, 375};
+constexpr double kKittiRate = 10;
+/** Frames in a second; fewer would be beyond all time with kMostFrames. */
+constexpr double kLeastRate = 0.01;
 /** Four days at 30 frames per second: a larger number is a slip, and would fill the memory. */
 constexpr std::int64_t kMostFrames = 10'000'000;
 
@@ -209,6 +212,14 @@ std::vector<TraceFrame> emptyFrames(std::int64_t count, Size size) {
   return frames;
 }
 
+/** Gives frames their time stamps, of so many frames in a second. */
+void setRate(double rate, Trace& trace) {
+  constexpr double kSecond = 1e9;
+  for (TraceFrame& frame : trace.frames)
+    frame.stamp =
+        std::chrono::nanoseconds(std::llround(static_cast<double>(frame.number) * kSecond / rate));
+}
+
 // --- The released Elf ---
 
 constexpr std::array<const char*, 7> kReleasedColumns = {
@@ -330,6 +341,7 @@ Trace readKitti(const Source& source, const TraceOptions& options) {
               emptyFrames(count, options.frameSize.empty() ? kKittiSize : options.frameSize)};
   for (Entry& entry : entries)
     trace.frames[static_cast<std::size_t>(entry.frame)].objects.push_back(std::move(entry.object));
+  setRate(kKittiRate, trace);
   return trace;
 }
 
@@ -339,6 +351,7 @@ struct SequenceInfo {
   Size size;
   /** Unset where the file does not tell. */
   std::optional<std::int64_t> length;
+  std::optional<double> rate;
 };
 
 /** Throws where the file is there but does not tell the size. */
@@ -349,12 +362,15 @@ std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
   const auto number = [&](const char* key) {
     return error ? 0 : g_key_file_get_integer(keys, "Sequence", key, &error);
   };
+  const auto has = [&](const char* key) {
+    return !error && g_key_file_has_key(keys, "Sequence", key, nullptr);
+  };
   SequenceInfo info;
   g_key_file_load_from_file(keys, file.c_str(), G_KEY_FILE_NONE, &error);
   info.size.width = number("imWidth");
   info.size.height = number("imHeight");
-  if (!error && g_key_file_has_key(keys, "Sequence", "seqLength", nullptr))
-    info.length = number("seqLength");
+  if (has("seqLength")) info.length = number("seqLength");
+  if (has("frameRate")) info.rate = g_key_file_get_double(keys, "Sequence", "frameRate", &error);
   g_key_file_free(keys);
   if (error) {
     const std::string why = error->message;
@@ -364,6 +380,8 @@ std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
   if (info.size.empty()) throw Error(file, "imWidth and imHeight must be above 0");
   if (info.length && (*info.length < 0 || *info.length > kMostFrames))
     throw Error(file, "seqLength can't be " + std::to_string(*info.length));
+  if (info.rate && !(*info.rate >= kLeastRate))
+    throw Error(file, "frameRate must be 0.01 at least");
   return info;
 }
 
@@ -373,7 +391,7 @@ Trace readMotTrace(const Source& source, const TraceOptions& options) {
   std::optional<SequenceInfo> info = readSequenceInfo(beside);
   if (!info && options.frameSize.empty())
     throw Error("frame-size", "must be given: there is no " + beside.string() + " to tell it");
-  if (!info) info = SequenceInfo{options.frameSize, std::nullopt};
+  if (!info) info = SequenceInfo{.size = options.frameSize};
   const std::int64_t most = info->length.value_or(kMostFrames);
   std::int64_t count = info->length.value_or(0);
   std::set<std::pair<std::int64_t, std::int64_t>> seen;
@@ -397,6 +415,7 @@ Trace readMotTrace(const Source& source, const TraceOptions& options) {
     object.ignored = entry.id != TraceObject::kUnknownId && entry.confidence == 0;
     trace.frames[static_cast<std::size_t>(entry.frame)].objects.push_back(std::move(object));
   }
+  if (info->rate) setRate(*info->rate, trace);
   return trace;
 }
 

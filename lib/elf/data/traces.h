@@ -74,11 +74,12 @@ std::span<const Choice> traceFormatChoices();
  *   which nothing is known, an empty one held nothing.
  * - `kitti`: KITTI tracking labels, label_02/SEQUENCE.txt. Type DontCare or identity -1 is a region
  *   to be ignored. A frame without line, up to the last with one, held nothing. Frames are
- *   1242x375 unless `frameSize` says otherwise.
+ *   1242x375 unless `frameSize` says otherwise, ten a second.
  * - `mot`: MOTChallenge, SEQUENCE/gt/gt.txt or (only where there is none, or if named itself)
  *   SEQUENCE/det/det.txt, with SEQUENCE/seqinfo.ini, or else any such file with `frameSize`. An
  *   entry of truth with confidence 0 is a region to be ignored. A frame without line held nothing;
- *   the last is that of seqinfo.ini, or else the last with a line.
+ *   the last is that of seqinfo.ini, or else the last with a line. They have time stamps where
+ *   seqinfo.ini tells the frame rate.
  * - `jsonl`: NAME.jsonl, the JSON lines that elfmerge writes, with their time stamps. Coasted boxes
  *   and those of earlier stages are left out. Each generation is a trace of its own, NAME, NAME#2,
  * NAME#3.
