@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <time.h>
 #include <torch/script.h>
+#include <torch/version.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -298,6 +299,31 @@ TEST_F(Torchvision, JointsOfAKeypointRcnnArePythons) {
       EXPECT_NEAR(joint.y, expected[1], 1e-2);
       EXPECT_NEAR(joint.visibility, 1 / (1 + std::exp(-logit)), 1e-4);
     }
+}
+
+TEST(TorchModel, AnOperatorThatThisLibTorchLacksIsNamed) {
+  const Folder folder;
+  torch::jit::Module module("net");
+  module.define("def forward(self, x):\n  return torch.relu(x)\n");
+  module.save(folder.file("net.pt"));
+  // As a later torch would have saved it.
+  const auto outcome = testing::run(
+      "/usr/bin/python3",
+      {"-c",
+       "import sys, zipfile\n"
+       "with zipfile.ZipFile(sys.argv[1]) as old, zipfile.ZipFile(sys.argv[2], 'w') as new:\n"
+       "    for name in old.namelist():\n"
+       "        new.writestr(name, old.read(name).replace(b'torch.relu(', b'torch.relu_of_2099('))\n",
+       folder.file("net.pt"), folder.file("later.pt")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  try {
+    InferenceModel::create(parseModelFile("[model]\nbackend=torchscript\nfile=later.pt\n", "later",
+                                          folder.file("later.model")));
+    ADD_FAILURE() << "an operator that nobody has was loaded";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("later.pt: LibTorch " TORCH_VERSION),
+                                    HasSubstr("aten::relu_of_2099")));
+  }
 }
 
 TEST(TorchModel, ListsOfPicturesAndBatchesOfRawTensorsRunAtOnce) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "elf/base/printable.h"
+#include "elf/runtime/onnx_file.h"
 #include "elf/runtime/recurring_sizes.h"
 #include "elf/runtime/runtime_module.h"
 
@@ -258,6 +259,8 @@ class OpenVinoSession : public Session {
   OpenVinoSession(const ModelFile& file, const std::vector<std::string>& files)
       : Session({.platform = platformOf(files[0])}) {
     const std::string device = deviceOf(file);
+    // OpenVINO itself tries all formats on what is none of them, and each complains.
+    if (files[0].ends_with(".onnx")) readOnnxInfo(files[0]);
     auto model = core().read_model(files[0], files.size() > 1 ? files[1] : std::string());
     info_.runtime =
         "OpenVINO " + version() + ", " + device + ", " + typeOf(file.precision).to_string();

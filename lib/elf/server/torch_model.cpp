@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/script.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -194,7 +195,7 @@ class TorchModel : public InferenceModel {
       throw;
     } catch (const std::exception& error) {
       // c10::Error, and torch::jit::ErrorReport of operators that nobody has.
-      throw Error(path, "LibTorch cannot load it: " + reasonOf(error));
+      throw Error(path, "LibTorch " TORCH_VERSION " cannot load it: " + reasonOf(error));
     }
     tryOnce(*this, path);
     if (file.maxBatch > 1) tryBatch(path);
