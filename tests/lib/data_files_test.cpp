@@ -36,6 +36,12 @@ TEST_F(DataFiles, TheFirstFolderWins) {
   EXPECT_EQ(findDataFile(kKind, "x"), root_ / "a/x.thing");
 }
 
+TEST_F(DataFiles, TheUsersFolderIsOneOfThem) {
+  const auto folders = dataFolders(kKind);
+  EXPECT_EQ(folders.at(2), userDataFolder(kKind));
+  EXPECT_TRUE(userDataFolder(kKind).ends_with("/elf/tests"));
+}
+
 TEST_F(DataFiles, APathIsTakenAsItIs) {
   make("b/y.thing");
   EXPECT_EQ(findDataFile(kKind, root_ / "b/y.thing"), root_ / "b/y.thing");

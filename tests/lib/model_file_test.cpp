@@ -125,6 +125,29 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   EXPECT_THAT(errorOf(""), HasSubstr("net.model"));
 }
 
+TEST_F(ModelFileTest, TellsWhereFilesAreFromAndUnderWhichLicence) {
+  const std::string keys = "[model]\nbackend=opencv-dnn\nfile=a.cfg;a.weights\n";
+  const std::string output = "[output]\ndecoder=yolox\n";
+  const std::string sums = "sha256=" + std::string(64, 'a') + ";" + std::string(64, 'b') + "\n";
+  const std::string urls = "url=https://models.invalid/a?b#c;http://127.0.0.1:80/a%3Bb\n";
+  EXPECT_THAT(parse(keys + output).urls, testing::IsEmpty());
+  EXPECT_EQ(parse(keys + output).licence, "");
+  const ModelFile model = parse(keys + sums + urls + "licence=Apache-2.0, or ask\n" + output);
+  EXPECT_THAT(model.urls,
+              testing::ElementsAre("https://models.invalid/a?b#c", "http://127.0.0.1:80/a%3Bb"));
+  EXPECT_EQ(model.licence, "Apache-2.0, or ask");
+  EXPECT_THAT(errorOf(keys + urls + output), HasSubstr("[model] url: needs a sha256"));
+  for (const char* bad : {"https://models.invalid/a", "https://a;http://models.invalid/a",
+                          "https://a;/a", "https://a;file:///a", "https://a;"})
+    EXPECT_THAT(errorOf(keys + sums + "url=" + bad + "\n" + output), HasSubstr("[model] url: is"))
+        << bad;
+  EXPECT_THAT(errorOf(keys + "licence=\n" + output), HasSubstr("[model] licence: is empty"));
+  // What is loaded into a program is not fetched.
+  for (const char* key : {"url=https://models.invalid/a", "licence=any"})
+    EXPECT_THAT(errorOf("[model]\nbackend=library\nfile=a.so\n" + std::string(key) + "\n"),
+                HasSubstr("has no meaning for backend library"));
+}
+
 TEST_F(ModelFileTest, BatchesAreForBackendsThatRunThem) {
   EXPECT_EQ(parse("[model]\nbackend=simulated\n").maxBatch, 1);
   EXPECT_EQ(parse("[model]\nbackend=simulated\n[input]\nmax-batch=8\n").maxBatch, 8);

@@ -16,6 +16,10 @@ namespace elf {
 
 namespace fs = std::filesystem;
 
+std::string userDataFolder(const DataFileKind& kind) {
+  return fs::path(g_get_user_data_dir()) / "elf" / kind.folder;
+}
+
 std::vector<std::string> dataFolders(const DataFileKind& kind) {
   std::vector<std::string> folders;
   if (const char* value = g_getenv(kind.variable)) {
@@ -24,7 +28,7 @@ std::vector<std::string> dataFolders(const DataFileKind& kind) {
       if (!folder.empty()) folders.push_back(folder);
   }
   const fs::path below = fs::path("elf") / kind.folder;
-  folders.push_back(fs::path(g_get_user_data_dir()) / below);
+  folders.push_back(userDataFolder(kind));
   for (const char* const* dir = g_get_system_data_dirs(); *dir; ++dir)
     folders.push_back(fs::path(*dir) / below);
   const fs::path installed = fs::path(ELF_INSTALLED_DATA_DIR) / kind.folder;

@@ -28,6 +28,9 @@ inline constexpr DataFileKind kWeightFiles{"ELF_MODEL_PATH", "models", ".safeten
  */
 std::vector<std::string> dataFolders(const DataFileKind& kind);
 
+/** The one of them that is the user's own, and into which programs may write. */
+std::string userDataFolder(const DataFileKind& kind);
+
 /** The whole content of a file. Throws elf::Error naming it where it can't be read. */
 std::string readFile(const std::string& path);
 

@@ -16,4 +16,17 @@ bool isLoopback(const std::string& host) {
   return loopback;
 }
 
+bool isHttpsOrThisMachine(const std::string& url) {
+  GUri* uri = g_uri_parse(
+      url.c_str(), static_cast<GUriFlags>(G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_SCHEME_NORMALIZE),
+      nullptr);
+  if (!uri) return false;
+  const std::string scheme = g_uri_get_scheme(uri);
+  const char* named = g_uri_get_host(uri);
+  const std::string host = named ? named : "";
+  g_uri_unref(uri);
+  return !host.empty() &&
+         (scheme == "https" || (scheme == "http" && (host == "localhost" || isLoopback(host))));
+}
+
 }  // namespace elf

@@ -12,4 +12,10 @@ bool isAddress(const std::string& host);
 /** Whether it is an address of this machine that others can't reach; a name is none. */
 bool isLoopback(const std::string& host);
 
+/**
+ * Whether nobody on the way can change what comes from a URL: it is https://, or http:// of a
+ * loopback address or of `localhost`. What is no URL is not.
+ */
+bool isHttpsOrThisMachine(const std::string& url);
+
 }  // namespace elf

@@ -11,11 +11,14 @@
 #include <fstream>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
+#include "elf/base/checksum.h"
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/network_address.h"
 
 namespace elf {
 
@@ -99,7 +102,7 @@ const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
       {.name = "model",
        .keys = {"backend", "labels", "task"},
-       .networkKeys = {"detector", "detector-labels"},
+       .networkKeys = {"detector", "detector-labels", "url", "licence"},
        .fileKeys = {"file", "sha256"},
        .torchKeys = {"libraries"},
        .deviceKeys = {"device"},
@@ -266,20 +269,34 @@ class Reader {
   KeyFilePtr file_;
 };
 
-/** Full name of a file that a `.model` file at `modelPath` names; `subject` is for the error. */
-std::string findBeside(const std::string& modelPath, const std::string& file,
-                       const std::string& subject) {
+/** Where files that a `.model` file at `modelPath` names may be; the first that has one wins. */
+std::vector<std::string> foldersBeside(const std::string& modelPath) {
   std::vector<std::string> folders;
   if (!modelPath.empty()) folders.push_back(fs::path(modelPath).parent_path());
   for (std::string& folder : dataFolders(kModelFiles)) folders.push_back(std::move(folder));
-  std::string looked;
-  for (const std::string& folder : folders) {
+  return folders;
+}
+
+std::optional<std::string> lookBeside(const std::string& modelPath, const std::string& file) {
+  for (const std::string& folder : foldersBeside(modelPath)) {
     std::error_code ignored;
     const fs::path candidate = fs::path(folder) / file;
     if (fs::is_regular_file(candidate, ignored)) return candidate;
-    looked += (looked.empty() ? "" : ":") + (folder.empty() ? "." : folder);
   }
-  throw Error(subject, "'" + file + "' is in none of " + looked);
+  return std::nullopt;
+}
+
+/**
+ * Full name of a file that a `.model` file at `modelPath` names; `subject` and `remedy` are for the
+ * error.
+ */
+std::string findBeside(const std::string& modelPath, const std::string& file,
+                       const std::string& subject, const std::string& remedy = {}) {
+  if (const auto found = lookBeside(modelPath, file)) return *found;
+  std::string looked;
+  for (const std::string& folder : foldersBeside(modelPath))
+    looked += (looked.empty() ? "" : ":") + (folder.empty() ? "." : folder);
+  throw Error(subject, "'" + file + "' is in none of " + looked + remedy);
 }
 
 bool isLabelFile(const std::string& name) {
@@ -346,14 +363,7 @@ const char* groupOf(std::string_view key) {
 }
 
 void checkSum(const std::string& path, const std::string& expected) {
-  std::ifstream in(path, std::ios::binary);
-  GChecksum* checksum = g_checksum_new(G_CHECKSUM_SHA256);
-  std::vector<char> block(1 << 16);
-  while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0)
-    g_checksum_update(checksum, reinterpret_cast<const guchar*>(block.data()), in.gcount());
-  const std::string is = g_checksum_get_string(checksum);
-  g_checksum_free(checksum);
-  if (in.bad()) throw Error(path, "cannot be read");
+  const std::string is = sha256Of(path);
   if (is != expected) throw Error(path, "has sha256 " + is + ", not " + expected);
 }
 
@@ -383,6 +393,17 @@ ModelFile onnxAt(const fs::path& path) {
 
 bool isSha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+/** Where the files are from, whose checksums are known. */
+void readOrigin(const Reader& reader, ModelFile& model) {
+  if (reader.has("model", "licence")) model.licence = reader.text("model", "licence");
+  if (!reader.has("model", "url")) return;
+  model.urls = reader.list("model", "url");
+  if (model.urls.size() != model.files.size() ||
+      !std::ranges::all_of(model.urls, isHttpsOrThisMachine))
+    reader.fail("model", "url", "is no https:// address for each file");
+  if (model.sha256.empty()) reader.fail("model", "url", "needs a sha256 for each file");
 }
 
 ModelFile load(const std::string& nameOrPath, bool isDetector);
@@ -522,6 +543,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   if ((isTorch || model.backend == ModelBackend::Library) && model.files.size() != 1)
     reader.fail("model", "file", "is not one file");
   if (model.backend == ModelBackend::Library) return model;
+  readOrigin(reader, model);
   reader.read("input", "scale", model.scale);
   if (model.scale == 0.0) reader.fail("input", "scale", "is 0, which makes all pictures black");
   reader.read("input", "mean", model.mean);
@@ -598,12 +620,18 @@ ModelFile loadModelFile(const std::string& nameOrPath) {
 }
 
 std::vector<std::string> weightFiles(const ModelFile& model) {
+  const std::string remedy =
+      model.urls.empty() ? "" : " (elf-server --fetch " + model.path + " brings it)";
   std::vector<std::string> paths;
   for (std::size_t i = 0; i < model.files.size(); ++i) {
-    paths.push_back(findBeside(model.path, model.files[i], model.path + ": [model] file"));
+    paths.push_back(findBeside(model.path, model.files[i], model.path + ": [model] file", remedy));
     if (!model.sha256.empty()) checkSum(paths.back(), model.sha256[i]);
   }
   return paths;
+}
+
+std::optional<std::string> findWeightFile(const ModelFile& model, const std::string& file) {
+  return lookBeside(model.path, file);
 }
 
 }  // namespace elf

@@ -101,6 +101,13 @@ struct ModelFile {
   std::vector<std::string> files;
   /** Checksums in lower-case hexadecimal, one for each of `files`; or empty: not checked. */
   std::vector<std::string> sha256;
+  /**
+   * Where to get each of `files` (elf/fetch/model_fetch.h), by TLS or from this machine; or empty:
+   * nobody says. With it there is a checksum for each.
+   */
+  std::vector<std::string> urls;
+  /** Of the files, in words; empty: not stated. */
+  std::string licence;
   /** Libraries with operators of TorchScript, as dlopen() finds them or beside the file. */
   std::vector<std::string> libraries;
   /** As the file says it: "cpu", "gpu", "npu", "cuda", "tensorrt". */
@@ -184,5 +191,9 @@ ModelFile parseModelFile(const std::string& text, const std::string& name, const
  * models (elf/base/data_files.h), and its checksum compared. Throws elf::Error naming the file.
  */
 std::vector<std::string> weightFiles(const ModelFile& model);
+
+/** Full name of the one that weightFiles() would find under that name; nothing where it is missing.
+ */
+std::optional<std::string> findWeightFile(const ModelFile& model, const std::string& file);
 
 }  // namespace elf
