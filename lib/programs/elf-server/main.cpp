@@ -41,6 +41,8 @@ struct Options {
   std::string check;
   std::string picture;
   std::string output;
+  std::string fetch;
+  std::vector<std::string> from;
   bool list = false;
   bool version = false;
   elf::ServerOptions server;
@@ -51,10 +53,19 @@ int wrongUse(const std::string& why) {
   return kWrongUse;
 }
 
+/** Of an option that may be given several times. */
+std::vector<std::string> taken(gchar** texts) {
+  std::vector<std::string> list;
+  for (gchar** text = texts; text && *text; ++text) list.emplace_back(*text);
+  g_strfreev(texts);
+  return list;
+}
+
 /** Fills `options`; returns why it could not, or nothing. */
 std::string parse(int argc, char** argv, Options& options) {
   gchar** models = nullptr;
-  Text bind, json, log, token, cert, key, clientCa, check, picture, output;
+  gchar** from = nullptr;
+  Text bind, json, log, token, cert, key, clientCa, check, picture, output, fetch;
   gint port = 8000;
   gint threads = options.server.threads;
   gint queue = static_cast<gint>(options.server.queue);
@@ -93,6 +104,10 @@ std::string parse(int argc, char** argv, Options& options) {
       {"output", 0, 0, G_OPTION_ARG_FILENAME, output.slot(),
        "For --check: where the picture goes with what was found drawn (default: NAME-check.png)",
        "FILE"},
+      {"fetch", 0, 0, G_OPTION_ARG_FILENAME, fetch.slot(),
+       "Download the files of this model, as its .model file says, and end", "NAME|FILE"},
+      {"from", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &from,
+       "For --fetch: take them from there; once for each file, in its order", "URL|FILE"},
       {"list", 0, 0, G_OPTION_ARG_NONE, &list, "List the models that are found, and end", nullptr},
       {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and end", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
@@ -101,8 +116,8 @@ std::string parse(int argc, char** argv, Options& options) {
   GError* error = nullptr;
   const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
   g_option_context_free(context);
-  for (gchar** model = models; model && *model; ++model) options.models.emplace_back(*model);
-  g_strfreev(models);
+  options.models = taken(models);
+  options.from = taken(from);
   if (!parsed) {
     const std::string why = error->message;
     g_error_free(error);
@@ -114,12 +129,14 @@ std::string parse(int argc, char** argv, Options& options) {
   options.check = check.valueOr("");
   options.picture = picture.valueOr("");
   options.output = output.valueOr("");
+  options.fetch = fetch.valueOr("");
   options.server.bind = bind.valueOr(options.server.bind);
   options.server.tlsCert = cert.valueOr("");
   options.server.tlsKey = key.valueOr("");
   options.server.clientCa = clientCa.valueOr("");
   if (argc > 1) return std::string("unexpected argument '") + argv[1] + "'";
   if (std::ranges::count(options.models, "") > 0) return "--model: is empty";
+  if (std::ranges::count(options.from, "") > 0) return "--from: is empty";
   // A variable of the shell that is not set must not open the server.
   for (const auto& [name, text] : {std::pair<const char*, const Text&>{"--bind", bind},
                                    {"--token-file", token},
@@ -130,12 +147,18 @@ std::string parse(int argc, char** argv, Options& options) {
                                    {"--json", json},
                                    {"--check", check},
                                    {"--picture", picture},
-                                   {"--output", output}})
+                                   {"--output", output},
+                                   {"--fetch", fetch}})
     if (text.valueOr("-").empty()) return std::string(name) + ": is empty";
-  if (!options.check.empty() && !options.models.empty())
-    return "--model: is nothing beside --check, which names its model";
+  for (const auto& [name, model] :
+       {std::pair("--check", options.check), {"--fetch", options.fetch}})
+    if (!model.empty() && !options.models.empty())
+      return std::string("--model: is nothing beside ") + name + ", which names its model";
+  if (!options.check.empty() && !options.fetch.empty())
+    return "--check and --fetch: are two things (fetch first)";
+  if (options.fetch.empty() && !options.from.empty()) return "--from: is nothing without --fetch";
   if (options.models.empty() && elf::hasHog()) options.models = {"hog"};
-  if (options.models.empty() && options.check.empty() && !list && !version)
+  if (options.models.empty() && options.check.empty() && options.fetch.empty() && !list && !version)
     return "--model: is missing, and this build lacks hog (give one that --list names)";
   if (options.check.empty() && !(options.picture.empty() && options.output.empty()))
     return "--picture and --output: are nothing without --check";
@@ -255,6 +278,8 @@ int main(int argc, char** argv) {
       std::cout << "elf-server " << ELF_VERSION << '\n';
     } else if (options.list) {
       elf::program::listModels();
+    } else if (!options.fetch.empty()) {
+      elf::program::fetchModel(options.fetch, options.from);
     } else {
       // Each worker thread is one core's worth of work; OpenCV must not make it several.
       cv::setNumThreads(1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "elf/model/model_file.h"
 
@@ -24,5 +25,12 @@ void checkModel(const std::string& model, const std::string& picture, const std:
  * fails otherwise fails again when the model is made. The caller has no other threads.
  */
 void tryInChild(const ModelFile& file);
+
+/**
+ * Brings the model's files from `from`, or from where its `.model` file says, into the user's
+ * folder of models, and says so on standard output. SIGINT and SIGTERM end it. Throws elf::Error as
+ * elf::fetchModel().
+ */
+void fetchModel(const std::string& name, const std::vector<std::string>& from);
 
 }  // namespace elf::program
