@@ -121,7 +121,9 @@ TEST_P(DetectionsOnTheWire, MayBeNone) {
 
 INSTANTIATE_TEST_SUITE_P(BinaryOrJson, DetectionsOnTheWire, testing::Bool());
 
-TEST(Wire, EachTypeComesBackFromJson) {
+class EachType : public testing::TestWithParam<bool> {};
+
+TEST_P(EachType, ComesBack) {
   const std::vector<std::pair<DataType, Body>> values{
       {DataType::Bool, {0, 1}},
       {DataType::Uint8, {0, 255}},
@@ -135,16 +137,45 @@ TEST(Wire, EachTypeComesBackFromJson) {
       {DataType::Fp32, {0, 0, 192, 63, 0, 0, 0, 0}},
       {DataType::Fp64, {0, 0, 0, 0, 0, 0, 248, 63, 0, 0, 0, 0, 0, 0, 0, 0}},
       {DataType::Bytes, {2, 0, 0, 0, 'a', 'b', 0, 0, 0, 0}},
-      {DataType::Fp16, {0, 60, 0, 0}}};
+      {DataType::Fp16, {0, 60, 1, 128}},
+      {DataType::Bf16, {128, 63, 1, 0}}};
   for (const auto& [type, data] : values) {
     InferRequest request;
     request.inputs.push_back(
-        {.name = "x", .type = type, .shape = {2}, .data = data, .binary = false});
+        {.name = "x", .type = type, .shape = {2}, .data = data, .binary = GetParam()});
     const Message message = encode(request);
     const auto parsed = parseRequest(message.body, message.jsonLength);
     ASSERT_TRUE(parsed) << toString(type) << ": " << parsed.error();
+    EXPECT_EQ(parsed.value().inputs[0].type, type);
     EXPECT_EQ(parsed.value().inputs[0].data, data) << toString(type);
+    EXPECT_EQ(parsed.value().inputs[0].binary, GetParam());
   }
+}
+
+INSTANTIATE_TEST_SUITE_P(BinaryOrJson, EachType, testing::Bool());
+
+TEST(Wire, NumbersInJsonAreExactAndShort) {
+  const auto textOf = []<typename T>(DataType type, const std::vector<T>& values) {
+    Tensor tensor{.name = "x", .type = type, .shape = {static_cast<std::int64_t>(values.size())}};
+    tensor.data.resize(values.size() * sizeof(T));
+    std::memcpy(tensor.data.data(), values.data(), tensor.data.size());
+    const auto encoded = encode(std::make_shared<const Tensor>(std::move(tensor)), false);
+    const std::string text(encoded.json->begin(), encoded.json->end());
+    return text.substr(0, text.find(']') + 1);
+  };
+  constexpr float kMost = std::numeric_limits<float>::max(), kLeast = 1.17549435e-38F;
+  EXPECT_EQ(textOf(DataType::Fp32, std::vector{0.1F, -1.5F, 3.0F, -kMost, -kLeast}),
+            R"({"data":[0.1,-1.5,3,-3.4028235e+38,-1.1754944e-38])");
+  EXPECT_EQ(textOf(DataType::Fp64, std::vector{-2.2250738585072014e-308}),
+            R"({"data":[-2.2250738585072014e-308])");
+  EXPECT_EQ(textOf(DataType::Fp32, std::vector{INFINITY, NAN}), R"({"data":[null,null])");
+  EXPECT_EQ(textOf(DataType::Int64, std::vector{std::numeric_limits<std::int64_t>::min()}),
+            R"({"data":[-9223372036854775808])");
+  EXPECT_EQ(textOf(DataType::Uint64, std::vector{std::numeric_limits<std::uint64_t>::max()}),
+            R"({"data":[18446744073709551615])");
+  EXPECT_EQ(textOf(DataType::Uint8, std::vector<std::uint8_t>{0, 255, 7}), R"({"data":[0,255,7])");
+  EXPECT_EQ(textOf(DataType::Int8, std::vector<std::int8_t>{-128}), R"({"data":[-128])");
+  EXPECT_EQ(textOf(DataType::Uint8, std::vector<std::uint8_t>{}), R"({"data":[])");
 }
 
 TEST(Wire, JsonDataMayBeFlatOrNested) {
@@ -282,7 +313,6 @@ INSTANTIATE_TEST_SUITE_P(
         {"TooLargeForFloat", data("FP32", "[1]", "[1e300]"), 0, "inputs[0].data"},
         {"NumberForBool", data("BOOL", "[1]", "[1]"), 0, "inputs[0].data"},
         {"NumberForBytes", data("BYTES", "[1]", "[1]"), 0, "inputs[0].data"},
-        {"JsonFp16", data("FP16", "[1]", "[1]"), 0, "inputs[0].data"},
         {"SameNameTwice",
          R"({"inputs":[{"name":"x","datatype":"BOOL","shape":[0],"data":[]},
                        {"name":"x","datatype":"BOOL","shape":[0],"data":[]}]})",
@@ -343,6 +373,26 @@ TEST(Wire, SoHasTheJsonOfAnAnswerAndOfMetadata) {
   ASSERT_FALSE(metadata);
   EXPECT_THAT(metadata.error(), HasSubstr("metadata: has more than 1048576 values"));
   EXPECT_TRUE(takesBinary(bytesOf("{\"extensions\":[" + small + "]}"))) << "as if it said nothing";
+}
+
+TEST(Wire, RawOutputsMayBeMoreWhereTheyAreNumbers) {
+  const auto response = [](const std::string& value, std::size_t count) {
+    std::string values = value;
+    for (std::size_t i = 1; i < count; ++i) values += "," + value;
+    return bytesOf(R"({"outputs":[{"name":"x","datatype":"FP32","shape":[)" +
+                   std::to_string(count) + R"(],"data":[)" + values + "]}]}");
+  };
+  const Body many = response("7", kMostValues);
+  EXPECT_FALSE(parseResponse(many, std::nullopt));
+  EXPECT_TRUE(parseResponse(many, std::nullopt, kMostNumbers));
+  const auto tooMany = parseResponse(response("7", kMostNumbers), std::nullopt, kMostNumbers);
+  ASSERT_FALSE(tooMany);
+  EXPECT_THAT(tooMany.error(), HasSubstr("more than 4194304 values"));
+  for (const char* heavy : {"[]", R"("")"}) {
+    const auto refused = parseResponse(response(heavy, kMostValues), std::nullopt, kMostNumbers);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error(), HasSubstr("more than 1048576 values"));
+  }
 }
 
 TEST(Wire, DeeplyNestedJsonIsRefusedBeforeItIsParsed) {
@@ -687,6 +737,9 @@ TEST(Wire, AServerTakesBinaryTensorsUnlessItsExtensionsLackThem) {
   for (const char* silent : {R"({"name":"a"})", R"({"extensions":null})", R"({"extensions":3})", "",
                              R"({"extensions":)"})
     EXPECT_TRUE(takesBinary(bytesOf(silent))) << silent;
+  EXPECT_TRUE(mayTakeBinaryNumbers(bytesOf(R"({"name":"kserve","extensions":[]})")));
+  for (const char* other : {R"({"name":"mlserver","extensions":[]})", "{}", R"({"name":1})", ""})
+    EXPECT_FALSE(mayTakeBinaryNumbers(bytesOf(other))) << other;
 }
 
 TEST(Wire, MembersThatAreNullAreAbsent) {

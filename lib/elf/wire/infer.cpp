@@ -9,10 +9,13 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <set>
+#include <type_traits>
 #include <utility>
 
+#include "elf/base/half.h"
 #include "elf/wire/json_reader.h"
 
 namespace elf::wire {
@@ -30,10 +33,12 @@ constexpr std::size_t kLengthPrefix = sizeof(std::uint32_t);
 // `base64` says so with the tensor; to KServe's server it says nothing and does no harm.
 constexpr const char* kContentType = "content_type";
 constexpr const char* kBase64 = "base64";
+/** JSON has no number that is not finite. */
+constexpr std::string_view kNull = "null";
 // Nested JSON data is read by recursion, one level for each dimension.
 constexpr std::size_t kMaxRank = 16;
 
-constexpr std::array<std::pair<std::string_view, std::size_t>, 13> kTypes{{{"BOOL", 1},
+constexpr std::array<std::pair<std::string_view, std::size_t>, 14> kTypes{{{"BOOL", 1},
                                                                            {"UINT8", 1},
                                                                            {"UINT16", 2},
                                                                            {"UINT32", 4},
@@ -43,6 +48,7 @@ constexpr std::array<std::pair<std::string_view, std::size_t>, 13> kTypes{{{"BOO
                                                                            {"INT32", 4},
                                                                            {"INT64", 8},
                                                                            {"FP16", 2},
+                                                                           {"BF16", 2},
                                                                            {"FP32", 4},
                                                                            {"FP64", 8},
                                                                            {"BYTES", 0}}};
@@ -164,11 +170,11 @@ void appendInteger(std::vector<std::uint8_t>& out, const Json& value, const std:
 }
 
 template <typename T>
-void appendFloat(std::vector<std::uint8_t>& out, const Json& value, const std::string& field) {
+T floatOf(const Json& value, const std::string& field) {
   if (!value.is_number()) fail(field, "holds what is no number");
   const double number = value.get<double>();
   if (!(std::abs(number) <= std::numeric_limits<T>::max())) fail(field, "holds too large a number");
-  append(out, static_cast<T>(number));
+  return static_cast<T>(number);
 }
 
 void appendElement(Tensor& tensor, const Json& value, const std::string& field) {
@@ -194,11 +200,13 @@ void appendElement(Tensor& tensor, const Json& value, const std::string& field) 
     case DataType::Int64:
       return appendInteger<std::int64_t>(out, value, field);
     case DataType::Fp16:
-      fail(field, "FP16 is taken as binary only");
+      return append(out, floatToHalf(floatOf<float>(value, field)));
+    case DataType::Bf16:
+      return append(out, floatToBfloat(floatOf<float>(value, field)));
     case DataType::Fp32:
-      return appendFloat<float>(out, value, field);
+      return append(out, floatOf<float>(value, field));
     case DataType::Fp64:
-      return appendFloat<double>(out, value, field);
+      return append(out, floatOf<double>(value, field));
     case DataType::Bytes: {
       if (!value.is_string()) fail(field, "holds what is no string");
       const auto& text = value.get_ref<const std::string&>();
@@ -341,12 +349,13 @@ std::vector<Tensor> readTensors(const Json& json, const char* key, std::optional
 }
 
 /** The JSON object in front, and what follows it where the header says so. */
-std::pair<Json, std::optional<Bytes>> split(Bytes body, std::optional<std::size_t> jsonLength) {
+std::pair<Json, std::optional<Bytes>> split(Bytes body, std::optional<std::size_t> jsonLength,
+                                            std::size_t mostNumbers) {
   if (jsonLength && *jsonLength > body.size())
     fail(kJsonLength, std::to_string(*jsonLength) + " is more than the body's " +
                           std::to_string(body.size()) + " bytes");
   const Bytes text = jsonLength ? body.first(*jsonLength) : body;
-  Json json = parseObject(text, "body");
+  Json json = parseObject(text, "body", mostNumbers);
   std::optional<Bytes> rest;
   if (jsonLength) rest = body.subspan(*jsonLength);
   return {std::move(json), rest};
@@ -361,14 +370,6 @@ Json toJson(const Parameters& parameters) {
   return object;
 }
 
-template <typename T>
-Json numbers(const Tensor& tensor) {
-  Json list = Json::array();
-  for (std::size_t at = 0; at + sizeof(T) <= tensor.data.size(); at += sizeof(T))
-    list.push_back(load<T>(tensor.data.data() + at));
-  return list;
-}
-
 bool isText(Bytes bytes) {
   return g_utf8_validate_len(reinterpret_cast<const char*>(bytes.data()), bytes.size(), nullptr);
 }
@@ -380,66 +381,83 @@ std::string toBase64(Bytes bytes) {
   return copy;
 }
 
-/** `base64`: how elements of Bytes are written. */
-Json jsonData(const Tensor& tensor, bool base64) {
-  switch (tensor.type) {
-    case DataType::Bool: {
-      Json list = Json::array();
-      for (const std::uint8_t value : tensor.data) list.push_back(value != 0);
-      return list;
-    }
-    case DataType::Uint16:
-      return numbers<std::uint16_t>(tensor);
-    case DataType::Uint32:
-      return numbers<std::uint32_t>(tensor);
-    case DataType::Uint64:
-      return numbers<std::uint64_t>(tensor);
-    case DataType::Int8:
-      return numbers<std::int8_t>(tensor);
-    case DataType::Int16:
-      return numbers<std::int16_t>(tensor);
-    case DataType::Int32:
-      return numbers<std::int32_t>(tensor);
-    case DataType::Int64:
-      return numbers<std::int64_t>(tensor);
-    case DataType::Fp32:
-      return numbers<float>(tensor);
-    case DataType::Fp64:
-      return numbers<double>(tensor);
-    case DataType::Bytes: {
-      Json list = Json::array();
-      for (const Bytes element : elementsOf(tensor))
-        list.push_back(base64 ? toBase64(element) : std::string(element.begin(), element.end()));
-      return list;
-    }
-    case DataType::Uint8:  // see appendJsonBytes()
-    case DataType::Fp16:   // always written as binary
-      break;
-  }
-  return Json::array();
-}
-
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// Pixels come by the million: as JSON values they would take a hundred bytes each.
-void appendJsonBytes(std::vector<std::uint8_t>& out, Bytes values) {
-  constexpr std::size_t kLongest = std::string_view("255,").size();
-  const std::size_t begin = out.size();
-  out.resize(begin + 2 + kLongest * values.size());
+void appendText(std::vector<std::uint8_t>& out, std::string_view text) {
+  out.insert(out.end(), text.begin(), text.end());
+}
+
+/** Bytes that a number takes at most, with a comma. */
+template <typename T>
+constexpr std::size_t longestText() {
+  using Limits = std::numeric_limits<T>;
+  // Sign, point and an exponent such as e-308.
+  if constexpr (std::is_floating_point_v<T>)
+    return Limits::max_digits10 + std::string_view("-.e-38,").size() + (sizeof(T) > 4 ? 1 : 0);
+  return Limits::digits10 + 2 + (std::is_signed_v<T> ? 1 : 0);
+}
+
+// Numbers come by the million: as JSON values they would take a hundred bytes each.
+template <typename T, typename Show = std::identity>
+void appendNumbers(std::vector<std::uint8_t>& out, Bytes values, Show show = {}) {
+  using Shown = std::remove_cvref_t<std::invoke_result_t<Show, T>>;
+  constexpr std::size_t kLongest = longestText<Shown>();
+  const std::size_t begin = out.size(), count = values.size() / sizeof(T);
+  out.resize(begin + 2 + kLongest * count);
   auto* at = reinterpret_cast<char*>(out.data()) + begin;
   *at++ = '[';
-  for (const std::uint8_t value : values) {
-    if (at[-1] != '[') *at++ = ',';
-    at = std::to_chars(at, at + kLongest, value).ptr;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i > 0) *at++ = ',';
+    const Shown value = show(load<T>(values.data() + i * sizeof(T)));
+    bool finite = true;
+    if constexpr (std::is_floating_point_v<Shown>) finite = std::isfinite(value);
+    at = finite ? std::to_chars(at, at + kLongest, value).ptr : std::ranges::copy(kNull, at).out;
   }
   *at++ = ']';
   out.resize(static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(at) - out.data()));
 }
 
-void appendText(std::vector<std::uint8_t>& out, std::string_view text) {
-  out.insert(out.end(), text.begin(), text.end());
+/** `base64`: how elements of Bytes are written. */
+void appendData(std::vector<std::uint8_t>& out, const Tensor& tensor, bool base64) {
+  switch (tensor.type) {
+    case DataType::Bool: {
+      Json list = Json::array();
+      for (const std::uint8_t value : tensor.data) list.push_back(value != 0);
+      return appendText(out, dump(list));
+    }
+    case DataType::Uint8:
+      return appendNumbers<std::uint8_t>(out, tensor.data);
+    case DataType::Uint16:
+      return appendNumbers<std::uint16_t>(out, tensor.data);
+    case DataType::Uint32:
+      return appendNumbers<std::uint32_t>(out, tensor.data);
+    case DataType::Uint64:
+      return appendNumbers<std::uint64_t>(out, tensor.data);
+    case DataType::Int8:
+      return appendNumbers<std::int8_t>(out, tensor.data);
+    case DataType::Int16:
+      return appendNumbers<std::int16_t>(out, tensor.data);
+    case DataType::Int32:
+      return appendNumbers<std::int32_t>(out, tensor.data);
+    case DataType::Int64:
+      return appendNumbers<std::int64_t>(out, tensor.data);
+    case DataType::Fp16:
+      return appendNumbers<std::uint16_t>(out, tensor.data, halfToFloat);
+    case DataType::Bf16:
+      return appendNumbers<std::uint16_t>(out, tensor.data, bfloatToFloat);
+    case DataType::Fp32:
+      return appendNumbers<float>(out, tensor.data);
+    case DataType::Fp64:
+      return appendNumbers<double>(out, tensor.data);
+    case DataType::Bytes: {
+      Json list = Json::array();
+      for (const Bytes element : elementsOf(tensor))
+        list.push_back(base64 ? toBase64(element) : std::string(element.begin(), element.end()));
+      return appendText(out, dump(list));
+    }
+  }
 }
 
 /** `json` with the objects of `tensors` in its array `key`, which is empty, and what follows it. */
@@ -599,7 +617,7 @@ std::size_t elementSize(DataType type) {
 EncodedTensor encode(const std::shared_ptr<const Tensor>& tensor, bool binary) {
   Json json = {
       {"name", tensor->name}, {"datatype", toString(tensor->type)}, {"shape", tensor->shape}};
-  if (binary || tensor->type == DataType::Fp16) {
+  if (binary) {
     json["parameters"] = {{"binary_data_size", tensor->data.size()}};
     return {toBlock(dump(json)), Block(tensor, &tensor->data)};
   }
@@ -609,10 +627,7 @@ EncodedTensor encode(const std::shared_ptr<const Tensor>& tensor, bool binary) {
   // Members are in the order of the alphabet, and `data` is the first.
   std::vector<std::uint8_t> text;
   appendText(text, "{\"data\":");
-  if (tensor->type == DataType::Uint8)
-    appendJsonBytes(text, tensor->data);
-  else
-    appendText(text, dump(jsonData(*tensor, base64)));
+  appendData(text, *tensor, base64);
   appendText(text, "," + dump(json).substr(1));
   return {toBlock(std::move(text)), nullptr};
 }
@@ -651,7 +666,7 @@ Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLen
     request.binaryOutputs = true;
     return request;
   }
-  const auto [json, rest] = split(body, jsonLength);
+  const auto [json, rest] = split(body, jsonLength, kMostValues);
   request.id = optionalString(json, "id");
   request.parameters = parametersOf(json, "parameters", OddValues::Refused);
   request.binaryOutputs =
@@ -677,8 +692,9 @@ Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLen
   return Result<InferRequest>::failure(malformed.why);
 }
 
-Result<InferResponse> parseResponse(Bytes body, std::optional<std::size_t> jsonLength) try {
-  const auto [json, rest] = split(body, jsonLength);
+Result<InferResponse> parseResponse(Bytes body, std::optional<std::size_t> jsonLength,
+                                    std::size_t mostNumbers) try {
+  const auto [json, rest] = split(body, jsonLength, mostNumbers);
   InferResponse response;
   response.model = optionalString(json, "model_name");
   response.version = optionalString(json, "model_version");

@@ -34,6 +34,7 @@ enum class DataType {
   Int32,
   Int64,
   Fp16,
+  Bf16,
   Fp32,
   Fp64,
   Bytes
@@ -119,17 +120,21 @@ SharedMessage encode(const InferRequest& request, std::span<const EncodedTensor>
 /** Most values in the JSON of a request, a response or metadata: whoever reads it does so before he
  * knows what it is. Enough for the pixels of 640x480. */
 constexpr std::size_t kMostValues = 1U << 20;
+/** The same where most of them are numbers, which take less: enough for what stock networks make of
+ * a picture of 1280x1280. */
+constexpr std::size_t kMostNumbers = 1U << 22;
 
 /**
  * `jsonLength` as the header says it, unset without one. Both fail, naming the field, on anything
- * that protocol.md calls a 400: wrong lengths, shapes, types, overflow, more than kMostValues. A
- * header of 0 (a raw binary request) makes one input without name or type: the server fills both
- * in.
+ * that protocol.md calls a 400: wrong lengths, shapes, types, overflow, more than kMostValues, or
+ * than `mostNumbers`, all told. A header of 0 (a raw binary request) makes one input without name
+ * or type: the server fills both in.
  */
 Result<InferRequest> parseRequest(std::span<const std::uint8_t> body,
                                   std::optional<std::size_t> jsonLength);
 Result<InferResponse> parseResponse(std::span<const std::uint8_t> body,
-                                    std::optional<std::size_t> jsonLength);
+                                    std::optional<std::size_t> jsonLength,
+                                    std::size_t mostNumbers = kMostValues);
 
 /** The input tensor `image`: BYTES [1] that holds one encoded picture. */
 Tensor encodedImage(std::span<const std::uint8_t> file);

@@ -47,6 +47,8 @@ struct Extent {
   int depth = 0;
   /** At least as many as there are values, names of members apart. */
   std::size_t values = 1;
+  /** Of these, and of names, what is no number. */
+  std::size_t others = 0;
 };
 
 inline Extent extentOf(std::span<const std::uint8_t> text) {
@@ -57,11 +59,13 @@ inline Extent extentOf(std::span<const std::uint8_t> text) {
     const std::uint8_t c = text[i];
     if (c == '"') {
       inString = !inString;
+      if (inString) ++extent.others;
     } else if (inString) {
       if (c == '\\') ++i;
     } else if (c == '[' || c == '{') {
       extent.depth = std::max(extent.depth, ++depth);
       ++extent.values;
+      ++extent.others;
     } else if (c == ']' || c == '}') {
       --depth;
     } else if (c == ',') {
@@ -72,15 +76,19 @@ inline Extent extentOf(std::span<const std::uint8_t> text) {
 }
 
 /** The JSON object that `text` is; throws Malformed, naming `what`, where it is none, nests deeper
- * than any message of the protocol or holds more than kMostValues. */
-inline Json parseObject(std::span<const std::uint8_t> text, const std::string& what) {
+ * than any message of the protocol or holds more than `mostNumbers` values, of which no more than
+ * kMostValues are anything but numbers. */
+inline Json parseObject(std::span<const std::uint8_t> text, const std::string& what,
+                        std::size_t mostNumbers = kMostValues) {
   constexpr int kMaxDepth = 32;
-  // Each open bracket and each value takes the parser a hundred bytes: megabytes of them would take
-  // gigabytes.
+  // Each open bracket and each text takes the parser a hundred bytes, a number some thirty:
+  // megabytes of them would take gigabytes.
   const Extent extent = extentOf(text);
   if (extent.depth > kMaxDepth) fail(what, "nests too deep");
-  if (extent.values > kMostValues)
-    fail(what, "has more than " + std::to_string(kMostValues) + " values in JSON");
+  if (extent.values > mostNumbers || extent.others > kMostValues)
+    fail(what, "has more than " +
+                   std::to_string(extent.values > mostNumbers ? mostNumbers : kMostValues) +
+                   " values in JSON");
   Json json = Json::parse(text.begin(), text.end(), nullptr, false);
   if (!json.is_object()) fail(what, "does not begin with a JSON object");
   return json;

@@ -206,4 +206,10 @@ bool takesBinary(std::span<const std::uint8_t> body) try {
   return true;
 }
 
+bool mayTakeBinaryNumbers(std::span<const std::uint8_t> body) try {
+  return optionalString(parseObject(body, "server metadata"), "name") == "kserve";
+} catch (const Malformed&) {
+  return false;
+}
+
 }  // namespace elf::wire

@@ -60,4 +60,11 @@ Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body,
  */
 bool takesBinary(std::span<const std::uint8_t> body);
 
+/**
+ * Whether a server whose list lacks them may take binary tensors of numbers all the same, as
+ * KServe's Python server does (0.21), which takes none of BYTES. Of others a try is no good:
+ * MLServer logs each such body.
+ */
+bool mayTakeBinaryNumbers(std::span<const std::uint8_t> body);
+
 }  // namespace elf::wire
