@@ -61,6 +61,24 @@ TEST(Canvas, IsScaledIntoAFixedSizeAndBack) {
   EXPECT_FLOAT_EQ(corner.y, 101);
 }
 
+TEST(Canvas, OfASizeLiesWhereThePictureOfThatSizeDoes) {
+  ModelRules fixed, any;
+  fixed.fixedSize = {96, 64};
+  any.multipleOf = 32;
+  any.maxSize = {64, 64};
+  for (const ModelRules& rules : {fixed, any})
+    for (const Fit fit : {Fit::Corner, Fit::Centre, Fit::Stretch})
+      for (const cv::Size size : {cv::Size(203, 101), cv::Size(50, 33), cv::Size(1, 300)}) {
+        const Canvas with = Canvas::ofPicture(withRect(size, {0, 0, 1, 1}), rules, fit);
+        const Canvas without = Canvas::ofSize({size.width, size.height}, rules, fit);
+        EXPECT_EQ(without.size(), with.size());
+        EXPECT_EQ((Size{with.pixels().cols, with.pixels().rows}), with.size());
+        EXPECT_EQ(without.picture(), with.picture());
+        const Box box{5, 6, 40, 50};
+        EXPECT_EQ(without.toPicture(box), with.toPicture(box));
+      }
+}
+
 TEST(Canvas, OfABoxIsGrownAndWidenedToTheShapeOfTheNetwork) {
   // 40 x 80 become 50 x 100, and then 75 x 100.
   const cv::Rect object(100, 60, 40, 80);

@@ -10,31 +10,52 @@
 
 namespace elf {
 
-Canvas Canvas::ofPicture(const cv::Mat& bgr, const ModelRules& rules, Fit fit) {
-  Canvas canvas;
-  canvas.picture_ = {bgr.cols, bgr.rows};
-  const Size input = rules.inputSize(canvas.picture_);
+namespace {
+
+/** What a picture is scaled to, and how far from the upper left corner of the canvas that lies. */
+struct Place {
+  Size scaled;
+  int left = 0, top = 0;
+};
+
+Place placeOf(Size picture, const ModelRules& rules, Fit fit) {
+  const Size input = rules.inputSize(picture);
   const bool stretched = fit == Fit::Stretch && !rules.fixedSize.empty();
-  const double scale = rules.inputScale(canvas.picture_);
-  const Size to = stretched ? input : canvas.picture_.scaled(scale);
-  cv::Mat scaled = bgr;
-  if (to != canvas.picture_) {
-    const bool smaller = to.area() < canvas.picture_.area();
-    cv::resize(bgr, scaled, {to.width, to.height}, 0, 0,
-               smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
-  }
-  // Not `scale`: whole pixels do not keep the ratio of the sides exactly.
-  canvas.scaleX_ = static_cast<double>(scaled.cols) / bgr.cols;
-  canvas.scaleY_ = static_cast<double>(scaled.rows) / bgr.rows;
+  const Size scaled = stretched ? input : picture.scaled(rules.inputScale(picture));
   // In the middle only where the network has a size of its own: a few pixels that fill up a
   // multiple stay behind the picture, so that its grid lies as in the whole frame.
   const bool centred = fit == Fit::Centre && !rules.fixedSize.empty();
-  const int left = centred ? (input.width - scaled.cols) / 2 : 0;
-  const int top = centred ? (input.height - scaled.rows) / 2 : 0;
-  canvas.originX_ = -left / canvas.scaleX_;
-  canvas.originY_ = -top / canvas.scaleY_;
-  cv::copyMakeBorder(scaled, canvas.pixels_, top, input.height - scaled.rows - top, left,
-                     input.width - scaled.cols - left, cv::BORDER_CONSTANT,
+  if (!centred) return {scaled};
+  return {scaled, (input.width - scaled.width) / 2, (input.height - scaled.height) / 2};
+}
+
+}  // namespace
+
+Canvas Canvas::ofSize(Size picture, const ModelRules& rules, Fit fit) {
+  const Place place = placeOf(picture, rules, fit);
+  Canvas canvas;
+  canvas.size_ = rules.inputSize(picture);
+  canvas.picture_ = picture;
+  // Not the rules' scale: whole pixels do not keep the ratio of the sides exactly.
+  canvas.scaleX_ = static_cast<double>(place.scaled.width) / picture.width;
+  canvas.scaleY_ = static_cast<double>(place.scaled.height) / picture.height;
+  canvas.originX_ = -place.left / canvas.scaleX_;
+  canvas.originY_ = -place.top / canvas.scaleY_;
+  return canvas;
+}
+
+Canvas Canvas::ofPicture(const cv::Mat& bgr, const ModelRules& rules, Fit fit) {
+  const Size picture{bgr.cols, bgr.rows};
+  Canvas canvas = ofSize(picture, rules, fit);
+  const auto [to, left, top] = placeOf(picture, rules, fit);
+  cv::Mat scaled = bgr;
+  if (to != picture) {
+    const bool smaller = to.area() < picture.area();
+    cv::resize(bgr, scaled, {to.width, to.height}, 0, 0,
+               smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
+  }
+  cv::copyMakeBorder(scaled, canvas.pixels_, top, canvas.size_.height - to.height - top, left,
+                     canvas.size_.width - to.width - left, cv::BORDER_CONSTANT,
                      cv::Scalar::all(kPadding));
   return canvas;
 }
@@ -42,6 +63,7 @@ Canvas Canvas::ofPicture(const cv::Mat& bgr, const ModelRules& rules, Fit fit) {
 Canvas Canvas::ofBox(const cv::Mat& bgr, const Box& box, Size size) {
   constexpr double kGrowth = 1.25;
   Canvas canvas;
+  canvas.size_ = size;
   canvas.picture_ = {bgr.cols, bgr.rows};
   const double scale =
       std::min(size.width / (kGrowth * box.width()), size.height / (kGrowth * box.height()));

@@ -25,6 +25,9 @@ class Canvas {
   /** The whole of a BGR picture, scaled and padded as the rules and `fit` say. */
   static Canvas ofPicture(const cv::Mat& bgr, const ModelRules& rules, Fit fit = Fit::Corner);
 
+  /** The same without its pixels: where those of a picture of that size would lie. */
+  static Canvas ofSize(Size picture, const ModelRules& rules, Fit fit);
+
   /**
    * What is around `box`, which is inside the picture and not empty: grown to 1.25 times its size,
    * and then one side as far as `size` is wider or higher; scaled to `size`. These networks were
@@ -32,8 +35,9 @@ class Canvas {
    */
   static Canvas ofBox(const cv::Mat& bgr, const Box& box, Size size);
 
+  /** Empty without pixels. */
   const cv::Mat& pixels() const { return pixels_; }
-  Size size() const { return {pixels_.cols, pixels_.rows}; }
+  Size size() const { return size_; }
   Size picture() const { return picture_; }
 
   // From pixels of the canvas to those of the picture.
@@ -49,7 +53,7 @@ class Canvas {
 
  private:
   cv::Mat pixels_;
-  Size picture_;
+  Size size_, picture_;
   /** What is at x of the picture is at (x - origin) * scale of the canvas. */
   double originX_ = 0, originY_ = 0;
   double scaleX_ = 1, scaleY_ = 1;
