@@ -271,6 +271,56 @@ TEST_F(ModelFileTest, OnlyARemoteModelNamesTensors) {
               HasSubstr("has no meaning for backend remote"));
 }
 
+TEST_F(ModelFileTest, ARemoteNetworkIsPreparedForAndDecodedAsItsFileSays) {
+  const std::string text =
+      "[model]\nbackend=remote\ntask=segmentation\n[input]\nsize=640;480\ncolour=bgr\nscale=2\n"
+      "mean=1;2;3\nstd=4;5;6\nfit=stretch\n[output]\ndecoder=yolov8-seg\nnms=0.6\n[tensors]\n"
+      "image=images\nlayout=NHWC\ndatatype=FP16\norig-target-sizes=sizes\noutputs=a;b\n";
+  const ModelFile model = parse(text);
+  EXPECT_TRUE(model.sendsTensor);
+  EXPECT_EQ(model.decoder, OutputDecoder::Yolov8Seg);
+  EXPECT_TRUE(model.rules.masks);
+  EXPECT_EQ(model.rules.fixedSize, (Size{640, 480}));
+  EXPECT_EQ(model.rules.minScore, kUsualMinScore) << "a raw layout has a row for each cell";
+  EXPECT_EQ(model.colour, ChannelOrder::Bgr);
+  EXPECT_EQ(model.scale, 2);
+  EXPECT_EQ(model.mean, (std::array<double, 3>{1, 2, 3}));
+  EXPECT_EQ(model.std, (std::array<double, 3>{4, 5, 6}));
+  EXPECT_EQ(model.fit, Fit::Stretch);
+  EXPECT_EQ(model.nms, 0.6);
+  EXPECT_EQ(model.tensors.image, "images");
+  EXPECT_EQ(model.layout, TensorLayout::Nhwc);
+  EXPECT_EQ(model.datatype, PictureType::Fp16);
+  EXPECT_EQ(model.targetSizes, "sizes");
+  EXPECT_EQ(model.outputs, (std::vector<std::string>{"a", "b"}));
+  // What is left open is a matter of the server too.
+  const ModelFile open = parse("[model]\nbackend=remote\n[output]\ndecoder=auto\nmin-score=0.1\n");
+  EXPECT_TRUE(open.sendsTensor);
+  EXPECT_FALSE(open.scale || open.colour || open.fit || open.layout || open.datatype);
+  EXPECT_EQ(open.rules.minScore, 0.1F);
+  EXPECT_FALSE(parse("[model]\nbackend=remote\n[input]\ncolour=rgb\n").sendsTensor);
+}
+
+TEST_F(ModelFileTest, MistakesAboutARemoteNetworkAreNamedByKey) {
+  const std::string text =
+      "[model]\nbackend=remote\n[input]\nscale=2\n[output]\ndecoder=yolov8\n[tensors]\n";
+  EXPECT_THAT(errorOf(text + "layout=nchw\n"),
+              HasSubstr("[tensors] layout: 'nchw' is none of: NCHW, NHWC, CHW, HWC"));
+  EXPECT_THAT(errorOf(text + "datatype=INT8\n"),
+              HasSubstr("[tensors] datatype: 'INT8' is none of: FP32, FP16, UINT8"));
+  EXPECT_THAT(errorOf(text + "outputs=\n"), HasSubstr("[tensors] outputs"));
+  EXPECT_THAT(errorOf(text + "boxes=dets\n"),
+              HasSubstr("[tensors] boxes: has no meaning beside [output] decoder"));
+  EXPECT_THAT(errorOf("[model]\nbackend=remote\n[output]\ndecoder=heat-maps\n"),
+              HasSubstr("[output] decoder: is of no use to backend remote"));
+  EXPECT_THAT(errorOf("[model]\nbackend=remote\ndetector=hog\n"),
+              HasSubstr("[model] detector: has no meaning for backend remote"));
+  EXPECT_THAT(errorOf("[model]\nbackend=remote\ntask=segmentation\n[output]\ndecoder=yolov8\n"),
+              HasSubstr("[model] task"));
+  EXPECT_THAT(errorOf("[model]\nbackend=onnx\nfile=a.onnx\n[tensors]\nlayout=NCHW\n"),
+              HasSubstr("[tensors] layout: has no meaning for backend onnx"));
+}
+
 TEST_F(ModelFileTest, ASimulatedModelHasItsTimesAndNoneOfANetwork) {
   const ModelFile model =
       parse("[model]\nbackend=simulated\n[simulated]\nfixed-ms=2.5\nms-per-megapixel=40\n");

@@ -80,6 +80,15 @@ constexpr std::initializer_list<std::pair<const char*, OutputDecoder>> kDecoders
     {"simcc", OutputDecoder::SimCc},
     {"classes", OutputDecoder::Classes}};
 
+constexpr std::initializer_list<std::pair<const char*, TensorLayout>> kLayouts = {
+    {"NCHW", TensorLayout::Nchw},
+    {"NHWC", TensorLayout::Nhwc},
+    {"CHW", TensorLayout::Chw},
+    {"HWC", TensorLayout::Hwc}};
+
+constexpr std::initializer_list<std::pair<const char*, PictureType>> kPictureTypes = {
+    {"FP32", PictureType::Fp32}, {"FP16", PictureType::Fp16}, {"UINT8", PictureType::Uint8}};
+
 template <typename Enum>
 std::string_view nameOf(std::initializer_list<std::pair<const char*, Enum>> names, Enum value) {
   return std::ranges::find(names, value, &std::pair<const char*, Enum>::second)->first;
@@ -89,20 +98,20 @@ std::string_view nameOf(std::initializer_list<std::pair<const char*, Enum>> name
 struct Group {
   using Keys = std::vector<std::string_view>;
   const char* name;
-  Keys keys = {}, networkKeys = {}, fileKeys = {}, torchKeys = {}, deviceKeys = {},
+  Keys keys = {}, networkKeys = {}, localKeys = {}, fileKeys = {}, torchKeys = {}, deviceKeys = {},
        precisionKeys = {}, remoteKeys = {}, simulatedKeys = {}, batchKeys = {};
 };
 
 constexpr Group::Keys Group::*kKinds[] = {
-    &Group::keys,       &Group::networkKeys,   &Group::fileKeys,
-    &Group::torchKeys,  &Group::deviceKeys,    &Group::precisionKeys,
-    &Group::remoteKeys, &Group::simulatedKeys, &Group::batchKeys};
+    &Group::keys,          &Group::networkKeys, &Group::localKeys,    &Group::fileKeys,
+    &Group::torchKeys,     &Group::deviceKeys,  &Group::precisionKeys, &Group::remoteKeys,
+    &Group::simulatedKeys, &Group::batchKeys};
 
 const std::vector<Group>& knownGroups() {
   static const auto* const groups = new std::vector<Group>{
       {.name = "model",
        .keys = {"backend", "labels", "task"},
-       .networkKeys = {"detector", "detector-labels", "url", "licence"},
+       .localKeys = {"detector", "detector-labels", "url", "licence"},
        .fileKeys = {"file", "sha256"},
        .torchKeys = {"libraries"},
        .deviceKeys = {"device"},
@@ -117,13 +126,11 @@ const std::vector<Group>& knownGroups() {
        .networkKeys = {"decoder", "nms"}},
       {.name = "parts", .keys = {"align", "placed", "context", "context-share", "object-size"}},
       {.name = "tensors",
-       .remoteKeys = {"image", "boxes", "scores", "labels", "masks", "keypoints"}},
+       .remoteKeys = {"image", "boxes", "scores", "labels", "masks", "keypoints", "layout",
+                      "datatype", "orig-target-sizes", "outputs"}},
       {.name = "simulated", .simulatedKeys = {"fixed-ms", "ms-per-megapixel"}}};
   return *groups;
 }
-
-/** Of a network that says all by itself; what most exporters' own programs have. */
-constexpr float kUsualMinScore = 0.25F;
 
 bool holds(const Group::Keys& list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -232,7 +239,8 @@ class Reader {
   void read(TensorNames& names) const {
     for (const Group& group : knownGroups())
       for (const std::string_view key : group.remoteKeys)
-        if (has(group.name, key.data())) *tensorNamed(names, key) = text(group.name, key.data());
+        if (std::string* const name = tensorNamed(names, key); name && has(group.name, key.data()))
+          *name = text(group.name, key.data());
   }
 
   void readMilliseconds(const char* group, const char* key, double& value) const {
@@ -427,6 +435,86 @@ std::string readDevice(const Reader& reader, ModelBackend backend) {
   }
 }
 
+/** The weight files of a network or a library. */
+void readFiles(const Reader& reader, ModelFile& model) {
+  const bool one =
+      model.backend == ModelBackend::TorchScript || model.backend == ModelBackend::Library;
+  model.files = reader.list("model", "file");
+  if (reader.has("model", "sha256")) {
+    model.sha256 = reader.list("model", "sha256");
+    if (model.sha256.size() != model.files.size() ||
+        !std::all_of(model.sha256.begin(), model.sha256.end(), isSha256))
+      reader.fail("model", "sha256", "is no checksum for each file");
+  }
+  if (one && model.files.size() != 1) reader.fail("model", "file", "is not one file");
+}
+
+/** What the runtime of a network is told. */
+void readRuntime(const Reader& reader, ModelFile& model) {
+  if (reader.has("model", "device")) model.device = readDevice(reader, model.backend);
+  if (reader.has("model", "precision"))
+    model.precision = reader.choice<Precision>(
+        "model", "precision",
+        {{"f32", Precision::F32}, {"f16", Precision::F16}, {"bf16", Precision::Bf16}});
+  if (reader.has("model", "libraries")) model.libraries = reader.list("model", "libraries");
+  reader.read("input", "batch", model.batch);
+}
+
+/** What makes a network's input of a picture. */
+void readPreparation(const Reader& reader, ModelFile& model) {
+  reader.read("input", "scale", model.scale);
+  if (model.scale == 0.0) reader.fail("input", "scale", "is 0, which makes all pictures black");
+  reader.read("input", "mean", model.mean);
+  reader.read("input", "std", model.std);
+  if (model.std && std::ranges::any_of(*model.std, [](double std) { return std == 0; }))
+    reader.fail("input", "std", "holds a 0");
+  if (reader.has("input", "colour"))
+    model.colour = reader.choice<ChannelOrder>(
+        "input", "colour", {{"bgr", ChannelOrder::Bgr}, {"rgb", ChannelOrder::Rgb}});
+  if (reader.has("input", "fit"))
+    model.fit = reader.choice<Fit>(
+        "input", "fit",
+        {{"corner", Fit::Corner}, {"centre", Fit::Centre}, {"stretch", Fit::Stretch}});
+}
+
+/** How a network's outputs are read. */
+void readDecoder(const Reader& reader, ModelFile& model) {
+  const bool isTorch = model.backend == ModelBackend::TorchScript;
+  const bool isRemote = model.backend == ModelBackend::Remote;
+  if (reader.has("output", "decoder"))
+    model.decoder = reader.choice<OutputDecoder>("output", "decoder", kDecoders);
+  else if (isTorch)
+    model.decoder = OutputDecoder::Objects;
+  if ((isTorch || isRemote) && isSecondStage(model.decoder))
+    reader.fail("output", "decoder",
+                "is of no use to backend " + std::string(toString(model.backend)));
+  checkTask(reader, model);
+  if (model.decoder == OutputDecoder::Objects && reader.has("output", "nms"))
+    reader.fail("output", "nms", "has no meaning for decoder objects");
+  reader.read("output", "nms", model.nms);
+  if (model.nms && (*model.nms < 0 || *model.nms > 1))
+    reader.fail("output", "nms", "is not between 0 and 1");
+  if ((model.decoder == OutputDecoder::Auto || isRemote) && !reader.has("output", "min-score"))
+    model.rules.minScore = kUsualMinScore;
+}
+
+/** What the server of a remote model calls its tensors, and what they are. */
+void readTensors(const Reader& reader, ModelFile& model) {
+  reader.read(model.tensors);
+  model.sendsTensor = reader.has("output", "decoder");
+  if (model.sendsTensor)
+    for (const char* key : {"boxes", "scores", "labels", "masks", "keypoints"})
+      if (reader.has("tensors", key))
+        reader.fail("tensors", key, "has no meaning beside [output] decoder");
+  if (reader.has("tensors", "layout"))
+    model.layout = reader.choice<TensorLayout>("tensors", "layout", kLayouts);
+  if (reader.has("tensors", "datatype"))
+    model.datatype = reader.choice<PictureType>("tensors", "datatype", kPictureTypes);
+  if (reader.has("tensors", "orig-target-sizes"))
+    model.targetSizes = reader.text("tensors", "orig-target-sizes");
+  if (reader.has("tensors", "outputs")) model.outputs = reader.list("tensors", "outputs");
+}
+
 /** Reads the detector, and takes what the model's rules have from it. */
 void readDetector(const Reader& reader, ModelFile& model) {
   const std::string name = reader.text("model", "detector");
@@ -509,78 +597,40 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   if (const auto bad = badKey(rules)) reader.fail(groupOf(bad->key), bad->key, bad->why);
 
   const bool isTorch = model.backend == ModelBackend::TorchScript;
+  const bool isRemote = model.backend == ModelBackend::Remote;
   const bool isNetwork = runsNetwork(model.backend);
   const bool runsElsewhere = isNetwork && model.backend != ModelBackend::OpencvDnn;
   if (!isTorch) reader.refuse(&Group::torchKeys);
   if (!runsElsewhere) reader.refuse(&Group::deviceKeys);
   if (model.backend != ModelBackend::OpenVino) reader.refuse(&Group::precisionKeys);
-  if (!isNetwork) reader.refuse(&Group::networkKeys);
+  if (!isNetwork && !isRemote) reader.refuse(&Group::networkKeys);
+  if (!isNetwork) reader.refuse(&Group::localKeys);
   if (!isNetwork && model.backend != ModelBackend::Library) reader.refuse(&Group::fileKeys);
-  if (model.backend != ModelBackend::Remote) reader.refuse(&Group::remoteKeys);
+  if (!isRemote) reader.refuse(&Group::remoteKeys);
   if (model.backend != ModelBackend::Simulated) reader.refuse(&Group::simulatedKeys);
-  if (model.backend == ModelBackend::Hog || model.backend == ModelBackend::Remote)
-    reader.refuse(&Group::batchKeys);
+  if (model.backend == ModelBackend::Hog || isRemote) reader.refuse(&Group::batchKeys);
   reader.read("input", "max-batch", model.maxBatch);
   if (model.maxBatch < 1 || model.maxBatch > kMaxBatch)
     reader.fail("input", "max-batch", "is not between 1 and " + std::to_string(kMaxBatch));
   if (model.backend == ModelBackend::Hog) return model;
-  if (model.backend == ModelBackend::Remote) {
-    reader.read(model.tensors);
-    return model;
-  }
   if (model.backend == ModelBackend::Simulated) {
     reader.readMilliseconds("simulated", "fixed-ms", model.fixedMs);
     reader.readMilliseconds("simulated", "ms-per-megapixel", model.msPerMegapixel);
     return model;
   }
-  model.files = reader.list("model", "file");
-  if (reader.has("model", "sha256")) {
-    model.sha256 = reader.list("model", "sha256");
-    if (model.sha256.size() != model.files.size() ||
-        !std::all_of(model.sha256.begin(), model.sha256.end(), isSha256))
-      reader.fail("model", "sha256", "is no checksum for each file");
+  if (isRemote) {
+    readTensors(reader, model);
+  } else {
+    readFiles(reader, model);
+    if (model.backend == ModelBackend::Library) return model;
+    readRuntime(reader, model);
+    readOrigin(reader, model);
   }
-  if ((isTorch || model.backend == ModelBackend::Library) && model.files.size() != 1)
-    reader.fail("model", "file", "is not one file");
-  if (model.backend == ModelBackend::Library) return model;
-  readOrigin(reader, model);
-  reader.read("input", "scale", model.scale);
-  if (model.scale == 0.0) reader.fail("input", "scale", "is 0, which makes all pictures black");
-  reader.read("input", "mean", model.mean);
-  reader.read("input", "std", model.std);
-  if (model.std && std::ranges::any_of(*model.std, [](double std) { return std == 0; }))
-    reader.fail("input", "std", "holds a 0");
-  if (reader.has("input", "colour"))
-    model.colour = reader.choice<ChannelOrder>(
-        "input", "colour", {{"bgr", ChannelOrder::Bgr}, {"rgb", ChannelOrder::Rgb}});
-  if (reader.has("input", "fit"))
-    model.fit = reader.choice<Fit>(
-        "input", "fit",
-        {{"corner", Fit::Corner}, {"centre", Fit::Centre}, {"stretch", Fit::Stretch}});
-  if (reader.has("model", "device")) model.device = readDevice(reader, model.backend);
-  if (reader.has("model", "precision"))
-    model.precision = reader.choice<Precision>(
-        "model", "precision",
-        {{"f32", Precision::F32}, {"f16", Precision::F16}, {"bf16", Precision::Bf16}});
-  if (isTorch) {
-    if (reader.has("model", "libraries")) model.libraries = reader.list("model", "libraries");
-    reader.read("input", "batch", model.batch);
-  }
-  if (reader.has("output", "decoder"))
-    model.decoder = reader.choice<OutputDecoder>("output", "decoder", kDecoders);
-  else if (isTorch)
-    model.decoder = OutputDecoder::Objects;
-  const bool isStaged = isSecondStage(model.decoder);
-  if (isTorch && isStaged) reader.fail("output", "decoder", "is of no use to backend torchscript");
-  checkTask(reader, model);
-  if (model.decoder == OutputDecoder::Objects && reader.has("output", "nms"))
-    reader.fail("output", "nms", "has no meaning for decoder objects");
-  reader.read("output", "nms", model.nms);
-  if (model.nms && (*model.nms < 0 || *model.nms > 1))
-    reader.fail("output", "nms", "is not between 0 and 1");
-  if (model.decoder == OutputDecoder::Auto && !reader.has("output", "min-score"))
-    rules.minScore = kUsualMinScore;
-  if (isStaged) {
+  readPreparation(reader, model);
+  readDecoder(reader, model);
+  // A client learns more of a remote network from its server.
+  if (isRemote) return model;
+  if (isSecondStage(model.decoder)) {
     if (isDetector) reader.fail("output", "decoder", "needs a detector, and cannot be one");
     readDetector(reader, model);
   } else {
@@ -608,6 +658,22 @@ std::string_view toString(ModelBackend backend) {
 
 std::string_view toString(OutputDecoder decoder) {
   return nameOf(kDecoders, decoder);
+}
+
+std::string_view toString(TensorLayout layout) {
+  return nameOf(kLayouts, layout);
+}
+
+std::string_view toString(PictureType type) {
+  return nameOf(kPictureTypes, type);
+}
+
+ModelFile remoteModel(const std::string& name) {
+  ModelFile model;
+  model.name = name;
+  model.backend = ModelBackend::Remote;
+  model.rules.minScore = kUsualMinScore;
+  return model;
 }
 
 ModelFile parseModelFile(const std::string& text, const std::string& name,

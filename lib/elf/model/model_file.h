@@ -76,6 +76,16 @@ inline bool isSecondStage(OutputDecoder decoder) {
 
 enum class ChannelOrder { Bgr, Rgb };
 
+/** Where the channels of a picture stand in a tensor; with N a dimension of one picture leads. */
+enum class TensorLayout { Nchw, Nhwc, Chw, Hwc };
+/** "NCHW" */
+std::string_view toString(TensorLayout layout);
+
+/** Of a picture in a tensor: `FP32`, `FP16`, `UINT8`. */
+enum class PictureType { Fp32, Fp16, Uint8 };
+/** "FP32" */
+std::string_view toString(PictureType type);
+
 /** How a picture comes to a network's size. */
 enum class Fit {
   Corner,  ///< `corner`: scaled as a whole, in the upper left corner, grey right and below
@@ -152,6 +162,19 @@ struct ModelFile {
   // [tensors]
   /** What the server of a remote model calls them. */
   TensorNames tensors;
+  /**
+   * Of a remote model: its file names a decoder, so that clients make the network's own tensor of
+   * a picture and read its raw outputs, whatever the server tells of them. Else they do where it
+   * tells that it takes such a tensor.
+   */
+  bool sendsTensor = false;
+  /** Of that tensor, where the server does not tell: NCHW and FP32 if they are not set. */
+  std::optional<TensorLayout> layout;
+  std::optional<PictureType> datatype;
+  /** The input that takes the width and height of the picture; empty: what the server tells. */
+  std::string targetSizes;
+  /** The outputs that are asked for; empty: those that the decoder reads. */
+  std::vector<std::string> outputs;
 
   // [simulated]
   /** What a picture takes: these milliseconds, and these for each million pixels of inputSize(). */
@@ -161,6 +184,13 @@ struct ModelFile {
   /** What clients are told. */
   ModelRules rules;
 };
+
+/** The least score of a network whose decoder is not named; what most exporters' own programs have.
+ */
+inline constexpr float kUsualMinScore = 0.25F;
+
+/** A remote model of which no file says anything. */
+ModelFile remoteModel(const std::string& name);
 
 /** Whether a network file is run, with tensors that an OutputDecoder reads. */
 inline bool runsNetwork(ModelBackend backend) {
