@@ -77,6 +77,17 @@ TEST(Partitioner, OfAWholeFrameAServerThatPixelsCostNothingGetsNearlyAll) {
   EXPECT_EQ(widthsOf(splitWholeFrame({1400, 100}, capacity)), (std::vector<int>{700, 700}));
 }
 
+TEST(Capacity, ATensorHasTheBytesOfWhatTheModelComputes) {
+  ServerState server{.cost = {.a = 1, .b = 1e-6, .c = 1e-8}, .bytesPerPixel = 3};
+  EXPECT_EQ(server.bytes(1000, 4000), 3000);
+  EXPECT_DOUBLE_EQ(server.seconds(1000, 4000), 1 + 4e-3 + 3e-5);
+  // Whoever takes it: nobody looks at it here.
+  server.network = {std::shared_ptr<void>(), reinterpret_cast<const RemoteNetwork*>(&server)};
+  server.bytesPerPixel = 12;
+  EXPECT_EQ(server.bytes(1000, 4000), 48000);
+  EXPECT_DOUBLE_EQ(server.seconds(1000, 4000), 1 + 4e-3 + 48e-5);
+}
+
 TEST(GridPartitioner, CoversTheFrameWithOneCellForEachServer) {
   for (std::size_t count = 1; count <= 8; ++count) {
     const Capacity capacity = servers(count);

@@ -12,6 +12,8 @@
 
 namespace elf {
 
+class RemoteNetwork;
+
 /** One inference endpoint as it stands now. */
 struct ServerState {
   /** As parseServers() (elf/offload/server_url.h) makes it of `servers`, with an address in the
@@ -24,8 +26,11 @@ struct ServerState {
   /** Whether it takes pixels as they are, and as a JPEG. */
   bool takesRaw = false;
   bool takesEncoded = true;
+  /** The network whose own tensor it takes, in the place of both; null where it takes pictures. */
+  std::shared_ptr<const RemoteNetwork> network;
   CostModel cost;
-  /** Bytes that a pixel made for it has taken lately, as JPEG or raw; the default is a JPEG's. */
+  /** Bytes that a pixel made for it has taken lately, as JPEG or raw; the default is a JPEG's.
+   * Where there is a `network`, of each pixel that this computes. */
   double bytesPerPixel = 0.25;
   /** Expected seconds of the parts that it has not answered yet, of all streams that share it, and
    * the seconds until it wants to be asked again (`Retry-After`). */
@@ -34,8 +39,14 @@ struct ServerState {
   std::uint64_t answers = 0;
 
   bool operator==(const ServerState&) const = default;
-  /** Expected seconds of a part of so many sent pixels, all of which the model computes. */
-  double seconds(double pixels) const { return cost.seconds(pixels, pixels * bytesPerPixel); }
+  /** Expected bytes of a part of `sent` pixels, out of which the model's input makes `computed`. */
+  double bytes(double sent, double computed) const {
+    return (network ? computed : sent) * bytesPerPixel;
+  }
+  /** The seconds that such a part is expected to take. */
+  double seconds(double sent, double computed) const {
+    return cost.seconds(computed, bytes(sent, computed));
+  }
 };
 
 /**

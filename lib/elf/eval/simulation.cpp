@@ -106,7 +106,9 @@ class Appearances {
 
 /** What the fastest server takes for a whole frame. */
 double secondsForAll(const Capacity& capacity, Size frame) {
-  const auto seconds = [&](const ServerState& server) { return server.seconds(frame.area()); };
+  const auto seconds = [&](const ServerState& server) {
+    return server.seconds(frame.area(), frame.area());
+  };
   return seconds(std::ranges::min(capacity.servers, {}, seconds));
 }
 

@@ -80,7 +80,7 @@ double leastScale(const Rp& rp, const ModelRules& rules) {
 
 double secondsFor(const Part& part, const ServerState& server, const Capacity& capacity) {
   const Size sent = part.sentSize();
-  return secondsFor(sent.area(), capacity.rules.inputSize(sent).area(), server);
+  return server.seconds(sent.area(), capacity.rules.inputSize(sent).area());
 }
 
 std::vector<int> usableServers(const Capacity& capacity) {

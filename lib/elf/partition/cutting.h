@@ -72,13 +72,7 @@ inline double sentScale(double leastScale) {
   return scale;
 }
 
-/**
- * Expected seconds on `server` of a part of `sent` pixels out of which the model's input makes
- * `computed` (ModelRules::inputSize): the link carries the first, the model computes the second.
- */
-inline double secondsFor(double sent, double computed, const ServerState& server) {
-  return server.seconds(sent) + server.cost.b * (computed - sent);
-}
+/** What a part is expected to take on `server`. */
 double secondsFor(const Part& part, const ServerState& server, const Capacity& capacity);
 
 /** Indices of the servers that may get parts: the healthy ones, or all that are not removed where

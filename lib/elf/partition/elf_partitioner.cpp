@@ -208,7 +208,7 @@ class Planner {
   }
 
   double seconds(const Group& group, std::size_t server) const {
-    return secondsFor(group.sent, group.computed, capacity_.servers[server]);
+    return capacity_.servers[server].seconds(group.sent, group.computed);
   }
 
   /** A bound of merged(a, b).computed that takes less time, where that is allowed. */
@@ -484,8 +484,7 @@ class Planner {
         if (q == p) continue;
         const Placed& other = layout.parts[q];
         const ServerState& server = capacity_.servers[other.server];
-        const double more =
-            server.seconds(0) + server.cost.b * computedAtLeast(other.group, alone) - other.seconds;
+        const double more = server.seconds(0, computedAtLeast(other.group, alone)) - other.seconds;
         if (!hopeful(kept(other.server) + more, best)) continue;
         const Group both = merged(other.group, alone);
         if (both.allowed) consider(layout, best, remains, {q, &both, other.server});
