@@ -407,13 +407,13 @@ GstStructure* structureOf(const elf::ServerState& server) {
                            server.busy * kMilliseconds, nullptr);
 }
 
-/** What the local `.model` file of that name says; the defaults where there is none. */
+/** What the local `.model` file of that name says; nothing where there is none. */
 elf::ModelFile localFile(const std::string& model) {
   try {
     return elf::loadModelFile(model);
   } catch (const elf::Error& error) {
     GST_INFO("no local rules: %s", error.what());
-    return {};
+    return elf::remoteModel(model);
   }
 }
 
@@ -437,9 +437,10 @@ void Offload::start() {
   checkSegment("model", offload.model);
   offload.version = settings.modelVersion;
   checkSegment("model-version", offload.version);
-  const elf::ModelFile file = localFile(settings.model);
-  offload.localRules = file.rules;
-  offload.tensors = elf::withTensorNames(settings.tensorNames, file.tensors);
+  offload.network = localFile(settings.model);
+  offload.localRules = offload.network.rules;
+  offload.tensors = elf::withTensorNames(settings.tensorNames, offload.network.tensors);
+  offload.network.tensors = offload.tensors;
   offload.hedging = settings.hedging / 100;
   offload.seed = g_random_int();
   // Where nobody predicts, boxes stay where they were.

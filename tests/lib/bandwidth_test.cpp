@@ -164,6 +164,34 @@ TEST(Bandwidth, RetriesCountAndPixelsThatAreNoJpegShrink) {
   EXPECT_LT(choice->scale, 1);
 }
 
+TEST(Bandwidth, WhatNothingMakesSmallerLeavesFramesOut) {
+  using Clock = BandwidthControl::Clock;
+  // 50 frames a second of 4 kB and its request are twice the budget.
+  constexpr double kBytes = 4000, kEach = kBytes + BandwidthControl::kRequestBytes;
+  const BandwidthControl::Load tensor{.parts = 1, .otherBytes = kBytes};
+  BandwidthControl control;
+  Clock::time_point now{std::chrono::hours(1)};
+  double sent = 0;
+  int left = 0;
+  for (int i = 0; i < 500; ++i, now += std::chrono::milliseconds(20)) {
+    const auto choice = control.choose(now, 25 * kEach, sent, tensor, 90);
+    if (!choice) {
+      ++left;
+      continue;
+    }
+    EXPECT_EQ(choice->scale, 1);
+    sent += kEach;
+  }
+  EXPECT_NEAR(left, 250, 15);
+  // Files beside it are made smaller for it.
+  constexpr double kEnough = 24000 / kInterval;
+  const BandwidthControl::Load file{.parts = 2, .jpegPixels = 320 * 240};
+  BandwidthControl::Load both = file;
+  both.otherBytes = kBytes;
+  EXPECT_EQ(BandwidthControl().choose(now, kEnough, 0, file, 90)->quality, 90);
+  EXPECT_LT(BandwidthControl().choose(now, kEnough, 0, both, 90)->quality, 90);
+}
+
 TEST(Bandwidth, ABudgetHoldsFromTheMomentThatItIsSet) {
   constexpr double kMinute = 60 * 5e5, kBudget = 2.5e5;
   const BandwidthControl::Load load{.parts = 1, .rawPixels = 1000};

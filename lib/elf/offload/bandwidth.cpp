@@ -58,12 +58,13 @@ std::optional<BandwidthControl::Choice> BandwidthControl::choose(Clock::time_poi
     fileBytes_ *= kOldFiles;
     filePixels_ *= kOldFiles;
   }
-  const double room = allowed - load.parts * (kRequestBytes + kJpegTables);
+  const double room = allowed - load.parts * (kRequestBytes + kJpegTables) - load.otherBytes;
   const int least = std::min(kLeastQuality, bestQuality);
   while (choice.quality > least && pixelBytes(load, choice.quality) > room) --choice.quality;
   const double pixels = pixelBytes(load, choice.quality);
   const double leastScale = std::clamp(load.leastScale, kLeastScale, 1.0);
-  if (pixels > room) choice.scale = std::max(leastScale, std::sqrt(std::max(0.0, room) / pixels));
+  if (pixels > 0 && pixels > room)
+    choice.scale = std::max(leastScale, std::sqrt(std::max(0.0, room) / pixels));
   return choice;
 }
 

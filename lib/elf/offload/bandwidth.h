@@ -39,6 +39,8 @@ class BandwidthControl {
     int parts = 0;
     /** Of the parts that are sent as JPEG, and of those that are sent as they are. */
     double jpegPixels = 0, rawPixels = 0;
+    /** Of the parts that no quality and no scale makes smaller. */
+    double otherBytes = 0;
     /** Below it the model would not find its objects any more; kLeastScale holds as well. */
     double leastScale = 0;
   };

@@ -93,23 +93,31 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
   return ticket;
 }
 
-void Offloader::send(Ticket ticket, std::size_t index, wire::Tensor image) {
-  SentImage encoded(std::move(image), servers_.tensors().image);
+void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
+  send(ticket, part, SentImage(std::move(image), servers_.tensors().image));
+}
+
+void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor prepared, Size sent,
+                     RemoteNetworkPtr network) {
+  send(ticket, part, SentImage(std::move(prepared), sent, std::move(network)));
+}
+
+void Offloader::send(Ticket ticket, std::size_t index, SentImage image) {
   Calls calls;
   {
     std::unique_lock lock(mutex_);
     // The retry or the hedge of any part may meet a server that takes nothing else.
-    while (frames_.contains(ticket) && !encoded.json && servers_.wantsJson(*encoded.tensor)) {
+    while (frames_.contains(ticket) && !image.hasJson() && servers_.wantsJson(image)) {
       lock.unlock();
-      encoded.addJson();
+      image.addJson();
       lock.lock();
     }
     const auto frame = frames_.find(ticket);
     if (frame == frames_.end()) return;
     PartState& part = frame->second.parts[index];
-    part.image = std::move(encoded);
+    part.image = std::move(image);
     int server = part.answer.server;
-    servers_.noteImage(server, *part.image.tensor, part.sent);
+    servers_.noteImage(server, part.image, part.sent);
     if (!servers_.usable(server) || !servers_.takesForm(server, part.image))
       server = servers_.pick(part.sent, &part.image, {}).server;
     if (server < 0) {
@@ -162,8 +170,9 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   wire::InferRequest request;
   request.id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
   if (part.placement) wire::setPlacement(request.parameters, *part.placement);
-  const auto bytes = static_cast<double>(part.image.bytes());
   Request sent{.server = server, .attempt = attempt, .hedge = hedge, .sentAt = now};
+  sent.bytes = servers_.bytes(server, part.image);
+  const auto bytes = static_cast<double>(sent.bytes);
   sent.expected = servers_.secondsFor(server, part.sent, bytes);
   sent.cost = servers_.beginRequest(server, part.sent, bytes);
   if (frame.deadline) {
@@ -176,19 +185,17 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
                      std::max(Microseconds{1}, duration_cast<Microseconds>(sent.worthUntil - now)));
   }
   HttpRequest post = servers_.toHttp(server, request, part.image);
-  // In JSON pictures are longer.
-  const std::size_t onTheWay =
-      servers_.takesBinary(server) ? part.image.bytes() : sizeOf(post.body);
-  part.answer.bytesSent += onTheWay;
-  stats_.bytesSent += onTheWay;
+  part.answer.bytesSent += sent.bytes;
+  stats_.bytesSent += sent.bytes;
   if (!frame.trace.empty()) {
     sent.span = newSpanId();
     post.headers.emplace_back("traceparent", traceparent(frame.trace, sent.span));
   }
-  sent.handle = transport_.send(std::move(post), [this, ticket, index, attempt, id = request.id,
-                                                  size = part.sent](const HttpReply& reply) {
-    onReply(ticket, index, attempt, id, size, reply);
-  });
+  sent.handle = transport_.send(std::move(post),
+                                [this, ticket, index, attempt, id = request.id, size = part.sent,
+                                 network = servers_.network(server)](const HttpReply& reply) {
+                                  onReply(ticket, index, attempt, id, size, network, reply);
+                                });
   part.requests.push_back(std::move(sent));
   if (frame.overdue) waitForWorth(ticket, frame);
   waitForLateness(ticket, frame, index);
@@ -281,7 +288,7 @@ void Offloader::hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& cal
 void Offloader::giveUp(const PartState& part, const Request& request, Calls& calls) {
   transport_.cancel(request.handle);
   servers_.endRequest(request.server, request.cost);
-  servers_.learn(request.server, {.late = true, .sent = part.sent, .bytes = part.image.bytes()},
+  servers_.learn(request.server, {.late = true, .sent = part.sent, .bytes = request.bytes},
                  request.sentAt, calls);
 }
 
@@ -384,12 +391,12 @@ void Offloader::sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Ca
 }
 
 void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id,
-                        Size sent, const HttpReply& reply) {
+                        Size sent, const RemoteNetworkPtr& network, const HttpReply& reply) {
   const ModelRules rules = [this] {
     const std::lock_guard lock(mutex_);
     return servers_.rules();
   }();
-  Reading reading(reply, id, rules, servers_.tensors(), sent);
+  ReadReply reading(reply, id, rules, servers_.tensors(), sent, network.get());
   Calls calls;
   {
     const std::lock_guard lock(mutex_);
@@ -418,7 +425,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std
       answer.infer = reading.infer.value_or(Microseconds{0});
       servers_.learn(server,
                      {.sent = sent,
-                      .bytes = part.image.bytes(),
+                      .bytes = request.bytes,
                       .queue = reading.queue,
                       .decode = reading.decode,
                       .infer = reading.infer},

@@ -113,6 +113,9 @@ class Offloader {
   /** `image` is the part as an input tensor. It is encoded here, with no lock held, once for all
    * requests. A ticket that is settled already is ignored. */
   void send(Ticket ticket, std::size_t part, wire::Tensor image);
+  /** The same of a part that was prepared for a server's network (ServerState::network). */
+  void send(Ticket ticket, std::size_t part, wire::Tensor prepared, Size sent,
+            RemoteNetworkPtr network);
   /** The part could not be encoded. */
   void fail(Ticket ticket, std::size_t part, const std::string& why);
   /** Cancels the requests of a frame: nobody waits for it. Its callbacks are not called any more,
@@ -136,6 +139,8 @@ class Offloader {
     Clock::time_point worthUntil{};
     /** Seconds: of the part by itself, and behind what the server had to do. */
     double cost = 0, expected = 0;
+    /** Of the picture, as the server took it. */
+    std::size_t bytes = 0;
   };
 
   struct PartState {
@@ -173,6 +178,8 @@ class Offloader {
     std::vector<std::size_t> lateEndpoints;
   };
 
+  void send(Ticket ticket, std::size_t part, SentImage image);
+
   // With mutex_ held.
   void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge,
                 Calls& calls);
@@ -193,7 +200,7 @@ class Offloader {
 
   // Callbacks of the transport.
   void onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id, Size sent,
-               const HttpReply& reply);
+               const RemoteNetworkPtr& network, const HttpReply& reply);
   void onLate(Ticket ticket, std::size_t index);
   void onDeadline(Ticket ticket);
   /** `late` has returned. */

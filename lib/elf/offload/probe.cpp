@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "elf/base/random.h"
+#include "elf/offload/remote_network.h"
 
 namespace elf {
 
@@ -76,6 +77,25 @@ std::optional<Sizes> sizesFor(const ModelRules& rules) {
   return Sizes{small, computed == rules.inputSize(small) ? small : large};
 }
 
+/** Of pixels that `encode` makes a tensor of. */
+template <typename Encode>
+std::vector<Probe> probesOf(const ModelRules& rules, Encode encode) {
+  const auto sizes = sizesFor(rules);
+  std::vector<Probe> probes;
+  if (!sizes) return probes;
+  const auto add = [&](Size size) {
+    constexpr std::size_t kChannels = 3;
+    const File pixels(static_cast<std::size_t>(size.area()) * kChannels, kGrey);
+    probes.push_back({size, encode(pixels, size)});
+  };
+  for (std::size_t i = 0; i < kWarmUpProbes; ++i) add(sizes->small);
+  for (int i = 0; i < 2; ++i) {
+    add(sizes->small);
+    if (sizes->large != sizes->small) add(sizes->large);
+  }
+  return probes;
+}
+
 }  // namespace
 
 std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
@@ -97,20 +117,13 @@ std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder) {
 }
 
 std::vector<Probe> makeRawProbes(const ModelRules& rules) {
-  const auto sizes = sizesFor(rules);
-  std::vector<Probe> probes;
-  if (!sizes) return probes;
-  const auto add = [&](Size size) {
-    constexpr std::size_t kChannels = 3;
-    const File pixels(static_cast<std::size_t>(size.area()) * kChannels, kGrey);
-    probes.push_back({size, wire::rawImage(pixels, size)});
-  };
-  for (std::size_t i = 0; i < kWarmUpProbes; ++i) add(sizes->small);
-  for (int i = 0; i < 2; ++i) {
-    add(sizes->small);
-    if (sizes->large != sizes->small) add(sizes->large);
-  }
-  return probes;
+  return probesOf(rules, wire::rawImage);
+}
+
+std::vector<Probe> makeNetworkProbes(const RemoteNetwork& network) {
+  return probesOf(network.rules(), [&](std::span<const std::uint8_t> rgb, Size size) {
+    return network.prepare(rgb, size);
+  });
 }
 
 }  // namespace elf

@@ -12,6 +12,8 @@
 
 namespace elf {
 
+class RemoteNetwork;
+
 /** A picture that shows nothing. */
 struct Probe {
   Size size;
@@ -44,5 +46,7 @@ std::vector<Probe> makeProbes(const ModelRules& rules, JpegEncoder& encoder);
  * of their costs is the link's only the server's own account tells; their sum is right without it.
  */
 std::vector<Probe> makeRawProbes(const ModelRules& rules);
+/** The same of pictures that are prepared for a network. */
+std::vector<Probe> makeNetworkProbes(const RemoteNetwork& network);
 
 }  // namespace elf

@@ -32,33 +32,35 @@ std::string reason(const HttpReply& reply) {
   return body.empty() ? text : text + ", " + body;
 }
 
-Reading::Reading(const HttpReply& reply, const std::string& id, const ModelRules& rules,
-                 const TensorNames& names, Size sent) {
-  if (reply.status != 200) {
-    error = reason(reply);
-    return;
-  }
+Result<wire::InferResponse> responseTo(const HttpReply& reply, const std::string& id,
+                                       bool rawOutputs) {
+  using Response = Result<wire::InferResponse>;
+  if (reply.status != 200) return Response::failure(reason(reply));
   std::optional<std::size_t> jsonLength;
   if (!reply.jsonLength.empty()) {
     const bool digits =
         std::ranges::all_of(reply.jsonLength, [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || reply.jsonLength.size() > 12) {
-      error = "Inference-Header-Content-Length is no number";
-      return;
-    }
+    if (!digits || reply.jsonLength.size() > 12)
+      return Response::failure("Inference-Header-Content-Length is no number");
     jsonLength = std::stoull(reply.jsonLength);
   }
-  const auto response = wire::parseResponse(reply.body, jsonLength);
+  auto response = wire::parseResponse(reply.body, jsonLength,
+                                      rawOutputs ? wire::kMostNumbers : wire::kMostValues);
+  if (response && response.value().id != id)
+    return Response::failure("answers request '" + printable(response.value().id, 64) +
+                             "' where '" + id + "' was asked");
+  return response;
+}
+
+ReadReply::ReadReply(const HttpReply& reply, const std::string& id, const ModelRules& rules,
+                     const TensorNames& names, Size sent, const RemoteNetwork* network) {
+  const auto response = responseTo(reply, id, network);
   if (!response) {
     error = response.error();
     return;
   }
-  if (response.value().id != id) {
-    error =
-        "answers request '" + printable(response.value().id, 64) + "' where '" + id + "' was asked";
-    return;
-  }
-  auto decoded = wire::decodeDetections(response.value(), rules, sent, names);
+  auto decoded = network ? network->read(response.value(), sent)
+                         : wire::decodeDetections(response.value(), rules, sent, names);
   if (!decoded) {
     error = decoded.error();
     return;

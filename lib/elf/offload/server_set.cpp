@@ -9,6 +9,7 @@
 #include "elf/base/printable.h"
 #include "elf/base/seconds.h"
 #include "elf/offload/reading.h"
+#include "elf/offload/remote_network.h"
 #include "elf/offload/server_url.h"
 #include "elf/wire/metadata.h"
 
@@ -23,6 +24,16 @@ std::string probeId(std::size_t number) {
   return "probe." + std::to_string(number);
 }
 
+constexpr const char* kTrialId = "probe.trial";
+
+/** Whether a server has taken a request for none, and would another one. */
+bool isRefusal(int status) {
+  constexpr int kUnauthorized = 401, kForbidden = 403, kNotFound = 404, kTooMany = 429,
+                kUnavailable = 503;
+  return status >= 400 && status != kUnauthorized && status != kForbidden && status != kNotFound &&
+         status != kTooMany && status != kUnavailable;
+}
+
 /** Of an answer about health or a model, in bytes. */
 constexpr std::size_t kLongestDescription = std::size_t{1} << 20;
 
@@ -34,8 +45,45 @@ bool isIpv6(const std::string& address) {
 
 SentImage::SentImage(wire::Tensor image, const std::string& name) {
   image.name = name;
-  tensor = std::make_shared<const wire::Tensor>(std::move(image));
-  binary = wire::encode(tensor, true);
+  add(std::move(image));
+}
+
+SentImage::SentImage(wire::Tensor prepared, Size sent, RemoteNetworkPtr network)
+    : network_(std::move(network)) {
+  add(std::move(prepared));
+  for (wire::Tensor& other : network_->others(sent)) add(std::move(other));
+}
+
+void SentImage::add(wire::Tensor tensor) {
+  tensors_.push_back(std::make_shared<const wire::Tensor>(std::move(tensor)));
+  binary_.push_back(wire::encode(tensors_.back(), true));
+}
+
+void SentImage::addJson() {
+  for (const auto& tensor : tensors_) json_.push_back(wire::encode(tensor, false));
+}
+
+std::size_t SentImage::bytes(bool binary) const {
+  std::size_t bytes = 0;
+  if (binary)
+    for (const auto& tensor : tensors_) bytes += tensor->data.size();
+  else
+    for (const wire::EncodedTensor& tensor : json_) bytes += tensor.json->size();
+  return bytes;
+}
+
+bool ServerSet::Endpoint::takesKind(const SentImage& image) const {
+  if (untried) return false;
+  if (network || image.network())
+    return network && image.network() && network->takesSame(*image.network());
+  return image.isRaw() ? takesRaw : takesEncoded;
+}
+
+// Of the two kinds of picture either may be sent to whoever takes pictures.
+bool ServerSet::Endpoint::takesForm(const SentImage& image) const {
+  if (!takesBinary && !image.hasJson()) return false;
+  const bool isPicture = !untried && !network && (takesRaw || takesEncoded);
+  return isPicture && !image.network() ? true : takesKind(image);
 }
 
 ServerSet::ServerSet(const OffloadSettings& settings, ServerPool& pool, Transport& transport,
@@ -131,6 +179,8 @@ void ServerSet::onAddresses(const std::string& url, std::vector<std::string> add
     endpoint.takesRaw = one.takesRaw;
     endpoint.takesEncoded = one.takesEncoded;
     endpoint.takesBinary = one.takesBinary;
+    endpoint.network = one.network;
+    endpoint.bytesPerPixel = one.bytesPerPixel;
   }
 }
 
@@ -207,6 +257,7 @@ std::size_t ServerSet::endpointFor(const Target& target) {
             .health = ready_ ? Health::Trial : Health::Up,
             .initial = !ready_,
             .away = ready_,
+            .takesEncoded = !settings_.network.sendsTensor,
             .outstanding = outstanding,
             .outstandingSince = since,
             .questions = questions};
@@ -254,6 +305,7 @@ Capacity ServerSet::capacity() const {
                                 .removed = at(i).removed.has_value(),
                                 .takesRaw = endpoint.takesRaw,
                                 .takesEncoded = endpoint.takesEncoded,
+                                .network = endpoint.network,
                                 .cost = standing.cost,
                                 .bytesPerPixel = bytesPerPixel(at(i)),
                                 .busy = standing.outstanding + heldBack(i),
@@ -275,9 +327,15 @@ const ModelRules& ServerSet::rules() const {
 
 double ServerSet::bytesPerPixel(const Server& server) const {
   constexpr double kRaw = 3;
-  if (server.raw || !endpoints_[server.endpoint].takesEncoded) return kRaw;
+  const Endpoint& endpoint = endpoints_[server.endpoint];
+  if (endpoint.network) return endpoint.bytesPerPixel;
+  if (server.raw || !endpoint.takesEncoded) return kRaw;
   return server.recentPixels > 0 ? server.recentBytes / server.recentPixels
                                  : ServerState().bytesPerPixel;
+}
+
+double ServerSet::expectedBytes(int server, Size sent) const {
+  return (endpointAt(server).network ? computed(sent) : sent.area()) * bytesPerPixel(at(server));
 }
 
 double ServerSet::secondsFor(int server, Size sent, double bytes) const {
@@ -289,9 +347,9 @@ double ServerSet::heldBack(int server) const {
   return std::max(0.0, secondsOf(endpointAt(server).notBefore - transport_.now()));
 }
 
-bool ServerSet::wantsJson(const wire::Tensor& image) const {
+bool ServerSet::wantsJson(const SentImage& image) const {
   return std::ranges::any_of(endpoints_, [&](const Endpoint& endpoint) {
-    return !endpoint.removed && !endpoint.takesBinary && endpoint.takes(image);
+    return !endpoint.removed && !endpoint.takesBinary && endpoint.takesKind(image);
   });
 }
 
@@ -305,7 +363,7 @@ ServerSet::Choice ServerSet::pick(Size sent, const SentImage* image,
     const bool known =
         std::ranges::any_of(tried, [&](int each) { return endpointOf(each) == endpointOf(i); });
     const double bytes =
-        image ? static_cast<double>(image->bytes()) : sent.area() * bytesPerPixel(at(i));
+        image ? static_cast<double>(this->bytes(i, *image)) : expectedBytes(i, sent);
     const double seconds = secondsFor(i, sent, bytes) + heldBack(i);
     if (best.server >= 0 && std::pair(known, seconds) >= std::pair(bestKnown, best.seconds))
       continue;
@@ -315,12 +373,19 @@ ServerSet::Choice ServerSet::pick(Size sent, const SentImage* image,
   return best;
 }
 
-void ServerSet::noteImage(int number, const wire::Tensor& image, Size sent) {
+void ServerSet::noteImage(int number, const SentImage& image, Size sent) {
   Server& server = servers_[static_cast<std::size_t>(number)];
-  server.raw = image.type == wire::DataType::Uint8;
+  Endpoint& endpoint = endpoints_[server.endpoint];
+  if (!endpoint.takesForm(image)) return;
+  const auto bytes = static_cast<double>(image.bytes(endpoint.takesBinary));
+  if (image.network()) {
+    endpoint.bytesPerPixel = bytes / image.network()->rules().inputSize(sent).area();
+    return;
+  }
+  server.raw = image.isRaw();
   if (server.raw) return;
   constexpr double kForget = 0.97;
-  server.recentBytes = server.recentBytes * kForget + static_cast<double>(image.data.size());
+  server.recentBytes = server.recentBytes * kForget + bytes;
   server.recentPixels = server.recentPixels * kForget + sent.area();
 }
 
@@ -487,21 +552,29 @@ void ServerSet::wait(std::size_t index, Clock::duration time,
 }
 
 void ServerSet::ask(std::size_t index, HttpRequest question, Clock::duration limit,
-                    void (ServerSet::*then)(std::size_t, const HttpReply&, Calls&)) {
+                    std::function<Then(const HttpReply&)> read) {
   Endpoint& endpoint = endpoints_[index];
   const std::uint64_t number = ++endpoint.questions;
-  const auto settled = [this, index, then, number](const HttpReply& reply) {
+  const auto settled = [this, index, number, read = std::move(read)](const HttpReply& reply) {
+    const Then then = read(reply);
     withLock([&](Calls& calls) {
       Endpoint& asked = endpoints_[index];
       if (asked.question == 0 || asked.questions != number) return;  // reply and time-out met
       transport_.cancel(std::exchange(asked.question, 0));
       transport_.cancel(std::exchange(asked.timer, 0));
-      (this->*then)(index, reply, calls);
+      then(calls);
     });
   };
   endpoint.question = transport_.send(std::move(question), settled);
   endpoint.timer =
       transport_.at(transport_.now() + limit, [settled] { settled({.error = "does not answer"}); });
+}
+
+void ServerSet::ask(std::size_t index, HttpRequest question, Clock::duration limit,
+                    void (ServerSet::*then)(std::size_t, const HttpReply&, Calls&)) {
+  ask(index, std::move(question), limit, [this, index, then](const HttpReply& reply) -> Then {
+    return [this, index, then, &reply](Calls& calls) { (this->*then)(index, reply, calls); };
+  });
 }
 
 HttpRequest ServerSet::get(std::size_t index, const std::string& path) const {
@@ -527,8 +600,12 @@ void ServerSet::onMetadata(std::size_t index, const HttpReply& reply, Calls& cal
       endpoint.rules = std::move(metadata.value().rules);
       endpoint.takesRaw = metadata.value().takesRaw;
       endpoint.takesEncoded = metadata.value().takesEncoded;
+      endpoint.untried = endpoint.network = nullptr;
       // Who knows Elf's rules takes binary tensors (docs/wire.md); others are asked.
       if (endpoint.rules) return onTold(index, calls);
+      const auto network = RemoteNetwork::of(settings_.network, metadata.value());
+      if (!network) return lose(index, endpoint.target.url + ": " + network.error(), calls);
+      endpoint.untried = network.value();
       return ask(index, get(index, "/v2"), kQuestionTimeout, &ServerSet::onServerMetadata);
     }
     why = metadata.error();
@@ -569,6 +646,7 @@ void ServerSet::onServerMetadata(std::size_t index, const HttpReply& reply, Call
   Endpoint& endpoint = endpoints_[index];
   if (reply.status == 0) return lose(index, endpoint.target.url + ": " + reason(reply), calls);
   endpoint.takesBinary = reply.status != 200 || wire::takesBinary(reply.body);
+  endpoint.triesBinary = endpoint.takesBinary || wire::mayTakeBinaryNumbers(reply.body);
   onTold(index, calls);
 }
 
@@ -576,6 +654,65 @@ void ServerSet::onTold(std::size_t index, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
   endpoint.known = true;
   if (endpoint.health == Health::Out) endpoint.health = Health::Trial;
+  if (endpoint.untried) return makeTrial(index, endpoint.triesBinary);
+  probe(index, calls);
+}
+
+// Makes the tensor of a trial in a callback of the transport, which holds no lock.
+void ServerSet::makeTrial(std::size_t index, bool binary) {
+  Endpoint& endpoint = endpoints_[index];
+  const std::uint64_t number = ++endpoint.questions;
+  transport_.cancel(endpoint.timer);
+  endpoint.timer =
+      transport_.at(transport_.now(), [this, index, number, binary, network = endpoint.untried] {
+        SentImage image(network->trial(), network->trialSize(), network);
+        if (!binary) image.addJson();
+        withLock([&](Calls&) {
+          if (endpoints_[index].questions == number) sendTrial(index, image, binary);
+        });
+      });
+}
+
+void ServerSet::sendTrial(std::size_t index, const SentImage& image, bool binary) {
+  Endpoint& endpoint = endpoints_[index];
+  wire::InferRequest request;
+  request.id = kTrialId;
+  wire::setTimeout(request.parameters, kTrialTimeout);
+  ask(index, toHttp(endpoint, std::move(request), image, binary), kTrialTimeout,
+      [this, index, binary, image, url = endpoint.target.url](const HttpReply& reply) -> Then {
+        const RemoteNetwork& network = *image.network();
+        if (binary && isRefusal(reply.status))
+          return [this, index, why = url + ": " + reason(reply)](Calls& calls) {
+            if (endpoints_[index].takesBinary) return lose(index, why, calls);
+            makeTrial(index, false);
+          };
+        const auto answer = responseTo(reply, kTrialId, true);
+        auto known = answer ? network.tried(url, answer.value())
+                            : Result<RemoteNetworkPtr>::failure(url + ": " + answer.error());
+        if (!known)
+          return [this, index, why = known.error(), retryAfter = reply.retryAfter](Calls& calls) {
+            heed(endpoints_[index], retryAfter);
+            lose(index, why, calls);
+          };
+        return [this, index, binary, image, network = known.value(),
+                probes = makeNetworkProbes(*known.value())](Calls& calls) {
+          onTrial(index, network, probes, image, binary, calls);
+        };
+      });
+}
+
+void ServerSet::onTrial(std::size_t index, RemoteNetworkPtr network, std::vector<Probe> probes,
+                        const SentImage& image, bool binary, Calls& calls) {
+  Endpoint& endpoint = endpoints_[index];
+  endpoint.network = std::move(network);
+  endpoint.untried = nullptr;
+  endpoint.rules = endpoint.network->rules();
+  endpoint.takesBinary = binary;
+  endpoint.probes = std::move(probes);
+  endpoint.bytesPerPixel =
+      static_cast<double>(image.bytes(binary)) /
+      endpoint.network->rules().inputSize(endpoint.network->trialSize()).area();
+  if (endpoint.health != Health::Up) takeBack(endpoint);
   probe(index, calls);
 }
 
@@ -586,7 +723,8 @@ void ServerSet::onHealth(std::size_t index, const HttpReply& reply, Calls& calls
   lose(index, endpoints_[index].target.url + ": " + reason(reply), calls);
 }
 
-std::vector<Probe>& ServerSet::probesFor(const Endpoint& endpoint) {
+std::vector<Probe>& ServerSet::probesFor(Endpoint& endpoint) {
+  if (endpoint.network) return endpoint.probes;
   return endpoint.takesEncoded ? probes_ : rawProbes_;
 }
 
@@ -595,7 +733,7 @@ std::vector<Probe>& ServerSet::probesFor(const Endpoint& endpoint) {
 void ServerSet::probe(std::size_t index, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
   std::vector<Probe>& probes = probesFor(endpoint);
-  if (probes.empty())
+  if (probes.empty() && !endpoint.network)
     probes = endpoint.takesEncoded ? makeProbes(rules(), encoder_) : makeRawProbes(rules());
   if (probes.empty()) {
     if (endpoint.health == Health::Trial) {
@@ -623,25 +761,29 @@ void ServerSet::sendProbe(std::size_t index) {
   const Probe& probe = probesFor(endpoint)[endpoint.probe];
   // A server that is known to be slow has longer.
   constexpr double kPatience = 2;
+  SentImage image = endpoint.network ? SentImage(probe.image, probe.size, endpoint.network)
+                                     : SentImage(probe.image, settings_.tensors.image);
+  if (!endpoint.takesBinary) image.addJson();
+  endpoint.probeBytes = image.bytes(endpoint.takesBinary);
   const CostModel cost = sharedOf(index).standing().cost;
   const double expected =
-      cost.seconds(computed(probe.size), static_cast<double>(probe.image.data.size()));
+      cost.seconds(computed(probe.size), static_cast<double>(endpoint.probeBytes));
   const auto limit =
       std::max(kQuestionTimeout, duration_cast<milliseconds>(durationOf(kPatience * expected)));
   wire::InferRequest request;
   request.id = probeId(endpoint.probe);
   wire::setTimeout(request.parameters, limit);
-  SentImage image(probe.image, settings_.tensors.image);
-  if (!endpoint.takesBinary) image.addJson();
   endpoint.probeSent = transport_.now();
-  ask(index, toHttp(endpoint, std::move(request), image), limit, &ServerSet::onProbe);
+  ask(index, toHttp(endpoint, std::move(request), image, endpoint.takesBinary), limit,
+      &ServerSet::onProbe);
 }
 
 void ServerSet::onProbe(std::size_t index, const HttpReply& reply, Calls& calls) {
   Endpoint& endpoint = endpoints_[index];
   const std::vector<Probe>& probes = probesFor(endpoint);
   const Probe& probe = probes[endpoint.probe];
-  const Reading reading(reply, probeId(endpoint.probe), rules(), tensors(), probe.size);
+  const ReadReply reading(reply, probeId(endpoint.probe), rules(), tensors(), probe.size,
+                          endpoint.network.get());
   if (!reading.error.empty()) {
     const std::string why = endpoint.target.url + ": " + reading.error;
     calls.emplace_back([this, why] { listener_.onProbeFailed(why); });
@@ -663,7 +805,7 @@ void ServerSet::onProbe(std::size_t index, const HttpReply& reply, Calls& calls)
         learn(i,
               {.probe = true,
                .sent = probe.size,
-               .bytes = probe.image.data.size(),
+               .bytes = endpoint.probeBytes,
                .queue = reading.queue,
                .decode = reading.decode,
                .infer = reading.infer},
@@ -705,19 +847,23 @@ void ServerSet::checkReady(Calls& calls) {
 
 HttpRequest ServerSet::toHttp(int server, wire::InferRequest request,
                               const SentImage& image) const {
-  return toHttp(endpointAt(server), std::move(request), image);
+  return toHttp(endpointAt(server), std::move(request), image, takesBinary(server));
 }
 
 HttpRequest ServerSet::toHttp(const Endpoint& endpoint, wire::InferRequest request,
-                              const SentImage& image) const {
-  request.binaryOutputs = endpoint.takesBinary;
-  wire::SharedMessage message =
-      wire::encode(request, {endpoint.takesBinary ? &image.binary : &*image.json, 1});
+                              const SentImage& image, bool binary) const {
+  request.binaryOutputs = binary;
+  if (endpoint.network)
+    request.outputs = endpoint.network->outputs(binary);
+  else if (image.network())
+    request.outputs = image.network()->outputs(binary);
+  wire::SharedMessage message = wire::encode(request, image.tensors(binary));
   HttpRequest post;
   post.method = "POST";
   post.url = endpoint.target.url + "/v2/models/" + model_ + "/infer";
   post.host = endpoint.target.host;
   post.body = std::move(message.body);
+  if (image.network()) post.longestReply = kLongestNetworkReply;
   if (message.jsonLength)
     post.headers.emplace_back("Inference-Header-Content-Length",
                               std::to_string(*message.jsonLength));

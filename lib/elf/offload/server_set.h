@@ -17,6 +17,7 @@
 #include "elf/capacity/server_pool.h"
 #include "elf/client/transport.h"
 #include "elf/image/jpeg_encoder.h"
+#include "elf/model/model_file.h"
 #include "elf/model/model_rules.h"
 #include "elf/model/tensor_names.h"
 #include "elf/offload/hedging.h"
@@ -25,6 +26,8 @@
 #include "elf/wire/infer.h"
 
 namespace elf {
+
+class RemoteNetwork;
 
 struct OffloadSettings {
   /** Base URLs; one may stand here several times and is then several servers on one endpoint. */
@@ -35,28 +38,48 @@ struct OffloadSettings {
   /** Which version of the model; empty: the servers choose. */
   std::string version = {};
   TensorNames tensors = {};
+  /**
+   * Says of a network that a server of others runs what the server does not (elf/model/model_file.h
+   * `sendsTensor`); one of backend `hog` says nothing, and all servers get pictures.
+   */
+  ModelFile network = {};
   /** Extra requests that parts which are late are worth, as a share of all; 0: none. */
   double hedging = 0.05;
   /** Of the jitter of pauses. */
   std::uint64_t seed = 1;
 };
 
+using RemoteNetworkPtr = std::shared_ptr<const RemoteNetwork>;
+
 /** The picture of a part as its requests carry it: encoded once, whatever it is sent to. */
-struct SentImage {
+class SentImage {
+ public:
   SentImage() = default;
   /** `name` is what the servers call the tensor. */
   SentImage(wire::Tensor image, const std::string& name);
-  /** Makes `json`, which for pixels takes a while: not with a lock held. */
-  void addJson() { json = wire::encode(tensor, false); }
+  /** A picture of size `sent` that was prepared for a network. */
+  SentImage(wire::Tensor prepared, Size sent, RemoteNetworkPtr network);
 
-  std::size_t bytes() const { return tensor->data.size(); }
+  /** Makes the tensors as JSON, which for pixels takes a while: not with a lock held. */
+  void addJson();
+  bool hasJson() const { return !json_.empty(); }
 
-  std::shared_ptr<const wire::Tensor> tensor;
-  /** For servers that take tensors behind the JSON, and for the others; unset where it was not
-   * made.
-   */
-  wire::EncodedTensor binary;
-  std::optional<wire::EncodedTensor> json;
+  bool isRaw() const { return tensors_[0]->type == wire::DataType::Uint8; }
+  /** The network that it is for; null where it is a picture. */
+  const RemoteNetworkPtr& network() const { return network_; }
+  /** As a server is sent them that takes tensors behind the JSON, or inside it. */
+  std::span<const wire::EncodedTensor> tensors(bool binary) const {
+    return binary ? binary_ : json_;
+  }
+  /** Of these; inside the JSON with their names and shapes. */
+  std::size_t bytes(bool binary) const;
+
+ private:
+  void add(wire::Tensor tensor);
+
+  std::vector<std::shared_ptr<const wire::Tensor>> tensors_;
+  RemoteNetworkPtr network_;
+  std::vector<wire::EncodedTensor> binary_, json_;
 };
 
 /** What was learned from an answer, or from there being none. */
@@ -142,6 +165,12 @@ inline void run(const Calls& calls) {
  * Kubernetes): its URL has the address, and its requests name the host. Of a name with addresses of
  * both kinds those of IPv4 count, as most such names are one machine.
  *
+ * A server of others may run a network as its exporter made it, and take that one's own tensor
+ * (elf/offload/remote_network.h). Then it gets no part before it has answered a trial, of which is
+ * learned what its outputs are, and whether it takes tensors behind the JSON although it does not
+ * say so; where it fails the endpoint is out. The first network that is tried is what parts are cut
+ * for.
+ *
  * An endpoint that has told about its model and was not probed by any offloader of the pool is
  * probed. A failed probe is an error like that of a part, and is made once more after a pause;
  * where that fails too, when the endpoint is back after it was left out.
@@ -159,6 +188,8 @@ class ServerSet {
   /** For a question about metadata, and for the answer to a probe of a server that is not known to
    * be slow. */
   static constexpr std::chrono::milliseconds kQuestionTimeout{2000};
+  /** For the answer to the trial of a network, which its server may have yet to load. */
+  static constexpr std::chrono::milliseconds kTrialTimeout{10000};
   /** For a question about health, also while no endpoint is up. */
   static constexpr std::chrono::milliseconds kHealthTimeout{1000};
   static constexpr std::chrono::milliseconds kUrgentTimeout{400};
@@ -217,6 +248,12 @@ class ServerSet {
   }
   /** Whether tensors go behind the JSON, not inside it. */
   bool takesBinary(int server) const { return endpointAt(server).takesBinary; }
+  /** Bytes of a picture on the way to it. */
+  std::size_t bytes(int server, const SentImage& image) const {
+    return image.bytes(takesBinary(server));
+  }
+  /** The network that it runs, if that is another one's; null where it takes pictures. */
+  const RemoteNetworkPtr& network(int server) const { return endpointAt(server).network; }
   /** How much later than expected its answers come. */
   const Lateness& lateness(int server) const { return at(server).lateness; }
 
@@ -232,12 +269,12 @@ class ServerSet {
    */
   Choice pick(Size sent, const SentImage* image, std::span<const int> tried) const;
   /** Whether a server takes such a picture in JSON only. */
-  bool wantsJson(const wire::Tensor& image) const;
+  bool wantsJson(const SentImage& image) const;
   /** In how many seconds a server would have finished a part that is sent now, and is taken. */
   double secondsFor(int server, Size sent, double bytes) const;
 
   /** A picture was made for a server. */
-  void noteImage(int server, const wire::Tensor& image, Size sent);
+  void noteImage(int server, const SentImage& image, Size sent);
   /** A part has got `reply`; `why` says what is wrong with that and begins with the URL. */
   void countFailedPart(std::size_t endpoint, const std::string& why, const HttpReply& reply,
                        Calls& calls);
@@ -282,7 +319,13 @@ class ServerSet {
     std::optional<ModelRules> rules;
     bool takesRaw = false, takesEncoded = true;
     bool takesBinary = true;  ///< tensors behind the JSON, else inside it
-    bool known = false;       ///< metadata has come
+    bool triesBinary = true;  ///< in the trial of a network, and else JSON
+    /** In the place of pictures: the network that is yet to be tried, and that was. */
+    RemoteNetworkPtr untried, network;
+    /** Of the network, and what was last made for it: bytes for each pixel that it computes. */
+    std::vector<Probe> probes;
+    double bytesPerPixel = 0;
+    bool known = false;  ///< metadata has come
     int errors = 0;
     /** Parts that failed since it was last back. */
     int failedParts = 0;
@@ -304,6 +347,7 @@ class ServerSet {
     /** It is this offloader's turn to probe; which one is under way, and since when. */
     bool probing = false;
     std::size_t probe = 0;
+    std::size_t probeBytes = 0;
     bool probedAgain = false;
     Clock::time_point probeSent{};
     /** Unset while it is wanted. */
@@ -314,11 +358,10 @@ class ServerSet {
       silence = {};
       outstandingSince = now;
     }
-    bool takes(const wire::Tensor& image) const {
-      return image.type == wire::DataType::Uint8 ? takesRaw : takesEncoded;
-    }
-    bool takesForm(const SentImage& image) const { return takesBinary || image.json; }
-    bool takes(const SentImage& image) const { return takes(*image.tensor) && takesForm(image); }
+    /** Whatever it is encoded as. */
+    bool takesKind(const SentImage& image) const;
+    bool takesForm(const SentImage& image) const;
+    bool takes(const SentImage& image) const { return takesKind(image) && takesForm(image); }
   };
 
   struct Server {
@@ -349,6 +392,7 @@ class ServerSet {
   const Server& at(int server) const { return servers_[static_cast<std::size_t>(server)]; }
   const Endpoint& endpointAt(int server) const { return endpoints_[at(server).endpoint]; }
   double bytesPerPixel(const Server& server) const;
+  double expectedBytes(int server, Size sent) const;
   /** Seconds until it wants to be asked again. */
   double heldBack(int server) const;
 
@@ -376,6 +420,11 @@ class ServerSet {
   int usableEndpoints() const;
   void wait(std::size_t endpoint, Clock::duration time,
             void (ServerSet::*then)(std::size_t, Calls&));
+  /** What is done about a reply, once the lock is taken. */
+  using Then = std::function<void(Calls&)>;
+  /** `read` looks at the reply with no lock held. */
+  void ask(std::size_t endpoint, HttpRequest question, Clock::duration limit,
+           std::function<Then(const HttpReply&)> read);
   void ask(std::size_t endpoint, HttpRequest question, Clock::duration limit,
            void (ServerSet::*then)(std::size_t, const HttpReply&, Calls&));
   HttpRequest get(std::size_t endpoint, const std::string& path) const;
@@ -385,9 +434,13 @@ class ServerSet {
   void onVersions(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   void onServerMetadata(std::size_t endpoint, const HttpReply& reply, Calls& calls);
   void onTold(std::size_t endpoint, Calls& calls);
+  void makeTrial(std::size_t endpoint, bool binary);
+  void sendTrial(std::size_t endpoint, const SentImage& image, bool binary);
+  void onTrial(std::size_t endpoint, RemoteNetworkPtr network, std::vector<Probe> probes,
+               const SentImage& image, bool binary, Calls& calls);
   void onHealth(std::size_t endpoint, const HttpReply& reply, Calls& calls);
 
-  std::vector<Probe>& probesFor(const Endpoint& endpoint);
+  std::vector<Probe>& probesFor(Endpoint& endpoint);
   void probe(std::size_t endpoint, Calls& calls);
   void sendProbe(std::size_t endpoint);
   void onProbe(std::size_t endpoint, const HttpReply& reply, Calls& calls);
@@ -396,8 +449,8 @@ class ServerSet {
   void markAsked(std::size_t endpoint, Calls& calls);
   void checkReady(Calls& calls);
 
-  HttpRequest toHttp(const Endpoint& endpoint, wire::InferRequest request,
-                     const SentImage& image) const;
+  HttpRequest toHttp(const Endpoint& endpoint, wire::InferRequest request, const SentImage& image,
+                     bool binary) const;
 
   const OffloadSettings settings_;
   /** In URLs, and for the pool: NAME or NAME/versions/VERSION. */

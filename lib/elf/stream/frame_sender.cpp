@@ -4,9 +4,34 @@
 #include <algorithm>
 #include <utility>
 
+#include "elf/offload/remote_network.h"
 #include "elf/partition/cutting.h"
 
 namespace elf {
+
+namespace {
+
+constexpr double kRawBytes = 3;
+
+/** Null where it is not in the list yet: it was added meanwhile. */
+const ServerState* serverOf(const FrameRecord& record, int server) {
+  const auto at = static_cast<std::size_t>(server);
+  return at < record.capacity->servers.size() ? &record.capacity->servers[at] : nullptr;
+}
+
+/** Null where the server takes pictures. */
+RemoteNetworkPtr networkOf(const FrameRecord& record, int server) {
+  const ServerState* const state = serverOf(record, server);
+  return state ? state->network : nullptr;
+}
+
+/** Of a picture of size `sent` that is prepared for the server's network. */
+double tensorBytes(const FrameRecord& record, int server, Size sent) {
+  return serverOf(record, server)
+      ->bytes(sent.area(), record.capacity->rules.inputSize(sent).area());
+}
+
+}  // namespace
 
 void FrameSender::setEncoding(const EncodingSettings& settings) {
   const std::lock_guard lock(mutex_);
@@ -19,10 +44,23 @@ FrameSender::Stats FrameSender::stats() const {
 }
 
 bool FrameSender::isRaw(const FrameRecord& record, int server) const {
-  const auto at = static_cast<std::size_t>(server);
-  // One that was added meanwhile is in no list yet.
-  return at < record.capacity->servers.size() &&
-         sendsRaw(now_.encoding, record.capacity->servers[at], now_.bandwidth != 0);
+  const ServerState* const state = serverOf(record, server);
+  return state && sendsRaw(now_.encoding, *state, now_.bandwidth != 0);
+}
+
+void FrameSender::addTo(BandwidthControl::Load& load, const FrameRecord& record,
+                        const Part& part) const {
+  const Size sent = part.sentSize();
+  ++load.parts;
+  if (!networkOf(record, part.server)) {
+    (isRaw(record, part.server) ? load.rawPixels : load.jpegPixels) += sent.area();
+    return;
+  }
+  const double bytes = tensorBytes(record, part.server, sent);
+  if (record.capacity->rules.fixedSize.empty())
+    load.rawPixels += bytes / kRawBytes;
+  else
+    load.otherBytes += bytes;
 }
 
 // Sets the quality, and scales the plan's parts: only here is it known how large files get. False
@@ -36,8 +74,7 @@ bool FrameSender::fitIntoBudget(FrameRecord& record) {
     const ModelRules& rules = record.capacity->rules;
     BandwidthControl::Load load;
     for (const Part& part : record.plan->parts) {
-      (isRaw(record, part.server) ? load.rawPixels : load.jpegPixels) += part.sentSize().area();
-      ++load.parts;
+      addTo(load, record, part);
       if (rules.objectSize == 0) continue;
       for (const int index : part.rps) {
         const Rp& rp = record.rps->at(static_cast<std::size_t>(index));
@@ -94,26 +131,30 @@ Offloader::Ticket FrameSender::sendParts(FrameRecord& record, FramePixels& pixel
       continue;
     }
     const auto begun = Clock::now();
-    const bool raw = isRaw(record, parts[i].server);
-    auto image = encode(pixels, parts[i], raw);
+    const RemoteNetworkPtr network = networkOf(record, parts[i].server);
+    const bool raw = !network && isRaw(record, parts[i].server);
+    auto image = encode(pixels, parts[i], raw, network.get());
     encoding += Clock::now() - begun;
-    if (image && !raw) noteFile(record, i, image.value().data.size());
-    if (image)
-      offloader_.send(ticket, i, std::move(image).value());
-    else
+    if (image && !raw && !network) noteFile(record, i, image.value().data.size());
+    if (!image)
       offloader_.fail(ticket, i, image.error());
+    else if (network)
+      offloader_.send(ticket, i, std::move(image).value(), parts[i].sentSize(), network);
+    else
+      offloader_.send(ticket, i, std::move(image).value());
   }
   record.timings.encode = std::chrono::duration_cast<Microseconds>(encoding);
   return ticket;
 }
 
-Result<wire::Tensor> FrameSender::encode(FramePixels& pixels, const Part& part, bool raw) {
+Result<wire::Tensor> FrameSender::encode(FramePixels& pixels, const Part& part, bool raw,
+                                         const RemoteNetwork* network) {
   using Image = Result<wire::Tensor>;
   const Size sent = part.sentSize();
-  if (raw) {
+  if (raw || network) {
     const auto rgb = pixels.rgb(part.rect, sent);
     if (rgb.empty()) return Image::failure("the frame can't be converted to RGB");
-    return wire::rawImage(rgb, sent);
+    return network ? network->prepare(rgb, sent) : wire::rawImage(rgb, sent);
   }
   const auto file = encoder_.encode(pixels.view(), part.rect, sent, now_.jpegQuality);
   if (!file) return Image::failure(file.error());
@@ -130,10 +171,10 @@ void FrameSender::noteFile(FrameRecord& record, std::size_t part, std::size_t by
 }
 
 std::size_t FrameSender::wholeBytes(const FrameRecord& record, const FramePixels& pixels) {
-  constexpr double kRawBytes = 3;
   const Size size = record.size;
-  if (isRaw(record, offloader_.bestServer(size)))
-    return static_cast<std::size_t>(size.area() * kRawBytes);
+  const int best = offloader_.bestServer(size);
+  if (networkOf(record, best)) return static_cast<std::size_t>(tensorBytes(record, best, size));
+  if (isRaw(record, best)) return static_cast<std::size_t>(size.area() * kRawBytes);
   do {
     const Rect tile = whole_.nextTile(size);
     const auto file = encoder_.encode(pixels.view(), tile, tile.size(), now_.jpegQuality);

@@ -88,8 +88,11 @@ class FrameSender {
   /** What the frame would be, sent as it is where there is no plan. */
   std::size_t wholeBytes(const FrameRecord& record, const FramePixels& pixels);
   bool isRaw(const FrameRecord& record, int server) const;
+  void addTo(BandwidthControl::Load& load, const FrameRecord& record, const Part& part) const;
   bool fitIntoBudget(FrameRecord& record);
-  Result<wire::Tensor> encode(FramePixels& pixels, const Part& part, bool raw);
+  /** `network` is what the server runs, if it takes that one's own tensor; else null. */
+  Result<wire::Tensor> encode(FramePixels& pixels, const Part& part, bool raw,
+                              const RemoteNetwork* network);
   void noteFile(FrameRecord& record, std::size_t part, std::size_t bytes);
 
   Offloader offloader_;
