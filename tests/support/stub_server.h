@@ -138,6 +138,9 @@ class StubServer {
 
   /** Whether the server knows the model; set before it is asked. */
   bool hasModel = true;
+  /** What it tells of the model and of itself, in JSON; without it is told what elf-server tells.
+   * Set before it is asked. */
+  std::string modelMetadata, serverMetadata;
 
  private:
   void invoke(std::function<void()> job) {
@@ -208,12 +211,15 @@ class StubServer {
   void describe(SoupServerMessage* message, const char* path) const {
     const bool model = g_str_has_prefix(path, "/v2/models/");
     soup_server_message_set_status(message, model && !hasModel ? 404 : 200, nullptr);
-    wire::ModelMetadata metadata;
-    metadata.name = "hog";
-    metadata.platform = "stub";
-    metadata.rules.emplace().labels = {"person"};
-    const std::string body = wire::encodeMetadata(metadata);
-    if (model && hasModel)
+    std::string body = model ? modelMetadata : serverMetadata;
+    if (model && body.empty()) {
+      wire::ModelMetadata metadata;
+      metadata.name = "hog";
+      metadata.platform = "stub";
+      metadata.rules.emplace().labels = {"person"};
+      body = wire::encodeMetadata(metadata);
+    }
+    if (!model || hasModel)
       soup_server_message_set_response(message, "application/json", SOUP_MEMORY_COPY, body.data(),
                                        body.size());
   }
