@@ -102,6 +102,40 @@ def elf_server(*options) -> Process:
 def triton(models: "dict[str, str]", changes: "dict[str, str] | None" = None) -> Process:
     """Triton with the example once for each name, around the class of that name; `changes` is what
     stands in the example's files, and what is to stand there instead."""
+
+    def fill(repository: pathlib.Path):
+        for name, detector in models.items():
+            model = repository / name
+            shutil.copytree(EXAMPLES / "triton" / "detector", model)
+            for module in (EXAMPLES / "elf_detector.py", HERE / "detectors.py"):
+                shutil.copy(module, model / "1")
+            for file in (model / "config.pbtxt", model / "1" / "model.py"):
+                replace(file, {**(changes or {}), EXAMPLE_CLASS: detector})
+
+    return run_triton(fill)
+
+
+def triton_network(name: str, file: pathlib.Path, side: int, datatype: str) -> Process:
+    """Triton with an ONNX file that takes pictures of that side."""
+
+    def fill(repository: pathlib.Path):
+        shutil.copytree(HERE / "networks" / "triton", repository / name)
+        packages = str(next(venv("triton").glob("lib/python3*/site-packages")))
+        changes = {"SIDE": str(side), "FP32": datatype, "FILE": str(file), "PACKAGES": packages}
+        replace(repository / name / "config.pbtxt", changes)
+
+    return run_triton(fill)
+
+
+def replace(file: pathlib.Path, changes: "dict[str, str]"):
+    text = file.read_text()
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    file.write_text(text)
+
+
+def run_triton(fill) -> Process:
+    """Triton with the models that `fill` writes into a folder."""
     site = next(venv("triton").glob("lib/python3*/site-packages"))
     server = site / "pytriton" / "tritonserver"
     folder = pathlib.Path(tempfile.mkdtemp(prefix="elf-triton-"))
@@ -110,16 +144,8 @@ def triton(models: "dict[str, str]", changes: "dict[str, str] | None" = None) ->
     stub = server / "python_backend_stubs" / site.parent.name.removeprefix("python")
     shutil.copy(stub / "triton_python_backend_stub", folder / "backends" / "python")
     (folder / "backends" / "python" / "triton_python_backend_stub").chmod(0o755)
-    for name, detector in models.items():
-        model = folder / "models" / name
-        shutil.copytree(EXAMPLES / "triton" / "detector", model)
-        for module in (EXAMPLES / "elf_detector.py", HERE / "detectors.py"):
-            shutil.copy(module, model / "1")
-        for file in (model / "config.pbtxt", model / "1" / "model.py"):
-            text = file.read_text()
-            for old, new in {**(changes or {}), EXAMPLE_CLASS: detector}.items():
-                text = text.replace(old, new)
-            file.write_text(text)
+    (folder / "models").mkdir()
+    fill(folder / "models")
     port = free_port()
     try:
         return Process(
@@ -141,13 +167,35 @@ def triton(models: "dict[str, str]", changes: "dict[str, str] | None" = None) ->
 
 
 def mlserver(models: "dict[str, str]") -> Process:
+    def fill(folder: pathlib.Path):
+        for name, detector in models.items():
+            shutil.copytree(EXAMPLES / "mlserver", folder / name)
+            settings = folder / name / "model-settings.json"
+            text = settings.read_text().replace(EXAMPLE_CLASS, detector)
+            settings.write_text(json.dumps({**json.loads(text), "name": name}))
+
+    return run_mlserver(fill, f"{EXAMPLES}:{EXAMPLES / 'mlserver'}:{HERE}")
+
+
+def mlserver_network(name: str, file: pathlib.Path) -> Process:
+    """MLServer with an ONNX file."""
+
+    def fill(folder: pathlib.Path):
+        settings = {
+            "name": name,
+            "implementation": "mlserver_network.Network",
+            "parameters": {"uri": str(file)},
+        }
+        (folder / "model-settings.json").write_text(json.dumps(settings))
+
+    return run_mlserver(fill, str(HERE / "networks"))
+
+
+def run_mlserver(fill, modules: str) -> Process:
+    """MLServer with the models that `fill` writes into a folder, and where their modules are."""
     python = venv("mlserver") / "bin" / "python"
     folder = pathlib.Path(tempfile.mkdtemp(prefix="elf-mlserver-"))
-    for name, detector in models.items():
-        shutil.copytree(EXAMPLES / "mlserver", folder / name)
-        settings = folder / name / "model-settings.json"
-        text = settings.read_text().replace(EXAMPLE_CLASS, detector)
-        settings.write_text(json.dumps({**json.loads(text), "name": name}))
+    fill(folder)
     http, grpc, metrics = free_port(), free_port(), free_port()
     try:
         return Process(
@@ -155,7 +203,7 @@ def mlserver(models: "dict[str, str]") -> Process:
             http,
             "/v2/health/ready",
             env={
-                "PYTHONPATH": f"{EXAMPLES}:{EXAMPLES / 'mlserver'}:{HERE}",
+                "PYTHONPATH": modules,
                 "MLSERVER_HOST": "127.0.0.1",
                 "MLSERVER_HTTP_PORT": str(http),
                 "MLSERVER_GRPC_PORT": str(grpc),
@@ -169,15 +217,26 @@ def mlserver(models: "dict[str, str]") -> Process:
 
 
 def kserve(models: "dict[str, str]") -> Process:
-    python = venv("kserve") / "bin" / "python"
     ((name, detector),) = models.items()
+    return run_kserve(
+        HERE / "kserve_on_loopback.py", name, ["--detector", detector], f"{EXAMPLES}:{HERE}"
+    )
+
+
+def kserve_network(name: str, file: pathlib.Path, *options) -> Process:
+    """KServe's server with an ONNX file; for the options see there."""
+    return run_kserve(HERE / "networks" / "kserve_network.py", name, ["--file", file, *options])
+
+
+def run_kserve(program: pathlib.Path, name: str, options, modules="") -> Process:
+    python = venv("kserve") / "bin" / "python"
     port = free_port()
     return Process(
-        [python, HERE / "kserve_on_loopback.py", "--model_name", name, "--detector", detector]
+        [python, program, "--model_name", name, *options]
         + ["--http_port", port, "--enable_grpc", "false"],
         port,
         ready_path(name),
-        env={"PYTHONPATH": f"{EXAMPLES}:{HERE}"},
+        env={"PYTHONPATH": modules},
     )
 
 

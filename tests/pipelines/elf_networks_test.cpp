@@ -151,6 +151,7 @@ class LocalFile {
 };
 
 TEST(ElfNetworksWithEmptyMetadata, AreWhatALocalFileSays) {
+  const auto ours = startOurs();
   const LocalFile file(
       "[model]\nbackend=remote\nlabels=ball;other\n[input]\nsize=160;160\n[output]\n"
       "decoder=yolov8\n[tensors]\nimage=images\n");
@@ -159,6 +160,7 @@ TEST(ElfNetworksWithEmptyMetadata, AreWhatALocalFileSays) {
     EXPECT_FALSE(ball(record).coasted);
     EXPECT_EQ(ball(record).label, "ball");
   }
+  for (const FrameRecord& record : runElf(ours->url())) EXPECT_FALSE(ball(record).coasted);
 }
 
 TEST(ElfNetworksWithEmptyMetadata, NeedASize) {

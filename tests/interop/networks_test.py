@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""elfoffload against the servers of others that run an ONNX file as it is."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import unittest.mock
+
+import support
+from servers_test import Offloading, by_box
+
+# A network of ours that finds what is bright, and a stock export of Ultralytics.
+MADE = support.HERE.parent / "networks" / "blob_network.py"
+EXPORTS = os.environ.get("ELF_TEST_EXPORTS", "")
+SIDE = 160
+
+# What the metadata of KServe's and MLServer's plain models do not tell.
+SAID = """[model]
+backend=remote
+[input]
+size={side};{side}
+[output]
+decoder=yolov8
+[tensors]
+image=images
+{more}
+"""
+
+
+def made(folder: str, datatype="FP32") -> pathlib.Path:
+    file = pathlib.Path(folder) / f"blob-{datatype}.onnx"
+    subprocess.run([sys.executable, MADE, file, str(SIDE), datatype], check=True)
+    return file
+
+
+def stock(name: str) -> pathlib.Path:
+    file = pathlib.Path(EXPORTS) / name
+    if not EXPORTS or not file.exists():
+        raise unittest.SkipTest(f"there is no {name} in $ELF_TEST_EXPORTS")
+    return file
+
+
+class Networks(Offloading):
+    BALL = (
+        "videotestsrc pattern=ball num-buffers=8 ! "
+        "video/x-raw,format=RGB,width=320,height=240,framerate=10/1"
+    )
+    WHOLE = "elfoffload servers={servers} model=net encoding=raw deadline=-1"
+    PARTS = "elfrppredict ! elfpartition ! elfoffload servers={servers} model=net deadline=-1"
+
+    def setUp(self):
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        # Only what a test says there is told of the model.
+        self.enterContext(unittest.mock.patch.dict(os.environ, ELF_MODEL_PATH=self.folder))
+
+    def say(self, side=SIDE, more=""):
+        file = pathlib.Path(self.folder) / "net.model"
+        file.write_text(SAID.format(side=side, more=more))
+
+    def ours(self, file: pathlib.Path, elements: str, source: str) -> "list[dict]":
+        """What elf-server finds with the same file."""
+        model = pathlib.Path(self.folder) / "served" / "net.onnx"
+        model.parent.mkdir(exist_ok=True)
+        model.write_bytes(file.read_bytes())
+        with support.running(support.elf_server("--model", model)) as server:
+            return self.results(server.url, elements, source)
+
+    def expect_alike(self, ours, theirs):
+        self.assertEqual(len(ours), len(theirs))
+        self.assertGreater(sum(len(line["detections"]) for line in ours), 0)
+        for a, b in zip(ours, theirs):
+            with self.subTest(frame=a["frame"]):
+                left, right = (sorted(line["detections"], key=by_box) for line in (a, b))
+                self.assertEqual(len(left), len(right))
+                for mine, other in zip(left, right):
+                    self.assertEqual(mine["label_id"], other["label_id"])
+                    self.assertFalse(other["coasted"])
+                    self.assertAlmostEqual(mine["score"], other["score"], delta=1e-2)
+                    for x, y in zip(mine["box"], other["box"]):
+                        self.assertAlmostEqual(x, y, delta=1)
+
+
+class Made(Networks):
+    """Each server with the network that finds the ball."""
+
+    def expect_the_same(self, server: support.Process, file: pathlib.Path):
+        mine = self.ours(file, self.WHOLE, self.BALL)
+        with support.running(server):
+            self.expect_alike(mine, self.results(server.url, self.WHOLE, self.BALL))
+            lines = self.results(server.url, self.PARTS, self.BALL)
+        self.assertTrue(all(len(line["detections"]) == 1 for line in lines))
+
+    def test_kserve(self):
+        self.say()
+        file = made(self.folder)
+        self.expect_the_same(support.kserve_network("net", file), file)
+
+    def test_kserve_that_answers_as_it_is_asked_and_tells_its_tensors(self):
+        file = made(self.folder)
+        server = support.kserve_network("net", file, "--binary", "--tells")
+        self.expect_the_same(server, file)
+
+    def test_kserve_with_numbers_of_16_bits(self):
+        self.say(more="datatype=FP16")
+        file = made(self.folder, "FP16")
+        self.expect_the_same(support.kserve_network("net", file, "--binary"), file)
+
+    def test_mlserver(self):
+        self.say()
+        file = made(self.folder)
+        self.expect_the_same(support.mlserver_network("net", file), file)
+
+    def test_mlserver_with_numbers_of_16_bits(self):
+        self.say(more="datatype=FP16")
+        file = made(self.folder, "FP16")
+        self.expect_the_same(support.mlserver_network("net", file), file)
+
+    def test_triton(self):
+        file = made(self.folder)
+        self.expect_the_same(support.triton_network("net", file, SIDE, "FP32"), file)
+
+    def test_triton_with_numbers_of_16_bits(self):
+        file = made(self.folder, "FP16")
+        self.expect_the_same(support.triton_network("net", file, SIDE, "FP16"), file)
+
+
+class Stock(Networks):
+    """Each server with an export of Ultralytics, on a picture of its exporter's tests."""
+
+    def setUp(self):
+        super().setUp()
+        self.file = stock("yolo11n.onnx")
+        picture = stock("picture-640x640.png")
+        self.source = f"filesrc location={picture} ! pngdec"
+        self.mine = self.ours(self.file, self.WHOLE, self.source)
+
+    def expect_the_same(self, server: support.Process):
+        with support.running(server):
+            self.expect_alike(self.mine, self.results(server.url, self.WHOLE, self.source))
+
+    def test_kserve(self):
+        self.say(640)
+        self.expect_the_same(support.kserve_network("net", self.file, "--binary"))
+
+    def test_mlserver(self):
+        self.say(640)
+        self.expect_the_same(support.mlserver_network("net", self.file))
+
+    def test_triton_without_a_model_file(self):
+        self.expect_the_same(support.triton_network("net", self.file, 640, "FP32"))
