@@ -439,8 +439,9 @@ void Offload::start() {
   checkSegment("model-version", offload.version);
   offload.network = localFile(settings.model);
   offload.localRules = offload.network.rules;
-  offload.tensors = elf::withTensorNames(settings.tensorNames, offload.network.tensors);
-  offload.network.tensors = offload.tensors;
+  offload.network.tensors = elf::withTensorNames(settings.tensorNames, offload.network.tensors);
+  // Of a network they are its own: an elf-server beside it has those of the wire.
+  if (!offload.network.sendsTensor) offload.tensors = offload.network.tensors;
   offload.hedging = settings.hedging / 100;
   offload.seed = g_random_int();
   // Where nobody predicts, boxes stay where they were.
