@@ -45,17 +45,18 @@ def normalise(model: nn.Module, run) -> None:
 @torch.no_grad()
 def outputs_of(layers, run, channels) -> torch.Tensor:
     """All that the layers give in `run()` in these channels: a row for each picture."""
-    given = {}
+    given = []
 
     def keep(layer, _, output):
+        # One layer may serve several levels.
         rows = output.movedim(1, -1) if isinstance(layer, nn.Conv2d) else output
-        given[layer] = rows[..., channels].reshape(2, -1).clone()
+        given.append(rows[..., channels].reshape(2, -1).clone())
 
     hooks = [layer.register_forward_hook(keep) for layer in layers]
     run()
     for hook in hooks:
         hook.remove()
-    return torch.cat([given[layer] for layer in layers], dim=1)
+    return torch.cat(given, dim=1)
 
 
 @torch.no_grad()

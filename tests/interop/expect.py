@@ -179,7 +179,7 @@ def rfdetr(file, picture, network) -> Answer:
     from rfdetr.export._runtime.preprocess import preprocess_to_nchw
     from rfdetr.models.postprocess import PostProcess
 
-    answer = Answer(0.5)
+    answer = Answer(0.3)
     prepared = preprocess_to_nchw(picture, network.size[1], network.size[0])
     boxes, logits, *masks = (torch.from_numpy(output) for output in run(file, answer, prepared))
     outputs = {"pred_boxes": boxes, "pred_logits": logits} | ({"pred_masks": masks[0]} if masks else {})

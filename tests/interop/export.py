@@ -276,7 +276,6 @@ def transformers_plain(file: pathlib.Path, kind: str, named: bool) -> None:
     names = dict(input_names=["pixel_values"], output_names=["logits", "pred_boxes"]) if named else {}
     axes = dict(dynamic_axes={name: {0: "batch_size"} for name in sum(names.values(), [])}) if named else {}
     model = transformers_model(kind)
-    model.config.return_dict = True
     torch.onnx.export(
         Plain(model).eval() if named else Tuple(model).eval(),
         torch.zeros(1, 3, 640, 640),
