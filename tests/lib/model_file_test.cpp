@@ -455,6 +455,249 @@ TEST_F(ModelFileTest, KeysOfTorchScriptArrive) {
               HasSubstr("[model] file: is not one file"));
 }
 
+class RuntimeKeysTest : public ModelFileTest {
+ protected:
+  /** A file of a network, which must parse. */
+  ModelFile network(const std::string& backend, const std::string& model = {},
+                    const std::string& input = {}, const std::string& output = {}) const {
+    return parse(text(backend, model, input, output));
+  }
+  std::string networkError(const std::string& backend, const std::string& model = {},
+                           const std::string& input = {}, const std::string& output = {}) const {
+    return errorOf(text(backend, model, input, output));
+  }
+  static std::string text(const std::string& backend, const std::string& model,
+                          const std::string& input, const std::string& output) {
+    return "[model]\nbackend=" + backend + "\nfile=net.onnx\n" + model + "[input]\n" + input +
+           "[output]\n" + output;
+  }
+};
+
+TEST_F(RuntimeKeysTest, EachRuntimeIsABackend) {
+  for (const auto& [name, backend] :
+       {std::pair("onnx", ModelBackend::Onnx), std::pair("onnxruntime", ModelBackend::OnnxRuntime),
+        std::pair("opencv-dnn", ModelBackend::OpencvDnn),
+        std::pair("openvino", ModelBackend::OpenVino)}) {
+    const ModelFile model = network(name);
+    EXPECT_EQ(model.backend, backend);
+    EXPECT_EQ(toString(model.backend), name);
+    EXPECT_TRUE(runsNetwork(model.backend));
+    EXPECT_EQ(model.device, "cpu");
+    EXPECT_EQ(model.precision, Precision::F32);
+  }
+}
+
+TEST_F(RuntimeKeysTest, ADeviceIsOneThatItsRuntimeKnows) {
+  EXPECT_EQ(network("openvino", "device=gpu\n").device, "gpu");
+  EXPECT_EQ(network("openvino", "device=npu\n").device, "npu");
+  EXPECT_EQ(network("onnxruntime", "device=tensorrt\n").device, "tensorrt");
+  for (const char* device : {"cpu", "cuda", "gpu", "npu", "tensorrt"})
+    EXPECT_EQ(network("onnx", std::string("device=") + device + "\n").device, device);
+  EXPECT_THAT(networkError("openvino", "device=cuda\n"),
+              AllOf(HasSubstr("[model] device: 'cuda' is none of: cpu, gpu, npu")));
+  EXPECT_THAT(networkError("onnxruntime", "device=gpu\n"),
+              HasSubstr("[model] device: 'gpu' is none of: cpu, cuda, tensorrt"));
+  EXPECT_THAT(networkError("onnx", "device=tpu\n"),
+              HasSubstr("[model] device: 'tpu' is none of: cpu, cuda, gpu, npu, tensorrt"));
+  EXPECT_THAT(networkError("opencv-dnn", "device=cpu\n"),
+              HasSubstr("[model] device: has no meaning for backend opencv-dnn"));
+}
+
+TEST_F(RuntimeKeysTest, OnlyOpenVinoIsToldAPrecision) {
+  EXPECT_EQ(network("openvino", "precision=bf16\n").precision, Precision::Bf16);
+  EXPECT_EQ(network("openvino", "precision=f16\n").precision, Precision::F16);
+  EXPECT_THAT(networkError("openvino", "precision=int8\n"),
+              HasSubstr("[model] precision: 'int8' is none of: f32, f16, bf16"));
+  for (const char* backend : {"onnx", "onnxruntime", "opencv-dnn", "torchscript"})
+    EXPECT_THAT(networkError(backend, "precision=f32\n"),
+                HasSubstr("[model] precision: has no meaning for backend"));
+}
+
+TEST_F(RuntimeKeysTest, AnOnnxFileIsOneFile) {
+  for (const char* backend : {"onnx", "onnxruntime"}) {
+    const auto errorFor = [&](const std::string& files) {
+      return errorOf("[model]\nbackend=" + std::string(backend) + "\nfile=" + files + "\n");
+    };
+    EXPECT_THAT(errorFor("a.onnx"), "");
+    for (const char* files : {"a.onnx;b.onnx", "a.pb", "a.cfg;a.weights"})
+      EXPECT_THAT(errorFor(files), HasSubstr("[model] file: is not one .onnx file")) << files;
+  }
+}
+
+TEST_F(RuntimeKeysTest, ANetworkMayTellItsLayoutItself) {
+  for (const char* backend : {"onnx", "onnxruntime", "opencv-dnn", "openvino"}) {
+    EXPECT_EQ(network(backend).decoder, OutputDecoder::Auto);
+    EXPECT_EQ(network(backend, "", "", "decoder=auto\n").decoder, OutputDecoder::Auto);
+  }
+  EXPECT_EQ(parse("[model]\nbackend=opencv-dnn\nfile=a.cfg;a.weights\n").decoder,
+            OutputDecoder::Auto);
+  EXPECT_EQ(parse("[model]\nbackend=openvino\nfile=a.tflite\n").decoder, OutputDecoder::Auto);
+}
+
+TEST_F(RuntimeKeysTest, WhatIsNotSaidStaysOpenUntilTheLayoutIsKnown) {
+  const ModelFile open = network("onnx");
+  EXPECT_FALSE(open.scale || open.mean || open.std || open.colour || open.fit || open.nms);
+  EXPECT_EQ(open.rules.minScore, 0.25F);
+  const ModelFile said =
+      network("onnx", "", "scale=2\nmean=1;2;3\nstd=4;5;6\ncolour=bgr\nfit=stretch\n",
+              "nms=0.6\nmin-score=0\n");
+  EXPECT_EQ(said.scale, 2);
+  EXPECT_EQ(said.mean, (std::array<double, 3>{1, 2, 3}));
+  EXPECT_EQ(said.std, (std::array<double, 3>{4, 5, 6}));
+  EXPECT_EQ(said.colour, ChannelOrder::Bgr);
+  EXPECT_EQ(said.fit, Fit::Stretch);
+  EXPECT_EQ(said.nms, 0.6);
+  EXPECT_EQ(said.rules.minScore, 0);
+  EXPECT_THAT(networkError("onnx", "", "fit=crop\n"),
+              HasSubstr("[input] fit: 'crop' is none of: corner, centre, stretch"));
+  EXPECT_THAT(errorOf("[model]\nbackend=hog\n[input]\nfit=corner\n"),
+              HasSubstr("[input] fit: has no meaning for backend hog"));
+}
+
+/** What the networks of a layout see, and how much their boxes may overlap. */
+struct Usual {
+  const char* decoder;
+  ChannelOrder colour;
+  double scale;
+  std::array<double, 3> mean, std;
+  Fit fit;
+  double nms;
+};
+
+TEST_F(RuntimeKeysTest, EachLayoutIsGivenWhatItsNetworksWereTrainedWith) {
+  constexpr double kUnit = 1.0 / 255;
+  constexpr std::array<double, 3> kNone{0, 0, 0}, kOne{1, 1, 1};
+  constexpr std::array<double, 3> kMean{123.675, 116.28, 103.53}, kStd{58.395, 57.12, 57.375};
+  constexpr std::array<double, 3> kBgrMean{103.53, 116.28, 123.675}, kBgrStd{57.375, 57.12, 58.395};
+  const auto rgb = ChannelOrder::Rgb, bgr = ChannelOrder::Bgr;
+  for (const Usual& usual :
+       {Usual{"objects", rgb, kUnit, kNone, kOne, Fit::Corner, 1},
+        Usual{"mmdeploy", bgr, 1, kBgrMean, kBgrStd, Fit::Corner, 1},
+        Usual{"yolox", bgr, 1, kNone, kOne, Fit::Corner, 0.45},
+        Usual{"yolox-decoded", bgr, 1, kNone, kOne, Fit::Corner, 0.45},
+        Usual{"darknet-region", rgb, kUnit, kNone, kOne, Fit::Corner, 0.45},
+        Usual{"yolov5", rgb, kUnit, kNone, kOne, Fit::Centre, 0.45},
+        Usual{"yolov8", rgb, kUnit, kNone, kOne, Fit::Centre, 0.7},
+        Usual{"yolov8-seg", rgb, kUnit, kNone, kOne, Fit::Centre, 0.7},
+        Usual{"yolov8-obb", rgb, kUnit, kNone, kOne, Fit::Centre, 0.7},
+        Usual{"end2end", rgb, kUnit, kNone, kOne, Fit::Centre, 1},
+        Usual{"end2end-seg", rgb, kUnit, kNone, kOne, Fit::Centre, 1},
+        Usual{"end2end-obb", rgb, kUnit, kNone, kOne, Fit::Centre, 1},
+        Usual{"rt-detr", rgb, kUnit, kNone, kOne, Fit::Stretch, 1},
+        Usual{"rt-detr-logits", rgb, kUnit, kNone, kOne, Fit::Stretch, 1},
+        Usual{"rt-detr-rows", rgb, kUnit, kNone, kOne, Fit::Stretch, 1},
+        Usual{"rf-detr", rgb, 1, kMean, kStd, Fit::Stretch, 1},
+        Usual{"fastestdet", bgr, kUnit, kNone, kOne, Fit::Corner, 0.45},
+        Usual{"nanodet", bgr, 1, kBgrMean, kBgrStd, Fit::Corner, 0.45},
+        Usual{"ssd", bgr, 1, kNone, kOne, Fit::Corner, 0.45},
+        Usual{"ultraface", rgb, 1, {127, 127, 127}, {128, 128, 128}, Fit::Corner, 0.45},
+        Usual{"yunet", bgr, 1, kNone, kOne, Fit::Corner, 0.45}}) {
+    SCOPED_TRACE(usual.decoder);
+    const ModelFile model = network("onnx", "", "", "decoder=" + std::string(usual.decoder) + "\n");
+    EXPECT_EQ(toString(model.decoder), usual.decoder);
+    EXPECT_EQ(model.colour, usual.colour);
+    EXPECT_EQ(model.scale, usual.scale);
+    EXPECT_EQ(model.mean, usual.mean);
+    EXPECT_EQ(model.std, usual.std);
+    EXPECT_EQ(model.fit, usual.fit);
+    EXPECT_EQ(model.nms, usual.nms);
+  }
+}
+
+TEST_F(RuntimeKeysTest, KeysWinOverWhatTheLayoutsNetworksHave) {
+  const std::array<double, 3> none{0, 0, 0}, one{1, 1, 1};
+  const ModelFile some =
+      network("onnx", "", "colour=bgr\nfit=corner\n", "decoder=rf-detr\nnms=0.5\n");
+  EXPECT_EQ(some.colour, ChannelOrder::Bgr);
+  EXPECT_EQ(some.fit, Fit::Corner);
+  EXPECT_EQ(some.nms, 0.5);
+  EXPECT_EQ(some.scale, 1);
+  EXPECT_EQ((*some.mean)[0], 123.675);
+  // Who says one of the three says all of them.
+  const ModelFile scaled = network("onnx", "", "scale=2\n", "decoder=rf-detr\n");
+  EXPECT_EQ(scaled.scale, 2);
+  EXPECT_EQ(scaled.mean, none);
+  EXPECT_EQ(scaled.std, one);
+  const ModelFile centred = network("onnx", "", "mean=5;5;5\n", "decoder=yolov8\n");
+  EXPECT_EQ(centred.scale, 1);
+  EXPECT_EQ(centred.mean, (std::array<double, 3>{5, 5, 5}));
+  EXPECT_EQ(centred.std, one);
+  ModelFile later = network("onnx", "", "scale=2\n");
+  later.decoder = OutputDecoder::Yolov8;
+  later = withConvention(std::move(later));
+  EXPECT_EQ(later.scale, 2);
+  EXPECT_EQ(later.colour, ChannelOrder::Rgb);
+  EXPECT_EQ(later.fit, Fit::Centre);
+}
+
+TEST_F(RuntimeKeysTest, TheTaskIsWhatTheDecoderGives) {
+  for (const char* decoder :
+       {"yolov8-seg", "end2end-seg", "mask-rcnn", "rf-detr", "mmdeploy", "objects", "auto"}) {
+    const std::string output = "decoder=" + std::string(decoder) + "\n";
+    EXPECT_TRUE(network("onnx", "task=segmentation\n", "", output).rules.masks) << decoder;
+  }
+  for (const char* decoder : {"yolov8", "end2end", "yolov8-obb", "rt-detr", "rt-detr-rows"})
+    EXPECT_THAT(
+        networkError("onnx", "task=segmentation\n", "", "decoder=" + std::string(decoder) + "\n"),
+        AllOf(HasSubstr("[model] task"), HasSubstr(decoder)));
+  for (const char* decoder : {"yolov8-pose", "end2end-pose", "objects", "auto"}) {
+    const std::string output = "keypoints=17\ndecoder=" + std::string(decoder) + "\n";
+    EXPECT_EQ(network("onnx", "task=keypoints\n", "", output).rules.keypoints, 17) << decoder;
+  }
+  for (const char* decoder : {"yolov8-pose", "end2end-pose"})
+    EXPECT_THAT(networkError("onnx", "", "", "decoder=" + std::string(decoder) + "\n"),
+                AllOf(HasSubstr("[output] keypoints"), HasSubstr(decoder)));
+  EXPECT_THAT(networkError("onnx", "task=keypoints\n", "", "keypoints=17\ndecoder=end2end\n"),
+              HasSubstr("[output] keypoints"));
+}
+
+TEST_F(RuntimeKeysTest, WhatTellsItsObjectsOnceMayYetSaySuppression) {
+  EXPECT_EQ(network("onnx", "", "", "decoder=end2end\nnms=0.5\n").nms, 0.5);
+  EXPECT_THAT(networkError("onnx", "", "", "decoder=end2end\nnms=1.5\n"),
+              HasSubstr("[output] nms: is not between 0 and 1"));
+}
+
+TEST_F(RuntimeKeysTest, RtmPoseLooksAtTheBoxesOfADetector) {
+  write("boxes.model", kNetwork);
+  const ModelFile model = network("onnx", "task=keypoints\ndetector=boxes\n", "size=48;64\n",
+                                  "decoder=simcc\nkeypoints=17\n");
+  EXPECT_EQ(model.decoder, OutputDecoder::SimCc);
+  EXPECT_TRUE(isSecondStage(model.decoder));
+  EXPECT_EQ(model.boxInput, (Size{48, 64}));
+  EXPECT_EQ((*model.mean)[0], 123.675);
+  EXPECT_THAT(networkError("onnx", "", "", "decoder=simcc\n"), HasSubstr("[output] keypoints"));
+  EXPECT_THAT(networkError("onnx", "detector=boxes\n"),
+              AllOf(HasSubstr("[model] detector"), HasSubstr("simcc")));
+}
+
+TEST_F(ModelFileTest, AnOnnxFileMayBeTheModelItself) {
+  write("yolo11n.v2.onnx", "");
+  const ModelFile model = loadModelFile(folder_ / "yolo11n.v2.onnx");
+  EXPECT_EQ(model.name, "yolo11n.v2");
+  EXPECT_EQ(model.backend, ModelBackend::Onnx);
+  EXPECT_EQ(model.decoder, OutputDecoder::Auto);
+  EXPECT_EQ(weightFiles(model), std::vector<std::string>{folder_ / "yolo11n.v2.onnx"});
+  EXPECT_EQ(model.rules, (ModelRules{.minScore = 0.25F}));
+  EXPECT_FALSE(model.scale || model.mean || model.std || model.colour || model.fit || model.nms);
+  try {
+    loadModelFile(folder_ / "other.onnx");
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("other.onnx"), HasSubstr("no such file")));
+  }
+  fs::create_directory(folder_ / "folder.onnx");
+  EXPECT_THROW(loadModelFile(folder_ / "folder.onnx"), Error);
+}
+
+TEST_F(ModelFileTest, AnOnnxFileMayBeADetector) {
+  write("boxes.onnx", "");
+  const ModelFile model =
+      parse("[model]\nbackend=onnx\nfile=net.onnx\nlabels=a;b\ndetector=" +
+            (folder_ / "boxes.onnx").string() + "\n[input]\nsize=8;8\n[output]\ndecoder=classes\n");
+  ASSERT_TRUE(model.detector);
+  EXPECT_EQ(model.detector->backend, ModelBackend::Onnx);
+}
+
 TEST_F(ModelFileTest, ALibraryMayBeNamedByAFileOrBeTheModelItself) {
   const ModelFile named =
       parse("[model]\nbackend=library\nfile=libown.so\nlabels=a;b\n[parts]\ncontext=16\n");

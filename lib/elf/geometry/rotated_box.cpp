@@ -36,7 +36,8 @@ double probabilisticIou(const RotatedBox& one, const RotatedBox& other) {
                     kTiny) +
                kTiny) /
           2;
-  return 1 - std::sqrt(1 - std::exp(-std::clamp(distance, kTiny, 100.0)) + kTiny);
+  // With kTiny, what lies far away would be a little below 0.
+  return std::max(0.0, 1 - std::sqrt(1 - std::exp(-std::clamp(distance, kTiny, 100.0)) + kTiny));
 }
 
 }  // namespace elf

@@ -26,6 +26,8 @@ constexpr double kUnit = 1.0 / 255;
 
 Convention conventionOf(OutputDecoder decoder) {
   switch (decoder) {
+    case OutputDecoder::Auto:  // what most take is what to try
+      return {.colour = ChannelOrder::Rgb, .scale = kUnit};
     case OutputDecoder::Objects:
       return {.colour = ChannelOrder::Rgb, .scale = kUnit, .nms = kNoNms};
     case OutputDecoder::MmDeploy:  // RTMDet's, which keeps OpenCV's order
@@ -63,7 +65,6 @@ Convention conventionOf(OutputDecoder decoder) {
     case OutputDecoder::HeatMaps:
     case OutputDecoder::SimCc:
       return {.colour = ChannelOrder::Rgb, .mean = kImageNetMean, .std = kImageNetStd};
-    case OutputDecoder::Auto:
     case OutputDecoder::Yolox:
     case OutputDecoder::YoloxDecoded:
     case OutputDecoder::Ssd:

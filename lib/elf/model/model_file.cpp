@@ -103,7 +103,7 @@ struct Group {
 };
 
 constexpr Group::Keys Group::*kKinds[] = {
-    &Group::keys,          &Group::networkKeys, &Group::localKeys,    &Group::fileKeys,
+    &Group::keys,          &Group::networkKeys, &Group::localKeys,     &Group::fileKeys,
     &Group::torchKeys,     &Group::deviceKeys,  &Group::precisionKeys, &Group::remoteKeys,
     &Group::simulatedKeys, &Group::batchKeys};
 
@@ -354,15 +354,6 @@ bool givesKeypoints(OutputDecoder decoder, int count) {
   }
 }
 
-/** Fails where the decoder does not give what the task is. */
-void checkTask(const Reader& reader, const ModelFile& model) {
-  const std::string name = "decoder " + std::string(toString(model.decoder));
-  if (model.rules.masks && !givesMasks(model.decoder))
-    reader.fail("model", "task", "is segmentation, and " + name + " gives no masks");
-  if (!givesKeypoints(model.decoder, model.rules.keypoints))
-    reader.fail("output", "keypoints", "is not what " + name + " gives");
-}
-
 /** The group of a key that ModelRules holds. */
 const char* groupOf(std::string_view key) {
   for (const Group& group : knownGroups())
@@ -395,6 +386,7 @@ ModelFile onnxAt(const fs::path& path) {
   model.path = path;
   model.backend = ModelBackend::Onnx;
   model.files = {path.filename()};
+  model.openTask = true;
   model.rules.minScore = kUsualMinScore;
   return model;
 }
@@ -447,6 +439,10 @@ void readFiles(const Reader& reader, ModelFile& model) {
       reader.fail("model", "sha256", "is no checksum for each file");
   }
   if (one && model.files.size() != 1) reader.fail("model", "file", "is not one file");
+  const bool isOnnx = model.files.size() == 1 && model.files[0].ends_with(".onnx");
+  if ((model.backend == ModelBackend::Onnx || model.backend == ModelBackend::OnnxRuntime) &&
+      !isOnnx)
+    reader.fail("model", "file", "is not one .onnx file");
 }
 
 /** What the runtime of a network is told. */
@@ -485,10 +481,12 @@ void readDecoder(const Reader& reader, ModelFile& model) {
     model.decoder = reader.choice<OutputDecoder>("output", "decoder", kDecoders);
   else if (isTorch)
     model.decoder = OutputDecoder::Objects;
-  if ((isTorch || isRemote) && isSecondStage(model.decoder))
+  if (((isTorch || isRemote) && isSecondStage(model.decoder)) ||
+      (isTorch && model.decoder == OutputDecoder::Auto))
     reader.fail("output", "decoder",
                 "is of no use to backend " + std::string(toString(model.backend)));
-  checkTask(reader, model);
+  model.openTask = model.decoder == OutputDecoder::Auto && !reader.has("model", "task");
+  requireTask(model);
   if (model.decoder == OutputDecoder::Objects && reader.has("output", "nms"))
     reader.fail("output", "nms", "has no meaning for decoder objects");
   reader.read("output", "nms", model.nms);
@@ -555,11 +553,7 @@ void readDetector(const Reader& reader, ModelFile& model) {
 
   if (!reader.has("model", "detector-labels")) return;
   model.detectorLabels = reader.list("model", "detector-labels");
-  const auto known = model.detector->rules.labels.names();
-  for (const std::string& label : model.detectorLabels)
-    if (!known.empty() && std::ranges::find(known, label) == known.end())
-      reader.fail("model", "detector-labels",
-                  "'" + label + "' is no label of the detector " + name);
+  requireDetectorLabels(model, model.detector->rules.labels);
 }
 
 ModelFile parse(const std::string& text, const std::string& name, const std::string& path,
@@ -672,8 +666,24 @@ ModelFile remoteModel(const std::string& name) {
   ModelFile model;
   model.name = name;
   model.backend = ModelBackend::Remote;
+  model.openTask = true;
   model.rules.minScore = kUsualMinScore;
   return model;
+}
+
+void requireTask(const ModelFile& model) {
+  const std::string name = "decoder " + std::string(toString(model.decoder));
+  if (model.rules.masks && !givesMasks(model.decoder))
+    throw Error(model.path + ": [model] task", "is segmentation, and " + name + " gives no masks");
+  if (!givesKeypoints(model.decoder, model.rules.keypoints))
+    throw Error(model.path + ": [output] keypoints", "is not what " + name + " gives");
+}
+
+void requireDetectorLabels(const ModelFile& model, const Labels& labels) {
+  for (const std::string& label : model.detectorLabels)
+    if (labels.size() > 0 && std::ranges::find(labels.names(), label) == labels.names().end())
+      throw Error(model.path + ": [model] detector-labels",
+                  "'" + label + "' is no label of the detector " + model.detector->name);
 }
 
 ModelFile parseModelFile(const std::string& text, const std::string& name,

@@ -93,7 +93,7 @@ enum class Fit {
   Stretch  ///< `stretch`: each side by itself
 };
 
-/** What OpenVINO and LibTorch calculate with. */
+/** What OpenVINO calculates with. */
 enum class Precision { F32, F16, Bf16 };
 
 inline constexpr int kMaxBatch = 64;
@@ -123,6 +123,8 @@ struct ModelFile {
   /** As the file says it: "cpu", "gpu", "npu", "cuda", "tensorrt". */
   std::string device = "cpu";
   Precision precision = Precision::F32;
+  /** Nothing says the task: whether objects have masks or joints is as the network gives them. */
+  bool openTask = false;
   /**
    * Whose boxes the network looks at, one by one; null: it sees the whole picture. With a detector,
    * what `rules` holds of [input] and [parts] is the detector's, since it is what sees the
@@ -200,10 +202,20 @@ inline bool runsNetwork(ModelBackend backend) {
 }
 
 /**
- * `model` with what its file left open as the networks of its decoder, which is not Auto, were
- * trained and are mostly exported: colour, scale, mean, std, fit and nms are set.
+ * `model` with what its file left open as the networks of its decoder were trained and are mostly
+ * exported, or of Auto as most of all are: colour, scale, mean, std, fit and nms are set.
  */
 ModelFile withConvention(ModelFile model);
+
+/**
+ * Throws elf::Error, naming the file and its key, where the task of `model` is one that its decoder
+ * has nothing for. Decoder Auto may have anything.
+ */
+void requireTask(const ModelFile& model);
+
+/** The same where one of `model.detectorLabels` is none of the detector's; these may have no names.
+ */
+void requireDetectorLabels(const ModelFile& model, const Labels& labels);
 
 /**
  * Reads the file that `nameOrPath` names (readDataFile()), and its label file. Weight files need
