@@ -70,8 +70,9 @@ Decoder decoderFor(OutputDecoder layout) {
     case OutputDecoder::EndToEndObb:
       return decodeEndToEndObb;
     case OutputDecoder::RtDetrLogits:
-    case OutputDecoder::RfDetr:
       return decodeDetr;
+    case OutputDecoder::RfDetr:
+      return decodeRfDetr;
     case OutputDecoder::RtDetrRows:
       return decodeRtDetrRows;
     case OutputDecoder::FastestDet:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the tensors of a network say: one function for each layout. Not installed.
 //
-// Tensors are told apart by name or by shape, never by their place: OpenCV gives them in no order
-// that means anything. Boxes and joints are in pixels of the canvas,
+// Tensors are told apart by name or by shape, and by their place only where neither tells: OpenCV
+// gives them in no order that means anything. Boxes and joints are in pixels of the canvas,
 // which is what the network saw (elf/decode/canvas.h); nothing is clipped, suppressed or scaled
 // back here.
 #pragma once
@@ -153,13 +153,19 @@ std::optional<Candidates> decodeObjects(const Tensors& tensors, const Reading& r
 std::optional<Candidates> decodeMmDeploy(const Tensors& tensors, const Reading& reading);
 
 /**
- * DETR's heads: 1 x N x classes of logits, each class by itself, and 1 x N x 4, centre and size in
- * parts of the canvas; `logits` and `pred_boxes` of the package transformers, `labels` and `dets`
- * of RF-DETR, with 1 x N x h x w of logits of masks over the canvas. The N strongest pairs of a
- * query and a class count. With 91 classes and 80 labels the classes are COCO's numbers, which
- * begin at 1 and have holes. (Zhu et al., "Deformable DETR", 2021.)
+ * DETR's heads, `logits` and `pred_boxes` of the package transformers: 1 x N x classes of logits,
+ * each class by itself, and 1 x N x 4, centre and size in parts of the canvas. The N strongest
+ * pairs of a query and a class count. With 91 classes and 80 labels the classes are COCO's numbers,
+ * which begin at 1 and have holes. Without these names they are the first two tensors. (Zhu et al.,
+ * "Deformable DETR", 2021.)
  */
 std::optional<Candidates> decodeDetr(const Tensors& tensors, const Reading& reading);
+
+/**
+ * The same of RF-DETR, `labels` and `dets`, with 1 x N x h x w of logits of masks over the canvas.
+ * With one class more than labels the last one, which is of no object, is left out.
+ */
+std::optional<Candidates> decodeRfDetr(const Tensors& tensors, const Reading& reading);
 
 /**
  * RT-DETR of Ultralytics: 1 x N x 6: centre and size in parts of the canvas, score, class; of older
@@ -218,8 +224,9 @@ std::optional<std::vector<Keypoint>> decodeHeatMaps(const Tensors& tensors, Size
 
 /**
  * RTMPose: two tensors 1 x joints x w and 1 x joints x h, for each joint how sure the network is of
- * a column and of a row, of which there are as many for each pixel of the canvas. The surest count,
- * and the less sure of both is the visibility. (Li et al., "SimCC", 2022.)
+ * a column and of a row, of which there are as many for each pixel of the canvas; those of a square
+ * canvas are told apart by names that end in x and y. The surest count, and the less sure of both
+ * is the visibility. (Li et al., "SimCC", 2022.)
  */
 std::optional<std::vector<Keypoint>> decodeSimCc(const Tensors& tensors, Size canvas);
 
@@ -239,8 +246,8 @@ std::optional<ClassScore> decodeClasses(const Tensors& tensors);
 
 /**
  * The strongest of each class, strongest first: of two of one class with more than `mostIou` the
- * weaker one goes, which for rotated boxes is their probabilistic one. At most `most` stay, of the
- * strongest 10000.
+ * weaker one goes. For rotated boxes that is the probabilistic one, and one that has gone yet takes
+ * others with it, as their networks' authors have it. At most `most` stay, of the strongest 10000.
  */
 std::vector<Candidate> suppress(std::vector<Candidate> candidates, double mostIou,
                                 std::size_t most);

@@ -32,9 +32,13 @@ std::optional<Heads> headsOf(const Tensors& tensors) {
     const cv::Mat* const b = findTensor(tensors, boxes);
     if (l && b) heads = {*l, *b, {}};
   }
-  // Without names logits come first, mostly before what the layers inside say.
-  if (heads.logits.empty() && tensors.size() > 1)
-    heads = {tensors[0].values, tensors[1].values, {}};
+  // Without names, those of the last layer come first; what others say may follow.
+  if (heads.logits.empty() && tensors.size() >= 2)
+    for (const std::size_t i : {0, 1})
+      if (hasShape(tensors[1 - i].values, {1, -1, 4})) {
+        heads = {tensors[i].values, tensors[1 - i].values, {}};
+        break;
+      }
   if (heads.logits.empty() || !hasShape(heads.logits, {1, -1, -1}) ||
       !hasShape(heads.boxes, {1, heads.logits.size[1], 4}))
     return std::nullopt;
@@ -46,11 +50,10 @@ std::optional<Heads> headsOf(const Tensors& tensors) {
 /** Rows end with a score and a class, not with the scores of two classes. */
 bool isRanked(const cv::Mat& rows) {
   constexpr int kColumns = 6;
-  constexpr float kMostClasses = 1 << 24;  // whole numbers are exact in FP32 below
   if (rows.size[2] != kColumns) return false;
   const float* row = rows.ptr<float>();
   for (int i = 0; i < rows.size[1]; ++i, row += kColumns)
-    if (!(row[5] >= 0 && row[5] < kMostClasses) || row[5] != std::floor(row[5])) return false;
+    if (!classOf(row[5]) || row[5] != std::floor(row[5])) return false;
   return true;
 }
 
@@ -60,29 +63,34 @@ struct Pair {
   int query, column;
 };
 
-}  // namespace
-
-std::optional<Candidates> decodeDetr(const Tensors& tensors, const Reading& reading) {
-  const std::optional<Heads> heads = headsOf(tensors);
-  if (!heads) return std::nullopt;
-  const int queries = heads->logits.size[1], columns = heads->logits.size[2];
+/** The strongest, as many as there are queries. */
+std::vector<Pair> strongest(const cv::Mat& logits, float minScore) {
+  const int queries = logits.size[1], columns = logits.size[2];
   std::vector<Pair> pairs;
-  const float* logit = heads->logits.ptr<float>();
+  const float* logit = logits.ptr<float>();
   for (int query = 0; query < queries; ++query)
     for (int column = 0; column < columns; ++column, ++logit)
-      if (sigmoid(*logit) >= reading.minScore) pairs.push_back({*logit, query, column});
+      if (sigmoid(*logit) >= minScore) pairs.push_back({*logit, query, column});
   std::ranges::stable_sort(pairs, std::ranges::greater(), &Pair::logit);
   if (std::cmp_greater(pairs.size(), queries)) pairs.resize(static_cast<std::size_t>(queries));
+  return pairs;
+}
 
+/** `nobody`: the last column may be of no object, and then has no label. */
+std::optional<Candidates> decodeHeads(const Tensors& tensors, const Reading& reading, bool nobody) {
+  const std::optional<Heads> heads = headsOf(tensors);
+  if (!heads) return std::nullopt;
+  const auto columns = static_cast<std::size_t>(heads->logits.size[2]);
   const bool cocoNumbers =
       columns == kCocoNumbers && reading.labels == kCocoNumbers - kCocoHoles.size();
-  Candidates found{.classes = cocoNumbers ? reading.labels : static_cast<std::size_t>(columns)};
+  const bool oneMore = nobody && reading.labels > 0 && columns == reading.labels + 1;
+  Candidates found{.classes = cocoNumbers || oneMore ? reading.labels : columns};
   const auto width = static_cast<float>(reading.canvas.width);
   const auto height = static_cast<float>(reading.canvas.height);
-  for (const Pair& pair : pairs) {
+  for (const Pair& pair : strongest(heads->logits, reading.minScore)) {
     const float* const box = heads->boxes.ptr<float>(0, pair.query);
     const std::int64_t label = cocoNumbers ? cocoClass(pair.column) : pair.column;
-    if (label < 0) continue;
+    if (label < 0 || std::cmp_greater_equal(label, found.classes)) continue;
     add(found.list, reading,
         {.box = scaled(aroundCentre(box[0], box[1], box[2], box[3]), width, height),
          .score = sigmoid(pair.logit),
@@ -97,6 +105,16 @@ std::optional<Candidates> decodeDetr(const Tensors& tensors, const Reading& read
       return MaskGrid{logits + 0.5, toBox(wholeFrame(canvas))};
     };
   return found;
+}
+
+}  // namespace
+
+std::optional<Candidates> decodeDetr(const Tensors& tensors, const Reading& reading) {
+  return decodeHeads(tensors, reading, false);
+}
+
+std::optional<Candidates> decodeRfDetr(const Tensors& tensors, const Reading& reading) {
+  return decodeHeads(tensors, reading, true);
 }
 
 std::optional<Candidates> decodeRtDetrRows(const Tensors& tensors, const Reading& reading) {

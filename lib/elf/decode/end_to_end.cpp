@@ -16,14 +16,13 @@ bool hasRows(const cv::Mat& tensor, int columns) {
 /** Calls `take` with the candidate of each row that is strong enough, and the row's own numbers. */
 template <typename Take>
 void forStrong(const cv::Mat& tensor, const Reading& reading, Take take) {
-  constexpr float kMostClasses = 1 << 24;  // whole numbers are exact in FP32 below
   const int columns = tensor.size[2];
   const float* row = tensor.ptr<float>();
   for (int i = 0; i < tensor.size[1]; ++i, row += columns)
-    if (row[4] > 0 && row[4] >= reading.minScore && row[5] >= 0 && row[5] < kMostClasses)
+    if (const auto label = classOf(row[5]); label && row[4] > 0 && row[4] >= reading.minScore)
       take(Candidate{.box = {row[0], row[1], row[2], row[3]},
                      .score = row[4],
-                     .labelId = static_cast<std::int64_t>(row[5]),
+                     .labelId = *label,
                      .row = static_cast<std::size_t>(i)},
            row + kColumns);
 }

@@ -13,6 +13,8 @@ struct NetworkInput {
   std::string name;
   /** Whole numbers of 32 or 64 bits, as the size of the picture, not the picture itself. */
   bool integer = false;
+  /** Whole numbers of 0 to 255: pixels as they are. */
+  bool bytes = false;
   /** -1: any. Empty where the file does not say. */
   std::vector<int> shape = {};
 };

@@ -10,8 +10,17 @@ namespace {
 
 /** Without the dimension of one picture in front, where there are more than `dimensions`. */
 cv::Mat ofOnePicture(const cv::Mat& tensor, int dimensions) {
-  if (tensor.dims != dimensions + 1 || tensor.size[0] != 1) return tensor;
+  // OpenCV does not reshape what is empty.
+  if (tensor.dims != dimensions + 1 || tensor.size[0] != 1 || tensor.empty()) return tensor;
   return tensor.reshape(1, std::vector<int>(tensor.size.p + 1, tensor.size.p + tensor.dims));
+}
+
+/** Masks n x h x w of `count` objects, whose number or picture has a dimension more; empty where
+ * they are none. */
+cv::Mat masksOf(const cv::Mat& tensor, int count) {
+  if (hasShape(tensor, {count, -1, -1})) return tensor;
+  if (!hasShape(tensor, {count, 1, -1, -1}) && !hasShape(tensor, {1, count, -1, -1})) return {};
+  return tensor.reshape(1, {count, tensor.size[2], tensor.size[3]});
 }
 
 struct Objects {
@@ -24,9 +33,11 @@ std::optional<Candidates> read(const Objects& objects, const Reading& reading) {
   Candidates found;
   for (int i = 0; i < count; ++i) {
     const float* const row = objects.boxes.ptr<float>(i);
+    const auto label = classOf(objects.labels.ptr<float>()[i]);
+    if (!label) continue;
     Candidate candidate{.box = {row[0], row[1], row[2], row[3]},
                         .score = columns == 5 ? row[4] : objects.scores.ptr<float>()[i],
-                        .labelId = static_cast<std::int64_t>(objects.labels.ptr<float>()[i]),
+                        .labelId = *label,
                         .row = static_cast<std::size_t>(i)};
     for (int j = 0; j < reading.keypoints; ++j) {
       const float* const joint = objects.keypoints.ptr<float>(i, j);
@@ -37,7 +48,7 @@ std::optional<Candidates> read(const Objects& objects, const Reading& reading) {
   if (!objects.masks.empty())
     found.maskOf = [masks = objects.masks, canvas = reading.canvas](const Candidate& candidate) {
       // OpenCV has no read-only Mat.
-      const cv::Mat values(masks.size[masks.dims - 2], masks.size[masks.dims - 1], CV_32F,
+      const cv::Mat values(masks.size[1], masks.size[2], CV_32F,
                            const_cast<uchar*>(masks.ptr(static_cast<int>(candidate.row))));
       const bool whole = values.rows == canvas.height && values.cols == canvas.width;
       return MaskGrid{values, whole ? toBox(wholeFrame(canvas)) : candidate.box};
@@ -50,23 +61,17 @@ bool isEmpty(const cv::Mat& tensor) {
   return tensor.dims > 0 && tensor.total() == 0;
 }
 
-}  // namespace
-
-std::optional<Candidates> decodeObjects(const Tensors& tensors, const Reading& reading) {
-  if (tensors.size() >= 3 && std::ranges::all_of(tensors, isEmpty, [](const NamedTensor& tensor) {
-        return tensor.values;
-      }))
-    return Candidates{};
-  Objects objects;
-  for (const NamedTensor& tensor : tensors)
-    if (const cv::Mat boxes = ofOnePicture(tensor.values, 2);
-        objects.boxes.empty() && boxes.dims == 2 && hasShape(boxes, {-1, 4}) && !tensor.integer)
-      objects.boxes = boxes;
-  if (objects.boxes.empty()) return std::nullopt;
+/** Where `boxes` is one of floating-point numbers, n x 4, what belongs to it. */
+std::optional<Objects> objectsOf(const NamedTensor& boxes, const Tensors& tensors, int joints) {
+  Objects objects{.boxes = ofOnePicture(boxes.values, 2)};
+  if (boxes.integer || objects.boxes.dims != 2 || !hasShape(objects.boxes, {-1, 4}))
+    return std::nullopt;
   const int count = objects.boxes.size[0];
-  // Where no type is told, labels are the ones that are whole numbers.
+  // Where no type is told, a name must tell which are labels.
   const bool typed = std::ranges::any_of(tensors, &NamedTensor::integer);
-  for (const auto& [name, values, integer] : tensors) {
+  for (const NamedTensor& tensor : tensors) {
+    const auto& [name, values, integer] = tensor;
+    if (&tensor == &boxes) continue;
     const cv::Mat flat = ofOnePicture(values, 1);
     const bool isList = values.total() == static_cast<std::size_t>(count) &&
                         (flat.dims == 1 || (flat.dims == 2 && (flat.rows == 1 || flat.cols == 1)));
@@ -74,15 +79,27 @@ std::optional<Candidates> decodeObjects(const Tensors& tensors, const Reading& r
       objects.labels = values;
     else if (isList)
       objects.scores = values;
-    else if (reading.keypoints > 0 && hasShape(values, {count, reading.keypoints, 3}))
-      objects.keypoints = values;
-    else if (hasShape(values, {count, -1, -1}) || hasShape(values, {count, 1, -1, -1}))
-      objects.masks = values;
+    else if (const cv::Mat own = ofOnePicture(values, 3);
+             joints > 0 && hasShape(own, {count, joints, 3}))
+      objects.keypoints = own;
+    else if (const cv::Mat masks = masksOf(values, count); !masks.empty())
+      objects.masks = masks;
   }
-  if (objects.scores.empty() || objects.labels.empty() ||
-      (reading.keypoints > 0 && objects.keypoints.empty()))
+  if (objects.scores.empty() || objects.labels.empty() || (joints > 0 && objects.keypoints.empty()))
     return std::nullopt;
-  return read(objects, reading);
+  return objects;
+}
+
+}  // namespace
+
+std::optional<Candidates> decodeObjects(const Tensors& tensors, const Reading& reading) {
+  if (tensors.size() >= 3 && std::ranges::all_of(tensors, isEmpty, &NamedTensor::values))
+    return Candidates{};
+  // Four scores look like one box.
+  for (const NamedTensor& boxes : tensors)
+    if (const auto objects = objectsOf(boxes, tensors, reading.keypoints))
+      return read(*objects, reading);
+  return std::nullopt;
 }
 
 std::optional<Candidates> decodeMmDeploy(const Tensors& tensors, const Reading& reading) {
@@ -95,8 +112,8 @@ std::optional<Candidates> decodeMmDeploy(const Tensors& tensors, const Reading& 
       labels->total() != static_cast<std::size_t>(objects.boxes.size[0]))
     return std::nullopt;
   if (const cv::Mat* const masks = findTensor(tensors, "masks"); masks && !isEmpty(*masks)) {
-    objects.masks = ofOnePicture(*masks, 3);
-    if (!hasShape(objects.masks, {objects.boxes.size[0], -1, -1})) return std::nullopt;
+    objects.masks = masksOf(*masks, objects.boxes.size[0]);
+    if (objects.masks.empty()) return std::nullopt;
   }
   return read(objects, reading);
 }

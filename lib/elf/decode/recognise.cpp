@@ -2,6 +2,7 @@
 #include "elf/decode/recognise.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -36,22 +37,22 @@ std::vector<int> numbersIn(std::string_view text) {
   return numbers;
 }
 
-/** The names of a Python dict such as {0: 'person', 1: "driver's seat"}, where they count from 0.
+/**
+ * The names of a Python dict such as {0: 'person', 1: "driver's seat"}, where they count from 0, or
+ * of a list: what is in quotes and is no key.
  */
 std::vector<std::string> namesIn(std::string_view text) {
   std::vector<std::string> names;
-  std::size_t at = 0;
-  while ((at = text.find(':', at)) != std::string_view::npos) {
-    const std::size_t begin = text.find_first_of("'\"", at);
-    if (begin == std::string_view::npos) break;
+  for (std::size_t at = 0; (at = text.find_first_of("'\"", at)) != std::string_view::npos;) {
+    const char quote = text[at++];
     std::string name;
-    std::size_t end = begin + 1;
-    for (; end < text.size() && text[end] != text[begin]; ++end) {
-      if (text[end] == '\\' && end + 1 < text.size()) ++end;
-      name += text[end];
+    for (; at < text.size() && text[at] != quote; ++at) {
+      if (text[at] == '\\' && at + 1 < text.size()) ++at;
+      name += text[at];
     }
-    names.push_back(std::move(name));
-    at = end + 1;
+    if (at++ >= text.size()) break;
+    const std::size_t next = text.find_first_not_of(' ', at);
+    if (next == std::string_view::npos || text[next] != ':') names.push_back(std::move(name));
   }
   return names;
 }
@@ -147,35 +148,67 @@ class Recogniser {
                            " (say [output] decoder in a .model file)");
   }
 
+  [[noreturn]] void isClassifier() const {
+    throw Error(path_,
+                "is a classifier, which finds no objects (it can be the second stage of a "
+                "detector: decoder=classes in a .model file)");
+  }
+
   bool has(const char* name) const { return findTensor(outputs_, name) != nullptr; }
+
+  bool accepts(OutputDecoder decoder) const {
+    return decoderFor(decoder)(outputs_, {.canvas = canvas_,
+                                          .minScore = model_.rules.minScore,
+                                          .keypoints = model_.rules.keypoints})
+        .has_value();
+  }
 
   /** By what Ultralytics notes of its task. */
   Found byTask() const {
     const std::string_view task = valueOf(info_, "task");
+    if (task == "classify") isClassifier();
+    if (task == "segment") return withPrototypes();
     const cv::Mat table = onlyTable(outputs_);
-    if (task == "classify")
-      throw Error(path_,
-                  "is a classifier, which finds no objects (it can be the second stage of a "
-                  "detector: decoder=classes in a .model file)");
-    if (task == "segment") {
-      const NamedTensor* const prototypes = findPrototypes(outputs_, canvas_);
-      if (!prototypes || outputs_.size() != 2) return std::nullopt;
-      const Shape rows = shapeOf(outputs_[prototypes == &outputs_[0] ? 1 : 0]);
-      if (rows.size() != 3) return std::nullopt;
-      return rows[2] == 6 + prototypes->values.size[1] ? OutputDecoder::EndToEndSeg
-                                                       : OutputDecoder::Yolov8Seg;
-    }
     if (table.empty()) return std::nullopt;
-    if (task == "pose")
-      return table.size[2] == 6 + 3 * model_.rules.keypoints ? OutputDecoder::EndToEndPose
-                                                             : OutputDecoder::Yolov8Pose;
+    if (task == "pose") return ofPoses(table);
     if (task == "obb")
       return table.size[2] == 7 ? OutputDecoder::EndToEndObb : OutputDecoder::Yolov8Obb;
-    if (task != "detect") return std::nullopt;
-    if (valueOf(info_, "head") == "RTDETRDecoder" ||
-        valueOf(info_, "description").find("RTDETR") != std::string_view::npos)
-      return OutputDecoder::RtDetrRows;
-    return table.size[2] == 6 ? rowsOfSix(table) : OutputDecoder::Yolov8;
+    if (task == "detect") return ofDetector(table);
+    return std::nullopt;
+  }
+
+  OutputDecoder ofPoses(const cv::Mat& table) const {
+    const int joints = model_.rules.keypoints;
+    if (joints == 0)
+      throw Error(path_, "its kpt_shape, '" + printable(valueOf(info_, "kpt_shape")) +
+                             "', is not of joints with x, y and visibility (say how many there are "
+                             "by [output] keypoints in a .model file)");
+    return table.size[2] == 6 + 3 * joints ? OutputDecoder::EndToEndPose
+                                           : OutputDecoder::Yolov8Pose;
+  }
+
+  OutputDecoder ofDetector(const cv::Mat& table) const {
+    if (isRtDetr()) return OutputDecoder::RtDetrRows;
+    if (isCells(table.size[2], canvas_)) return OutputDecoder::Yolov8;
+    if (table.size[2] == 6) return rowsOfSix(table);
+    // RT-DETR of older releases, which do not always note it.
+    const int wide = 4 + static_cast<int>(model_.rules.labels.size());
+    const bool rows = wide > 4 ? table.size[2] == wide && table.size[1] != wide
+                               : isProbability(rangeOf(table, 0, table.size[2]));
+    return rows ? OutputDecoder::RtDetrRows : OutputDecoder::Yolov8;
+  }
+
+  bool isRtDetr() const {
+    const std::string_view description = valueOf(info_, "description");
+    return valueOf(info_, "head") == "RTDETRDecoder" ||
+           description.starts_with("Ultralytics rtdetr") ||
+           description.starts_with("Ultralytics RTDETR");
+  }
+
+  /** Whether suppression is noted as built in, or as not needed. */
+  bool isEndToEnd() const {
+    return valueOf(info_, "end2end") == "True" ||
+           valueOf(info_, "args").find("'nms': True") != std::string_view::npos;
   }
 
   Found byNames() const {
@@ -185,8 +218,7 @@ class Recogniser {
       return !dets.empty() && dets.back() == 5 ? OutputDecoder::MmDeploy : OutputDecoder::RfDetr;
     }
     if (has("detection_out_final") && has("detection_masks")) return OutputDecoder::MaskRcnn;
-    for (const OutputDecoder named : {OutputDecoder::YuNet})
-      if (accepts(named)) return named;
+    if (accepts(OutputDecoder::YuNet)) return OutputDecoder::YuNet;
     if (accepts(OutputDecoder::Objects)) {
       const bool toldSize = info_.inputs.size() > 1 && info_.inputs[1].integer;
       return toldSize ? OutputDecoder::RtDetr : OutputDecoder::Objects;
@@ -194,26 +226,14 @@ class Recogniser {
     return std::nullopt;
   }
 
-  bool accepts(OutputDecoder decoder) const {
-    return decoderFor(decoder)(outputs_, {.canvas = canvas_,
-                                          .minScore = model_.rules.minScore,
-                                          .keypoints = model_.rules.keypoints})
-        .has_value();
-  }
-
   Found byShapes() const {
     if (const cv::Mat table = onlyTable(outputs_); !table.empty()) return ofTable(table);
-    if (outputs_.size() == 1 && hasShape(outputs_[0].values, {1, 1, -1, 7}))
-      return OutputDecoder::Ssd;
-    if (outputs_.size() == 1 && outputs_[0].values.dims == 4 && accepts(OutputDecoder::FastestDet))
-      return OutputDecoder::FastestDet;
-    if (std::ranges::all_of(outputs_, [](const NamedTensor& output) {
-          return output.values.dims == 2 && output.values.size[1] > 5;
-        }))
+    if (!outputs_.empty() && std::ranges::all_of(outputs_, isRegion))
       return OutputDecoder::DarknetRegion;
-    if (accepts(OutputDecoder::Yolov8Seg)) return withPrototypes();
-    if (outputs_.size() == 2 && accepts(OutputDecoder::UltraFace)) return ofTwoTables();
-    if (accepts(OutputDecoder::RtDetrLogits)) return OutputDecoder::RtDetrLogits;
+    if (outputs_.size() == 1) return ofOne(outputs_[0].values);
+    if (const Found found = withPrototypes()) return found;
+    if (accepts(OutputDecoder::Yolov8Seg)) return OutputDecoder::Yolov8Seg;
+    if (accepts(OutputDecoder::RtDetrLogits)) return ofTwoTables();
     if (std::ranges::any_of(outputs_, [&](const NamedTensor& output) {
           return output.values.dims == 3 && isCells(output.values.size[1], canvas_, 3);
         }))
@@ -221,11 +241,41 @@ class Recogniser {
     return std::nullopt;
   }
 
+  /** Rows of a Region or Yolo layer, which has no dimension of one picture. */
+  static bool isRegion(const NamedTensor& output) {
+    return hasShape(output.values, {-1, -1}) && output.values.rows > 1 && output.values.cols > 5;
+  }
+
+  /** A tensor that is no table. */
+  Found ofOne(const cv::Mat& tensor) const {
+    if (hasShape(tensor, {1, 1, -1, 7})) return OutputDecoder::Ssd;
+    if (tensor.dims >= 2 && tensor.size[0] == 1 &&
+        tensor.total() == static_cast<std::size_t>(tensor.size[1]))
+      isClassifier();
+    return accepts(OutputDecoder::FastestDet) && isFastestDet(tensor)
+               ? Found(OutputDecoder::FastestDet)
+               : std::nullopt;
+  }
+
+  /** Whether the classes of each cell of 1 x (5 + classes) x h x w have a probability of 1. */
+  static bool isFastestDet(const cv::Mat& maps) {
+    constexpr float kRounding = 1e-2F;
+    const int cells = maps.size[2] * maps.size[3];
+    for (int cell = 0; cell < cells; ++cell) {
+      float sum = 0;
+      for (int i = 5; i < maps.size[1]; ++i) sum += maps.ptr<float>(0, i)[cell];
+      const float object = maps.ptr<float>(0, 0)[cell];
+      if (!(std::abs(sum - 1) < kRounding) || !isProbability({object, object})) return false;
+    }
+    return true;
+  }
+
   /** A tensor of columns or of rows with coefficients, and prototypes. */
   Found withPrototypes() const {
-    if (outputs_.size() != 2) return OutputDecoder::Yolov8Seg;
     const NamedTensor* const prototypes = findPrototypes(outputs_, canvas_);
+    if (!prototypes || outputs_.size() != 2) return std::nullopt;
     const Shape rows = shapeOf(outputs_[prototypes == &outputs_[0] ? 1 : 0]);
+    if (rows.size() != 3) return std::nullopt;
     return rows[2] == 6 + prototypes->values.size[1] ? OutputDecoder::EndToEndSeg
                                                      : OutputDecoder::Yolov8Seg;
   }
@@ -233,57 +283,92 @@ class Recogniser {
   /** 1 x N x c and 1 x N x 4. */
   Found ofTwoTables() const {
     const cv::Mat& scores = outputs_[hasShape(outputs_[0].values, {1, -1, 4}) ? 1 : 0].values;
-    const bool ofFaces = scores.size[2] == 2 && isProbability(rangeOf(scores, 0, 2));
-    return ofFaces ? OutputDecoder::UltraFace : OutputDecoder::RtDetrLogits;
+    // Logits are not all between 0 and 1.
+    if (!isProbability(rangeOf(scores, 0, scores.size[2]))) return OutputDecoder::RtDetrLogits;
+    return scores.size[2] == 2 && outputs_.size() == 2 ? Found(OutputDecoder::UltraFace)
+                                                       : std::nullopt;
   }
 
   Found ofTable(const cv::Mat& table) const {
     const int rows = table.size[1], columns = table.size[2];
-    const int joints = model_.rules.keypoints;
-    if (joints > 0 && columns == 6 + 3 * joints && !isCells(columns, canvas_))
-      return OutputDecoder::EndToEndPose;
-    if (columns == 6 && !isCells(rows, canvas_)) return rowsOfSix(table);
     if (isCells(columns, canvas_) && rows >= 5) return ofColumns(table);
+    if (isCells(rows, canvas_)) return ofCells(table);
     if (isCells(rows, canvas_, 3) && columns > 5) return OutputDecoder::Yolov5;
-    if (!isCells(rows, canvas_)) {
-      const bool rowsOfClasses = columns >= 5 && isProbability(rangeOf(table, 0, columns));
-      return rowsOfClasses ? Found(OutputDecoder::RtDetrRows) : std::nullopt;
+    return ofRows(table);
+  }
+
+  /** A row for each object. */
+  Found ofRows(const cv::Mat& table) const {
+    const int columns = table.size[2], joints = model_.rules.keypoints;
+    if (columns < 5) return std::nullopt;
+    if (joints > 0 && columns == 6 + 3 * joints) return OutputDecoder::EndToEndPose;
+    if (columns == 6) return rowsOfSix(table);
+    const bool isPose = (columns - 6) % 3 == 0;
+    const auto range = rangeOf(table, 0, columns);
+    if (range.second <= range.first) {
+      if (isPose) undecided(OutputDecoder::EndToEndPose, OutputDecoder::RtDetrRows);
+      undecided(columns == 7 ? OutputDecoder::EndToEndObb : OutputDecoder::EndToEndSeg,
+                OutputDecoder::RtDetrRows);
     }
-    const bool nanoDet = accepts(OutputDecoder::NanoDet) && columns > 32;
-    if (columns < 6) return std::nullopt;
-    // Objectness and classes are probabilities, distributions are not.
-    if (nanoDet && !isProbability(rangeOf(table, 5, columns - 5))) return OutputDecoder::NanoDet;
-    return grown(table) ? OutputDecoder::YoloxDecoded : OutputDecoder::Yolox;
+    if (isProbability(range)) return OutputDecoder::RtDetrRows;
+    if (!isProbability(rangeOf(table, 4, 1)) || !isOfClasses(table)) return std::nullopt;
+    if (columns == 7) return OutputDecoder::EndToEndObb;
+    if (isPose) undecided(OutputDecoder::EndToEnd, OutputDecoder::EndToEndPose);
+    return std::nullopt;
   }
 
-  /** Whether the centres of a table of YOLOX's cells spread over the canvas, as with the grid. */
-  bool grown(const cv::Mat& table) const {
-    const float width = static_cast<float>(canvas_.width);
-    return rangeOf(table, 0, 1).second > width / 2 && rangeOf(table, 2, 2).first >= 0;
+  /** Whether the sixth number of each row may be a class. */
+  static bool isOfClasses(const cv::Mat& table) {
+    for (int i = 0; i < table.size[1]; ++i) {
+      const float number = table.ptr<float>(0, i)[5];
+      if (!classOf(number) || number != std::floor(number)) return false;
+    }
+    return true;
   }
 
+  /** A row for each cell. */
+  Found ofCells(const cv::Mat& table) const {
+    const int columns = table.size[2];
+    constexpr int kDistances = 32;  // of NanoDet-Plus
+    if (accepts(OutputDecoder::NanoDet)) {
+      const bool isNanoDet = isProbability(rangeOf(table, 0, columns - kDistances)) &&
+                             !isProbability(rangeOf(table, columns - kDistances, kDistances));
+      return isNanoDet ? Found(OutputDecoder::NanoDet) : std::nullopt;
+    }
+    if (!accepts(OutputDecoder::Yolox) || !isProbability(rangeOf(table, 4, columns - 4)))
+      return std::nullopt;
+    const auto [least, most] = rangeOf(table, 0, 4);
+    if (most <= least) undecided(OutputDecoder::Yolox, OutputDecoder::YoloxDecoded);
+    // With the grid added, centres spread over the canvas, and no side is a logarithm.
+    const bool decoded = rangeOf(table, 0, 1).second > static_cast<float>(canvas_.width) / 2 &&
+                         rangeOf(table, 2, 2).first >= 0;
+    return decoded ? OutputDecoder::YoloxDecoded : OutputDecoder::Yolox;
+  }
+
+  /** A column for each cell. */
   Found ofColumns(const cv::Mat& table) const {
+    constexpr float kSomewhereLess = 0.05F;
     const int rows = table.size[1], joints = model_.rules.keypoints;
     if (joints > 0 && rows >= 5 + 3 * joints) return OutputDecoder::Yolov8Pose;
-    if (isProbability(rowRange(table, 4, rows - 4))) return OutputDecoder::Yolov8;
-    // An angle is between -pi/4 and 3 pi/4.
-    const auto [least, most] = rowRange(table, rows - 1, 1);
-    const bool isAngle = least >= -0.8F && most <= 2.4F;
-    if (rows > 5 && isAngle && isProbability(rowRange(table, 4, rows - 5)))
-      return OutputDecoder::Yolov8Obb;
+    if (isProbability(rowRange(table, 4, rows - 4))) {
+      // An angle may look like a class, but no class is everywhere.
+      if (rows > 5 && rowRange(table, rows - 1, 1).first > kSomewhereLess)
+        undecided(OutputDecoder::Yolov8, OutputDecoder::Yolov8Obb);
+      return OutputDecoder::Yolov8;
+    }
+    if (rows > 5 && isProbability(rowRange(table, 4, rows - 5))) return OutputDecoder::Yolov8Obb;
     if (rows > 7) undecided(OutputDecoder::Yolov8, OutputDecoder::Yolov8Pose);
     return std::nullopt;
   }
 
-  /** Corners in pixels, or centre and size in parts of the canvas: the values tell. */
+  /** Corners in pixels, or centre and size in parts of the canvas: where nothing is noted, the
+   * values tell. */
   OutputDecoder rowsOfSix(const cv::Mat& table) const {
     constexpr float kInParts = 2;
+    if (isEndToEnd()) return OutputDecoder::EndToEnd;
+    if (!(rangeOf(table, 4, 1).second > 0))
+      undecided(OutputDecoder::EndToEnd, OutputDecoder::RtDetrRows);
     const auto [least, most] = rangeOf(table, 0, 4);
-    if (rangeOf(table, 4, 1).second <= 0) {
-      if (valueOf(info_, "task").empty())
-        undecided(OutputDecoder::EndToEnd, OutputDecoder::RtDetrRows);
-      return OutputDecoder::EndToEnd;
-    }
     return most <= kInParts && least >= 0 ? OutputDecoder::RtDetrRows : OutputDecoder::EndToEnd;
   }
 
@@ -294,8 +379,11 @@ class Recogniser {
   const Size canvas_;
 };
 
+/** As short as it can be told. */
 std::string shareOf(double scale) {
-  return std::abs(scale * 255 - 1) < 1e-9 ? "1/255" : formatNumber(scale, 4);
+  if (std::abs(scale * 255 - 1) < 1e-9) return "1/255";
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), scale).ptr};
 }
 
 }  // namespace
@@ -310,13 +398,17 @@ ModelFile withInfo(ModelFile model, const NetworkInfo& info) {
     if (size->empty()) rules.multipleOf = largestStride(info);
   }
   if (rules.labels.size() == 0) rules.labels = Labels(namesIn(valueOf(info, "names")));
-  if (model.decoder != OutputDecoder::Auto) return model;
+  // Who takes bytes scales them itself.
+  if (!info.inputs.empty() && info.inputs[0].bytes && !model.scale && !model.mean && !model.std)
+    model.scale = 1;
+  if (!model.openTask) return model;
   const std::string_view task = valueOf(info, "task");
-  if (task == "segment") rules.masks = true;
-  if (task == "pose" && rules.keypoints == 0)
-    if (const std::vector<int> shape = numbersIn(valueOf(info, "kpt_shape"));
-        shape.size() == 2 && shape[0] > 0 && shape[0] <= kMaxKeypoints)
-      rules.keypoints = shape[0];
+  rules.masks = task == "segment";
+  constexpr int kNumbers = 3;  // x, y and visibility
+  if (const std::vector<int> shape = numbersIn(valueOf(info, "kpt_shape"));
+      task == "pose" && shape.size() == 2 && shape[1] == kNumbers && shape[0] > 0 &&
+      shape[0] <= kMaxKeypoints)
+    rules.keypoints = shape[0];
   return model;
 }
 
@@ -325,24 +417,50 @@ OutputDecoder recogniseDecoder(const std::string& path, const ModelFile& model,
   return Recogniser(path, model, info, outputs, canvas).decoder();
 }
 
+bool tellsMasks(OutputDecoder decoder, const Tensors& outputs) {
+  constexpr int kDimensions = 4;
+  switch (decoder) {
+    case OutputDecoder::Yolov8Seg:
+    case OutputDecoder::EndToEndSeg:
+    case OutputDecoder::MaskRcnn:
+      return true;
+    case OutputDecoder::RfDetr:
+    case OutputDecoder::MmDeploy:
+    case OutputDecoder::Objects:
+      return std::ranges::any_of(
+          outputs, [](const NamedTensor& output) { return output.values.dims == kDimensions; });
+    default:
+      return false;
+  }
+}
+
 std::string describe(const ModelFile& model) {
   const ModelRules& rules = model.rules;
+  const auto three = [](const std::array<double, 3>& values) {
+    std::string text;
+    for (const double value : values) text += ' ' + formatNumber(value, 1);
+    return text;
+  };
+  const Size size = rules.fixedSize;
   std::string text(toString(model.decoder));
-  if (!rules.fixedSize.empty())
-    text +=
-        ", " + std::to_string(rules.fixedSize.width) + "x" + std::to_string(rules.fixedSize.height);
-  else
+  if (!size.empty())
+    text += ", " + std::to_string(size.width) + "x" + std::to_string(size.height);
+  else if (rules.multipleOf > 1)
     text += ", multiples of " + std::to_string(rules.multipleOf);
+  else
+    text += ", any size";
   text += *model.colour == ChannelOrder::Rgb ? ", rgb" : ", bgr";
   text += ", scale " + shareOf(*model.scale);
-  if (*model.mean != std::array<double, 3>{})
-    text += ", mean " + formatNumber((*model.mean)[0], 1) + " " +
-            formatNumber((*model.mean)[1], 1) + " " + formatNumber((*model.mean)[2], 1);
-  if (!rules.fixedSize.empty())
+  if (*model.mean != std::array<double, 3>{}) text += ", mean" + three(*model.mean);
+  if (*model.std != std::array<double, 3>{1, 1, 1}) text += ", std" + three(*model.std);
+  if (!size.empty())
     text += *model.fit == Fit::Stretch  ? ", stretched"
             : *model.fit == Fit::Centre ? ", centred"
                                         : ", in the corner";
-  text += ", " + std::to_string(rules.labels.size()) + " labels";
+  const std::size_t labels = rules.labels.size();
+  text += labels == 0   ? ", no labels"
+          : labels == 1 ? ", 1 label"
+                        : ", " + std::to_string(labels) + " labels";
   return text;
 }
 

@@ -11,8 +11,8 @@ namespace elf {
 
 /**
  * `model` with what its network's file says and the `.model` file leaves open: the size of
- * pictures or what it is a multiple of, labels, task and joints. Of a network that only looks at
- * the boxes of a detector nothing is taken.
+ * pictures or what it is a multiple of, labels, task and joints, and that bytes are not scaled. Of
+ * a network that only looks at the boxes of a detector nothing is taken.
  */
 ModelFile withInfo(ModelFile model, const NetworkInfo& info);
 
@@ -25,7 +25,10 @@ ModelFile withInfo(ModelFile model, const NetworkInfo& info);
 OutputDecoder recogniseDecoder(const std::string& path, const ModelFile& model,
                                const NetworkInfo& info, const Tensors& outputs, Size canvas);
 
-/** "yolov8-seg, 640x640, rgb, scale 1/255, centre, 80 labels": what a model was taken for. */
+/** Whether objects have masks in what a network of this decoder gives. */
+bool tellsMasks(OutputDecoder decoder, const Tensors& outputs);
+
+/** "yolov8-seg, 640x640, rgb, scale 1/255, centred, 80 labels": what a model was taken for. */
 std::string describe(const ModelFile& model);
 
 }  // namespace elf

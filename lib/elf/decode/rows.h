@@ -6,6 +6,9 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "elf/decode/decoder.h"
@@ -21,6 +24,13 @@ inline int cellsOf(Size canvas) {
   for (const int stride : kUsualStrides)
     cells += (canvas.width / stride) * (canvas.height / stride);
   return cells;
+}
+
+/** The number of a class as tensors of FP32 hold it; unset where it is none. */
+inline std::optional<std::int64_t> classOf(float number) {
+  constexpr float kMostClasses = 1 << 24;  // whole numbers are exact in FP32 below
+  if (!(number >= 0 && number < kMostClasses)) return std::nullopt;
+  return static_cast<std::int64_t>(number);
 }
 
 inline Box aroundCentre(float x, float y, float width, float height) {
@@ -74,7 +84,8 @@ inline void rotate(Candidate& candidate, float angle) {
 
 /** Keeps what is strong enough and has a box. */
 inline void add(std::vector<Candidate>& list, const Reading& reading, Candidate candidate) {
-  if (candidate.score >= reading.minScore && candidate.box.finite() && !candidate.box.empty())
+  if (candidate.score >= reading.minScore && std::isfinite(candidate.score) &&
+      candidate.box.finite() && !candidate.box.empty())
     list.push_back(std::move(candidate));
 }
 

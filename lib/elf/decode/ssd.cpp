@@ -7,7 +7,6 @@ namespace {
 
 std::optional<Candidates> readRows(const cv::Mat& tensor, const Reading& reading) {
   constexpr int kColumns = 7;
-  constexpr float kMostClasses = 1 << 24;  // whole numbers are exact in FP32 below
   if (!hasShape(tensor, {1, 1, -1, kColumns})) return std::nullopt;
   const auto width = static_cast<float>(reading.canvas.width);
   const auto height = static_cast<float>(reading.canvas.height);
@@ -15,11 +14,12 @@ std::optional<Candidates> readRows(const cv::Mat& tensor, const Reading& reading
   for (int i = 0; i < tensor.size[2]; ++i) {
     const float* row = tensor.ptr<float>(0, 0) + i * kColumns;
     // Rows that the layer has no use for are of no picture, or all zero, without a box.
-    if (row[0] != 0 || !(row[1] >= 0 && row[1] < kMostClasses)) continue;
+    const auto label = classOf(row[1]);
+    if (row[0] != 0 || !label) continue;
     add(found.list, reading,
         {.box = scaled({row[3], row[4], row[5], row[6]}, width, height),
          .score = row[2],
-         .labelId = static_cast<std::int64_t>(row[1]),
+         .labelId = *label,
          .row = static_cast<std::size_t>(i)});
   }
   return found;

@@ -7,8 +7,10 @@ namespace elf {
 
 namespace {
 
-double overlap(const Candidate& a, const Candidate& b) {
-  return a.rotated && b.rotated ? probabilisticIou(*a.rotated, *b.rotated) : iou(a.box, b.box);
+bool isSame(const Candidate& a, const Candidate& b, double mostIou) {
+  const bool rotated = a.rotated && b.rotated;
+  return a.labelId == b.labelId &&
+         (rotated ? probabilisticIou(*a.rotated, *b.rotated) : iou(a.box, b.box)) > mostIou;
 }
 
 }  // namespace
@@ -19,13 +21,14 @@ std::vector<Candidate> suppress(std::vector<Candidate> candidates, double mostIo
   constexpr std::size_t kMaxCandidates = 10000;
   std::ranges::stable_sort(candidates, std::greater(), &Candidate::score);
   if (candidates.size() > kMaxCandidates) candidates.resize(kMaxCandidates);
-  std::vector<Candidate> kept;
+  std::vector<Candidate> kept, gone;
   for (Candidate& candidate : candidates) {
     if (kept.size() == most) break;
-    const bool known = std::ranges::any_of(kept, [&](const Candidate& other) {
-      return other.labelId == candidate.labelId && overlap(other, candidate) > mostIou;
-    });
-    if (!known) kept.push_back(std::move(candidate));
+    const auto same = [&](const Candidate& other) { return isSame(other, candidate, mostIou); };
+    if (std::ranges::none_of(kept, same) && std::ranges::none_of(gone, same))
+      kept.push_back(std::move(candidate));
+    else if (candidate.rotated)
+      gone.push_back(std::move(candidate));
   }
   return kept;
 }
