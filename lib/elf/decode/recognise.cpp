@@ -434,6 +434,14 @@ bool tellsMasks(OutputDecoder decoder, const Tensors& outputs) {
   }
 }
 
+ModelFile recognise(const std::string& path, ModelFile model, const NetworkInfo& info,
+                    const Tensors& outputs, Size canvas) {
+  model.decoder = recogniseDecoder(path, model, info, outputs, canvas);
+  if (model.openTask) model.rules.masks = tellsMasks(model.decoder, outputs);
+  requireTask(model);
+  return model;
+}
+
 std::string describe(const ModelFile& model) {
   const ModelRules& rules = model.rules;
   const auto three = [](const std::array<double, 3>& values) {

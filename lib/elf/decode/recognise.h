@@ -28,6 +28,13 @@ OutputDecoder recogniseDecoder(const std::string& path, const ModelFile& model,
 /** Whether objects have masks in what a network of this decoder gives. */
 bool tellsMasks(OutputDecoder decoder, const Tensors& outputs);
 
+/**
+ * `model` with the decoder of these outputs and, where nothing says its task, with masks if they
+ * tell some. Throws elf::Error also where a `.model` file says a task that they have nothing for.
+ */
+ModelFile recognise(const std::string& path, ModelFile model, const NetworkInfo& info,
+                    const Tensors& outputs, Size canvas);
+
 /** "yolov8-seg, 640x640, rgb, scale 1/255, centred, 80 labels": what a model was taken for. */
 std::string describe(const ModelFile& model);
 

@@ -446,7 +446,7 @@ Result<RemoteNetwork::Ptr> RemoteNetwork::tried(const std::string& url,
   ModelFile told = told_;
   const Size canvas = file_.rules.inputSize(trialSize());
   if (told.decoder == OutputDecoder::Auto)
-    told.decoder = recogniseDecoder(url, told, info_, tensors.value(), canvas);
+    told = recognise(url, std::move(told), info_, tensors.value(), canvas);
   RemoteNetwork known(std::move(told), info_, inputs_);
   const auto found = toDetections(tensors.value(), decoderFor(known.file_.decoder),
                                   known.canvasOf(trialSize()), known.file_);

@@ -12,7 +12,7 @@ namespace elf {
 namespace {
 
 // Numbers of the format's TensorProto.DataType.
-constexpr int kInt32 = 6, kInt64 = 7;
+constexpr int kUint8 = 2, kInt32 = 6, kInt64 = 7;
 
 onnx::Model parse(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -48,8 +48,11 @@ NetworkInfo readOnnxInfo(const std::string& path) {
     NetworkInput& result = info.inputs.emplace_back();
     result.name = input->name();
     result.integer = type.elem_type() == kInt32 || type.elem_type() == kInt64;
+    result.bytes = type.elem_type() == kUint8;
     std::ranges::transform(type.shape().dim(), std::back_inserter(result.shape), sizeOf);
   }
+  std::ranges::stable_partition(info.inputs,
+                                [](const NetworkInput& input) { return !input.integer; });
   for (const onnx::StringEntry& entry : model.metadata_props())
     info.metadata[entry.key()] = entry.value();
   return info;
@@ -74,8 +77,11 @@ std::string onnxWithFreeShape(const std::string& path, FreeShape free) {
           inputs, [&](onnx::ValueInfo* input) { return shapeOf(input)->dim_size() >= 3; });
       free.size && picture != inputs.end()) {
     onnx::TensorShape* const shape = shapeOf(*picture);
-    set(shape, shape->dim_size() - 2, "height");
-    set(shape, shape->dim_size() - 1, "width");
+    const int last = shape->dim_size() - 1;
+    const bool channelsLast =
+        last == 3 && sizeOf(shape->dim(last)) == 3 && sizeOf(shape->dim(1)) != 3;
+    set(shape, channelsLast ? 1 : last - 1, "height");
+    set(shape, channelsLast ? 2 : last, "width");
   }
   for (onnx::ValueInfo& output : *graph.mutable_output())
     for (onnx::Dimension& dimension :

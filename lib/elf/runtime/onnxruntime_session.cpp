@@ -74,6 +74,7 @@ class Input {
     return type_ == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64 ||
            type_ == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
   }
+  bool isBytes() const { return type_ == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8; }
   /** Of 3 x H x W, or of a batch of them. */
   bool isPicture() const { return (shape_.size() == 4 || shape_.size() == 3) && !isInteger(); }
   std::vector<int> shape() const {
@@ -198,7 +199,7 @@ class OnnxRuntimeSession : public Session {
     }
     info_.runtime = "ONNX Runtime " + Ort::GetVersionString() + ", " + file.device + ", f32";
     for (const Input& input : inputs_)
-      info_.inputs.push_back({input.name(), input.isInteger(), input.shape()});
+      info_.inputs.push_back({input.name(), input.isInteger(), input.isBytes(), input.shape()});
   }
 
   Result<Tensors> run(const cv::Mat& image) override try {

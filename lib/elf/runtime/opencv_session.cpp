@@ -49,8 +49,8 @@ class OpencvSession : public Session {
     } catch (const cv::Exception& error) {
       throw Error(files[0], "OpenCV cannot load it: " + printable(error.what()));
     }
-    if (info_.inputs.size() > 1 && !info_.inputs[1].integer)
-      throw Error(files[0], "takes more than a picture");
+    if (info_.inputs.size() > 2 || (info_.inputs.size() == 2 && !info_.inputs[1].integer))
+      throw Error(files[0], "takes more than a picture: " + printable(info_.inputs[1].name));
   }
 
   Result<Tensors> run(const cv::Mat& image) override try {

@@ -74,6 +74,11 @@ std::string nameOf(const ov::Output<const ov::Node>& tensor) {
                                     : *std::ranges::min_element(tensor.get_names());
 }
 
+/** As the size of the picture is told, which is no picture. */
+bool isInteger(const ov::element::Type& type) {
+  return type == ov::element::i32 || type == ov::element::i64;
+}
+
 std::vector<int> shapeOf(const ov::PartialShape& shape) {
   std::vector<int> sizes;
   if (shape.rank().is_dynamic()) return sizes;
@@ -259,22 +264,20 @@ class OpenVinoSession : public Session {
   OpenVinoSession(const ModelFile& file, const std::vector<std::string>& files)
       : Session({.platform = platformOf(files[0])}) {
     const std::string device = deviceOf(file);
-    // OpenVINO itself tries all formats on what is none of them, and each complains.
-    if (files[0].ends_with(".onnx")) readOnnxInfo(files[0]);
     auto model = core().read_model(files[0], files.size() > 1 ? files[1] : std::string());
     info_.runtime =
         "OpenVINO " + version() + ", " + device + ", " + typeOf(file.precision).to_string();
     info_.metadata = metadataOf(*model);
     replaceSlices(model);
     findPicture(*model, files[0]);
+    for (const auto& input : std::as_const(*model).inputs())
+      info_.inputs.push_back({.name = nameOf(input),
+                              .integer = isInteger(input.get_element_type()),
+                              .bytes = input.get_element_type() == ov::element::u8});
     model = withPlainTensors(model);
     setShapes(*model, file, files[0]);
-    for (std::size_t i = 0; i < model->inputs().size(); ++i) {
-      const auto input = std::as_const(*model).input(i);
-      info_.inputs.push_back({.name = nameOf(input),
-                              .integer = i == sizes_,
-                              .shape = shapeOf(input.get_partial_shape())});
-    }
+    for (std::size_t i = 0; i < info_.inputs.size(); ++i)
+      info_.inputs[i].shape = shapeOf(model->input(i).get_partial_shape());
     // The picture comes first, as for every session.
     std::swap(info_.inputs[0], info_.inputs[picture_]);
     Target target{device,
@@ -328,7 +331,7 @@ class OpenVinoSession : public Session {
       if ((rank.compatible(4) || rank.compatible(3)) && !found_) {
         picture_ = i;
         found_ = true;
-      } else if (input.get_element_type().is_integral_number() && !sizes_) {
+      } else if (isInteger(input.get_element_type()) && !sizes_) {
         sizes_ = i;
       } else {
         throw Error(path, "takes more than a picture: " + printable(nameOf(input)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Networks that a runtime runs, and that see the whole picture at once.
 #include <algorithm>
+#include <array>
 #include <opencv2/core.hpp>
 #include <span>
 #include <utility>
@@ -66,8 +67,14 @@ class NetworkModel : public InferenceModel {
   Decoder decode_;
 };
 
-/** What the network is, by what it makes of noise, or else of nothing. */
-OutputDecoder recognise(const ModelFile& file, Network& network) {
+/** Whether the network is given values of 0 to 255. */
+bool seesPixels(const ModelFile& file) {
+  return *file.scale == 1 && *file.mean == std::array<double, 3>{0, 0, 0} &&
+         *file.std == std::array<double, 3>{1, 1, 1};
+}
+
+/** `file` with what its network is by what it makes of noise, or else of nothing. */
+ModelFile recognised(const ModelFile& file, Network& network) {
   auto pictures = trialPictures(trialSize(file.rules));
   std::ranges::reverse(pictures);
   std::string why;
@@ -75,7 +82,7 @@ OutputDecoder recognise(const ModelFile& file, Network& network) {
     const Canvas canvas = Canvas::ofPicture(picture, file.rules);
     const Result<Tensors> outputs = network.run(canvas.pixels());
     if (outputs)
-      return recogniseDecoder(network.path(), file, network.info(), outputs.value(), canvas.size());
+      return recognise(network.path(), file, network.info(), outputs.value(), canvas.size());
     if (why.empty()) why = outputs.error();
   }
   throw Error(network.path(), why);
@@ -87,9 +94,14 @@ std::unique_ptr<InferenceModel> createNetworkModel(const ModelFile& file) {
   const std::vector<std::string> files = weightFiles(file);
   auto session = openSession(file, files);
   ModelFile known = withInfo(file, session->info());
+  if (const auto bad = badKey(known.rules))
+    throw Error(files[0], std::string("what it notes cannot be: ") + bad->key + " " + bad->why);
   Network network(known, files[0], std::move(session));
-  if (known.decoder == OutputDecoder::Auto) known.decoder = recognise(known, network);
+  if (known.decoder == OutputDecoder::Auto) known = recognised(known, network);
   known = withConvention(std::move(known));
+  if (!network.info().inputs.empty() && network.info().inputs[0].bytes && !seesPixels(known))
+    throw Error(file.path + ": [input] scale",
+                "is not 1, and the network takes bytes (say scale=1 without mean and std)");
   network.prepareAs(known);
   return std::make_unique<NetworkModel>(known, std::move(network));
 }

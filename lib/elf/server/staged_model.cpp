@@ -16,8 +16,8 @@ namespace {
 
 class StagedModel : public InferenceModel {
  public:
-  explicit StagedModel(const ModelFile& file)
-      : InferenceModel(file), detector_(create(*file.detector)), network_(Network::open(file)) {
+  StagedModel(const ModelFile& file, std::unique_ptr<InferenceModel> detector)
+      : InferenceModel(file), detector_(std::move(detector)), network_(Network::open(file)) {
     // A network of another layout than the file says must fail now, not at the first request.
     const Size size = file.boxInput;
     Detection object;
@@ -87,10 +87,22 @@ class StagedModel : public InferenceModel {
   Network network_;
 };
 
+/** `file` with what its detector's file left to the network there. */
+ModelFile withDetector(ModelFile file, const InferenceModel& detector) {
+  const ModelRules& known = detector.rules();
+  file.rules.fixedSize = known.fixedSize;
+  file.rules.multipleOf = known.multipleOf;
+  if (file.decoder != OutputDecoder::Classes) file.rules.labels = known.labels;
+  requireDetectorLabels(file, known.labels);
+  return file;
+}
+
 }  // namespace
 
 std::unique_ptr<InferenceModel> createStagedModel(const ModelFile& file) {
-  return std::make_unique<StagedModel>(file);
+  auto detector = InferenceModel::create(*file.detector);
+  const ModelFile known = withDetector(file, *detector);
+  return std::make_unique<StagedModel>(known, std::move(detector));
 }
 
 }  // namespace elf
