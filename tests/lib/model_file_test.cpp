@@ -698,6 +698,14 @@ TEST_F(ModelFileTest, AnOnnxFileMayBeADetector) {
   EXPECT_EQ(model.detector->backend, ModelBackend::Onnx);
 }
 
+TEST_F(ModelFileTest, TorchScriptSaysItsDecoderWhereItDoesNotTellItsObjectsItself) {
+  const std::string file = "[model]\nbackend=torchscript\nfile=net.pt\n[output]\n";
+  EXPECT_EQ(parse(file + "decoder=yolov8\n").decoder, OutputDecoder::Yolov8);
+  for (const char* decoder : {"auto", "classes", "simcc"})
+    EXPECT_THAT(errorOf(file + "decoder=" + decoder + "\n"),
+                HasSubstr("[output] decoder: is of no use to backend torchscript"));
+}
+
 TEST_F(ModelFileTest, ALibraryMayBeNamedByAFileOrBeTheModelItself) {
   const ModelFile named =
       parse("[model]\nbackend=library\nfile=libown.so\nlabels=a;b\n[parts]\ncontext=16\n");

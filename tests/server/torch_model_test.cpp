@@ -152,6 +152,26 @@ TEST(TorchModel, GivesTheNetworkTheColoursThatItAsksFor) {
   EXPECT_EQ(found.value()[0].labelId, -3);     // (0 - 30) * 0.01 * 10
 }
 
+TEST(TorchModel, FitsPicturesIntoTheNetworksSizeAsItIsTold) {
+  for (const auto& [fit, box] : {std::pair("fit=corner\n", Box{20, 20, 60, 40}),
+                                 std::pair("fit=centre\n", Box{20, 0, 60, 20}),
+                                 std::pair("fit=stretch\n", Box{20, 10, 60, 20})}) {
+    const Folder folder;
+    const std::string input = std::string("size=40;40\n") + fit;
+    const auto model = modelOf(folder,
+                               {"",
+                                "def forward(self, x):\n"
+                                "  return (torch.tensor([[10.0, 10.0, 30.0, 20.0]]),\n"
+                                "          torch.tensor([0.75]), torch.tensor([0]))\n",
+                                input.c_str()},
+                               "");
+    const auto found = run(*model, cv::Mat(40, 80, CV_8UC3, cv::Scalar::all(0)));
+    ASSERT_TRUE(found) << found.error();
+    ASSERT_EQ(found.value().size(), 1U);
+    EXPECT_EQ(found.value()[0].box, box) << fit;
+  }
+}
+
 TEST(TorchModel, NamesWhatIsWrong) {
   const Folder folder;
   const auto errorOf = [&](const std::string& code, const std::string& head = "") {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <opencv2/core.hpp>
@@ -70,7 +71,7 @@ Message valueInfo(const std::string& name, OnnxType type, const std::vector<int>
 
 class Graph {
  public:
-  explicit Graph(const MadeNetwork& network) {
+  explicit Graph(const MadeNetwork& network) : weightFile_(network.weights) {
     for (const MadeInput& input : network.inputs) {
       graph_.message(11, valueInfo(input.name, input.type, input.shape));
       if (input.shape.size() > 2)
@@ -89,6 +90,7 @@ class Graph {
   }
 
   const Message& message() const { return graph_; }
+  const std::string& weights() const { return weights_; }
 
  private:
   using Names = std::vector<std::string>;
@@ -117,7 +119,19 @@ class Graph {
 
   std::string weights(const std::vector<std::int64_t>& shape, const std::vector<float>& values) {
     const std::string name = fresh();
-    graph_.message(5, tensor(name, OnnxType::Float, shape).text(9, raw(values)));
+    Message weight = tensor(name, OnnxType::Float, shape);
+    if (weightFile_.empty()) {
+      weight.text(9, raw(values));
+    } else {
+      const std::string bytes = raw(values);
+      for (const auto& [key, value] : {std::pair("location", weightFile_),
+                                       std::pair("offset", std::to_string(weights_.size())),
+                                       std::pair("length", std::to_string(bytes.size()))})
+        weight.message(13, Message().text(1, key).text(2, value));
+      weight.number(14, 1);
+      weights_ += bytes;
+    }
+    graph_.message(5, weight);
     return name;
   }
   std::string numbers(const std::vector<std::int64_t>& values) {
@@ -207,6 +221,8 @@ class Graph {
   }
 
   Message graph_;
+  const std::string weightFile_;
+  std::string weights_;
   int count_ = 0;
   /** The first picture as FP32 1 x 3 x H x W; the sum of the means of all. */
   std::string picture_, mean_;
@@ -216,18 +232,23 @@ class Graph {
 
 }  // namespace
 
-std::string onnxOf(const MadeNetwork& network) {
+MadeFiles filesOf(const MadeNetwork& network) {
   constexpr int kIrVersion = 6, kOperators = 11;  // as OpenCV 4.6 reads them
+  const Graph graph(network);
   Message model;
-  model.number(1, kIrVersion).text(2, "elf").message(7, Graph(network).message());
+  model.number(1, kIrVersion).text(2, "elf").message(7, graph.message());
   model.message(8, Message().text(1, "").number(2, kOperators));
   for (const auto& [key, value] : network.metadata)
     model.message(14, Message().text(1, key).text(2, value));
-  return model.bytes();
+  return {model.bytes(), graph.weights()};
 }
 
 void writeOnnx(const std::string& path, const MadeNetwork& network) {
-  std::ofstream(path, std::ios::binary) << onnxOf(network);
+  const MadeFiles files = filesOf(network);
+  std::ofstream(path, std::ios::binary) << files.onnx;
+  if (!network.weights.empty())
+    std::ofstream(std::filesystem::path(path).replace_filename(network.weights), std::ios::binary)
+        << files.weights;
 }
 
 }  // namespace elf::testing

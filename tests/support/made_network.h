@@ -52,12 +52,17 @@ struct MadeNetwork {
   std::vector<MadeOutput> outputs;
   /** The exporter's own notes. */
   std::map<std::string, std::string> metadata = {};
+  /** Its weights are in a file of this name beside it, as PyTorch's newer exporter has them. */
+  std::string weights = {};
 };
 
-/** The content of a `.onnx` file. */
-std::string onnxOf(const MadeNetwork& network);
+/** The content of a `.onnx` file, and of that of its weights if it has one. */
+struct MadeFiles {
+  std::string onnx, weights;
+};
+MadeFiles filesOf(const MadeNetwork& network);
 
-/** Writes it to the file at `path`. */
+/** Writes them, the `.onnx` file to `path`. */
 void writeOnnx(const std::string& path, const MadeNetwork& network);
 
 }  // namespace elf::testing

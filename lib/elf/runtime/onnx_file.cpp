@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/runtime/onnx_file.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
 #include <fstream>
 #include <set>
@@ -14,11 +18,18 @@ namespace {
 // Numbers of the format's TensorProto.DataType.
 constexpr int kUint8 = 2, kInt32 = 6, kInt64 = 7;
 
-onnx::Model parse(const std::string& path) {
+constexpr const char* kNotOnnx = "not a whole ONNX file";
+
+std::ifstream openFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(path, "cannot be read");
+  return file;
+}
+
+onnx::Model parse(const std::string& path) {
+  std::ifstream file = openFile(path);
   onnx::Model model;
-  if (!model.ParseFromIstream(&file) || !model.has_graph()) throw Error(path, "not an ONNX file");
+  if (!model.ParseFromIstream(&file) || !model.has_graph()) throw Error(path, kNotOnnx);
   return model;
 }
 
@@ -39,6 +50,21 @@ std::vector<onnx::ValueInfo*> realInputs(onnx::Graph& graph) {
 }
 
 }  // namespace
+
+void requireOnnx(const std::string& path) {
+  namespace pb = google::protobuf;
+  using Format = pb::internal::WireFormatLite;
+  std::ifstream file = openFile(path);
+  pb::io::IstreamInputStream stream(&file);
+  pb::io::CodedInputStream input(&stream);
+  bool hasGraph = false;
+  // Field by field, of which the weights are not kept.
+  while (const std::uint32_t tag = input.ReadTag()) {
+    hasGraph = hasGraph || Format::GetTagFieldNumber(tag) == onnx::Model::kGraphFieldNumber;
+    if (!Format::SkipField(&input, tag)) throw Error(path, kNotOnnx);
+  }
+  if (!hasGraph || !input.ConsumedEntireMessage()) throw Error(path, kNotOnnx);
+}
 
 NetworkInfo readOnnxInfo(const std::string& path) {
   onnx::Model model = parse(path);

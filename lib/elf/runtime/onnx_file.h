@@ -9,9 +9,12 @@
 
 namespace elf {
 
+/** Throws elf::Error naming the file at `path` where it cannot be read or is no whole ONNX file. */
+void requireOnnx(const std::string& path);
+
 /**
  * Inputs and metadata of the ONNX file at `path`. Weights that older exporters list among the
- * inputs are left out. Throws elf::Error naming the file where it cannot be read or is none.
+ * inputs are left out. Throws as above.
  */
 NetworkInfo readOnnxInfo(const std::string& path);
 

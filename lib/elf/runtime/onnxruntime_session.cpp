@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 
 #include "elf/base/printable.h"
@@ -16,9 +17,12 @@ namespace elf {
 
 namespace {
 
-/** Lives as long as the process: sessions need it, and its destructor would run at exit. */
+/**
+ * Lives as long as the process: sessions need it, and its destructor would run at exit. What goes
+ * wrong is thrown, and need not be logged.
+ */
 Ort::Env& environment() {
-  static auto* const environment = new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "elf");
+  static auto* const environment = new Ort::Env(ORT_LOGGING_LEVEL_FATAL, "elf");
   return *environment;
 }
 
@@ -191,7 +195,10 @@ class OnnxRuntimeSession : public Session {
  public:
   OnnxRuntimeSession(const ModelFile& file, const std::string& path) : Session({"onnx"}) {
     if (!path.ends_with(".onnx")) throw Error(file.path + ": [model] file", "not an .onnx file");
-    const Ort::SessionOptions options = optionsFor(file);
+    Ort::SessionOptions options = optionsFor(file);
+    // Where weights are in a file of their own, also of one that is changed in memory.
+    options.AddConfigEntry("session.model_external_initializers_file_folder_path",
+                           std::filesystem::absolute(path).parent_path().c_str());
     try {
       load(file, path, options);
     } catch (const Ort::Exception& error) {

@@ -7,6 +7,7 @@
 #include <opencv2/core/version.hpp>
 
 #include "elf/base/printable.h"
+#include "elf/runtime/onnx_file.h"
 #include "elf/runtime/opencv_session.h"
 #include "elf/runtime/runtime_module.h"
 
@@ -66,6 +67,8 @@ ModelBackend bestFor(const ModelFile& file) {
 }  // namespace
 
 std::unique_ptr<Session> openSession(const ModelFile& file, const std::vector<std::string>& files) {
+  // Runtimes differ in what they say of other files, and some say much.
+  if (files[0].ends_with(".onnx")) requireOnnx(files[0]);
   const ModelBackend backend = file.backend == ModelBackend::Onnx ? bestFor(file) : file.backend;
   if (backend == ModelBackend::OpencvDnn) return openOpencvSession(file, files);
   return openIn(backend, file, files);

@@ -205,7 +205,7 @@ class TorchModel : public InferenceModel {
 
   Answer run(const ImageView& bgr, const Placement&) override try {
     const Running running;
-    const Canvas canvas = Canvas::ofPicture(matOf(bgr), rules());
+    const Canvas canvas = canvasOf(matOf(bgr));
     return read(module_.forward({inputFor({&canvas, 1})}), canvas);
   } catch (const std::exception& error) {
     return Answer::failure(name() + ": " + reasonOf(error));
@@ -214,8 +214,7 @@ class TorchModel : public InferenceModel {
   std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures) override try {
     const Running running;
     std::vector<Canvas> canvases;
-    for (const PlacedPicture& picture : pictures)
-      canvases.push_back(Canvas::ofPicture(matOf(picture.bgr), rules()));
+    for (const PlacedPicture& picture : pictures) canvases.push_back(canvasOf(matOf(picture.bgr)));
     const std::vector<IValue> values =
         divided(module_.forward({inputFor(canvases)}), pictures.size());
     std::vector<Answer> answers;
@@ -234,6 +233,8 @@ class TorchModel : public InferenceModel {
     const c10::InferenceMode inference;
   };
 
+  Canvas canvasOf(const cv::Mat& bgr) const { return Canvas::ofPicture(bgr, rules(), *file().fit); }
+
   /** Throws elf::Error where two pictures at once are not seen as each is. */
   void tryBatch(const std::string& path) {
     const char* const key = "[input] max-batch";
@@ -242,8 +243,7 @@ class TorchModel : public InferenceModel {
       throw Error(file().path + ": " + key, "must be 1: the network takes one picture at a time");
     const Size size = trialSize(rules());
     std::vector<Canvas> canvases;
-    for (const cv::Mat& picture : trialPictures(size))
-      canvases.push_back(Canvas::ofPicture(picture, rules()));
+    for (const cv::Mat& picture : trialPictures(size)) canvases.push_back(canvasOf(picture));
     std::string why;
     try {
       const Running running;
