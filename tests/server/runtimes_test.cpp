@@ -349,7 +349,7 @@ std::vector<Case> cases() {
                      rows("1903", 3, {}, 3),
                      rows("1883", 3, {}, 4)};
   all.push_back({"transformers without names", OutputDecoder::RtDetrLogits, Fit::Stretch, unnamed,
-                 kNumbered, false});
+                 kNumbered});
 
   // FastestDet: 4 x 4 cells, of which that at 32, 32 is sure.
   MadeOutput maps{"758", {1, 7, 4, 4}, Values(std::size_t{7 * 16})};

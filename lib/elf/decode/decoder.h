@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the tensors of a network say: one function for each layout. Not installed.
 //
-// Tensors are told apart by name or by shape, and by their place only where neither tells: OpenCV
-// gives them in no order that means anything. Boxes and joints are in pixels of the canvas,
-// which is what the network saw (elf/decode/canvas.h); nothing is clipped, suppressed or scaled
-// back here.
+// Tensors are told apart by name or by shape, and by their place only where neither tells: of
+// others than ONNX files OpenCV gives them in no order that means anything. Boxes and joints are in
+// pixels of the canvas, which is what the network saw (elf/decode/canvas.h); nothing is clipped,
+// suppressed or scaled back here.
 #pragma once
 
 #include <cstddef>

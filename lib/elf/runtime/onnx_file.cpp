@@ -84,6 +84,12 @@ NetworkInfo readOnnxInfo(const std::string& path) {
   return info;
 }
 
+std::vector<std::string> readOnnxOutputs(const std::string& path) {
+  std::vector<std::string> names;
+  for (const onnx::ValueInfo& output : parse(path).graph().output()) names.push_back(output.name());
+  return names;
+}
+
 std::string onnxWithFreeShape(const std::string& path, FreeShape free) {
   onnx::Model model = parse(path);
   onnx::Graph& graph = *model.mutable_graph();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "elf/base/error.h"
 #include "elf/decode/network_info.h"
@@ -17,6 +18,9 @@ void requireOnnx(const std::string& path);
  * inputs are left out. Throws as above.
  */
 NetworkInfo readOnnxInfo(const std::string& path);
+
+/** Names of its outputs, in their order. Throws as above. */
+std::vector<std::string> readOnnxOutputs(const std::string& path);
 
 /** What a network is to take beyond what its file says. */
 struct FreeShape {

@@ -46,6 +46,12 @@ class OpencvSession : public Session {
       net_ = cv::dnn::readNet(files[0], files.size() > 1 ? files[1] : std::string());
       net_.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
       outputs_ = net_.getUnconnectedOutLayersNames();
+      // In the order of the alphabet.
+      if (info_.platform == "onnx")
+        std::ranges::stable_sort(outputs_, {},
+                                 [names = readOnnxOutputs(files[0])](const std::string& name) {
+                                   return std::ranges::find(names, name) - names.begin();
+                                 });
     } catch (const cv::Exception& error) {
       throw Error(files[0], "OpenCV cannot load it: " + printable(error.what()));
     }
