@@ -85,8 +85,9 @@ NetworkInfo readOnnxInfo(const std::string& path) {
 }
 
 std::vector<std::string> readOnnxOutputs(const std::string& path) {
+  const onnx::Model model = parse(path);
   std::vector<std::string> names;
-  for (const onnx::ValueInfo& output : parse(path).graph().output()) names.push_back(output.name());
+  for (const onnx::ValueInfo& output : model.graph().output()) names.push_back(output.name());
   return names;
 }
 
