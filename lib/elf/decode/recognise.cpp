@@ -228,7 +228,9 @@ class Recogniser {
 
   Found byShapes() const {
     if (const cv::Mat table = onlyTable(outputs_); !table.empty()) return ofTable(table);
-    if (!outputs_.empty() && std::ranges::all_of(outputs_, isRegion))
+    if (!outputs_.empty() && std::ranges::all_of(outputs_, [&](const NamedTensor& output) {
+          return isRegion(output, canvas_);
+        }))
       return OutputDecoder::DarknetRegion;
     if (outputs_.size() == 1) return ofOne(outputs_[0].values);
     if (const Found found = withPrototypes()) return found;
@@ -241,9 +243,16 @@ class Recogniser {
     return std::nullopt;
   }
 
-  /** Rows of a Region or Yolo layer, which has no dimension of one picture. */
-  static bool isRegion(const NamedTensor& output) {
-    return hasShape(output.values, {-1, -1}) && output.values.rows > 1 && output.values.cols > 5;
+  /** Rows of a Region or Yolo layer, several for each cell, without a dimension of one picture. */
+  static bool isRegion(const NamedTensor& output, Size canvas) {
+    constexpr int kMostAnchors = 9;
+    const cv::Mat& rows = output.values;
+    return hasShape(rows, {-1, -1}) && rows.cols > 5 &&
+           std::ranges::any_of(kUsualStrides, [&](int stride) {
+             const int cells = (canvas.width / stride) * (canvas.height / stride);
+             return cells > 0 && rows.rows % cells == 0 && rows.rows > cells &&
+                    rows.rows <= kMostAnchors * cells;
+           });
   }
 
   /** A tensor that is no table. */

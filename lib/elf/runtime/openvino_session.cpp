@@ -268,7 +268,6 @@ class OpenVinoSession : public Session {
     info_.runtime =
         "OpenVINO " + version() + ", " + device + ", " + typeOf(file.precision).to_string();
     info_.metadata = metadataOf(*model);
-    replaceSlices(model);
     findPicture(*model, files[0]);
     for (const auto& input : std::as_const(*model).inputs())
       info_.inputs.push_back({.name = nameOf(input),
@@ -276,6 +275,8 @@ class OpenVinoSession : public Session {
                               .bytes = input.get_element_type() == ov::element::u8});
     model = withPlainTensors(model);
     setShapes(*model, file, files[0]);
+    // Now that only what is the same for all pictures is constant.
+    replaceSlices(model);
     for (std::size_t i = 0; i < info_.inputs.size(); ++i)
       info_.inputs[i].shape = shapeOf(model->input(i).get_partial_shape());
     // The picture comes first, as for every session.
