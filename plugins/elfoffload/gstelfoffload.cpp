@@ -90,8 +90,9 @@ constexpr int kMostInFlight = 64;
 constexpr int kNoBudget = 0;
 /** Of the deadline of live frames it is left to those behind this element. */
 constexpr milliseconds kTimeBehind{5};
-/** How long the servers' metadata and probes are waited for where there is no deadline. */
-constexpr milliseconds kReadyWait{2000};
+/** How long the servers' metadata, trials and probes are waited for where there is no deadline. */
+constexpr milliseconds kReadyWait =
+    2 * elf::ServerSet::kQuestionTimeout + elf::ServerSet::kTrialTimeout;
 /** What waits for downstream at most. */
 constexpr std::size_t kMostBytesHeld = std::size_t{512} << 20;
 /** Where there is no deadline. */

@@ -128,26 +128,43 @@ class Made(Networks):
 
 
 class Stock(Networks):
-    """Each server with an export of Ultralytics, on a picture of its exporter's tests."""
+    """Exports of other people's packages, on a picture of their tests."""
 
-    def setUp(self):
-        super().setUp()
-        self.file = stock("yolo11n.onnx")
-        picture = stock("picture-640x640.png")
-        self.source = f"filesrc location={picture} ! pngdec"
-        self.mine = self.ours(self.file, self.WHOLE, self.source)
+    def expect_the_same(self, name: str, start):
+        file, picture = stock(name), stock("picture-640x640.png")
+        source = f"filesrc location={picture} ! pngdec"
+        mine = self.ours(file, self.WHOLE, source)
+        with support.running(start(file)) as server:
+            self.expect_alike(mine, self.results(server.url, self.WHOLE, source))
 
-    def expect_the_same(self, server: support.Process):
-        with support.running(server):
-            self.expect_alike(self.mine, self.results(server.url, self.WHOLE, self.source))
+    def telling(self, file: pathlib.Path) -> support.Process:
+        return support.kserve_network("net", file, "--binary", "--tells")
 
     def test_kserve(self):
         self.say(640)
-        self.expect_the_same(support.kserve_network("net", self.file, "--binary"))
+        self.expect_the_same("yolo11n.onnx", lambda file: support.kserve_network("net", file))
 
     def test_mlserver(self):
         self.say(640)
-        self.expect_the_same(support.mlserver_network("net", self.file))
+        self.expect_the_same("yolo11n.onnx", lambda file: support.mlserver_network("net", file))
 
     def test_triton_without_a_model_file(self):
-        self.expect_the_same(support.triton_network("net", self.file, 640, "FP32"))
+        self.expect_the_same(
+            "yolo11n.onnx", lambda file: support.triton_network("net", file, 640, "FP32")
+        )
+
+    def test_numbers_of_16_bits(self):
+        self.expect_the_same("yolo11n-fp16-tensors.onnx", self.telling)
+
+    def test_pictures_of_any_size(self):
+        self.expect_the_same("yolo11n-dynamic.onnx", self.telling)
+
+    def test_masks(self):
+        self.say(640)
+        file = pathlib.Path(self.folder) / "net.model"
+        file.write_text(file.read_text().replace("remote", "remote\ntask=segmentation"))
+        file.write_text(file.read_text().replace("yolov8", "auto"))
+        self.expect_the_same("yolo11n-seg.onnx", self.telling)
+
+    def test_an_input_for_the_size_of_the_picture(self):
+        self.expect_the_same("rtdetrv2-deployed.onnx", self.telling)
