@@ -79,6 +79,7 @@ class Networks(Offloading):
                     self.assertEqual(mine["label_id"], other["label_id"])
                     self.assertFalse(other["coasted"])
                     self.assertAlmostEqual(mine["score"], other["score"], delta=1e-2)
+                    self.assertEqual("mask" in mine, "mask" in other)
                     for x, y in zip(mine["box"], other["box"]):
                         self.assertAlmostEqual(x, y, delta=1)
 

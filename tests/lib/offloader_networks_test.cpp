@@ -275,6 +275,12 @@ TEST_F(OffloaderNetworksTest, AFileThatDisagreesIsALossWithASentence) {
                                       "file's [input] size 640;640"));
 }
 
+TEST_F(OffloaderNetworksTest, ADatatypeThatNobodyKnowsIsALossWithASentence) {
+  open(remoteModel("net"));
+  tell(kA, described("FP31"), kTriton);
+  EXPECT_THAT(lost_, ElementsAre(kA + ": inputs[0].datatype: 'FP31' is unknown"));
+}
+
 TEST_F(OffloaderNetworksTest, WhoseMetadataAreEmptyAreWhatTheFileSays) {
   const ModelFile said = parseModelFile(
       "[model]\nbackend=remote\nlabels=a;b\n[input]\nsize=64;64\n[output]\ndecoder=yolov8\n"
