@@ -199,6 +199,33 @@ TEST(Merge, ThePiecesOfAnObjectOnTheBorderAreNoPieceAnyMore) {
   EXPECT_TRUE(record.cut.empty());
 }
 
+TEST(Merge, APieceIsNotCutWhereAnotherPieceShowsItsEnd) {
+  // The second part begins just where the object does; the first one shows what is above.
+  FrameRecord record;
+  record.size = {320, 240};
+  record.plan = Plan{{{.rect = {129, 128, 61, 67}, .kind = PartKind::Rp},
+                      {.rect = {160, 136, 48, 48}, .kind = PartKind::Scan}},
+                     0};
+  record.answers.resize(2, {.state = AnswerState::Answered});
+  record.answers[0].detections = {person({21, 10, 59.5, 48}, 0.9F)};
+  record.answers[1].detections = {person({0, 1.5, 28.5, 40}, 0.8F)};
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{150, 137.5, 188.5, 176}));
+  EXPECT_TRUE(record.cut.empty());
+  // The same, lying on its side.
+  record.plan->parts[0].rect = {128, 129, 67, 61};
+  record.plan->parts[1].rect = {136, 160, 48, 48};
+  record.answers[0].detections = {person({10, 21, 48, 59.5}, 0.9F)};
+  record.answers[1].detections = {person({1.5, 0, 40, 28.5}, 0.8F)};
+  EXPECT_EQ(merge(record).size(), 1U);
+  // Where the piece reaches out further than the other one, nobody has seen its end.
+  record.answers[0].detections = {person({16, 21, 48, 59.5}, 0.9F)};
+  record.answers[1].detections = {person({0, 0, 40, 28.5}, 0.8F)};
+  EXPECT_TRUE(merge(record).empty());
+  EXPECT_EQ(record.cut.size(), 1U);
+}
+
 /** A frame of whole parts that lie side by side, each with a piece in its own pixels. */
 FrameRecord whole(Size frame, const std::vector<std::pair<Rect, Detection>>& pieces) {
   FrameRecord record;

@@ -2,6 +2,7 @@
 #include "elf/merge/merge.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <limits>
@@ -45,10 +46,12 @@ struct Found {
   Cuts cuts;
 };
 
+float borderOf(float side) { return std::max(kBorder, kBorderShare * side); }
+
 Cuts cutsOf(const Box& box, const Rect& part, Size frame) {
   const Box edges = toBox(part);
-  const float x = std::max(kBorder, kBorderShare * box.width());
-  const float y = std::max(kBorder, kBorderShare * box.height());
+  const float x = borderOf(box.width());
+  const float y = borderOf(box.height());
   return {.left = part.x > 0 && box.x0 - edges.x0<x, .top = part.y> 0 && box.y0 - edges.y0 < y,
           .right = part.right() < frame.width && edges.x1 - box.x1 < x,
           .bottom = part.bottom() < frame.height && edges.y1 - box.y1 < y};
@@ -222,10 +225,28 @@ void uniteInto(Detection& into, const Detection& other) {
   into.mask = unite(into.mask.value_or(none), other.mask.value_or(none), roundOutwards(into.box));
 }
 
+// Whether both pieces together end at a border on a side, where they reach to `reachA` and `reachB`:
+// the one that reaches out further tells, and of two that reach as far the one that saw more.
+bool isCutOnOneSide(bool cutA, float reachA, bool cutB, float reachB, float border) {
+  if (std::abs(reachA - reachB) < border) return cutA && cutB;
+  return reachA > reachB ? cutA : cutB;
+}
+
+Cuts cutsOfBoth(const Found& one, const Found& other) {
+  const Box &a = one.detection.box, &b = other.detection.box;
+  const Cuts &ca = one.cuts, &cb = other.cuts;
+  const float x = borderOf(std::max(a.width(), b.width()));
+  const float y = borderOf(std::max(a.height(), b.height()));
+  return {.left = isCutOnOneSide(ca.left, -a.x0, cb.left, -b.x0, x),
+          .top = isCutOnOneSide(ca.top, -a.y0, cb.top, -b.y0, y),
+          .right = isCutOnOneSide(ca.right, a.x1, cb.right, b.x1, x),
+          .bottom = isCutOnOneSide(ca.bottom, a.y1, cb.bottom, b.y1, y)};
+}
+
 // Makes `one` the object of which both are pieces; false where they are none.
 bool joinPieces(Found& one, const Found& other) {
   const Cuts a = one.cuts, b = other.cuts;
-  Cuts both{a.left || b.left, a.top || b.top, a.right || b.right, a.bottom || b.bottom};
+  Cuts both = cutsOfBoth(one, other);
   if (areSideBySide(one, other))
     both.left = a.left, both.right = b.right;
   else if (areSideBySide(other, one))
