@@ -1092,8 +1092,8 @@ const elf::gst::PropertyTable<Settings>& Offload::properties() {
               [](Settings& s) -> std::string& { return s.modelVersion; }, false)
           .text(
               "tensor-names", "Tensor names",
-              "What the servers call image, boxes, scores, labels, masks and keypoints, as in "
-              "image=input_1,boxes=dets; those of the .model file where not given",
+              "What the servers call image, boxes, scores, labels, masks, keypoints and rotated, "
+              "as in image=input_1,boxes=dets; those of the .model file where not given",
               Mutable::Ready, [](Settings& s) -> std::string& { return s.tensorNames; }, false)
           .integer("deadline", "Deadline",
                    "Milliseconds until a frame goes on without the answers that are missing, from "

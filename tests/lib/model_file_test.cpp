@@ -157,12 +157,16 @@ TEST_F(ModelFileTest, BatchesAreForBackendsThatRunThem) {
                 AllOf(HasSubstr("[input] max-batch"), HasSubstr(backend)));
 }
 
-TEST_F(ModelFileTest, TellsWhetherObjectsHaveMasksOrJoints) {
+TEST_F(ModelFileTest, TellsWhetherObjectsHaveMasksJointsOrRotatedBoxes) {
+  const ModelRules turned = parse("[model]\nbackend=hog\ntask=obb\n").rules;
+  EXPECT_TRUE(turned.rotated);
+  EXPECT_EQ(taskOf(turned), "obb");
+  EXPECT_EQ(taskOf(parse("[model]\nbackend=hog\n").rules), "detection");
   EXPECT_TRUE(parse("[model]\nbackend=hog\ntask=segmentation\n").rules.masks);
   const ModelRules rules =
       parse("[model]\nbackend=hog\ntask=keypoints\n[output]\nkeypoints=3\nskeleton=0-1;1-2\n")
           .rules;
-  EXPECT_FALSE(rules.masks);
+  EXPECT_FALSE(rules.masks || rules.rotated);
   EXPECT_EQ(rules.keypoints, 3);
   EXPECT_EQ(rules.skeleton, (std::vector<std::array<int, 2>>{{0, 1}, {1, 2}}));
 }
@@ -173,10 +177,17 @@ TEST_F(ModelFileTest, TheTaskIsWhatTheDecoderGives) {
   };
   EXPECT_TRUE(parse(network("segmentation", "decoder=yolov8-seg\n")).rules.masks);
   EXPECT_FALSE(parse(network("detection", "decoder=yolov8-seg\n")).rules.masks);
+  for (const char* decoder : {"yolov8-obb", "end2end-obb", "auto"}) {
+    const std::string output = std::string("decoder=") + decoder + "\n";
+    EXPECT_TRUE(parse(network("obb", output)).rules.rotated) << decoder;
+    EXPECT_FALSE(parse(network("detection", output)).rules.rotated) << decoder;
+  }
   EXPECT_EQ(parse(network("keypoints", "decoder=yunet\nkeypoints=5\n")).rules.keypoints, 5);
   EXPECT_EQ(parse(network("detection", "decoder=yunet\n")).rules.keypoints, 0);
   EXPECT_THAT(errorOf(network("segmentation", "decoder=yolox\n")),
               AllOf(HasSubstr("[model] task"), HasSubstr("yolox")));
+  EXPECT_THAT(errorOf(network("obb", "decoder=yolov8\n")),
+              AllOf(HasSubstr("[model] task: is obb"), HasSubstr("yolov8 gives no rotated boxes")));
   EXPECT_THAT(errorOf(network("keypoints", "decoder=yolox\nkeypoints=5\n")),
               AllOf(HasSubstr("[output] keypoints"), HasSubstr("yolox")));
   EXPECT_THAT(errorOf(network("keypoints", "decoder=yunet\nkeypoints=6\n")),
@@ -212,6 +223,16 @@ TEST_F(DetectorTest, IsWhatClientsAreToldOf) {
   EXPECT_EQ(
       parse(file(model, "size=48;64\n", std::string(kJoints) + "min-score=0.7\n")).rules.minScore,
       0.7F);
+}
+
+TEST_F(DetectorTest, GivesBoxesAloneWhateverElseItTells) {
+  write("boxes.model",
+        "[model]\nbackend=opencv-dnn\nfile=net.onnx\ntask=obb\n"
+        "[output]\ndecoder=yolov8-obb\n");
+  const ModelFile classes =
+      parse(file("detector=boxes\nlabels=a;b;c\n", "size=8;8\n", "decoder=classes\n"));
+  EXPECT_TRUE(classes.detector->rules.rotated);
+  EXPECT_FALSE(classes.rules.rotated);
 }
 
 TEST_F(DetectorTest, OfAClassifierHasOtherLabelsAndScores) {
@@ -263,6 +284,7 @@ TEST_F(ModelFileTest, OnlyARemoteModelNamesTensors) {
   EXPECT_EQ(model.backend, ModelBackend::Remote);
   EXPECT_EQ(model.rules.label(1), "bus");
   EXPECT_EQ(model.tensors, (TensorNames{.image = "input_1", .boxes = "dets"}));
+  EXPECT_EQ(parse(text + "rotated=turned\n").tensors.rotated, "turned");
   EXPECT_THAT(errorOf(text + "joints=m\n"), HasSubstr("[tensors] joints"));
   EXPECT_THAT(errorOf(text + "scores=\n"), HasSubstr("[tensors] scores"));
   EXPECT_THAT(errorOf("[model]\nbackend=hog\n[tensors]\nboxes=dets\n"),
@@ -392,6 +414,7 @@ TEST(Metadata, ComesBackAsItWas) {
                            .rules = loadModelFile("hog").rules};
   sent.rules->contextShare = 0.35F;
   sent.rules->masks = true;
+  sent.rules->rotated = true;
   sent.rules->keypoints = 3;
   sent.rules->skeleton = {{0, 1}, {1, 2}};
   const std::string text = wire::encodeMetadata(sent);

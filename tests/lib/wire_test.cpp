@@ -481,6 +481,79 @@ TEST(Wire, AnOutputIsAskedForOnce) {
   EXPECT_THAT(parsed.error(), StartsWith("outputs[1].name"));
 }
 
+/** Two ships, one of which reaches out of the picture. */
+std::vector<Detection> withRotatedBoxes() {
+  std::vector<Detection> sent{detection({30, 40, 60, 58}, 0.5F, 0),
+                              detection({0, 10, 12, 22}, 1, 0)};
+  sent[0].rotated = {45, 49, 30, 8, 0.5F};
+  sent[1].rotated = {-1, 16, 26, 6, -1.25F};
+  return sent;
+}
+const ModelRules kRotated{.rotated = true};
+
+TEST(Wire, RotatedBoxesComeBackAsTheyWere) {
+  for (const bool binary : {true, false}) {
+    const auto sent = withRotatedBoxes();
+    InferResponse response{.model = "m", .outputs = encodeDetections(sent, kRotated)};
+    ASSERT_EQ(response.outputs.size(), 4U);
+    EXPECT_EQ(response.outputs[3].shape, (std::vector<std::int64_t>{2, 5}));
+    for (Tensor& output : response.outputs) output.binary = binary;
+    const Message message = encode(response);
+    const auto parsed = parseResponse(message.body, message.jsonLength);
+    ASSERT_TRUE(parsed) << parsed.error();
+    const auto decoded = decodeDetections(parsed.value(), kRotated, {100, 100});
+    ASSERT_TRUE(decoded) << decoded.error();
+    EXPECT_EQ(decoded.value(), sent);
+  }
+}
+
+TEST(Wire, RotatedBoxesMayBeMissingHaveAnotherNameOrBeNoneOfTheModels) {
+  InferResponse response{.model = "m", .outputs = encodeDetections(withRotatedBoxes(), kRotated)};
+  response.outputs[3].name = "turned";
+  auto decoded = decodeDetections(response, kRotated, {100, 100});
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_FALSE(decoded.value().at(0).rotated);
+  decoded = decodeDetections(response, kRotated, {100, 100}, {.rotated = "turned"});
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_EQ(decoded.value(), withRotatedBoxes());
+  // What others call so is not read.
+  response.outputs[3] = {.name = "rotated", .type = DataType::Bytes, .shape = {7}};
+  decoded = decodeDetections(response, {}, {100, 100});
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_FALSE(decoded.value().at(0).rotated);
+}
+
+TEST(Wire, OneWithoutARotatedBoxHasItsUprightOne) {
+  const std::vector<Detection> sent{detection({30, 40, 60, 58}, 0.5F, 0)};
+  const auto decoded = decodeDetections({.model = "m", .outputs = encodeDetections(sent, kRotated)},
+                                        kRotated, {100, 100});
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_EQ(decoded.value().at(0).rotated, (RotatedBox{45, 49, 30, 18, 0}));
+}
+
+TEST(Wire, RotatedBoxesThatCanBeNowhereAreRefused) {
+  const auto errorAfter = [](const auto& change) {
+    InferResponse response{.model = "m", .outputs = encodeDetections(withRotatedBoxes(), kRotated)};
+    change(response.outputs[3]);
+    const auto decoded = decodeDetections(response, kRotated, {100, 100});
+    return decoded ? std::string() : decoded.error();
+  };
+  EXPECT_EQ(errorAfter([](Tensor&) {}), "");
+  EXPECT_THAT(errorAfter([](Tensor& t) { t.shape = {5, 2}; }), StartsWith("rotated"));
+  EXPECT_THAT(errorAfter([](Tensor& t) { t.shape = {1, 5}; }), StartsWith("rotated"));
+  EXPECT_THAT(errorAfter([](Tensor& t) { t.type = DataType::Int32; }), StartsWith("rotated"));
+  EXPECT_THAT(errorAfter([](Tensor& t) { t.data.resize(36); }), StartsWith("rotated"));
+  for (std::size_t number = 0; number < 5; ++number)
+    for (const float wrong : {std::nanf(""), std::numeric_limits<float>::infinity(), 3e38F, 0.0F}) {
+      const bool fits = wrong == 0 ? number < 2 || number == 4 : wrong == 3e38F && number == 4;
+      const std::string error = errorAfter([&](Tensor& t) {
+        std::memcpy(t.data.data() + number * sizeof(float), &wrong, sizeof(float));
+      });
+      EXPECT_THAT(error, StartsWith(fits ? "" : "rotated")) << number << " " << wrong;
+      EXPECT_EQ(error.empty(), fits) << number << " " << wrong;
+    }
+}
+
 TEST(Wire, OfNoDetectionsThereAreNoMasksAndKeypoints) {
   const InferResponse response{.model = "m", .outputs = encodeDetections({}, kMasksAndJoints)};
   ASSERT_EQ(response.outputs.size(), 5U);

@@ -208,6 +208,24 @@ TEST(CheckedRun, RefusesWhatNoClientTakes) {
                       })),
               HasSubstr("joint"));
   EXPECT_THAT(errorOf({}, std::vector(1001, good)), HasSubstr("1001 objects"));
+  const auto turned = [&](const RotatedBox& rotated) {
+    return errorOf({.rotated = true}, with([&](Detection& d) { d.rotated = rotated; }));
+  };
+  EXPECT_THAT(errorOf({.rotated = true}, {good}), HasSubstr("no rotated box"));
+  EXPECT_EQ(turned({5, 5, 8, 6, 0}), "");
+  EXPECT_EQ(turned({5, 5, 6, 8, 1.570796F}), "");
+  EXPECT_EQ(turned({5, 5, 9, 6, 0}), "") << "within a pixel";
+  EXPECT_THAT(turned({5, 5, 12, 6, 0}), HasSubstr("not that around its rotated one"));
+  EXPECT_THAT(turned({5, 5, 8, 6, 0.8F}), HasSubstr("not that around its rotated one"));
+  EXPECT_THAT(turned({5, 5, 8, 0, 0}), HasSubstr("no rotated box"));
+  EXPECT_THAT(turned({5, 5, 8, 6, kNan}), HasSubstr("no rotated box"));
+  // Of what reaches out of the picture the box is what is inside.
+  const RotatedBox corner{2, 2, 20, 6, 0.8F};
+  EXPECT_EQ(errorOf({.rotated = true}, with([&](Detection& d) {
+                      d.rotated = corner;
+                      d.box = clip(corner.hull(), {64, 32});
+                    })),
+            "");
 }
 
 }  // namespace

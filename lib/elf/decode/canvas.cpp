@@ -93,13 +93,8 @@ Box Canvas::toPicture(const Box& box) const {
 }
 
 RotatedBox Canvas::toPicture(const RotatedBox& box) const {
-  const double x = std::cos(box.angle), y = std::sin(box.angle);
-  const double along = std::hypot(x / scaleX_, y / scaleY_);
-  const double across = std::hypot(y / scaleX_, x / scaleY_);
-  return {static_cast<float>(box.centreX / scaleX_ + originX_),
-          static_cast<float>(box.centreY / scaleY_ + originY_),
-          static_cast<float>(box.width * along), static_cast<float>(box.height * across),
-          static_cast<float>(std::atan2(y / scaleY_, x / scaleX_))};
+  return box.scaled(1 / scaleX_, 1 / scaleY_)
+      .shifted(static_cast<float>(originX_), static_cast<float>(originY_));
 }
 
 Keypoint Canvas::toPicture(const Keypoint& joint) const {
@@ -137,6 +132,12 @@ std::vector<Detection> toDetections(Candidates found, double mostIou, const Canv
        suppress(std::move(found.list), mostIou, wire::kMaxDetections)) {
     Detection detection;
     detection.box = canvas.toPicture(candidate.box);
+    if (rules.rotated && candidate.rotated) {
+      detection.rotated = canvas.toPicture(*candidate.rotated);
+      if (!detection.rotated->possible()) continue;
+      // Not as it was on the canvas: scaling skews a rotated box, and its hull is another.
+      detection.box = clip(detection.rotated->hull(), canvas.picture());
+    }
     if (detection.box.empty()) continue;
     detection.score = candidate.score;
     detection.labelId = candidate.labelId;

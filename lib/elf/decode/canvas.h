@@ -44,7 +44,7 @@ class Canvas {
 
   /** Clipped to the picture. */
   Box toPicture(const Box& box) const;
-  /** Not clipped. On a stretched canvas its sides' lengths are kept, and the angle of the first. */
+  /** Not clipped. */
   RotatedBox toPicture(const RotatedBox& box) const;
   /** One that lies outside the picture, or nowhere, is not seen. */
   Keypoint toPicture(const Keypoint& joint) const;
@@ -60,8 +60,8 @@ class Canvas {
 };
 
 /**
- * `found`, without doubles (suppress()), in pixels of the picture, with masks and joints where the
- * rules say so; no more than a client takes.
+ * `found`, without doubles (suppress()), in pixels of the picture, with masks, joints and rotated
+ * boxes where the rules say so; no more than a client takes.
  */
 std::vector<Detection> toDetections(Candidates found, double mostIou, const Canvas& canvas,
                                     const ModelRules& rules);

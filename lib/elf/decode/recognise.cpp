@@ -311,6 +311,7 @@ class Recogniser {
     const int columns = table.size[2], joints = model_.rules.keypoints;
     if (columns < 5) return std::nullopt;
     if (joints > 0 && columns == 6 + 3 * joints) return OutputDecoder::EndToEndPose;
+    if (model_.rules.rotated && columns == 7) return OutputDecoder::EndToEndObb;
     if (columns == 6) return rowsOfSix(table);
     const bool isPose = (columns - 6) % 3 == 0;
     const auto range = rangeOf(table, 0, columns);
@@ -359,6 +360,7 @@ class Recogniser {
     constexpr float kSomewhereLess = 0.05F;
     const int rows = table.size[1], joints = model_.rules.keypoints;
     if (joints > 0 && rows >= 5 + 3 * joints) return OutputDecoder::Yolov8Pose;
+    if (model_.rules.rotated && rows > 5) return OutputDecoder::Yolov8Obb;
     if (isProbability(rowRange(table, 4, rows - 4))) {
       // An angle may look like a class, but no class is everywhere.
       if (rows > 5 && rowRange(table, rows - 1, 1).first > kSomewhereLess)
@@ -413,6 +415,7 @@ ModelFile withInfo(ModelFile model, const NetworkInfo& info) {
   if (!model.openTask) return model;
   const std::string_view task = valueOf(info, "task");
   rules.masks = task == "segment";
+  rules.rotated = task == "obb";
   constexpr int kNumbers = 3;  // x, y and visibility
   if (const std::vector<int> shape = numbersIn(valueOf(info, "kpt_shape"));
       task == "pose" && shape.size() == 2 && shape[1] == kNumbers && shape[0] > 0 &&
@@ -446,7 +449,10 @@ bool tellsMasks(OutputDecoder decoder, const Tensors& outputs) {
 ModelFile recognise(const std::string& path, ModelFile model, const NetworkInfo& info,
                     const Tensors& outputs, Size canvas) {
   model.decoder = recogniseDecoder(path, model, info, outputs, canvas);
-  if (model.openTask) model.rules.masks = tellsMasks(model.decoder, outputs);
+  if (model.openTask) {
+    model.rules.masks = tellsMasks(model.decoder, outputs);
+    model.rules.rotated = tellsRotated(model.decoder);
+  }
   requireTask(model);
   return model;
 }

@@ -126,8 +126,8 @@ const std::vector<Group>& knownGroups() {
        .networkKeys = {"decoder", "nms"}},
       {.name = "parts", .keys = {"align", "placed", "context", "context-share", "object-size"}},
       {.name = "tensors",
-       .remoteKeys = {"image", "boxes", "scores", "labels", "masks", "keypoints", "layout",
-                      "datatype", "orig-target-sizes", "outputs"}},
+       .remoteKeys = {"image", "boxes", "scores", "labels", "masks", "keypoints", "rotated",
+                      "layout", "datatype", "orig-target-sizes", "outputs"}},
       {.name = "simulated", .simulatedKeys = {"fixed-ms", "ms-per-megapixel"}}};
   return *groups;
 }
@@ -501,7 +501,7 @@ void readTensors(const Reader& reader, ModelFile& model) {
   reader.read(model.tensors);
   model.sendsTensor = reader.has("output", "decoder");
   if (model.sendsTensor)
-    for (const char* key : {"boxes", "scores", "labels", "masks", "keypoints"})
+    for (const char* key : {"boxes", "scores", "labels", "masks", "keypoints", "rotated"})
       if (reader.has("tensors", key))
         reader.fail("tensors", key, "has no meaning beside [output] decoder");
   if (reader.has("tensors", "layout"))
@@ -547,7 +547,7 @@ void readDetector(const Reader& reader, ModelFile& model) {
   // Boxes that get joints keep the detector's scores.
   if (classifies || reader.has("output", "min-score")) rules.minScore = own.minScore;
   if (classifies || reader.has("output", "sure-score")) rules.sureScore = own.sureScore;
-  rules.masks = false;
+  rules.masks = rules.rotated = false;
   rules.keypoints = own.keypoints;
   rules.skeleton = own.skeleton;
 
@@ -565,9 +565,15 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   model.path = path;
   model.backend = reader.choice("model", "backend", kBackends);
   ModelRules& rules = model.rules;
+  enum class Task { Detection, Segmentation, Keypoints, Obb } task = Task::Detection;
   if (reader.has("model", "task"))
-    rules.masks = reader.choice<bool>(
-        "model", "task", {{"detection", false}, {"segmentation", true}, {"keypoints", false}});
+    task = reader.choice<Task>("model", "task",
+                               {{"detection", Task::Detection},
+                                {"segmentation", Task::Segmentation},
+                                {"keypoints", Task::Keypoints},
+                                {"obb", Task::Obb}});
+  rules.masks = task == Task::Segmentation;
+  rules.rotated = task == Task::Obb;
   rules.labels = readLabels(reader, path);
   if (reader.has("input", "size") && reader.has("input", "multiple-of"))
     reader.fail("input", "multiple-of", "stands beside size");
@@ -579,8 +585,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   reader.read("output", "sure-score", rules.sureScore);
   reader.read("output", "keypoints", rules.keypoints);
   reader.readPairs("output", "skeleton", rules.skeleton);
-  if ((rules.keypoints > 0) !=
-      (reader.has("model", "task") && reader.text("model", "task") == "keypoints"))
+  if ((rules.keypoints > 0) != (task == Task::Keypoints))
     reader.fail("output", "keypoints",
                 "is the number of joints of a model whose task is keypoints");
   reader.read("parts", "align", rules.align);
@@ -675,6 +680,8 @@ void requireTask(const ModelFile& model) {
   const std::string name = "decoder " + std::string(toString(model.decoder));
   if (model.rules.masks && !givesMasks(model.decoder))
     throw Error(model.path + ": [model] task", "is segmentation, and " + name + " gives no masks");
+  if (model.rules.rotated && !tellsRotated(model.decoder) && model.decoder != OutputDecoder::Auto)
+    throw Error(model.path + ": [model] task", "is obb, and " + name + " gives no rotated boxes");
   if (!givesKeypoints(model.decoder, model.rules.keypoints))
     throw Error(model.path + ": [output] keypoints", "is not what " + name + " gives");
 }

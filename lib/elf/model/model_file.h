@@ -74,6 +74,11 @@ inline bool isSecondStage(OutputDecoder decoder) {
          decoder == OutputDecoder::Classes;
 }
 
+/** Whether the network tells rotated boxes. */
+inline bool tellsRotated(OutputDecoder decoder) {
+  return decoder == OutputDecoder::Yolov8Obb || decoder == OutputDecoder::EndToEndObb;
+}
+
 enum class ChannelOrder { Bgr, Rgb };
 
 /** Where the channels of a picture stand in a tensor; with N a dimension of one picture leads. */

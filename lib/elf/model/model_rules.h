@@ -79,6 +79,8 @@ struct ModelRules {
   float sureScore = 0.5F;
   /** Each object has a mask. */
   bool masks = false;
+  /** Each object has a rotated box. */
+  bool rotated = false;
   /** Joints of each object; 0: none. */
   int keypoints = 0;
   /** Pairs of joints between which there is a bone, counted from 0. */
@@ -105,11 +107,14 @@ struct ModelRules {
   }
 };
 
-/** "segmentation" where each object has a mask, "keypoints" where it has joints, else "detection".
+/**
+ * "segmentation" where each object has a mask, "keypoints" where it has joints, "obb" where it has
+ * a rotated box, else "detection".
  */
 inline std::string_view taskOf(const ModelRules& rules) {
   if (rules.masks) return "segmentation";
-  return rules.keypoints > 0 ? "keypoints" : "detection";
+  if (rules.keypoints > 0) return "keypoints";
+  return rules.rotated ? "obb" : "detection";
 }
 
 /** Longest side of a picture that any key of a model may ask for. */

@@ -14,6 +14,7 @@ std::string* tensorNamed(TensorNames& names, std::string_view key) {
   if (key == "labels") return &names.labels;
   if (key == "masks") return &names.masks;
   if (key == "keypoints") return &names.keypoints;
+  if (key == "rotated") return &names.rotated;
   return nullptr;
 }
 
@@ -25,7 +26,8 @@ TensorNames withTensorNames(const std::string& list, TensorNames names) {
     if (!name || equals == std::string::npos || equals + 1 == entry.size())
       throw Error("tensor-names",
                   "'" + entry +
-                      "' is no image=, boxes=, scores=, labels=, masks= or keypoints= with a name");
+                      "' is no image=, boxes=, scores=, labels=, masks=, keypoints= or rotated= "
+                      "with a name");
     *name = entry.substr(equals + 1);
   }
   return names;

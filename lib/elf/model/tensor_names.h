@@ -15,6 +15,7 @@ struct TensorNames {
   std::string labels = "labels";
   std::string masks = "masks";
   std::string keypoints = "keypoints";
+  std::string rotated = "rotated";
 
   bool operator==(const TensorNames&) const = default;
 };

@@ -10,6 +10,7 @@
 #include "elf/geometry/box.h"
 #include "elf/geometry/keypoint.h"
 #include "elf/geometry/mask.h"
+#include "elf/geometry/rotated_box.h"
 
 namespace elf {
 
@@ -30,6 +31,8 @@ struct Detection {
   std::optional<Mask> mask = std::nullopt;
   /** Each of the model's joints in its order; empty where the model has none. */
   std::vector<Keypoint> keypoints = {};
+  /** Where the model tells it; unlike the box around it not clipped. A coasted one has none. */
+  std::optional<RotatedBox> rotated = std::nullopt;
   Identity id = kNoIdentity;
   /** No server returned this box for this frame: it stands in for an RP that got no answer. */
   bool coasted = false;

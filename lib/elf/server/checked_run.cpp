@@ -13,6 +13,15 @@ namespace elf {
 
 namespace {
 
+/** A box is its rotated one's hull within this, in pixels: arithmetic, and whole numbers. */
+constexpr float kSameSide = 1;
+
+bool isAround(const Box& box, const RotatedBox& rotated, Size picture) {
+  const Box hull = clip(rotated.hull(), picture);
+  return std::abs(hull.x0 - box.x0) <= kSameSide && std::abs(hull.y0 - box.y0) <= kSameSide &&
+         std::abs(hull.x1 - box.x1) <= kSameSide && std::abs(hull.y1 - box.y1) <= kSameSide;
+}
+
 /** What is wrong with a detection; empty where nothing is. */
 std::string faultOf(const Detection& detection, const ModelRules& rules, Size picture) {
   const Box& box = detection.box;
@@ -29,6 +38,11 @@ std::string faultOf(const Detection& detection, const ModelRules& rules, Size pi
     if (!std::isfinite(joint.x) || !std::isfinite(joint.y) ||
         !(joint.visibility >= 0 && joint.visibility <= 1))
       return "a joint is not finite, or its visibility not between 0 and 1";
+  if (!rules.rotated) return {};
+  if (!detection.rotated || !detection.rotated->possible())
+    return "it has no rotated box with sides above 0, or no possible one";
+  if (!isAround(box, *detection.rotated, picture))
+    return "its box is not that around its rotated one";
   return {};
 }
 

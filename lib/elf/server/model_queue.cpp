@@ -39,6 +39,7 @@ wire::ModelMetadata metadataOf(const InferenceModel& model) {
   if (rules.masks) outputs.push_back({"masks", wire::DataType::Bytes, {-1}});
   if (rules.keypoints > 0)
     outputs.push_back({"keypoints", wire::DataType::Fp32, {-1, rules.keypoints, 3}});
+  if (rules.rotated) outputs.push_back({"rotated", wire::DataType::Fp32, {-1, 5}});
   return {.name = model.name(),
           .versions = {ModelQueue::kVersion},
           .platform = model.platform(),

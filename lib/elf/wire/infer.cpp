@@ -553,6 +553,15 @@ Tensor encodeKeypoints(std::span<const Detection> detections, int count) {
   return tensor;
 }
 
+Tensor encodeRotated(std::span<const Detection> detections) {
+  Tensor tensor{.name = "rotated",
+                .type = DataType::Fp32,
+                .shape = {static_cast<std::int64_t>(detections.size()), 5}};
+  for (const Detection& detection : detections)
+    append(tensor.data, detection.rotated.value_or(toRotated(detection.box)));
+  return tensor;
+}
+
 /** Of `boxes`, which were checked, whole and in the picture that was `sent`; none without tensor.
  */
 std::vector<Mask> decodeMasks(const Tensor* tensor, const Tensor& boxes, Size sent) {
@@ -595,6 +604,20 @@ std::vector<std::vector<Keypoint>> decodeKeypoints(const Tensor* tensor, std::in
         fail(tensor->name, "hold a joint that can be nowhere");
       joints.push_back({joint.x, joint.y, std::clamp(joint.visibility, 0.0F, 1.0F)});
     }
+  return all;
+}
+
+// It is copied to and from memory as it is.
+static_assert(sizeof(RotatedBox) == 5 * sizeof(float));
+
+std::vector<RotatedBox> decodeRotated(const Tensor* tensor, std::int64_t n) {
+  if (!tensor) return {};
+  expect(*tensor, DataType::Fp32, {n, 5});
+  std::vector<RotatedBox> all;
+  for (std::size_t i = 0; std::cmp_less(i, n); ++i) {
+    all.push_back(load<RotatedBox>(tensor->data.data() + i * sizeof(RotatedBox)));
+    if (!all.back().possible()) fail(tensor->name, "hold a box that can be nowhere");
+  }
   return all;
 }
 
@@ -773,6 +796,7 @@ std::vector<Tensor> encodeDetections(std::span<const Detection> detections,
   }
   if (rules.masks) outputs.push_back(encodeMasks(detections));
   if (rules.keypoints > 0) outputs.push_back(encodeKeypoints(detections, rules.keypoints));
+  if (rules.rotated) outputs.push_back(encodeRotated(detections));
   return outputs;
 }
 
@@ -795,6 +819,8 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
       decodeMasks(rules.masks ? findOutput(response, names.masks) : nullptr, boxes, sent);
   std::vector<std::vector<Keypoint>> keypoints = decodeKeypoints(
       rules.keypoints > 0 ? findOutput(response, names.keypoints) : nullptr, n, rules.keypoints);
+  const std::vector<RotatedBox> rotated =
+      decodeRotated(rules.rotated ? findOutput(response, names.rotated) : nullptr, n);
 
   std::vector<Detection> detections;
   for (std::size_t i = 0; std::cmp_less(i, n); ++i) {
@@ -811,6 +837,7 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
     detection.box = clip(detection.box, sent);
     if (!masks.empty()) detection.mask = std::move(masks[i]);
     if (!keypoints.empty()) detection.keypoints = std::move(keypoints[i]);
+    if (!rotated.empty()) detection.rotated = rotated[i];
     if (!detection.box.empty()) detections.push_back(std::move(detection));
   }
   return detections;

@@ -125,6 +125,7 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   reader.read("sure-score", rules.sureScore);
   reader.read("masks", rules.masks);
   reader.read("keypoints", rules.keypoints);
+  reader.read("rotated", rules.rotated);
   reader.read("skeleton", rules.skeleton);
   // Other servers use this object for matters of their own.
   if (reader.known() == 0) return std::nullopt;
@@ -161,6 +162,7 @@ Json toJson(const ModelRules& rules) {
   if (rules.contextShare > 0) json["context-share"] = rules.contextShare;
   if (rules.masks) json["masks"] = true;
   if (rules.keypoints > 0) json["keypoints"] = rules.keypoints;
+  if (rules.rotated) json["rotated"] = true;
   if (!rules.skeleton.empty()) json["skeleton"] = rules.skeleton;
   return json;
 }
