@@ -18,21 +18,28 @@ constexpr Size kFrame{1920, 1080};
 constexpr int kFrames = 40;
 
 /** Four quarters that overlap by 100 pixels, each with as many boxes of up to `side` pixels as an
- * answer may have. */
-FrameRecord noise(float side, std::mt19937& random) {
+ * answer may have, `rotated` or not. */
+FrameRecord noise(float side, bool rotated, std::mt19937& random) {
   FrameRecord record;
   record.size = kFrame;
   record.plan.emplace();
   for (const int x : {0, 910})
     for (const int y : {0, 490}) record.plan->parts.push_back({.rect = {x, y, 1010, 590}});
-  std::uniform_real_distribution<float> left(0, 1000), top(0, 580), length(5, side), score(0, 1);
+  std::uniform_real_distribution<float> left(0, 1000), top(0, 580), length(5, side), score(0, 1),
+      angle(0, 3);
   for (std::size_t i = 0; i < record.plan->parts.size(); ++i) {
     PartAnswer& answer = record.answers.emplace_back();
     answer.state = AnswerState::Answered;
     for (std::size_t n = 0; n < wire::kMaxDetections; ++n) {
       const float x0 = left(random), y0 = top(random);
       Detection& detection = answer.detections.emplace_back();
-      detection.box = clip({x0, y0, x0 + length(random), y0 + length(random)}, Size{1010, 590});
+      detection.box = {x0, y0, x0 + length(random), y0 + length(random)};
+      if (rotated) {
+        detection.rotated = toRotated(detection.box);
+        detection.rotated->angle = angle(random);
+        detection.box = detection.rotated->hull();
+      }
+      detection.box = clip(detection.box, Size{1010, 590});
       detection.score = score(random);
       detection.label = "person";
     }
@@ -40,10 +47,10 @@ FrameRecord noise(float side, std::mt19937& random) {
   return record;
 }
 
-void mergeNoise(benchmark::State& state, float side) {
+void mergeNoise(benchmark::State& state, float side, bool rotated) {
   std::mt19937 random(1);
   std::vector<FrameRecord> records;
-  for (int i = 0; i < kFrames; ++i) records.push_back(noise(side, random));
+  for (int i = 0; i < kFrames; ++i) records.push_back(noise(side, rotated, random));
   Identifier identifier;
   std::uint64_t frame = 0;
   const auto take = [&] {
@@ -57,11 +64,16 @@ void mergeNoise(benchmark::State& state, float side) {
 }
 
 void registerAll() {
-  for (const int side : {30, 100, 600})
-    benchmark::RegisterBenchmark(
-        ("merge+identify/noise/4x1000/" + std::to_string(side)).c_str(),
-        [side](benchmark::State& state) { mergeNoise(state, static_cast<float>(side)); })
-        ->Unit(benchmark::kMillisecond);
+  for (const bool rotated : {false, true})
+    for (const int side : {30, 100, 600})
+      benchmark::RegisterBenchmark(
+          ((rotated ? "merge+identify/rotated/4x1000/" : "merge+identify/noise/4x1000/") +
+           std::to_string(side))
+              .c_str(),
+          [side, rotated](benchmark::State& state) {
+            mergeNoise(state, static_cast<float>(side), rotated);
+          })
+          ->Unit(benchmark::kMillisecond);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 #include <tuple>
 #include <utility>
@@ -110,6 +111,103 @@ TEST(Merge, OneJointInCommonMakesNoTwoPeopleOne) {
   record.answers[0].detections = {left};
   record.answers[1].detections = {right};
   EXPECT_EQ(merge(record).size(), 2U);
+}
+
+/** With the box around it, of a part of that size. */
+Detection ship(const RotatedBox& rotated, float score, Size part = {550, 500}) {
+  Detection ship{.box = clip(rotated.hull(), part), .score = score, .label = "ship"};
+  ship.rotated = rotated;
+  return ship;
+}
+
+constexpr float kDiagonal = 0.785398F;
+
+TEST(Merge, ARotatedBoxMovesWithItsBox) {
+  FrameRecord record = twoHalves();
+  record.answers[1].detections = {ship({120, 80, 60, 20, 0.5F}, 0.9F)};
+  EXPECT_EQ(merge(record).at(0).rotated, (RotatedBox{570, 80, 60, 20, 0.5F}));
+  record.plan->parts[1].scale = 0.5;
+  const Detection grown = merge(record).at(0);
+  EXPECT_EQ(grown.rotated, (RotatedBox{690, 160, 120, 40, 0.5F}));
+  EXPECT_NEAR(grown.box.x0, grown.rotated->hull().x0, 0.01);
+}
+
+TEST(Merge, OfTwoRotatedBoxesForOneObjectTheStrongerStaysOrBothAreUnited) {
+  FrameRecord record = twoHalves();
+  record.answers[0].detections = {ship({500, 250, 60, 20, kDiagonal}, 0.6F)};
+  record.answers[1].detections = {ship({52, 252, 58, 20, kDiagonal}, 0.8F)};
+  auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].rotated, (RotatedBox{502, 252, 58, 20, kDiagonal}));
+  merged = merge(record, Doubles::Unite);
+  ASSERT_EQ(merged.size(), 1U);
+  ASSERT_TRUE(merged[0].rotated);
+  // From -30 of the one to 29 behind the other's middle, which is 2.83 farther along.
+  EXPECT_NEAR(merged[0].rotated->width, 30 + 29 + 2 * std::sqrt(2), 0.01);
+  EXPECT_NEAR(merged[0].rotated->height, 20, 0.01);
+  // Where one of the servers tells none, nobody knows that of both.
+  record.answers[0].detections[0].rotated.reset();
+  EXPECT_FALSE(merge(record, Doubles::Unite).at(0).rotated);
+}
+
+TEST(Merge, TwoSideBySideAtAnAngleAreNotOneWhereverTheirUprightBoxesLie) {
+  FrameRecord record = twoHalves();
+  record.answers[0].detections = {ship({490, 260, 100, 20, kDiagonal}, 0.6F)};
+  record.answers[1].detections = {ship({57, 243, 100, 20, kDiagonal}, 0.8F)};
+  EXPECT_EQ(merge(record).size(), 2U);
+  for (PartAnswer& answer : record.answers) answer.detections[0].rotated.reset();
+  EXPECT_EQ(merge(record).size(), 1U) << "of upright boxes nobody can tell";
+}
+
+TEST(Merge, PiecesOfWhatLiesAcrossABorderAtAnAngleBecomeOne) {
+  FrameRecord record = twoHalves();
+  // 600 long: its two parts see 391 of it each, so far as the border leaves anything.
+  const float seen = (50 + 20 / std::sqrt(2.0F)) * std::sqrt(2.0F);
+  const float length = 300 + seen, middle = (300 - seen) / 2 / std::sqrt(2.0F);
+  record.answers[0].detections = {ship({500 - middle, 250 - middle, length, 40, kDiagonal}, 0.6F)};
+  record.answers[1].detections = {ship({50 + middle, 250 + middle, length, 40, kDiagonal}, 0.8F)};
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  const RotatedBox whole{500, 250, 600, 40, kDiagonal};
+  ASSERT_TRUE(merged[0].rotated);
+  EXPECT_GT(overlapOf(*merged[0].rotated, whole).iou, 0.99);
+  EXPECT_GT(iou(merged[0].box, whole.hull()), 0.99);
+
+  // Beside each other they are pieces of two.
+  Detection& other = record.answers[1].detections[0];
+  other = ship(other.rotated->shifted(30, -30), 0.8F);
+  EXPECT_EQ(merge(record).size(), 2U);
+}
+
+TEST(Merge, WhatABorderCutsOffAtAnAngleBelongsToTheWhole) {
+  FrameRecord record = twoHalves();
+  // Of a bar that the right part sees whole the left one sees a triangle, whose box is upright.
+  const RotatedBox bar{560, 250, 92, 26, 1.2F};
+  record.answers[0].detections = {ship({544, 238, 24, 70, 0}, 0.9F)};
+  record.answers[1].detections = {ship(bar.shifted(-450, 0), 0.8F)};
+  EXPECT_LT(overlapOf(bar, {544, 238, 24, 70, 0}).overSmaller, 0.6);
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].rotated, bar);
+}
+
+TEST(Merge, PiecesOfUprightRotatedBoxesAreAsThoseOfBoxes) {
+  FrameRecord record = twoHalves();
+  for (const bool rotated : {false, true}) {
+    record.answers[0].detections = {person({430, 100, 550, 300}, 0.6F)};
+    record.answers[1].detections = {person({0, 100, 180, 300}, 0.8F)};
+    for (PartAnswer& answer : record.answers) {
+      Detection& piece = answer.detections[0];
+      if (rotated) piece.rotated = toRotated(piece.box);
+    }
+    const auto merged = merge(record);
+    ASSERT_EQ(merged.size(), 1U);
+    EXPECT_EQ(merged[0].box, (Box{430, 100, 630, 300}));
+    ASSERT_EQ(merged[0].rotated.has_value(), rotated);
+    if (rotated) {
+      EXPECT_EQ(merged[0].rotated, toRotated(merged[0].box));
+    }
+  }
 }
 
 TEST(Merge, MasksThatWouldFillTheMemoryAreLeftOut) {

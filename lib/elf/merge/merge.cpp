@@ -20,6 +20,8 @@ constexpr double kSameIou = 0.45;
 constexpr double kSameIouLrc = 0.3;
 // A box cut off by the border of its part is a piece of what another part sees whole.
 constexpr double kPieceOverSmaller = 0.6;
+// What is cut off an object that lies at an angle fills as little as half of its own rotated box.
+constexpr double kRotatedPieceOverSmaller = 0.4;
 // So near to the border of its part a box counts as cut off: in pixels, and in parts of its side,
 // since a network does not end the box of what it sees a piece of just where the picture ends.
 constexpr float kBorder = 2;
@@ -91,6 +93,9 @@ class ToFrame {
     return {sent.x * sx_ + static_cast<float>(rect_.x), sent.y * sy_ + static_cast<float>(rect_.y),
             sent.visibility};
   }
+  RotatedBox rotated(const RotatedBox& sent) const {
+    return sent.scaled(sx_, sy_).shifted(static_cast<float>(rect_.x), static_cast<float>(rect_.y));
+  }
   /** Over `rect`, which is of the frame. */
   Mask mask(const Mask& sent, const Rect& rect) const {
     if (unscaled_) return sent.shifted(rect_.x, rect_.y).over(rect);
@@ -148,6 +153,7 @@ std::vector<Found> inFramePixels(const FrameRecord& record) {
       detection.box = box;
       detection.server = record.answers[i].server;
       for (Keypoint& joint : detection.keypoints) joint = toFrame.joint(joint);
+      if (sent.rotated) detection.rotated = toFrame.rotated(*sent.rotated);
       if (sent.mask) {
         const Rect rect = roundOutwards(box, record.size);
         maskPixels += rect.area();
@@ -187,12 +193,20 @@ bool haveSameJoints(const Detection& a, const Detection& b) {
                   similarity(b.keypoints, a.keypoints, area)) >= kSameJoints;
 }
 
+bool areRotated(const Detection& a, const Detection& b) {
+  return a.rotated && b.rotated;
+}
+
 bool sameObject(const Found& kept, const Found& other) {
-  const Box& a = kept.detection.box;
-  const Box& b = other.detection.box;
+  const Detection &a = kept.detection, &b = other.detection;
   const double same = other.kind == PartKind::Lrc ? kSameIouLrc : kSameIou;
-  return iou(a, b) >= same || haveSameJoints(kept.detection, other.detection) ||
-         (other.cuts.any() && overSmaller(a, b) >= kPieceOverSmaller);
+  if (!areRotated(a, b))
+    return iou(a.box, b.box) >= same || haveSameJoints(a, b) ||
+           (other.cuts.any() && overSmaller(a.box, b.box) >= kPieceOverSmaller);
+  // What lies side by side at an angle shares much of the upright boxes.
+  const Overlap overlap = overlapOf(*a.rotated, *b.rotated);
+  return overlap.iou >= same || haveSameJoints(a, b) ||
+         (other.cuts.any() && overlap.overSmaller >= kRotatedPieceOverSmaller);
 }
 
 // Intersection over union of two intervals.
@@ -201,25 +215,39 @@ float agreement(float a0, float a1, float b0, float b1) {
   return common <= 0 ? 0 : common / (std::max(a1, b1) - std::min(a0, b0));
 }
 
+// Whether one goes on where the other one ends, in the direction of either side of the larger one.
+bool goOn(const RotatedBox& a, const RotatedBox& b) {
+  const RotatedBox& larger = a.area() >= b.area() ? a : b;
+  const Box one = extentIn(larger, a), other = extentIn(larger, b);
+  constexpr Sides kApart{kBorder, kBorder, kBorder, kBorder};
+  return !intersect(grow(one, kApart), other).empty() &&
+         (agreement(one.x0, one.x1, other.x0, other.x1) >= kSamePieces ||
+          agreement(one.y0, one.y1, other.y0, other.y1) >= kSamePieces);
+}
+
 // True for what two neighbouring parts see of an object on the border between them: `first` is left
 // of or above `second`.
 bool areSideBySide(const Found& first, const Found& second) {
-  const Box& a = first.detection.box;
-  const Box& b = second.detection.box;
-  return first.cuts.right && second.cuts.left && a.x0 <= b.x0 && b.x0 <= a.x1 &&
-         agreement(a.y0, a.y1, b.y0, b.y1) >= kSamePieces;
+  const Detection &a = first.detection, &b = second.detection;
+  return first.cuts.right && second.cuts.left && a.box.x0 <= b.box.x0 && b.box.x0 <= a.box.x1 &&
+         (areRotated(a, b) ? goOn(*a.rotated, *b.rotated)
+                           : agreement(a.box.y0, a.box.y1, b.box.y0, b.box.y1) >= kSamePieces);
 }
 bool areStacked(const Found& first, const Found& second) {
-  const Box& a = first.detection.box;
-  const Box& b = second.detection.box;
-  return first.cuts.bottom && second.cuts.top && a.y0 <= b.y0 && b.y0 <= a.y1 &&
-         agreement(a.x0, a.x1, b.x0, b.x1) >= kSamePieces;
+  const Detection &a = first.detection, &b = second.detection;
+  return first.cuts.bottom && second.cuts.top && a.box.y0 <= b.box.y0 && b.box.y0 <= a.box.y1 &&
+         (areRotated(a, b) ? goOn(*a.rotated, *b.rotated)
+                           : agreement(a.box.x0, a.box.x1, b.box.x0, b.box.x1) >= kSamePieces);
 }
 
 // `into` becomes all that both are.
 void uniteInto(Detection& into, const Detection& other) {
   into.box = unite(into.box, other.box);
   into.keypoints = unite(into.keypoints, other.keypoints);
+  if (areRotated(into, other))
+    into.rotated = unite(*into.rotated, *other.rotated);
+  else
+    into.rotated.reset();
   if (!into.mask && !other.mask) return;
   const Mask none;
   into.mask = unite(into.mask.value_or(none), other.mask.value_or(none), roundOutwards(into.box));

@@ -26,18 +26,19 @@ inline constexpr std::size_t kMostDetections = 1000;
 inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
 
 /**
- * Sets `detections` and `cut` of a frame that elfoffload has answered. Each answer's boxes, masks
- * and keypoints are scaled and shifted into the frame, boxes and masks are clipped to it; masks
- * beyond kMaxMaskPixels of one frame are left out. Inside one part the model's own suppression
- * is trusted; between parts, class by class:
+ * Sets `detections` and `cut` of a frame that elfoffload has answered. Each answer's boxes, masks,
+ * keypoints and rotated boxes are scaled and shifted into the frame, boxes and masks are clipped to
+ * it; masks beyond kMaxMaskPixels of one frame are left out. Inside one part the model's own
+ * suppression is trusted; between parts, class by class:
  *
  * - Of boxes that two parts made of one object one is kept, or both are united: a whole one rather
  *   than one that ends at a border of its part inside the frame, one from a part in full resolution
  *   rather than from an LRC, the stronger rather than the weaker one.
  *   The same joints in the same places (similarity() in elf/geometry/keypoint.h) are one object,
- *   too.
+ *   too. Of rotated boxes it is these that agree or do not, not what is upright around them.
  * - Pieces of an object on both sides of a border become one: the box around both, the pixels of
- *   both masks, and of each joint the one that is seen better. So do two that are united.
+ *   both masks, of each joint the one that is seen better, and of rotated boxes the one around both
+ *   at the angle of the larger. So do two that are united.
  * - A piece that is left is no object but a part of one, and goes, unless it is what an RP expects,
  * or the whole frame was looked at in parts that lie side by side. `cut` says where the rest may
  * be.
