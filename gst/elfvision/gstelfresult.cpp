@@ -75,11 +75,19 @@ std::string typeOf(const Detection& detection) {
 }
 
 void addParameters(GstVideoRegionOfInterestMeta* region, const Detection& d, int stage) {
-  gst_video_region_of_interest_meta_add_param(
-      region, gst_structure_new(
-                  kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score),
-                  "label_id", G_TYPE_INT, static_cast<gint>(d.labelId), "coasted", G_TYPE_BOOLEAN,
-                  static_cast<gboolean>(d.coasted), kStage, G_TYPE_INT, stage, nullptr));
+  GstStructure* parameters = gst_structure_new(
+      kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score), "label_id",
+      G_TYPE_INT, static_cast<gint>(d.labelId), "coasted", G_TYPE_BOOLEAN,
+      static_cast<gboolean>(d.coasted), kStage, G_TYPE_INT, stage, nullptr);
+  if (d.rotated) {
+    GValue numbers = G_VALUE_INIT;
+    initValue(&numbers, "rotated", toField(*d.rotated));
+    gst_structure_set_value(
+        parameters, "angle",
+        gst_value_array_get_value(&numbers, gst_value_array_get_size(&numbers) - 1));
+    gst_structure_take_value(parameters, "rotated", &numbers);
+  }
+  gst_video_region_of_interest_meta_add_param(region, parameters);
 }
 
 /** A detection, and the type of the region that it may have. */

@@ -43,6 +43,15 @@ TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
       R"("total":1234},"bytes":{"sent":0,"whole":9}})");
 }
 
+TEST(JsonLine, HoldsTheRotatedBoxOfADetectionThatHasOne) {
+  FrameRecord record = oneDetection();
+  record.detections[0].rotated = {15.8F, 21, 30.25F, 12, -0.52F};
+  EXPECT_NE(toJsonLine(record, 0).find(
+                R"("server":"http://a:1","stage":0,"rotated":[15.8,21.0,30.25,12.0,-0.52]}])"),
+            std::string::npos)
+      << toJsonLine(record, 0);
+}
+
 TEST(JsonLine, HoldsTheDetectionsOfEarlierStagesFirst) {
   FrameRecord record = oneDetection();
   record.before = std::make_shared<const FrameRecord>(oneDetection());

@@ -251,6 +251,30 @@ TEST_F(Merge, GivesEachDetectionOneRegion) {
   gst_buffer_unref(out);
 }
 
+TEST_F(Merge, TheRegionOfARotatedBoxTellsItsAngleAndItsNumbers) {
+  FrameRecord record = asked(0);
+  record.answers[0].detections[0].rotated = {80, 200, 48, 156, 0.12F};
+  GstBuffer* out = pass(frame(merged(record)));
+  ASSERT_EQ(regions(out).size(), 1U);
+  const GstStructure* parameters =
+      gst_video_region_of_interest_meta_get_param(regions(out)[0], "detection");
+  gdouble angle = 0;
+  EXPECT_TRUE(gst_structure_get_double(parameters, "angle", &angle));
+  EXPECT_EQ(angle, 0.12);
+  const GValue* rotated = gst_structure_get_value(parameters, "rotated");
+  ASSERT_TRUE(rotated && GST_VALUE_HOLDS_ARRAY(rotated));
+  std::vector<double> numbers;
+  for (guint i = 0; i < gst_value_array_get_size(rotated); ++i)
+    numbers.push_back(g_value_get_double(gst_value_array_get_value(rotated, i)));
+  EXPECT_EQ(numbers, (std::vector<double>{130, 200, 48, 156, 0.12}));
+  gst_buffer_unref(out);
+
+  out = pass(frame(answered(1)));
+  EXPECT_FALSE(gst_structure_has_field(
+      gst_video_region_of_interest_meta_get_param(regions(out)[0], "detection"), "angle"));
+  gst_buffer_unref(out);
+}
+
 TEST_F(Merge, ReplacesItsOwnRegionsAndLeavesThoseOfOthers) {
   GstBuffer* once = pass(frame(answered(0)));
   gst_buffer_add_video_region_of_interest_meta(once, "face", 1, 2, 3, 4);

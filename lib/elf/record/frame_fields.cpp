@@ -68,6 +68,7 @@ void addDetections(const FrameRecord& record, std::vector<FieldValue>& list) {
                               {"stage", integer(record.stage)}};
     if (d.mask) fields.push_back({"mask", mask(*d.mask)});
     if (!d.keypoints.empty()) fields.push_back({"keypoints", keypoints(d.keypoints)});
+    if (d.rotated) fields.push_back({"rotated", toField(*d.rotated)});
     list.push_back({std::move(fields)});
   }
 }
@@ -87,6 +88,14 @@ FieldValue timings(const Timings& t) {
 }
 
 }  // namespace
+
+FieldValue toField(const RotatedBox& box) {
+  return {std::vector<FieldValue>{{shortest(box.centreX)},
+                                  {shortest(box.centreY)},
+                                  {shortest(box.width)},
+                                  {shortest(box.height)},
+                                  {shortest(box.angle)}}};
+}
 
 std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
   std::vector<Field> bytes{{"sent", integer(static_cast<std::int64_t>(record.bytesSent()))},

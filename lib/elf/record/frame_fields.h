@@ -27,11 +27,15 @@ struct Field {
   FieldValue value;
 };
 
+/** A list: x and y of its centre, width, height, angle. */
+FieldValue toField(const RotatedBox& box);
+
 /**
- * What `record` says of its frame, with the detections of earlier stages before its own. `ptsNs` is the buffer's timestamp in nanoseconds. A detection's
- * server is its URL, null where nobody found it; a number that was not measured, a mask and
- * keypoints that a detection does not have are not there. A mask is `rect`, as x, y, width and
- * height, and `runs`, as runLengths() has them; a keypoint is x, y, visibility.
+ * What `record` says of its frame, with the detections of earlier stages before its own. `ptsNs` is
+ * the buffer's timestamp in nanoseconds. A detection's server is its URL, null where nobody found
+ * it; a number that was not measured, a mask, keypoints and a rotated box that a detection does not
+ * have are not there. A mask is `rect`, as x, y, width and height, and `runs`, as runLengths() has
+ * them; a keypoint is x, y, visibility; a rotated box is as toField() has it.
  */
 std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
 

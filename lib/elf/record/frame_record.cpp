@@ -38,6 +38,7 @@ FrameRecord scaledTo(Size size, const Rect& content, const FrameRecord& record) 
       joint.x = joint.x * x + dx;
       joint.y = joint.y * y + dy;
     }
+    if (detection.rotated) detection.rotated = detection.rotated->scaled(x, y).shifted(dx, dy);
   }
   if (record.before)
     scaled.before = std::make_shared<const FrameRecord>(scaledTo(size, content, *record.before));
