@@ -173,6 +173,7 @@ FrameRecord busyRecord(Size size) {
                                     {w * 0.45F, h * 0.7F, 0.5F},
                                     {w * 0.2F, h * 1.2F, 0.9F},
                                     {-w, h * 0.5F, 0.9F}};
+  record.detections[1].rotated = {w * 0.85F, h * 0.3F, w * 0.3F, h * 0.2F, 0.8F};
   record.capacity = capacityOf("http://127.0.0.1:8001", {{0, 1}, {1, 2}, {1, 3}});
   Rp rp;
   rp.box = {w * 0.15F, h * 0.25F, w * 0.55F, h * 0.85F};
@@ -491,6 +492,53 @@ TEST(Painter, ABoneIsDrawnWhereBothOfItsJointsAreSeen) {
   EXPECT_LT(drawing.changed(kKeypoints).right(), 70) << "nor is that joint";
   drawing.record.detections[0].keypoints = {{NAN, 100, 1}, {1e30F, 100, 1}};
   EXPECT_TRUE(drawing.changed(kKeypoints).empty());
+}
+
+TEST(Painter, ARotatedBoxIsDrawnAtItsAngleAndItsLabelWhereThatOfItsHullIs) {
+  Drawing drawing({320, 240}, PixelFormat::GRAY8);
+  const RotatedBox rotated{160, 120, 100, 40, 0.5F};
+  drawing.record.detections = {detection(rotated.hull(), 1)};
+  drawing.record.detections[0].coasted = true;  // and so of a grey that stands out
+  const auto upright = drawing.drawn(kLabels).pixels();
+  drawing.record.detections[0].rotated = rotated;
+  EXPECT_EQ(drawing.drawn(kLabels).pixels(), upright);
+
+  const Picture picture = drawing.drawn(kBoxes), blank = drawing.blank();
+  // A pixel by its distance from the middle along and across: the line is one pixel wide, and its
+  // edges are smooth.
+  const double cosine = std::cos(0.5), sine = std::sin(0.5);
+  for (int y = 0; y < 240; ++y)
+    for (int x = 0; x < 320; ++x) {
+      const double dx = x + 0.5 - 160, dy = y + 0.5 - 120;
+      const double along = std::abs(dx * cosine + dy * sine);
+      const double across = std::abs(dy * cosine - dx * sine);
+      const double outside = std::max(along - 50, across - 20);
+      const double change = std::abs(picture.luma(x, y) - blank.luma(x, y));
+      if (outside > 0.51 || outside < -1.51) {
+        EXPECT_EQ(change, 0) << x << " " << y;
+      } else if (std::abs(outside + 0.5) < 0.2) {
+        EXPECT_GT(change, 15) << x << " " << y;
+      }
+    }
+}
+
+TEST(Painter, ARotatedBoxThatReachesOutOfTheFrameOrIsNoneDoesNoHarm) {
+  Drawing drawing({320, 240}, PixelFormat::GRAY8);
+  drawing.record.detections = {detection({0, 100, 40, 140}, 1)};
+  const Rect upright = drawing.changed(kBoxes);
+  EXPECT_EQ(upright, (Rect{0, 100, 40, 40}));
+  drawing.record.detections[0].rotated = {-20, 120, 90, 50, 0.4F};
+  const Rect partly = drawing.changed(kBoxes);
+  EXPECT_FALSE(partly.empty());
+  EXPECT_TRUE(contains(wholeFrame({320, 240}), partly));
+  // As large as one can be, and no line of it comes near.
+  drawing.record.detections[0].rotated = {160, 120, kFarthestBox, kFarthestBox, 0.4F};
+  EXPECT_TRUE(drawing.changed(kBoxes).empty());
+  for (const RotatedBox& none :
+       {RotatedBox{NAN, 0, 1, 1, 0}, RotatedBox{160, 120, 1e30F, 5, 1}, RotatedBox{}}) {
+    drawing.record.detections[0].rotated = none;
+    EXPECT_EQ(drawing.changed(kBoxes), upright);
+  }
 }
 
 TEST(Painter, APartBearsTheNameOfTheServerThatAnswered) {

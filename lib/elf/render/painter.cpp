@@ -79,6 +79,18 @@ void outline(Brush& brush, const Rect& r, int line, const Colour& colour) {
   brush.fill({r.right() - line, r.y, line, r.height}, colour);
 }
 
+/** Its outer edge is the box's, as that of an upright one is. */
+void outline(Brush& brush, RotatedBox box, int line, const Colour& colour) {
+  const auto width = static_cast<float>(line);
+  box.width = std::max(0.0F, box.width - width);
+  box.height = std::max(0.0F, box.height - width);
+  const auto corners = cornersOf(box);
+  for (std::size_t i = 0; i < corners.size(); ++i) {
+    const Corner &from = corners[i], &to = corners[(i + 1) % corners.size()];
+    brush.line(from.x, from.y, to.x, to.y, line, colour);
+  }
+}
+
 void dashedOutline(Brush& brush, const Rect& r, int line, const Colour& colour) {
   const int dash = 4 * line;
   for (int x = r.x; x < r.right(); x += 2 * dash) {
@@ -293,8 +305,12 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
         dashedOutline(brush, outerRect(rp.box, frame, scale.thin), scale.thin, colourOf(rp.id));
   }
   if (options.boxes) {
-    for (auto d = seen.rbegin(); d != seen.rend(); ++d)
-      outline(brush, outerRect((*d)->box, frame, scale.line), scale.line, colourFor(**d));
+    for (auto d = seen.rbegin(); d != seen.rend(); ++d) {
+      if ((*d)->rotated && (*d)->rotated->possible())
+        outline(brush, *(*d)->rotated, scale.line, colourFor(**d));
+      else
+        outline(brush, outerRect((*d)->box, frame, scale.line), scale.line, colourFor(**d));
+    }
   }
   if (options.keypoints) {
     std::span<const std::array<int, 2>> bones;

@@ -11,7 +11,8 @@ namespace elf {
 
 /** What to draw. */
 struct PaintOptions {
-  /** Outlines of the detections, a colour for each identity; coasted ones grey. */
+  /** Outlines of the detections, at their angle where it is known, a colour for each identity;
+   * coasted ones grey. */
   bool boxes = true;
   /** Name and score at each detection, such as "person 0.87", on a bar of its colour. */
   bool labels = true;
