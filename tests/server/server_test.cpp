@@ -13,6 +13,7 @@
 #include <future>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numbers>
 #include <opencv2/imgcodecs.hpp>
 #include <thread>
 
@@ -61,6 +62,27 @@ class FakeModel : public InferenceModel {
  private:
   Gate& gate_;
   Placement& placement_;
+};
+
+/** FakeModel whose objects lie on their side. */
+class TurnedModel : public FakeModel {
+ public:
+  TurnedModel(Gate& gate, Placement& placement) : FakeModel(gate, placement, turnedFile()) {}
+  Result<std::vector<Detection>> run(const ImageView& bgr, const Placement& placement) override {
+    auto found = FakeModel::run(bgr, placement);
+    if (!found) return found;
+    std::vector<Detection> detections = std::move(found).value();
+    const Box& box = detections[0].box;
+    detections[0].rotated = {box.centreX(), box.centreY(), box.height(), box.width(),
+                             std::numbers::pi_v<float> / 2};
+    return detections;
+  }
+
+  static ModelFile turnedFile() {
+    ModelFile file = fakeFile();
+    file.rules.rotated = true;
+    return file;
+  }
 };
 
 // Heights of pictures with which a batch goes wrong.
@@ -1177,6 +1199,33 @@ TEST_F(ServerTest, StatusKeepsPicturesToItselfUnlessTheyMayBeShown) {
     EXPECT_EQ(picture["found"][0]["box"], (nlohmann::json{0, 0, 640, 480}));
     EXPECT_EQ(picture["found"][0]["label"], "9");
   }
+}
+
+TEST_F(ServerTest, RotatedBoxesAreToldOfSentAndShown) {
+  server_ = std::make_unique<Server>(
+      std::vector<ModelFactory>{[&] { return std::make_unique<TurnedModel>(gate_, placement_); }},
+      ServerOptions{.showAnswers = true});
+  const auto metadata = wire::parseMetadata(request("GET", url("/v2/models/fake")).body);
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata.value().rules, TurnedModel::turnedFile().rules);
+  EXPECT_EQ(metadata.value().outputs.back(),
+            (wire::TensorSpec{"rotated", wire::DataType::Fp32, {-1, 5}}));
+
+  const Answer answer = infer(rgbImage(640, 480));
+  ASSERT_EQ(answer.status, 200U) << answer.text();
+  const auto response = wire::parseResponse(answer.body, answer.jsonLength);
+  ASSERT_TRUE(response) << response.error();
+  const auto found =
+      wire::decodeDetections(response.value(), *metadata.value().rules, {640, 480}, {});
+  ASSERT_TRUE(found) << found.error();
+  const RotatedBox rotated{320, 240, 480, 640, std::numbers::pi_v<float> / 2};
+  EXPECT_EQ(found.value().at(0).rotated, rotated);
+
+  const auto status = nlohmann::json::parse(request("GET", url("/status")).text());
+  const auto& shown = status["models"][0]["picture"]["found"][0]["rotated"];
+  ASSERT_EQ(shown.size(), 5U);
+  EXPECT_EQ(shown[2], 480);
+  EXPECT_FLOAT_EQ(shown[4].get<float>(), rotated.angle);
 }
 
 TEST_F(ServerTest, StatusIsJsonWhateverAModelIsCalled) {

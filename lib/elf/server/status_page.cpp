@@ -46,10 +46,15 @@ std::string hashOf(const std::string& html, const std::string& tag) {
 
 Json pictureOf(const ShownAnswer& shown, const ModelRules& rules) {
   Json found = Json::array();
-  for (const Detection& each : shown.found)
-    found.push_back({{"box", {each.box.x0, each.box.y0, each.box.x1, each.box.y1}},
-                     {"score", each.score},
-                     {"label", rules.label(each.labelId)}});
+  for (const Detection& each : shown.found) {
+    Json object = {{"box", {each.box.x0, each.box.y0, each.box.x1, each.box.y1}},
+                   {"score", each.score},
+                   {"label", rules.label(each.labelId)}};
+    if (const auto& rotated = each.rotated)
+      object["rotated"] = {rotated->centreX, rotated->centreY, rotated->width, rotated->height,
+                           rotated->angle};
+    found.push_back(std::move(object));
+  }
   return {{"width", shown.size.width},
           {"height", shown.size.height},
           {"jpeg", base64(shown.jpeg)},

@@ -85,6 +85,7 @@ void print(const ModelCheck& check, const ModelFile& file) {
     if (!detection.keypoints.empty())
       std::cout << ", " << std::ranges::count_if(detection.keypoints, isSeen) << " of "
                 << detection.keypoints.size() << " joints seen";
+    if (detection.rotated) std::cout << ", angle " << formatNumber(detection.rotated->angle, 2);
     std::cout << '\n';
   }
   std::cout << "parts:";
