@@ -2,6 +2,7 @@
 // Rotated boxes from the model to the end of the pipeline, on a bar that moves and turns.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <opencv2/imgproc.hpp>
 #include <string>

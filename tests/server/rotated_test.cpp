@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "elf/base/error.h"
 #include "elf/decode/canvas.h"
 #include "elf/decode/recognise.h"
@@ -14,7 +17,7 @@ namespace {
 using testing::expectNear;
 using ::testing::HasSubstr;
 
-/** Of 200x100 pixels, for a network of 64x64: half as large would be 100x50, so by 0.32. */
+/** Of 200x100 pixels, scaled by 0.32 for a network of 64x64. */
 Canvas letterboxed(ModelRules rules = {}, Fit fit = Fit::Centre) {
   rules.fixedSize = {64, 64};
   return Canvas::ofPicture(cv::Mat::zeros(100, 200, CV_8UC3), rules, fit);
