@@ -79,10 +79,10 @@ def blob_network(side: int, datatype: str) -> bytes:
     mean = graph.constant([1, 3, 1, 1], [1 / 3] * 3)
     grey = graph.node("Conv", ["images", mean], kernel_shape=[1, 1])
     above = graph.node("Sub", [grey, scalar(0.5)])
-    bright = graph.node(
-        "Clip",
-        [graph.node("Mul", [above, scalar(50)]), graph.constant([], [0]), graph.constant([], [1])],
-    )
+    steep = graph.node("Mul", [above, scalar(50)])
+    # Between 0 and 1 without Clip, whose limits OpenCV 4.6 does not read as inputs.
+    over = graph.node("Relu", [graph.node("Sub", [steep, scalar(1)])])
+    bright = graph.node("Sub", [graph.node("Relu", [steep]), over])
 
     def ends(kernel, shape):
         """How far the object reaches from the left or upper side, and from the other one."""
