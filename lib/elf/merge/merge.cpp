@@ -48,7 +48,9 @@ struct Found {
   Cuts cuts;
 };
 
-float borderOf(float side) { return std::max(kBorder, kBorderShare * side); }
+float borderOf(float side) {
+  return std::max(kBorder, kBorderShare * side);
+}
 
 Cuts cutsOf(const Box& box, const Rect& part, Size frame) {
   const Box edges = toBox(part);
@@ -253,39 +255,42 @@ void uniteInto(Detection& into, const Detection& other) {
   into.mask = unite(into.mask.value_or(none), other.mask.value_or(none), roundOutwards(into.box));
 }
 
-// Whether both pieces together end at a border on a side, where they reach to `reachA` and `reachB`:
-// the one that reaches out further tells, and of two that reach as far the one that saw more.
+// Whether two pieces together end at a border on a side: the one that reaches out further tells,
+// and of two that reach as far the one that saw more.
 bool isCutOnOneSide(bool cutA, float reachA, bool cutB, float reachB, float border) {
   if (std::abs(reachA - reachB) < border) return cutA && cutB;
   return reachA > reachB ? cutA : cutB;
 }
 
-Cuts cutsOfBoth(const Found& one, const Found& other) {
-  const Box &a = one.detection.box, &b = other.detection.box;
-  const Cuts &ca = one.cuts, &cb = other.cuts;
-  const float x = borderOf(std::max(a.width(), b.width()));
-  const float y = borderOf(std::max(a.height(), b.height()));
-  return {.left = isCutOnOneSide(ca.left, -a.x0, cb.left, -b.x0, x),
-          .top = isCutOnOneSide(ca.top, -a.y0, cb.top, -b.y0, y),
-          .right = isCutOnOneSide(ca.right, a.x1, cb.right, b.x1, x),
-          .bottom = isCutOnOneSide(ca.bottom, a.y1, cb.bottom, b.y1, y)};
+Cuts cutsSideBySide(const Found& first, const Found& second) {
+  const Box &a = first.detection.box, &b = second.detection.box;
+  const float border = borderOf(std::max(a.height(), b.height()));
+  return {.left = first.cuts.left,
+          .top = isCutOnOneSide(first.cuts.top, -a.y0, second.cuts.top, -b.y0, border),
+          .right = second.cuts.right,
+          .bottom = isCutOnOneSide(first.cuts.bottom, a.y1, second.cuts.bottom, b.y1, border)};
+}
+Cuts cutsStacked(const Found& first, const Found& second) {
+  const Box &a = first.detection.box, &b = second.detection.box;
+  const float border = borderOf(std::max(a.width(), b.width()));
+  return {.left = isCutOnOneSide(first.cuts.left, -a.x0, second.cuts.left, -b.x0, border),
+          .top = first.cuts.top,
+          .right = isCutOnOneSide(first.cuts.right, a.x1, second.cuts.right, b.x1, border),
+          .bottom = second.cuts.bottom};
 }
 
 // Makes `one` the object of which both are pieces; false where they are none.
 bool joinPieces(Found& one, const Found& other) {
-  const Cuts a = one.cuts, b = other.cuts;
-  Cuts both = cutsOfBoth(one, other);
   if (areSideBySide(one, other))
-    both.left = a.left, both.right = b.right;
+    one.cuts = cutsSideBySide(one, other);
   else if (areSideBySide(other, one))
-    both.left = b.left, both.right = a.right;
+    one.cuts = cutsSideBySide(other, one);
   else if (areStacked(one, other))
-    both.top = a.top, both.bottom = b.bottom;
+    one.cuts = cutsStacked(one, other);
   else if (areStacked(other, one))
-    both.top = b.top, both.bottom = a.bottom;
+    one.cuts = cutsStacked(other, one);
   else
     return false;
-  one.cuts = both;
   uniteInto(one.detection, other.detection);
   return true;
 }
