@@ -442,18 +442,23 @@ std::vector<Detection> withMasksAndJoints() {
 }
 const ModelRules kMasksAndJoints{.masks = true, .keypoints = 2};
 
-TEST(Wire, MasksAndKeypointsComeBackAsTheyWere) {
+/** `sent` are the same on the other side of an answer, be it binary or JSON. */
+void expectBack(const std::vector<Detection>& sent, const ModelRules& rules) {
   for (const bool binary : {true, false}) {
-    const auto sent = withMasksAndJoints();
-    InferResponse response{.model = "m", .outputs = encodeDetections(sent, kMasksAndJoints)};
+    SCOPED_TRACE(binary ? "binary" : "JSON");
+    InferResponse response{.model = "m", .outputs = encodeDetections(sent, rules)};
     for (Tensor& output : response.outputs) output.binary = binary;
     const Message message = encode(response);
     const auto parsed = parseResponse(message.body, message.jsonLength);
     ASSERT_TRUE(parsed) << parsed.error();
-    const auto decoded = decodeDetections(parsed.value(), kMasksAndJoints, {100, 100});
+    const auto decoded = decodeDetections(parsed.value(), rules, {100, 100});
     ASSERT_TRUE(decoded) << decoded.error();
     EXPECT_EQ(decoded.value(), sent);
   }
+}
+
+TEST(Wire, MasksAndKeypointsComeBackAsTheyWere) {
+  expectBack(withMasksAndJoints(), kMasksAndJoints);
 }
 
 TEST(Wire, WhatOthersCallMasksAndKeypointsIsNotRead) {
@@ -492,19 +497,10 @@ std::vector<Detection> withRotatedBoxes() {
 const ModelRules kRotated{.rotated = true};
 
 TEST(Wire, RotatedBoxesComeBackAsTheyWere) {
-  for (const bool binary : {true, false}) {
-    const auto sent = withRotatedBoxes();
-    InferResponse response{.model = "m", .outputs = encodeDetections(sent, kRotated)};
-    ASSERT_EQ(response.outputs.size(), 4U);
-    EXPECT_EQ(response.outputs[3].shape, (std::vector<std::int64_t>{2, 5}));
-    for (Tensor& output : response.outputs) output.binary = binary;
-    const Message message = encode(response);
-    const auto parsed = parseResponse(message.body, message.jsonLength);
-    ASSERT_TRUE(parsed) << parsed.error();
-    const auto decoded = decodeDetections(parsed.value(), kRotated, {100, 100});
-    ASSERT_TRUE(decoded) << decoded.error();
-    EXPECT_EQ(decoded.value(), sent);
-  }
+  const std::vector<Tensor> outputs = encodeDetections(withRotatedBoxes(), kRotated);
+  ASSERT_EQ(outputs.size(), 4U);
+  EXPECT_EQ(outputs[3].shape, (std::vector<std::int64_t>{2, 5}));
+  expectBack(withRotatedBoxes(), kRotated);
 }
 
 TEST(Wire, RotatedBoxesMayBeMissingHaveAnotherNameOrBeNoneOfTheModels) {

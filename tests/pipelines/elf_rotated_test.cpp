@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "elf/server/backends.h"
 #include "tests/support/elf_pipeline.h"
 #include "tests/support/folder.h"
 
@@ -32,11 +33,8 @@ class BarModel final : public InferenceModel {
   BarModel() : InferenceModel(barFile()) {}
   std::string platform() const override { return "bar"; }
   Result<std::vector<Detection>> run(const ImageView& bgr, const Placement&) override {
-    const cv::Mat picture(bgr.size.height, bgr.size.width, CV_8UC3,
-                          const_cast<std::uint8_t*>(bgr.planes[0]),
-                          static_cast<std::size_t>(bgr.strides[0]));
     cv::Mat grey;
-    cv::cvtColor(picture, grey, cv::COLOR_BGR2GRAY);
+    cv::cvtColor(matOf(bgr), grey, cv::COLOR_BGR2GRAY);
     std::vector<std::vector<cv::Point>> outlines;
     cv::findContours(grey > 128, outlines, cv::RETR_EXTERNAL, cv::CHAIN_APPROX_NONE);
     std::vector<Detection> detections;

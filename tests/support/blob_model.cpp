@@ -3,6 +3,8 @@
 
 #include <opencv2/imgproc.hpp>
 
+#include "elf/server/backends.h"
+
 namespace elf::testing {
 
 namespace {
@@ -21,11 +23,8 @@ BlobModel::BlobModel(Gate* gate) : InferenceModel(blobFile()), gate_(gate) {}
 
 Result<std::vector<Detection>> BlobModel::run(const ImageView& bgr, const Placement&) {
   if (gate_) gate_->pass();
-  const cv::Mat picture(bgr.size.height, bgr.size.width, CV_8UC3,
-                        const_cast<std::uint8_t*>(bgr.planes[0]),
-                        static_cast<std::size_t>(bgr.strides[0]));
   cv::Mat grey, labels, stats, centroids;
-  cv::cvtColor(picture, grey, cv::COLOR_BGR2GRAY);
+  cv::cvtColor(matOf(bgr), grey, cv::COLOR_BGR2GRAY);
   const int count = cv::connectedComponentsWithStats(grey > 128, labels, stats, centroids);
   std::vector<Detection> detections;
   for (int i = 1; i < count; ++i) {  // 0 is the ground
