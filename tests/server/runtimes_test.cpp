@@ -753,6 +753,17 @@ TEST_P(Runtime, IsTriedWithWhatMostNetworksTake) {
   EXPECT_EQ(load(network)->file().decoder, OutputDecoder::Yolov8);
 }
 
+TEST_P(Runtime, WritesNothingToStandardErrorWhereNothingIsWrong) {
+  write(oneCat());
+  std::ofstream(folder_.file("made.model"))
+      << "[model]\nfile=made.onnx\nbackend=" << GetParam().first << '\n';
+  const auto outcome =
+      testing::run(std::string(getenv("ELF_TEST_BUILD_ROOT")) + "/lib/programs/elf-server",
+                   {"--check", folder_.file("made.model"), "--output", folder_.file("out.png")});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+}
+
 TEST_P(Runtime, RefusesWhatIsNoNetworkForPictures) {
   const auto expectError = [&](const std::string& path, const auto& matcher) {
     EXPECT_THAT(errorOf([&] { load(path); }), AllOf(HasSubstr(path), matcher));

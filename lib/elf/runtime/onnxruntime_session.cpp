@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <optional>
+#include <sstream>
 
 #include "elf/base/printable.h"
 #include "elf/runtime/onnx_file.h"
@@ -25,6 +28,31 @@ Ort::Env& environment() {
   static auto* const environment = new Ort::Env(ORT_LOGGING_LEVEL_FATAL, "elf");
   return *environment;
 }
+
+/**
+ * Keeps back the hundreds of lines that Debian's build of ONNX Runtime writes to std::cerr when it
+ * makes the first session of a process, though nothing is wrong (findings/README.md). Whatever else
+ * is written there meanwhile comes when this ends.
+ */
+class WithoutSchemaErrors {
+ public:
+  WithoutSchemaErrors() : cerr_(std::cerr.rdbuf(written_.rdbuf())) {}
+  WithoutSchemaErrors(const WithoutSchemaErrors&) = delete;
+  WithoutSchemaErrors& operator=(const WithoutSchemaErrors&) = delete;
+  ~WithoutSchemaErrors() {
+    std::cerr.rdbuf(cerr_);
+    for (std::string line; std::getline(written_, line);) {
+      if (!line.starts_with("Schema error: Trying to register schema with name "))
+        std::cerr << line << '\n';
+      else if (written_.peek() == '\n')
+        written_.get();  // An empty line follows each.
+    }
+  }
+
+ private:
+  std::stringstream written_;
+  std::streambuf* cerr_;
+};
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(),
@@ -237,12 +265,16 @@ class OnnxRuntimeSession : public Session {
   void load(const ModelFile& file, const std::string& path, const Ort::SessionOptions& options) {
     const FreeShape free{.size = file.rules.multipleOf > 1 && file.boxInput.empty(),
                          .batch = file.maxBatch > 1};
+    static std::atomic_flag notTheFirst;
+    std::optional<WithoutSchemaErrors> quiet;
+    if (!notTheFirst.test_and_set()) quiet.emplace();
     if (free.size || free.batch) {
       const std::string bytes = onnxWithFreeShape(path, free);
       session_.emplace(environment(), bytes.data(), bytes.size(), options);
     } else {
       session_.emplace(environment(), path.c_str(), options);
     }
+    quiet.reset();
     Ort::AllocatorWithDefaultOptions allocator;
     for (std::size_t i = 0; i < session_->GetInputCount(); ++i)
       inputs_.emplace_back(session_->GetInputNameAllocated(i, allocator).get(),
