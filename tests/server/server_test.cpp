@@ -1089,9 +1089,15 @@ TEST_F(ServerTest, LogsARequestThatWasGivenUpAsSuch) {
   lines.erase(std::stable_partition(lines.begin(), lines.end(), uploads), lines.end());
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0]["peer"], "127.0.0.1");
-  EXPECT_EQ(lines[0]["aborted"], true);
   EXPECT_EQ(lines[0]["bytes_in"], 10);
-  for (const char* none : {"status", "bytes_out"}) EXPECT_EQ(lines[0].count(none), 0U) << none;
+  if (soup_check_version(3, 8, 0)) {
+    // It answers an upload that is cut off, though nobody may be left to read that.
+    EXPECT_EQ(lines[0]["status"], 400);
+    EXPECT_EQ(lines[0].count("aborted"), 0U);
+  } else {
+    EXPECT_EQ(lines[0]["aborted"], true);
+    for (const char* none : {"status", "bytes_out"}) EXPECT_EQ(lines[0].count(none), 0U) << none;
+  }
   // Libsoup calls this one aborted as well.
   EXPECT_EQ(lines[1]["status"], 500);
   EXPECT_EQ(lines[1].count("aborted"), 0U);
