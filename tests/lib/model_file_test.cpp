@@ -469,10 +469,10 @@ TEST_F(ModelFileTest, KeysOfTorchScriptArrive) {
   EXPECT_EQ(model.device, "cuda");
   EXPECT_EQ(model.libraries, (std::vector<std::string>{"liba.so", "libb.so"}));
   EXPECT_FALSE(model.batch);
-  EXPECT_EQ(model.decoder, OutputDecoder::Objects);
   EXPECT_THAT(errorOf("[model]\nbackend=hog\ndevice=cpu\n"),
               HasSubstr("[model] device: has no meaning for backend hog"));
-  EXPECT_THAT(errorOf("[model]\nbackend=torchscript\nfile=net.pt\n[output]\nnms=0.5\n"),
+  EXPECT_THAT(errorOf("[model]\nbackend=torchscript\nfile=net.pt\n[output]\n"
+                      "decoder=objects\nnms=0.5\n"),
               HasSubstr("[output] nms"));
   EXPECT_THAT(errorOf("[model]\nbackend=torchscript\nfile=a.pt;b.pt\n"),
               HasSubstr("[model] file: is not one file"));
@@ -721,10 +721,23 @@ TEST_F(ModelFileTest, AnOnnxFileMayBeADetector) {
   EXPECT_EQ(model.detector->backend, ModelBackend::Onnx);
 }
 
-TEST_F(ModelFileTest, TorchScriptSaysItsDecoderWhereItDoesNotTellItsObjectsItself) {
+TEST_F(ModelFileTest, ATorchScriptFileMayBeTheModelItself) {
+  for (const char* name : {"net.torchscript", "net.pt"}) {
+    write(name, "");
+    const ModelFile model = loadModelFile(folder_ / name);
+    EXPECT_EQ(model.name, "net");
+    EXPECT_EQ(model.backend, ModelBackend::TorchScript);
+    EXPECT_EQ(model.files, std::vector<std::string>{name});
+    EXPECT_EQ(model.decoder, OutputDecoder::Auto);
+    EXPECT_TRUE(model.openTask);
+  }
+}
+
+TEST_F(ModelFileTest, ATorchScriptNetworkIsNoSecondStage) {
   const std::string file = "[model]\nbackend=torchscript\nfile=net.pt\n[output]\n";
+  EXPECT_EQ(parse(file).decoder, OutputDecoder::Auto);
   EXPECT_EQ(parse(file + "decoder=yolov8\n").decoder, OutputDecoder::Yolov8);
-  for (const char* decoder : {"auto", "classes", "simcc"})
+  for (const char* decoder : {"classes", "simcc"})
     EXPECT_THAT(errorOf(file + "decoder=" + decoder + "\n"),
                 HasSubstr("[output] decoder: is of no use to backend torchscript"));
 }

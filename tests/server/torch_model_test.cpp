@@ -118,6 +118,114 @@ TEST_P(Layouts, AreRead) {
 INSTANTIATE_TEST_SUITE_P(Of, Layouts, ::testing::ValuesIn(kLayouts),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
+TEST(TorchModel, NeedsNoModelFileWhereTheNetworkTellsItsObjects) {
+  for (const Layout& layout : kLayouts) {
+    // Only a .model file can say that it takes 3 x H x W.
+    if (std::string_view(layout.input).starts_with("batch=false")) continue;
+    const Folder folder;
+    torch::jit::Module module("network");
+    module.define(layout.code);
+    module.save(folder.file("network.torchscript"));
+    const auto model = InferenceModel::create(loadModelFile(folder.file("network.torchscript")));
+    EXPECT_TRUE(model->rules().masks) << layout.name;
+    const bool torchvisions = std::string_view(layout.name) == "TorchvisionScripted";
+    EXPECT_EQ(*model->file().colour, torchvisions ? ChannelOrder::Rgb : ChannelOrder::Bgr)
+        << layout.name;
+    EXPECT_DOUBLE_EQ(*model->file().scale, torchvisions ? 1.0 / 255 : 1) << layout.name;
+    const auto found = run(*model, cv::Mat(30, 40, CV_8UC3, cv::Scalar::all(0)));
+    ASSERT_TRUE(found) << found.error();
+    ASSERT_EQ(found.value().size(), 1U) << layout.name;
+    EXPECT_EQ(found.value()[0].box, (Box{8, 10, 18, 20})) << layout.name;
+    ASSERT_TRUE(found.value()[0].mask) << layout.name;
+    EXPECT_EQ(found.value()[0].mask->area(), 50) << layout.name;
+  }
+}
+
+TEST(TorchModel, CountsTheJointsThatTheNetworkTells) {
+  const Folder folder;
+  torch::jit::Module module("network");
+  module.define(
+      "def forward(self, x):\n"
+      "  return (torch.tensor([[0.0, 0.0, 20.0, 20.0]]), torch.tensor([0]), torch.tensor([0.75]),\n"
+      "          torch.tensor([[[5.0, 6.0, 1.0], [9.0, 6.0, 1.0]]]), torch.tensor([[0.0, "
+      "0.0]]))\n");
+  module.save(folder.file("network.torchscript"));
+  const auto model = InferenceModel::create(loadModelFile(folder.file("network.torchscript")));
+  EXPECT_EQ(model->rules().keypoints, 2);
+  EXPECT_FALSE(model->rules().masks);
+  const auto found = run(*model, cv::Mat(30, 40, CV_8UC3, cv::Scalar::all(0)));
+  ASSERT_TRUE(found) << found.error();
+  ASSERT_EQ(found.value().size(), 1U);
+  EXPECT_EQ(found.value()[0].keypoints, (std::vector<Keypoint>{{5, 6, 0.5F}, {9, 6, 0.5F}}));
+}
+
+/** A network of Ultralytics that sees one object of class 1 at the centre of 64 x 64 pixels. */
+std::unique_ptr<InferenceModel> ultralytics(const Folder& folder, const std::string& code,
+                                            const std::string& notes) {
+  torch::jit::Module module("network");
+  module.define("def forward(self, x):\n" + code);
+  const torch::jit::ExtraFilesMap files{{"config.txt", notes}};
+  module.save(folder.file("network.torchscript"), files);
+  return InferenceModel::create(loadModelFile(folder.file("network.torchscript")));
+}
+
+constexpr const char* kColumns =
+    "  y = torch.zeros([1, 6, 84])\n"
+    "  y[0, :, 42] = torch.tensor([32.0, 32.0, 20.0, 10.0, 0.125, 0.75])\n"
+    "  return y\n";
+
+TEST(TorchModel, KnowsWhatUltralyticsNotes) {
+  const Folder folder;
+  const auto model = ultralytics(
+      folder, kColumns,
+      R"({"task": "detect", "stride": 32, "imgsz": [64, 64], "names": {"0": "cat", "1": "dog's"},
+          "args": {"batch": 1}})");
+  EXPECT_EQ(model->file().decoder, OutputDecoder::Yolov8);
+  EXPECT_EQ(model->rules().fixedSize, (Size{64, 64}));
+  EXPECT_EQ(*model->file().fit, Fit::Centre);
+  EXPECT_EQ(*model->file().colour, ChannelOrder::Rgb);
+  const auto found = run(*model, cv::Mat(32, 64, CV_8UC3, cv::Scalar::all(0)));
+  ASSERT_TRUE(found) << found.error();
+  ASSERT_EQ(found.value().size(), 1U);
+  EXPECT_EQ(found.value()[0].box, (Box{22, 11, 42, 21})) << "below 16 rows of grey";
+  EXPECT_EQ(found.value()[0].label, "dog's");
+}
+
+TEST(TorchModel, TakesAnySizeWhereUltralyticsNotesThat) {
+  const Folder folder;
+  const auto model = ultralytics(folder,
+                                 "  y = torch.zeros([1, 6, x.size(2) * x.size(3) * 21 // 1024])\n"
+                                 "  y[0, :, 0] = torch.tensor([9.0, 9.0, 2.0, 2.0, 0.5, 0.0])\n"
+                                 "  return y\n",
+                                 R"({"task": "detect", "stride": 16, "imgsz": [64, 64],
+                                     "args": {"dynamic": true}})");
+  EXPECT_EQ(model->rules().fixedSize, Size());
+  EXPECT_EQ(model->rules().multipleOf, 16);
+}
+
+TEST(TorchModel, TellsASuppressionThatIsBuiltIn) {
+  const Folder folder;
+  const std::string rows = "  return torch.tensor([[[22.0, 27.0, 42.0, 37.0, 0.75, 1.0]]])\n";
+  for (const char* notes : {R"("args": {"nms": true})", R"("end2end": true)"}) {
+    const auto model = ultralytics(
+        folder, rows, R"({"task": "detect", "imgsz": [64, 64], )" + std::string(notes) + "}");
+    EXPECT_EQ(model->file().decoder, OutputDecoder::EndToEnd) << notes;
+  }
+}
+
+TEST(TorchModel, NotesOfAnotherKindAreNone) {
+  const Folder folder;
+  for (const char* notes : {"", "no JSON", "[]", "{\"imgsz\": 64}", "{\"imgsz\": [64]}",
+                            "{\"imgsz\": [\"a\", \"b\"]}", "{\"args\": []}", "{\"names\": 7}"}) {
+    const auto model = ultralytics(folder,
+                                   "  return (torch.tensor([[1.0, 2.0, 3.0, 4.0]]),\n"
+                                   "          torch.tensor([0.5]), torch.tensor([0]))\n",
+                                   notes);
+    EXPECT_EQ(model->file().decoder, OutputDecoder::Objects) << notes;
+    EXPECT_EQ(model->rules().fixedSize, Size()) << notes;
+  }
+}
+
 TEST(TorchModel, ReadsJointsWhoseScoresAreLogits) {
   const Folder folder;
   const auto model = modelOf(
@@ -174,18 +282,23 @@ TEST(TorchModel, FitsPicturesIntoTheNetworksSizeAsItIsTold) {
 
 TEST(TorchModel, NamesWhatIsWrong) {
   const Folder folder;
-  const auto errorOf = [&](const std::string& code, const std::string& head = "") {
+  const auto errorOf = [&](const std::string& code, const std::string& head = "",
+                           const std::string& output = "") {
     try {
-      modelOf(folder, {"", code.c_str()}, head);
+      modelOf(folder, {"", code.c_str()}, head, output);
     } catch (const Error& error) {
       return std::string(error.what());
     }
     return std::string();
   };
-  EXPECT_THAT(errorOf("def forward(self, x):\n  return x\n"),
+  const std::string objects = "decoder=objects\n";
+  EXPECT_THAT(errorOf("def forward(self, x):\n  return x\n", "", objects),
               AllOf(HasSubstr("network.pt"), HasSubstr("no boxes")));
-  EXPECT_THAT(errorOf("def forward(self, x):\n  return (torch.zeros([0, 4]), x)\n"),
+  EXPECT_THAT(errorOf("def forward(self, x):\n  return (torch.zeros([0, 4]), x)\n", "", objects),
               HasSubstr("no scores"));
+  EXPECT_THAT(
+      errorOf("def forward(self, x):\n  return x\n"),
+      AllOf(HasSubstr("network.pt"), HasSubstr("1x3x320x320"), HasSubstr("[output] decoder")));
   EXPECT_THAT(errorOf("def forward(self, x: int):\n  return x\n"), HasSubstr("takes int"));
   EXPECT_THAT(errorOf("def forward(self, x):\n  assert False, 'bad luck'\n  return x\n"),
               HasSubstr("bad luck"));
@@ -333,7 +446,8 @@ TEST(TorchModel, AnOperatorThatThisLibTorchLacksIsNamed) {
        "import sys, zipfile\n"
        "with zipfile.ZipFile(sys.argv[1]) as old, zipfile.ZipFile(sys.argv[2], 'w') as new:\n"
        "    for name in old.namelist():\n"
-       "        new.writestr(name, old.read(name).replace(b'torch.relu(', b'torch.relu_of_2099('))\n",
+       "        new.writestr(name, old.read(name).replace(b'torch.relu(', "
+       "b'torch.relu_of_2099('))\n",
        folder.file("net.pt"), folder.file("later.pt")});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   try {

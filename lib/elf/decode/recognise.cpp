@@ -207,8 +207,12 @@ class Recogniser {
 
   /** Whether suppression is noted as built in, or as not needed. */
   bool isEndToEnd() const {
-    return valueOf(info_, "end2end") == "True" ||
-           valueOf(info_, "args").find("'nms': True") != std::string_view::npos;
+    // As Python writes it, or JSON.
+    const auto notes = [&](const char* key, std::string_view what) {
+      return valueOf(info_, key).find(what) != std::string_view::npos;
+    };
+    return notes("end2end", "True") || notes("end2end", "true") || notes("args", "'nms': True") ||
+           notes("args", "\"nms\":true");
   }
 
   Found byNames() const {

@@ -378,13 +378,13 @@ ModelFile libraryAt(const fs::path& path) {
   return model;
 }
 
-ModelFile onnxAt(const fs::path& path) {
+ModelFile networkAt(const fs::path& path, ModelBackend backend) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) throw Error(path, "no such file");
   ModelFile model;
   model.name = path.stem();
   model.path = path;
-  model.backend = ModelBackend::Onnx;
+  model.backend = backend;
   model.files = {path.filename()};
   model.openTask = true;
   model.rules.minScore = kUsualMinScore;
@@ -479,10 +479,7 @@ void readDecoder(const Reader& reader, ModelFile& model) {
   const bool isRemote = model.backend == ModelBackend::Remote;
   if (reader.has("output", "decoder"))
     model.decoder = reader.choice<OutputDecoder>("output", "decoder", kDecoders);
-  else if (isTorch)
-    model.decoder = OutputDecoder::Objects;
-  if (((isTorch || isRemote) && isSecondStage(model.decoder)) ||
-      (isTorch && model.decoder == OutputDecoder::Auto))
+  if ((isTorch || isRemote) && isSecondStage(model.decoder))
     reader.fail("output", "decoder",
                 "is of no use to backend " + std::string(toString(model.backend)));
   model.openTask = model.decoder == OutputDecoder::Auto && !reader.has("model", "task");
@@ -643,7 +640,9 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
 
 ModelFile load(const std::string& nameOrPath, bool isDetector) {
   if (nameOrPath.ends_with(".so")) return libraryAt(nameOrPath);
-  if (nameOrPath.ends_with(".onnx")) return onnxAt(nameOrPath);
+  if (nameOrPath.ends_with(".onnx")) return networkAt(nameOrPath, ModelBackend::Onnx);
+  if (nameOrPath.ends_with(".torchscript") || nameOrPath.ends_with(".pt"))
+    return networkAt(nameOrPath, ModelBackend::TorchScript);
   const DataFile file = readDataFile(kModelFiles, nameOrPath);
   const std::string name = file.path.empty() ? nameOrPath : fs::path(file.path).stem().string();
   return parse(file.content, name, file.path, isDetector);

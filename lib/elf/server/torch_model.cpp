@@ -9,12 +9,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "elf/base/printable.h"
 #include "elf/decode/canvas.h"
+#include "elf/decode/recognise.h"
 #include "elf/decode/rows.h"
 #include "elf/server/backends.h"
 #include "elf/server/model_library.h"
@@ -119,7 +121,7 @@ void takeUnnamed(std::vector<Tensor> tensors, int joints, Objects& objects) {
     if (at == boxes || tensor.dim() == 0 || tensor.size(0) != objects.boxes.size(0)) continue;
     if (tensor.dim() == 1)
       take(tensor.is_floating_point() ? objects.scores : objects.labels, tensor);
-    else if (joints > 0 && tensor.dim() == 3 && tensor.size(1) == joints && tensor.size(2) == 3)
+    else if (tensor.dim() == 3 && tensor.size(2) == 3 && (joints == 0 || tensor.size(1) == joints))
       take(objects.keypoints, tensor);
     else if (joints > 0 && tensor.dim() == 2 && tensor.size(1) == joints)
       take(objects.keypointScores, tensor);
@@ -175,54 +177,106 @@ bool isSame(const Tensor& a, const Tensor& b) {
   return a.sizes() == b.sizes() && at::allclose(a.to(at::kFloat), b.to(at::kFloat), 1e-3, 1e-3);
 }
 
-class TorchModel : public InferenceModel {
+/** Throws elf::Error naming the key where there is none. */
+at::Device deviceOf(const ModelFile& file) {
+  if (file.device != "cuda") return at::kCPU;
+  if (!at::hasCUDA())
+    throw Error(file.path + ": [model] device", "is cuda, which LibTorch finds none of here");
+  return at::kCUDA;
+}
+
+/** Libraries that bring operators of their own, as torchvision's. They stay loaded. */
+void loadOperators(const ModelFile& file) {
+  for (const std::string& library : file.libraries) {
+    const std::filesystem::path beside = std::filesystem::path(file.path).parent_path() / library;
+    std::error_code ignored;
+    const std::string path = std::filesystem::exists(beside, ignored)
+                                 ? std::filesystem::absolute(beside).string()
+                                 : library;
+    if (!dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL))
+      throw Error(file.path + ": [model] libraries", printable(dlerror()));
+  }
+}
+
+/** What Ultralytics notes, and the size of pictures out of it; nothing of what others export. */
+NetworkInfo infoOf(const std::string& notes) {
+  NetworkInfo info{.platform = "pytorch_libtorch", .runtime = "LibTorch " TORCH_VERSION};
+  const auto json = nlohmann::json::parse(notes, nullptr, false);
+  if (!json.is_object()) return info;
+  for (const auto& [key, value] : json.items())
+    info.metadata[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  const auto size = json.find("imgsz");
+  if (size == json.end() || !size->is_array() || size->size() != 2 ||
+      !std::ranges::all_of(*size, [](const auto& side) { return side.is_number_integer(); }))
+    return info;
+  const auto arguments = json.find("args");
+  const bool any = arguments != json.end() && arguments->is_object() &&
+                   arguments->value("dynamic", nlohmann::json()) == true;
+  info.inputs = {{.name = "images",
+                  .shape = any ? std::vector{1, 3, -1, -1}
+                               : std::vector{1, 3, (*size)[0].get<int>(), (*size)[1].get<int>()}}};
+  return info;
+}
+
+/** A TorchScript file, given pictures as its `.model` file says. */
+class TorchNetwork {
  public:
-  explicit TorchModel(const ModelFile& file)
-      : InferenceModel(file),
-        decode_(file.decoder == OutputDecoder::Objects ? nullptr : decoderFor(file.decoder)),
-        device_(file.device == "cuda" ? at::kCUDA : at::kCPU) {
+  explicit TorchNetwork(const ModelFile& file)
+      : file_(withConvention(file)), path_(weightFiles(file)[0]), device_(deviceOf(file)) {
     useOneThread();
     compileNothing();
-    if (device_ == at::kCUDA && !at::hasCUDA())
-      throw Error(file.path + ": [model] device", "is cuda, which LibTorch finds none of here");
-    loadOperators();
-    const std::string path = weightFiles(file)[0];
+    loadOperators(file);
     try {
-      module_ = torch::jit::load(path, device_);
+      torch::jit::ExtraFilesMap notes{{"config.txt", ""}};
+      module_ = torch::jit::load(path_, device_, notes);
+      info_ = infoOf(notes["config.txt"]);
       module_.eval();
-      input_ = inputOf(path);
+      input_ = inputOf();
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
       // c10::Error, and torch::jit::ErrorReport of operators that nobody has.
-      throw Error(path, "LibTorch " TORCH_VERSION " cannot load it: " + reasonOf(error));
+      throw Error(path_, "LibTorch " TORCH_VERSION " cannot load it: " + reasonOf(error));
     }
-    tryOnce(*this, path);
-    if (file.maxBatch > 1) tryBatch(path);
   }
 
-  std::string platform() const override { return "pytorch_libtorch"; }
+  const NetworkInfo& info() const { return info_; }
+  const std::string& path() const { return path_; }
+  /** The picture is a tensor of its own, alone or in a batch. */
+  bool takesTensor() const { return input_ == Input::Batch || input_ == Input::Image; }
+  /** It takes a list of such tensors. */
+  bool takesTensors() const { return input_ == Input::Images; }
+  /** It takes several pictures at once. */
+  bool takesSeveral() const { return input_ != Input::Image && input_ != Input::DictTuple; }
 
-  Answer run(const ImageView& bgr, const Placement&) override try {
+  /** From now on pictures are given as `file` says. */
+  void prepareAs(const ModelFile& file) { file_ = withConvention(file); }
+
+  /** More than one only where it takes several. Throws what LibTorch does. */
+  IValue run(std::span<const Canvas> canvases) {
     const Running running;
-    const Canvas canvas = canvasOf(matOf(bgr));
-    return read(module_.forward({inputFor({&canvas, 1})}), canvas);
-  } catch (const std::exception& error) {
-    return Answer::failure(name() + ": " + reasonOf(error));
+    return module_.forward({inputFor(canvases)});
   }
 
-  std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures) override try {
-    const Running running;
-    std::vector<Canvas> canvases;
-    for (const PlacedPicture& picture : pictures) canvases.push_back(canvasOf(matOf(picture.bgr)));
-    const std::vector<IValue> values =
-        divided(module_.forward({inputFor(canvases)}), pictures.size());
-    std::vector<Answer> answers;
-    for (std::size_t i = 0; i < pictures.size(); ++i)
-      answers.push_back(read(values[i], canvases[i]));
-    return answers;
-  } catch (const std::exception& error) {
-    return std::vector(pictures.size(), Answer::failure(name() + ": " + reasonOf(error)));
+  /** What the network says of each of `count` pictures out of what it says of all. */
+  std::vector<IValue> divided(const IValue& answer, std::size_t count) const {
+    std::vector<IValue> parts;
+    if (input_ != Input::Batch) {
+      if (const auto list = listOf(answer, count)) return *list;
+      throw Error(path_, "the network gives no list of " + std::to_string(count) + " answers");
+    }
+    std::vector<Tensor> all;
+    collect(answer, all);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::vector<IValue> own;
+      for (const Tensor& tensor : all) {
+        if (tensor.dim() == 0 || std::cmp_not_equal(tensor.size(0), count))
+          throw Error(path_, "a tensor is not of " + std::to_string(count) + " pictures");
+        own.emplace_back(tensor.narrow(0, static_cast<std::int64_t>(i), 1));
+      }
+      parts.emplace_back(c10::ivalue::Tuple::create(own));
+    }
+    return parts;
   }
 
  private:
@@ -233,57 +287,14 @@ class TorchModel : public InferenceModel {
     const c10::InferenceMode inference;
   };
 
-  Canvas canvasOf(const cv::Mat& bgr) const { return Canvas::ofPicture(bgr, rules(), *file().fit); }
-
-  /** Throws elf::Error where two pictures at once are not seen as each is. */
-  void tryBatch(const std::string& path) {
-    const char* const key = "[input] max-batch";
-    if (input_ == Input::Image || input_ == Input::DictTuple ||
-        (input_ == Input::Batch && !decode_))
-      throw Error(file().path + ": " + key, "must be 1: the network takes one picture at a time");
-    const Size size = trialSize(rules());
-    std::vector<Canvas> canvases;
-    for (const cv::Mat& picture : trialPictures(size)) canvases.push_back(canvasOf(picture));
-    std::string why;
-    try {
-      const Running running;
-      const std::vector<IValue> both = divided(module_.forward({inputFor(canvases)}), 2);
-      for (std::size_t i = 0; i < both.size(); ++i) {
-        std::vector<Tensor> one, another;
-        collect(divided(module_.forward({inputFor({&canvases[i], 1})}), 1)[0], one);
-        collect(both[i], another);
-        if (one.empty() || !std::ranges::equal(one, another, isSame))
-          why = "the network says of two something else than of each";
-      }
-    } catch (const std::exception& error) {
-      why = reasonOf(error);
-    }
-    if (!why.empty()) throw Error(file().path + ": " + key, "must be 1 for " + path + ": " + why);
-  }
-
-  /** Libraries that bring operators of their own, as torchvision's. They stay loaded. */
-  void loadOperators() const {
-    for (const std::string& library : file().libraries) {
-      const std::filesystem::path beside =
-          std::filesystem::path(file().path).parent_path() / library;
-      std::error_code ignored;
-      const std::string path = std::filesystem::exists(beside, ignored)
-                                   ? std::filesystem::absolute(beside).string()
-                                   : library;
-      if (!dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL))
-        throw Error(file().path + ": [model] libraries", printable(dlerror()));
-    }
-  }
-
-  Input inputOf(const std::string& path) const {
+  Input inputOf() const {
     const auto& arguments = module_.get_method("forward").function().getSchema().arguments();
-    if (arguments.size() < 2) throw Error(path, "its forward() takes no picture");
+    if (arguments.size() < 2) throw Error(path_, "its forward() takes no picture");
     const c10::TypePtr type = arguments[1].type();
     const auto holdsDict = [](const c10::TypePtr& element) {
       return element->kind() == c10::TypeKind::DictType;
     };
-    if (type->kind() == c10::TypeKind::TensorType)
-      return file().batch ? Input::Batch : Input::Image;
+    if (type->kind() == c10::TypeKind::TensorType) return file_.batch ? Input::Batch : Input::Image;
     if (const auto list = type->cast<c10::ListType>()) {
       if (list->getElementType()->kind() == c10::TypeKind::TensorType) return Input::Images;
       if (holdsDict(list->getElementType())) return Input::DictList;
@@ -291,10 +302,9 @@ class TorchModel : public InferenceModel {
     if (const auto tuple = type->cast<c10::TupleType>();
         tuple && tuple->elements().size() == 1 && holdsDict(tuple->elements()[0]))
       return Input::DictTuple;
-    throw Error(path, "its forward() takes " + printable(type->str()) + ", which is no picture");
+    throw Error(path_, "its forward() takes " + printable(type->str()) + ", which is no picture");
   }
 
-  /** More than one only where the network takes a batch or a list. */
   IValue inputFor(std::span<const Canvas> canvases) const {
     std::vector<Tensor> images;
     for (const Canvas& canvas : canvases) images.push_back(imageFor(canvas.pixels()));
@@ -317,89 +327,210 @@ class TorchModel : public InferenceModel {
                        .to(device_)
                        .permute({2, 0, 1})
                        .to(at::kFloat);
-    if (*file().colour == ChannelOrder::Rgb) image = image.flip(0);
-    const auto& mean = *file().mean;
+    if (*file_.colour == ChannelOrder::Rgb) image = image.flip(0);
+    const auto& mean = *file_.mean;
     if (mean != std::array<double, 3>{})
       image = image - at::tensor({mean[0], mean[1], mean[2]}, image.options()).view({3, 1, 1});
-    const auto& std = *file().std;
+    const auto& std = *file_.std;
     image = image *
-            (*file().scale / at::tensor({std[0], std[1], std[2]}, image.options())).view({3, 1, 1});
+            (*file_.scale / at::tensor({std[0], std[1], std[2]}, image.options())).view({3, 1, 1});
     return image.contiguous();
   }
 
-  /** What the network says of each of `count` pictures out of what it says of all. */
-  std::vector<IValue> divided(const IValue& answer, std::size_t count) const {
-    std::vector<IValue> parts;
-    if (input_ != Input::Batch) {
-      if (const auto list = listOf(answer, count)) return *list;
-      throw Error(name(), "the network gives no list of " + std::to_string(count) + " answers");
+  ModelFile file_;
+  std::string path_;
+  at::Device device_;
+  torch::jit::Module module_;
+  NetworkInfo info_;
+  Input input_ = Input::Batch;
+};
+
+/**
+ * Brings all to this machine's memory, for as many objects each. Returns what is missing of what
+ * `rules` ask for.
+ */
+std::string complete(Objects& objects, const ModelRules& rules) {
+  const auto bring = [&](Tensor& tensor, c10::ScalarType type) {
+    if (tensor.defined() && tensor.dim() > 0 && tensor.size(0) == objects.boxes.size(0))
+      tensor = tensor.to(at::kCPU, type).contiguous();
+    else
+      tensor = Tensor();
+    return tensor.defined();
+  };
+  if (!objects.boxes.defined() || !isBoxes(objects.boxes)) return "boxes";
+  bring(objects.boxes, at::kFloat);
+  if (!bring(objects.scores, at::kFloat) || objects.scores.dim() != 1) return "scores";
+  if (!bring(objects.labels, at::kLong) || objects.labels.dim() != 1) return "labels";
+  if (rules.masks) {
+    if (bring(objects.masks, at::kFloat) && objects.masks.dim() == 4 && objects.masks.size(1) == 1)
+      objects.masks = objects.masks.squeeze(1);
+    if (!objects.masks.defined() || objects.masks.dim() != 3) return "masks";
+  }
+  if (rules.keypoints > 0) {
+    const bool each = bring(objects.keypoints, at::kFloat) && objects.keypoints.dim() == 3 &&
+                      objects.keypoints.size(1) == rules.keypoints &&
+                      objects.keypoints.size(2) == 3;
+    if (!each) return "keypoints";
+    if (bring(objects.keypointScores, at::kFloat) &&
+        objects.keypointScores.sizes() == objects.keypoints.sizes().slice(0, 2))
+      objects.keypoints.select(2, 2).copy_(objects.keypointScores.sigmoid());
+  }
+  return {};
+}
+
+/** All tensors as a decoder reads them; `values` keeps their memory. */
+Tensors tensorsOf(const IValue& answer, std::vector<Tensor>& values) {
+  collect(answer, values);
+  Tensors tensors;
+  for (Tensor& value : values) {
+    const bool whole = !value.is_floating_point();
+    value = value.to(at::kCPU, at::kFloat).contiguous();
+    const std::vector<int> sizes(value.sizes().begin(), value.sizes().end());
+    tensors.push_back({"output", cv::Mat(sizes, CV_32F, value.data_ptr<float>()), whole});
+  }
+  return tensors;
+}
+
+/** `file` as its network says it: one that tells its objects, or whose tensors a decoder reads. */
+ModelFile recognised(ModelFile file, const IValue& answer, const TorchNetwork& network,
+                     Size canvas) {
+  Objects objects;
+  take(answer, file.rules.keypoints, objects);
+  if (complete(objects, {}).empty()) {
+    file.decoder = OutputDecoder::Objects;
+    // Which no others take but torchvision's, of RGB from 0 to 1.
+    if (network.takesTensors()) {
+      if (!file.scale && !file.mean && !file.std) file.scale = 1.0 / 255;
+      if (!file.colour) file.colour = ChannelOrder::Rgb;
     }
-    std::vector<Tensor> all;
-    collect(answer, all);
-    for (std::size_t i = 0; i < count; ++i) {
-      std::vector<IValue> own;
-      for (const Tensor& tensor : all) {
-        if (tensor.dim() == 0 || std::cmp_not_equal(tensor.size(0), count))
-          throw Error(name(), "a tensor is not of " + std::to_string(count) + " pictures");
-        own.emplace_back(tensor.narrow(0, static_cast<std::int64_t>(i), 1));
+    if (file.openTask) {
+      file.rules.masks = objects.masks.defined();
+      file.rules.keypoints =
+          objects.keypoints.defined() && objects.keypoints.dim() == 3 && !file.rules.masks
+              ? static_cast<int>(objects.keypoints.size(1))
+              : 0;
+    }
+    requireTask(file);
+    return file;
+  }
+  std::vector<Tensor> values;
+  const Tensors tensors = tensorsOf(answer, values);
+  return recognise(network.path(), std::move(file), network.info(), tensors, canvas);
+}
+
+/** The same by what its network makes of noise, or else of nothing. */
+ModelFile recognised(const ModelFile& file, TorchNetwork& network) {
+  auto pictures = trialPictures(trialSize(file.rules));
+  std::ranges::reverse(pictures);
+  std::string why;
+  for (const cv::Mat& picture : pictures) {
+    const Canvas canvas = Canvas::ofPicture(picture, file.rules);
+    std::optional<IValue> answer;
+    try {
+      answer = network.run({&canvas, 1});
+    } catch (const std::exception& error) {
+      if (why.empty()) why = reasonOf(error);
+      continue;
+    }
+    return recognised(file, *answer, network, canvas.size());
+  }
+  throw Error(network.path(), why);
+}
+
+class TorchModel : public InferenceModel {
+ public:
+  explicit TorchModel(const ModelFile& file) : TorchModel(opened(file)) {}
+
+  std::string platform() const override { return network_.info().platform; }
+  std::string runtime() const override { return network_.info().runtime; }
+
+  Answer run(const ImageView& bgr, const Placement&) override try {
+    const Canvas canvas = canvasOf(matOf(bgr));
+    return read(network_.run({&canvas, 1}), canvas);
+  } catch (const std::exception& error) {
+    return Answer::failure(name() + ": " + reasonOf(error));
+  }
+
+  std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures) override try {
+    std::vector<Canvas> canvases;
+    for (const PlacedPicture& picture : pictures) canvases.push_back(canvasOf(matOf(picture.bgr)));
+    const std::vector<IValue> values = network_.divided(network_.run(canvases), pictures.size());
+    std::vector<Answer> answers;
+    for (std::size_t i = 0; i < pictures.size(); ++i)
+      answers.push_back(read(values[i], canvases[i]));
+    return answers;
+  } catch (const std::exception& error) {
+    return std::vector(pictures.size(), Answer::failure(name() + ": " + reasonOf(error)));
+  }
+
+ private:
+  struct Opened {
+    /** Leaves nothing open. */
+    ModelFile file;
+    TorchNetwork network;
+  };
+
+  static Opened opened(const ModelFile& file) {
+    TorchNetwork network(file);
+    ModelFile known = withInfo(file, network.info());
+    if (const auto bad = badKey(known.rules))
+      throw Error(network.path(),
+                  std::string("what it notes cannot be: ") + bad->key + " " + bad->why);
+    if (known.decoder == OutputDecoder::Auto) known = recognised(known, network);
+    known = withConvention(std::move(known));
+    network.prepareAs(known);
+    return {std::move(known), std::move(network)};
+  }
+
+  explicit TorchModel(Opened opened)
+      : InferenceModel(opened.file),
+        network_(std::move(opened.network)),
+        decode_(opened.file.decoder == OutputDecoder::Objects ? nullptr
+                                                              : decoderFor(opened.file.decoder)) {
+    tryOnce(*this, network_.path());
+    if (file().maxBatch > 1) tryBatch();
+  }
+
+  Canvas canvasOf(const cv::Mat& bgr) const { return Canvas::ofPicture(bgr, rules(), *file().fit); }
+
+  /** Throws elf::Error where two pictures at once are not seen as each is. */
+  void tryBatch() {
+    const char* const key = "[input] max-batch";
+    if (!network_.takesSeveral() || (network_.takesTensor() && !decode_))
+      throw Error(file().path + ": " + key, "must be 1: the network takes one picture at a time");
+    std::vector<Canvas> canvases;
+    for (const cv::Mat& picture : trialPictures(trialSize(rules())))
+      canvases.push_back(canvasOf(picture));
+    std::string why;
+    try {
+      const c10::InferenceMode inference;
+      const std::vector<IValue> both = network_.divided(network_.run(canvases), 2);
+      for (std::size_t i = 0; i < both.size(); ++i) {
+        std::vector<Tensor> one, another;
+        collect(network_.divided(network_.run({&canvases[i], 1}), 1)[0], one);
+        collect(both[i], another);
+        if (one.empty() || !std::ranges::equal(one, another, isSame))
+          why = "the network says of two something else than of each";
       }
-      parts.emplace_back(c10::ivalue::Tuple::create(own));
+    } catch (const std::exception& error) {
+      why = reasonOf(error);
     }
-    return parts;
+    if (!why.empty())
+      throw Error(file().path + ": " + key, "must be 1 for " + network_.path() + ": " + why);
   }
 
   Answer read(const IValue& answer, const Canvas& canvas) const {
-    if (decode_) return decoded(answer, canvas);
+    const c10::InferenceMode inference;
+    if (decode_) {
+      std::vector<Tensor> values;
+      return toDetections(tensorsOf(answer, values), decode_, canvas, file());
+    }
     Objects objects;
     take(answer, rules().keypoints, objects);
-    if (const std::string missing = complete(objects); !missing.empty())
+    if (const std::string missing = complete(objects, rules()); !missing.empty())
       return Answer::failure(name() + ": the network tells no " + missing +
                              " that [output] decoder can read");
     return toDetections(candidatesOf(objects, canvas.size()), kNoSuppression, canvas, rules());
-  }
-
-  /** Brings all to this machine's memory, for as many objects each. Returns what is missing. */
-  std::string complete(Objects& objects) const {
-    const auto bring = [&](Tensor& tensor, c10::ScalarType type) {
-      if (tensor.defined() && tensor.dim() > 0 && tensor.size(0) == objects.boxes.size(0))
-        tensor = tensor.to(at::kCPU, type).contiguous();
-      else
-        tensor = Tensor();
-      return tensor.defined();
-    };
-    if (!objects.boxes.defined() || !isBoxes(objects.boxes)) return "boxes";
-    bring(objects.boxes, at::kFloat);
-    if (!bring(objects.scores, at::kFloat) || objects.scores.dim() != 1) return "scores";
-    if (!bring(objects.labels, at::kLong) || objects.labels.dim() != 1) return "labels";
-    if (rules().masks) {
-      if (bring(objects.masks, at::kFloat) && objects.masks.dim() == 4 &&
-          objects.masks.size(1) == 1)
-        objects.masks = objects.masks.squeeze(1);
-      if (!objects.masks.defined() || objects.masks.dim() != 3) return "masks";
-    }
-    if (rules().keypoints > 0) {
-      const bool each = bring(objects.keypoints, at::kFloat) && objects.keypoints.dim() == 3 &&
-                        objects.keypoints.size(1) == rules().keypoints &&
-                        objects.keypoints.size(2) == 3;
-      if (!each) return "keypoints";
-      if (bring(objects.keypointScores, at::kFloat) &&
-          objects.keypointScores.sizes() == objects.keypoints.sizes().slice(0, 2))
-        objects.keypoints.select(2, 2).copy_(objects.keypointScores.sigmoid());
-    }
-    return {};
-  }
-
-  /** What a raw network says, by the decoder that reads it. */
-  Answer decoded(const IValue& answer, const Canvas& canvas) const {
-    std::vector<Tensor> values;
-    collect(answer, values);
-    Tensors tensors;
-    for (Tensor& value : values) {
-      value = value.to(at::kCPU, at::kFloat).contiguous();
-      const std::vector<int> sizes(value.sizes().begin(), value.sizes().end());
-      tensors.push_back({"output", cv::Mat(sizes, CV_32F, value.data_ptr<float>())});
-    }
-    return toDetections(tensors, decode_, canvas, file());
   }
 
   Candidates candidatesOf(const Objects& objects, Size canvas) const {
@@ -431,11 +562,9 @@ class TorchModel : public InferenceModel {
     return found;
   }
 
+  TorchNetwork network_;
   /** Null where the network tells its objects itself. */
   const Decoder decode_;
-  const at::Device device_;
-  torch::jit::Module module_;
-  Input input_ = Input::Batch;
 };
 
 }  // namespace
