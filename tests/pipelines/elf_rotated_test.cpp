@@ -21,6 +21,8 @@ using elf::testing::kSink;
 using elf::testing::Pipeline;
 
 constexpr Size kSize{320, 240};
+/** What a bar has at least in common with the one that was put together of pieces. */
+constexpr double kJoined = 0.7;
 
 RotatedBox barAt(int frame) {
   const auto t = static_cast<float>(frame);
@@ -122,8 +124,11 @@ TEST_F(ElfRotated, BoxesComeThroughAtTheirAngleInFewerPixelsThanWholeFrames) {
     const Detection& found = record.detections[0];
     EXPECT_EQ(found.id, records[0].detections[0].id);
     ASSERT_TRUE(found.rotated);
-    EXPECT_GT(overlapOf(*found.rotated, barAt(i)).iou, 0.85);
-    EXPECT_GT(iou(found.box, found.rotated->hull()), 0.97);
+    // The first frame is split over the servers, where their speed says, maybe through the bar.
+    EXPECT_GT(overlapOf(*found.rotated, barAt(i)).iou, i == 0 ? kJoined : 0.85);
+    if (i > 0) {
+      EXPECT_GT(iou(found.box, found.rotated->hull()), 0.97);
+    }
     pixels += record.plan->sentPixels();
   }
   EXPECT_LT(pixels, 0.6 * kFrames * kSize.area());
@@ -161,7 +166,7 @@ TEST_F(ElfRotated, InPartsThatLieSideBySideTheBarIsOneToo) {
     const auto& found = records[static_cast<std::size_t>(i)].detections;
     ASSERT_EQ(found.size(), 1U);
     ASSERT_TRUE(found[0].rotated);
-    EXPECT_GT(overlapOf(*found[0].rotated, barAt(i)).iou, 0.7);
+    EXPECT_GT(overlapOf(*found[0].rotated, barAt(i)).iou, kJoined);
   }
 }
 
