@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "elf/eval/agreement.h"
-#include "elf/eval/statistics.h"
+#include "elf/agreement/agreement.h"
+#include "elf/agreement/statistics.h"
 #include "gst/bench/live_figures.h"
 #include "gst/bench/measuring.h"
 #include "gst/bench/yardstick.h"

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "elf/eval/agreement.h"
-#include "elf/eval/statistics.h"
+#include "elf/agreement/agreement.h"
+#include "elf/agreement/statistics.h"
 #include "gst/bench/options.h"
 #include "gst/bench/yardstick.h"
 

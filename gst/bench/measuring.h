@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "elf/record/detection.h"
+#include "elf/types/detection.h"
 #include "gst/bench/input.h"
 #include "gst/bench/modes.h"
 

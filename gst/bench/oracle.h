@@ -7,7 +7,7 @@
 #include <span>
 
 #include "elf/geometry/box.h"
-#include "elf/record/detection.h"
+#include "elf/types/detection.h"
 
 namespace elf::bench {
 

@@ -6,10 +6,10 @@
 #include <set>
 #include <vector>
 
-#include "elf/data/mot.h"
-#include "elf/eval/agreement.h"
-#include "elf/model/model_rules.h"
+#include "elf/agreement/agreement.h"
+#include "elf/types/model_rules.h"
 #include "gst/bench/measuring.h"
+#include "research/data/mot.h"
 
 namespace elf::bench {
 

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "elf/record/scaled_record.h"
+
 namespace {
 
 GstElfMeta* asElf(GstMeta* meta) {

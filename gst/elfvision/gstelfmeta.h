@@ -4,7 +4,7 @@
 
 #include <gst/gst.h>
 
-#include "elf/record/frame_record.h"
+#include "elf/types/frame_record.h"
 
 G_BEGIN_DECLS
 

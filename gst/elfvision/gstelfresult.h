@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "elf/record/frame_record.h"
+#include "elf/types/frame_record.h"
 
 namespace elf::gst {
 

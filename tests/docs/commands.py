@@ -116,7 +116,7 @@ def main() -> int:
     environment = dict(os.environ)
     # Programs of the reader's are built as in `meson devenv`.
     environment["PKG_CONFIG_PATH"] = str(BUILD / "meson-uninstalled")
-    programs = [BUILD / "lib" / "programs", BUILD / "gst" / "programs"]
+    programs = [BUILD / folder / "programs" for folder in ("lib", "lib/research", "gst")]
     environment["PATH"] = ":".join([*map(str, programs), environment["PATH"]])
     with tempfile.TemporaryDirectory() as folder:
         make_clip(folder)

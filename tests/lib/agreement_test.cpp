@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/eval/agreement.h"
+#include "elf/agreement/agreement.h"
 
 #include <gtest/gtest.h>
 

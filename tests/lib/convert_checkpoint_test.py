@@ -18,7 +18,7 @@ import types
 import unittest
 import zipfile
 
-PROGRAM = pathlib.Path(os.environ["ELF_TEST_BUILD_ROOT"]) / "lib/programs/elf-convert-checkpoint"
+PROGRAM = pathlib.Path(os.environ["ELF_TEST_BUILD_ROOT"]) / "lib/research/programs/elf-convert-checkpoint"
 
 
 def load_program():

@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "elf/eval/trace_clock.h"
+#include "research/eval/trace_clock.h"
 
 namespace elf {
 namespace {

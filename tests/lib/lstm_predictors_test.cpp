@@ -211,7 +211,7 @@ TEST(ReleasedNetworks, ConvertedAnswerAsTheReleasedCodeDoes) {
   const Folder folder;
   const auto convert = [&](const std::string& checkpoint, const std::string& name) {
     const std::string command = std::string(std::getenv("ELF_TEST_BUILD_ROOT")) +
-                                "/lib/programs/elf-convert-checkpoint '" +
+                                "/lib/research/programs/elf-convert-checkpoint '" +
                                 (released / checkpoint).string() + "' '" + folder.file(name) + "'";
     EXPECT_EQ(std::system(command.c_str()), 0);
     return folder.file(name);

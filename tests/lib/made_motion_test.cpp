@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/data/made_motion.h"
+#include "research/data/made_motion.h"
 
 #include <gtest/gtest.h>
 

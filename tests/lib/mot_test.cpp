@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/data/mot.h"
+#include "research/data/mot.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/eval/partition_protocol.h"
+#include "research/eval/partition_protocol.h"
 
 #include <gtest/gtest.h>
 

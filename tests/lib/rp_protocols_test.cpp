@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "elf/base/error.h"
-#include "elf/eval/online_protocol.h"
-#include "elf/eval/paper_protocol.h"
+#include "research/eval/online_protocol.h"
+#include "research/eval/paper_protocol.h"
 #include "tests/support/folder.h"
 #include "tests/support/trace_object.h"
 #include "tests/support/traces.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "elf/base/error.h"
-#include "elf/eval/simulation.h"
+#include "research/eval/simulation.h"
 #include "tests/support/folder.h"
 #include "tests/support/trace_object.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/eval/statistics.h"
+#include "elf/agreement/statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/data/traces.h"
+#include "research/data/traces.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

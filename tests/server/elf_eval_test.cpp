@@ -40,8 +40,9 @@ class ElfEval : public ::testing::Test {
   }
 
   Outcome run(std::vector<std::string> arguments) {
-    return testing::run(std::string(std::getenv("ELF_TEST_BUILD_ROOT")) + "/lib/programs/elf-eval",
-                        std::move(arguments));
+    return testing::run(
+        std::string(std::getenv("ELF_TEST_BUILD_ROOT")) + "/lib/research/programs/elf-eval",
+        std::move(arguments));
   }
 
   /** Runs `TASK --data DATA ... --json -`; fails where it did not end well. */

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "elf/data/traces.h"
+#include "research/data/traces.h"
 
 namespace elf::testing {
 

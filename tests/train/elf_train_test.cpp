@@ -25,7 +25,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 std::string program() {
-  return std::string(std::getenv("ELF_TEST_BUILD_ROOT")) + "/lib/programs/elf-train";
+  return std::string(std::getenv("ELF_TEST_BUILD_ROOT")) + "/lib/research/programs/elf-train";
 }
 
 std::string read(const std::string& path) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "elf/data/traces.h"
+#include "research/data/traces.h"
 
 namespace elf::testing {
 

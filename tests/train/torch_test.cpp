@@ -9,8 +9,8 @@
 #include "elf/predict/layers.h"
 #include "elf/predict/lstm_predictors.h"
 #include "elf/predict/motion_network.h"
-#include "elf/train/trainable_net.h"
-#include "elf/train/trainer.h"
+#include "research/train/trainable_net.h"
+#include "research/train/trainer.h"
 
 namespace elf {
 namespace {

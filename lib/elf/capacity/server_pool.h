@@ -13,7 +13,7 @@
 #include <tuple>
 #include <vector>
 
-#include "elf/capacity/cost_model.h"
+#include "elf/capacity/cost_estimator.h"
 
 namespace elf {
 

@@ -11,8 +11,8 @@
 #include "elf/geometry/keypoint.h"
 #include "elf/geometry/mask.h"
 #include "elf/model/model_file.h"
-#include "elf/model/model_rules.h"
-#include "elf/record/detection.h"
+#include "elf/types/detection.h"
+#include "elf/types/model_rules.h"
 
 namespace elf {
 

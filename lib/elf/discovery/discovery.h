@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "elf/image/image_view.h"
-#include "elf/partition/plan.h"
+#include "elf/types/plan.h"
 
 namespace elf {
 

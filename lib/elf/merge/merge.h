@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "elf/base/choice.h"
-#include "elf/record/frame_record.h"
+#include "elf/types/feedback.h"
+#include "elf/types/frame_record.h"
 
 namespace elf {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "elf/model/model_rules.h"
 #include "elf/model/tensor_names.h"
+#include "elf/types/model_rules.h"
 
 namespace elf {
 
@@ -226,7 +226,8 @@ void requireDetectorLabels(const ModelFile& model, const Labels& labels);
  * Reads the file that `nameOrPath` names (readDataFile()), and its label file. Weight files need
  * not exist. A path that ends in `.so` stands for a model of backend `library` with that file and
  * nothing else; libfoo.so is called foo. One that ends in `.onnx` stands for a model of backend
- * `onnx`, one in `.torchscript` or `.pt` for one of `torchscript`, whose file says the rest. Throws elf::Error naming file and key.
+ * `onnx`, one in `.torchscript` or `.pt` for one of `torchscript`, whose file says the rest. Throws
+ * elf::Error naming file and key.
  */
 ModelFile loadModelFile(const std::string& nameOrPath);
 

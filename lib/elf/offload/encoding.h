@@ -5,7 +5,7 @@
 #include <span>
 
 #include "elf/base/choice.h"
-#include "elf/capacity/capacity.h"
+#include "elf/types/capacity.h"
 
 namespace elf {
 

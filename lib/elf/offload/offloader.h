@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "elf/capacity/capacity.h"
 #include "elf/capacity/server_pool.h"
 #include "elf/client/transport.h"
 #include "elf/offload/hedging.h"
 #include "elf/offload/server_set.h"
-#include "elf/partition/plan.h"
-#include "elf/record/frame_record.h"
+#include "elf/types/capacity.h"
+#include "elf/types/frame_record.h"
+#include "elf/types/plan.h"
 #include "elf/wire/infer.h"
 
 namespace elf {

@@ -7,7 +7,7 @@
 
 #include "elf/geometry/box.h"
 #include "elf/image/jpeg_encoder.h"
-#include "elf/model/model_rules.h"
+#include "elf/types/model_rules.h"
 #include "elf/wire/infer.h"
 
 namespace elf {

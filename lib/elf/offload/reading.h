@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "elf/client/transport.h"
-#include "elf/model/model_rules.h"
 #include "elf/model/tensor_names.h"
 #include "elf/offload/remote_network.h"
-#include "elf/record/frame_record.h"
+#include "elf/types/frame_record.h"
+#include "elf/types/model_rules.h"
 #include "elf/wire/infer.h"
 
 namespace elf {

@@ -14,7 +14,7 @@
 #include "elf/decode/network_info.h"
 #include "elf/geometry/box.h"
 #include "elf/model/model_file.h"
-#include "elf/record/detection.h"
+#include "elf/types/detection.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 

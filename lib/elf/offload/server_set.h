@@ -13,16 +13,16 @@
 #include <vector>
 
 #include "elf/base/random.h"
-#include "elf/capacity/capacity.h"
 #include "elf/capacity/server_pool.h"
 #include "elf/client/transport.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/model/model_file.h"
-#include "elf/model/model_rules.h"
 #include "elf/model/tensor_names.h"
 #include "elf/offload/hedging.h"
 #include "elf/offload/probe.h"
-#include "elf/record/frame_record.h"
+#include "elf/types/capacity.h"
+#include "elf/types/frame_record.h"
+#include "elf/types/model_rules.h"
 #include "elf/wire/infer.h"
 
 namespace elf {

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "elf/base/choice.h"
-#include "elf/capacity/capacity.h"
-#include "elf/partition/plan.h"
+#include "elf/types/capacity.h"
+#include "elf/types/plan.h"
 
 namespace elf {
 

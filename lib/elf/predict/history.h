@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "elf/record/frame_record.h"
+#include "elf/types/feedback.h"
 
 namespace elf {
 

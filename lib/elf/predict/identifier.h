@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "elf/base/frame_time.h"
-#include "elf/partition/plan.h"
 #include "elf/predict/indexing.h"
-#include "elf/record/detection.h"
+#include "elf/types/detection.h"
+#include "elf/types/plan.h"
 
 namespace elf {
 

@@ -10,6 +10,7 @@
 
 #include "elf/base/choice.h"
 #include "elf/predict/history.h"
+#include "elf/types/plan.h"
 
 namespace elf {
 

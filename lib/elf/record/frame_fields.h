@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "elf/record/frame_record.h"
+#include "elf/types/frame_record.h"
 
 namespace elf {
 

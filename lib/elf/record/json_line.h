@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "elf/record/frame_record.h"
+#include "elf/types/frame_record.h"
 
 namespace elf {
 

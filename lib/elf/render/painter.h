@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "elf/image/image_view.h"
-#include "elf/record/frame_record.h"
+#include "elf/types/frame_record.h"
 
 namespace elf {
 

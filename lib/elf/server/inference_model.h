@@ -12,8 +12,8 @@
 #include "elf/base/error.h"
 #include "elf/image/image_view.h"
 #include "elf/model/model_file.h"
-#include "elf/partition/plan.h"
-#include "elf/record/detection.h"
+#include "elf/types/detection.h"
+#include "elf/types/plan.h"
 
 namespace elf {
 

@@ -11,7 +11,7 @@
 
 #include "elf/image/image_view.h"
 #include "elf/image/jpeg_encoder.h"
-#include "elf/record/detection.h"
+#include "elf/types/detection.h"
 
 namespace elf {
 

@@ -5,8 +5,8 @@
 #include <functional>
 #include <opencv2/imgproc.hpp>
 
-#include "elf/eval/agreement.h"
-#include "elf/eval/statistics.h"
+#include "elf/agreement/agreement.h"
+#include "elf/agreement/statistics.h"
 #include "elf/partition/cutting.h"
 #include "elf/partition/partitioner.h"
 #include "elf/server/backends.h"

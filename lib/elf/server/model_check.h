@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "elf/eval/agreement.h"
+#include "elf/agreement/agreement.h"
 #include "elf/server/inference_model.h"
 
 namespace elf {

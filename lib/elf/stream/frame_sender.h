@@ -16,7 +16,7 @@
 #include "elf/offload/encoding.h"
 #include "elf/offload/offloader.h"
 #include "elf/offload/whole_frame.h"
-#include "elf/record/frame_record.h"
+#include "elf/types/frame_record.h"
 
 namespace elf {
 

@@ -23,10 +23,10 @@
 #include "elf/predict/identifier.h"
 #include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
-#include "elf/record/frame_record.h"
 #include "elf/stream/frame_sender.h"
 #include "elf/stream/slots.h"
 #include "elf/stream/stream_frame.h"
+#include "elf/types/frame_record.h"
 
 namespace elf {
 

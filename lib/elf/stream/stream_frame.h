@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "elf/record/frame_record.h"
 #include "elf/stream/slots.h"
+#include "elf/types/frame_record.h"
 
 namespace elf {
 

@@ -17,9 +17,9 @@
 #include "elf/base/blocks.h"
 #include "elf/base/error.h"
 #include "elf/geometry/box.h"
-#include "elf/model/model_rules.h"
 #include "elf/model/tensor_names.h"
-#include "elf/record/detection.h"
+#include "elf/types/detection.h"
+#include "elf/types/model_rules.h"
 
 namespace elf::wire {
 

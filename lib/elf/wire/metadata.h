@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "elf/base/error.h"
-#include "elf/model/model_rules.h"
+#include "elf/types/model_rules.h"
 #include "elf/wire/infer.h"
 
 namespace elf::wire {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a server said about a part.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "elf/types/detection.h"
+
+namespace elf {
+
+using Microseconds = std::chrono::microseconds;
+
+/** What became of one part. */
+enum class AnswerState {
+  Answered,  ///< a server looked at it
+  Failed,    ///< no server could (refused, broken, or nonsense in the answer)
+  Late       ///< none had answered by the deadline
+};
+
+/** What a server said about one part. */
+struct PartAnswer {
+  AnswerState state = AnswerState::Failed;
+  /** In the pixels of the sent part; empty unless Answered. */
+  std::vector<Detection> detections;
+  /** Index into Capacity::servers of the server that answered or failed last. */
+  int server = 0;
+  /** How often the part was sent, each time to another server. */
+  int attempts = 0;
+  /** Of these: because another one was late (elf/offload/hedging.h). */
+  int hedges = 0;
+  /** The span of its last request (elf/base/trace_id.h); empty where none was sent. */
+  std::string span;
+  /** From sending until the whole answer was there. */
+  Microseconds roundTrip{0};
+  /** The server's own account; zero where it gave none. */
+  Microseconds queue{0}, decode{0}, infer{0};
+  /** Size of the encoded picture (all attempts together). */
+  std::size_t bytesSent = 0;
+  /** Why, unless Answered: one sentence that names the server. */
+  std::string error;
+};
+
+}  // namespace elf

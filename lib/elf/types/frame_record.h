@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The one object that travels with a frame through all four elements.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "elf/base/frame_time.h"
+#include "elf/types/answer.h"
+#include "elf/types/capacity.h"
+#include "elf/types/detection.h"
+#include "elf/types/plan.h"
+
+namespace elf {
+
+class Stream;
+class StreamFrame;
+
+/** How long each step of this frame took; zero where the step did not run. */
+struct Timings {
+  Microseconds predict{0};
+  Microseconds partition{0};
+  Microseconds encode{0};
+  /** From entry into elfoffload until all its parts were answered or the frame went on. */
+  Microseconds offload{0};
+  Microseconds merge{0};
+  /** From the first Elf element until elfmerge was done. */
+  Microseconds total{0};
+};
+
+/**
+ * Each step of the loop (elf/stream/stream.h) fills its own part and leaves the others alone.
+ * Travels in a GstElfMeta as std::shared_ptr<const FrameRecord>: a record is never changed once
+ * shared, but copied.
+ */
+struct FrameRecord {
+  /** Elf stages before this one in the pipeline, each with a model of its own. */
+  int stage = 0;
+  /** What the stage before this one made of the same frame; null for the first, and where frames
+   * have had another size there. */
+  std::shared_ptr<const FrameRecord> before;
+  /** Counts from 0 within a stream; never derived from a timestamp. */
+  std::uint64_t id = 0;
+  /** Raised by a flush, a change of size and a gap: what was known before counts no more. */
+  std::uint32_t generation = 0;
+  /** The stream that it belongs to, and its place there until it is `answered`. */
+  std::weak_ptr<Stream> stream;
+  std::shared_ptr<StreamFrame> frame;
+  Size size;
+  /** The trace of all its requests (elf/base/trace_id.h); empty: none. */
+  std::string trace;
+  /** When the first Elf element saw the frame. */
+  std::chrono::steady_clock::time_point entered{};
+  /** Its time stamp there, and the running time that this is; unset where it had none. */
+  std::optional<std::chrono::nanoseconds> pts, runningTime;
+  /** What prediction goes by: elf/predict/frame_clock.h. */
+  FrameTime when;
+
+  // elfrppredict
+  /** Frames between the last one that was looked at and this one; 0: nothing was predicted. */
+  int horizon = 0;
+  /** The same in time; unset where `horizon` is 0 or frames have no time stamps. */
+  std::optional<std::chrono::nanoseconds> horizonTime;
+  /** Unset: RPs unknown (cold start). Set and empty: known, there are none. */
+  std::optional<std::vector<Rp>> rps;
+
+  // elfpartition
+  /** The RPs that were predicted, where others took their place: identities go by them. */
+  std::optional<std::vector<Rp>> predicted;
+  std::optional<Plan> plan;
+
+  // elfoffload
+  /** One for each part of the plan, in its order; empty until they have come. */
+  std::vector<PartAnswer> answers;
+  /** The servers and rules that plan and answers refer to; null until the frame was planned. */
+  CapacityPtr capacity;
+  /** Nothing was sent for this frame on purpose (overload): its RPs are coasted. */
+  bool skipped = false;
+  /** The loop is done with the frame: what follows is filled in. */
+  bool answered = false;
+  /** Every part of the plan was answered in time; so it is where the plan is empty. */
+  bool inferred = false;
+  /** Bytes that the picture of the whole frame would have had, sent as the parts were; 0 where
+   * skipped. */
+  std::size_t wholeBytes = 0;
+
+  /** In the frame's pixels, strongest first; those of this stage. */
+  std::vector<Detection> detections;
+  /** Where pieces of objects were seen that reach out of their parts, and may be found whole. */
+  std::vector<Rect> cut;
+
+  Timings timings;
+
+  // elfmerge
+  /** Detections are drawn in, those of stages before, too. */
+  bool drawn = false;
+
+  /** "frame GENERATION.ID trace TRACE": how every line of the log names it. */
+  std::string name() const;
+  /** Bytes of encoded pictures sent for this frame. */
+  std::size_t bytesSent() const;
+  /** Pixels sent for this frame, after scaling. */
+  double pixelsSent() const;
+};
+
+using FrameRecordPtr = std::shared_ptr<const FrameRecord>;
+
+}  // namespace elf

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// MOTChallenge text files: boxes of objects, frame by frame, as truth or as detections.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "elf/geometry/box.h"
+#include "elf/types/detection.h"
+
+namespace elf {
+
+/** One line of a MOTChallenge file: `frame,id,x,y,width,height[,confidence[,...]]`. */
+struct MotEntry {
+  /** Counted from 0, while the file counts from 1. */
+  std::int64_t frame = 0;
+  /** The object's number in the file; -1 in files of detections. */
+  std::int64_t id = 0;
+  /** In pixels of the frame; may reach over its edges. Never empty. */
+  Box box;
+  /** A detection's score. In a file of truth 0 says that the entry is to be ignored. */
+  float confidence = 1;
+  /** Number of its line in the file, from 1. */
+  std::size_t line = 0;
+
+  bool operator==(const MotEntry&) const = default;
+};
+
+/**
+ * All entries of `text`, in the order of its lines. Empty lines are passed over, columns after the
+ * confidence are not read. Throws elf::Error naming `name` and the number of the first line that
+ * has too few columns, something that is no number, a frame below 1 or a box without area.
+ */
+std::vector<MotEntry> parseMot(const std::string& text, const std::string& name);
+
+/** The entries of a file. Throws elf::Error also where the file can't be read. */
+std::vector<MotEntry> readMot(const std::string& path);
+
+}  // namespace elf

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the released code of Elf trains on and evaluates: three frames, the last to be predicted.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "elf/predict/indexing.h"
+#include "research/data/traces.h"
+
+namespace elf {
+
+struct ReleasedWindow {
+  /** Frames before the one to predict. */
+  static constexpr std::size_t kHistory = 2;
+
+  /** All boxes of the frame to predict, regions to be ignored too. */
+  std::vector<LabelledBox> targets;
+  /** Where each target was in the frames before, oldest first; its own box where `leaks`. */
+  std::array<std::vector<Box>, kHistory> history;
+  /** The target has no partner in that frame. */
+  std::array<std::vector<bool>, kHistory> leaks;
+};
+
+/**
+ * The window that ends with frame `last` (>= kHistory) of the trace, whatever the numbers of its
+ * frames. `indexer` is the released rule where figures are to be those of the released code.
+ */
+ReleasedWindow releasedWindow(const Trace& trace, std::size_t last, const RpIndexer& indexer);
+
+}  // namespace elf

@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "research/data/traces.h"
+
+#include <glib.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <climits>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "elf/base/error.h"
+#include "elf/base/printable.h"
+#include "research/data/columns.h"
+#include "research/data/mot.h"
+
+namespace elf {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Format { Released, Kitti, Mot, JsonLines };
+
+constexpr Choice kFormats[] = {
+    {"released", "Text files of the released Elf, one for each frame"},
+    {"kitti", "KITTI tracking labels"},
+    {"mot", "MOTChallenge truth or detections"},
+    {"jsonl", "JSON lines that elfmerge writes"},
+};
+
+/** The size of most KITTI frames; the others differ by less than two per cent. */
+constexpr Size kKittiSize{1242, 375};
+constexpr double kKittiRate = 10;
+/** Frames in a second; fewer would be beyond all time with kMostFrames. */
+constexpr double kLeastRate = 0.01;
+/** Four days at 30 frames per second: a larger number is a slip, and would fill the memory. */
+constexpr std::int64_t kMostFrames = 10'000'000;
+
+/** A file or folder that holds one trace, or one after another. */
+struct Source {
+  Format format;
+  fs::path path;
+  std::string name;
+};
+
+std::string place(const std::string& file, std::size_t line) {
+  return file + ":" + std::to_string(line);
+}
+
+// --- What is where ---
+
+/** Files and folders in `folder` that are not hidden, sorted. */
+std::vector<fs::path> entriesOf(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (!it->path().filename().string().starts_with('.')) entries.push_back(it->path());
+  if (error) throw Error(folder, "can't be read: " + error.message());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+/** The files of `folder` that end so. The list of videos of the released Elf is no video. */
+std::vector<fs::path> filesOf(const fs::path& folder, std::string_view extension) {
+  std::vector<fs::path> files = entriesOf(folder);
+  std::erase_if(files, [&](const fs::path& file) {
+    return file.extension() != extension || file.filename() == "whitelist.txt" ||
+           fs::is_directory(file);
+  });
+  return files;
+}
+
+std::optional<std::int64_t> frameNumber(const fs::path& file) {
+  const std::string stem = file.stem();
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+  if (error != std::errc{} || end != stem.data() + stem.size()) return std::nullopt;
+  if (number < 0 || number >= kMostFrames) return std::nullopt;
+  return number;
+}
+
+/** Formats of text differ in how many columns they have; nothing where there is no line. */
+std::optional<Format> formatOfText(const fs::path& file) {
+  std::optional<Format> format;
+  forEachLine(readText(file), [&](const std::string& line, std::size_t) {
+    constexpr std::size_t kKittiColumns = 10;
+    if (format) return;
+    if (line.find_first_not_of(" \t") == line.find('{'))
+      format = Format::JsonLines;
+    else if (line.find(',') != std::string::npos)
+      format = Format::Mot;
+    else if (Columns(line, Columns::Separator::Blanks, {}, {}).size() >= kKittiColumns)
+      format = Format::Kitti;
+    else
+      format = Format::Released;
+  });
+  return format;
+}
+
+/** The format of text files in a folder; nothing where there is none to be told. */
+std::optional<Format> formatOfTexts(const std::vector<fs::path>& files) {
+  if (files.empty()) return std::nullopt;
+  for (const fs::path& file : files)
+    if (const auto format = formatOfText(file)) return format;
+  // Not one line. KITTI's numbers have leading zeros.
+  const bool numbers = std::all_of(files.begin(), files.end(), [](const fs::path& file) {
+    const auto number = frameNumber(file);
+    return number && std::to_string(*number) == file.stem();
+  });
+  return numbers ? Format::Released : Format::Kitti;
+}
+
+/** MOTChallenge's file of a sequence: the truth, or else detections; empty where there is none. */
+fs::path motFile(const fs::path& sequence) {
+  for (const char* name : {"gt/gt.txt", "det/det.txt"})
+    if (fs::is_regular_file(sequence / name)) return sequence / name;
+  return {};
+}
+
+/** The name of the sequence that `file` is of. */
+std::string motName(const fs::path& file) {
+  const std::string stem = file.stem();
+  const fs::path folder = fs::absolute(file).parent_path();
+  const bool inSequence = (stem == "gt" || stem == "det") && folder.filename() == stem;
+  return inSequence ? folder.parent_path().filename().string() : stem;
+}
+
+std::string folderName(const fs::path& folder) {
+  const fs::path whole = fs::absolute(folder).lexically_normal();
+  return whole.has_filename() ? whole.filename() : whole.parent_path().filename();
+}
+
+std::vector<Source> sourcesOf(Format format, const std::vector<fs::path>& files) {
+  std::vector<Source> sources;
+  for (const fs::path& file : files)
+    sources.push_back({format, file, format == Format::Mot ? motName(file) : file.stem().string()});
+  return sources;
+}
+
+/** What is directly in `folder`; empty where that is nothing of `wanted`. */
+std::vector<Source> sourcesIn(const fs::path& folder, std::optional<Format> wanted) {
+  const auto may = [&](Format format) { return !wanted || *wanted == format; };
+  if (may(Format::JsonLines))
+    if (const auto files = filesOf(folder, ".jsonl"); !files.empty())
+      return sourcesOf(Format::JsonLines, files);
+  if (may(Format::Mot))
+    if (const fs::path file = motFile(folder); !file.empty()) return sourcesOf(Format::Mot, {file});
+  if (may(Format::Kitti) && fs::is_directory(folder / "label_02"))
+    return sourcesOf(Format::Kitti, filesOf(folder / "label_02", ".txt"));
+  const std::vector<fs::path> texts = filesOf(folder, ".txt");
+  if (texts.empty()) return {};
+  const std::optional<Format> format = wanted ? wanted : formatOfTexts(texts);
+  if (format == Format::Released) return {{Format::Released, folder, folderName(folder)}};
+  if (format == Format::Kitti || format == Format::Mot) return sourcesOf(*format, texts);
+  return {};
+}
+
+std::vector<Source> sourcesAt(const fs::path& path, std::optional<Format> wanted) {
+  if (!fs::exists(path)) throw Error(path, "does not exist");
+  if (!fs::is_directory(path)) {
+    std::optional<Format> format = wanted;
+    if (!format && path.extension() == ".jsonl") format = Format::JsonLines;
+    if (!format) format = formatOfText(path);
+    if (!format) throw Error(path, "is empty: its format can't be told");
+    if (format == Format::Released) throw Error(path, "is one file, not a trace of a known format");
+    return sourcesOf(*format, {path});
+  }
+  if (std::vector<Source> sources = sourcesIn(path, wanted); !sources.empty()) return sources;
+  std::vector<Source> all;
+  for (const fs::path& folder : entriesOf(path)) {
+    if (!fs::is_directory(folder)) continue;
+    std::vector<Source> sources = sourcesIn(folder, wanted);
+    if (sources.empty()) throw Error(folder, "holds no traces of a known format");
+    if (!all.empty() && sources.front().format != all.front().format)
+      throw Error(folder, "holds traces of another format than " + all.front().path.string());
+    all.insert(all.end(), sources.begin(), sources.end());
+  }
+  if (all.empty()) throw Error(path, "holds no traces of a known format");
+  return all;
+}
+
+// --- What all formats share ---
+
+/** Throws unless each known identity is in the frame only once. */
+class OnceInAFrame {
+ public:
+  void clear() { seen_.clear(); }
+  /** False where the object's identity was there already. */
+  bool take(const TraceObject& object) {
+    return object.ignored || object.id == TraceObject::kUnknownId || seen_.insert(object.id).second;
+  }
+
+ private:
+  std::set<std::int64_t> seen_;
+};
+
+constexpr const char* kTwice = "it is in this frame already";
+
+/** Frames 0 to `count` - 1, in which nothing was yet. */
+std::vector<TraceFrame> emptyFrames(std::int64_t count, Size size) {
+  std::vector<TraceFrame> frames(static_cast<std::size_t>(count));
+  for (std::int64_t number = 0; number < count; ++number)
+    frames[static_cast<std::size_t>(number)] = {number, size, {}};
+  return frames;
+}
+
+/** Gives frames their time stamps, of so many frames in a second. */
+void setRate(double rate, Trace& trace) {
+  constexpr double kSecond = 1e9;
+  for (TraceFrame& frame : trace.frames)
+    frame.stamp =
+        std::chrono::nanoseconds(std::llround(static_cast<double>(frame.number) * kSecond / rate));
+}
+
+// --- The released Elf ---
+
+constexpr std::array<const char*, 7> kReleasedColumns = {
+    "x", "y", "width", "height", "id", "frame-width", "frame-height"};
+constexpr std::int64_t kInstances = 1000;
+constexpr std::int64_t kIgnoredClass = 10;
+
+const char* releasedLabel(std::int64_t labelId) {
+  return labelId == 1 ? "car" : labelId == 2 ? "person" : labelId == kIgnoredClass ? "ignore" : "";
+}
+
+/** `size` is that of the lines before, empty if there is none. */
+TraceObject releasedObject(const Columns& line, Size& size) {
+  line.needAtLeast(kReleasedColumns.size());
+  if (line.size() > kReleasedColumns.size())
+    throw Error(line.place(), "has " + std::to_string(line.size()) + " columns, " +
+                                  std::to_string(kReleasedColumns.size()) + " are needed");
+  TraceObject object;
+  const auto x = line.number<float>(0);
+  const auto y = line.number<float>(1);
+  object.box = {x, y, x + line.number<float>(2), y + line.number<float>(3)};
+  if (!(object.box.x1 > x) || !object.box.finite()) line.bad(2);
+  if (!(object.box.y1 > y)) line.bad(3);
+  object.id = line.number<std::int64_t>(4);
+  if (object.id < 0) line.bad(4);
+  object.labelId = object.id / kInstances;
+  object.label = releasedLabel(object.labelId);
+  object.ignored = object.labelId == kIgnoredClass;
+  const Size here{line.number<int>(5), line.number<int>(6)};
+  if (here.width <= 0) line.bad(5);
+  if (here.height <= 0) line.bad(6);
+  if (size.empty()) size = here;
+  const auto before = [](int pixels) { return "it was " + std::to_string(pixels) + " before"; };
+  if (here.width != size.width) line.bad(5, before(size.width));
+  if (here.height != size.height) line.bad(6, before(size.height));
+  return object;
+}
+
+Trace readReleased(const Source& source, const TraceOptions& options) {
+  std::map<std::int64_t, fs::path> files;
+  for (const fs::path& file : filesOf(source.path, ".txt")) {
+    const auto number = frameNumber(file);
+    if (!number) throw Error(file, "its name is no number of a frame");
+    if (!files.emplace(*number, file).second)
+      throw Error(file, "is the same frame as " + files[*number].string());
+  }
+  if (files.empty()) throw Error(source.path, "holds no frames");
+  Trace trace{source.name, {}};
+  Size size;
+  for (const auto& [number, file] : files) {
+    TraceFrame frame{number, {}, {}};
+    OnceInAFrame once;
+    forEachLine(readText(file), [&](const std::string& text, std::size_t row) {
+      const Columns line(text, Columns::Separator::Blanks, kReleasedColumns, place(file, row));
+      frame.objects.push_back(releasedObject(line, size));
+      if (!once.take(frame.objects.back())) line.bad(4, kTwice);
+    });
+    trace.frames.push_back(std::move(frame));
+  }
+  if (size.empty()) size = options.frameSize;
+  if (size.empty())
+    throw Error("frame-size", "must be given: no line in " + source.path.string() + " tells it");
+  for (TraceFrame& frame : trace.frames) frame.size = size;
+  return trace;
+}
+
+// --- KITTI ---
+
+constexpr std::array<const char*, 18> kKittiColumns = {
+    "frame",  "track",  "type",  "truncated", "occluded", "alpha", "left", "top",      "right",
+    "bottom", "height", "width", "length",    "x",        "y",     "z",    "rotation", "score"};
+constexpr std::size_t kKittiRequired = 17;
+/** In the order of the numbers that TrackEval gives them, from 1. */
+constexpr std::array<std::string_view, 8> kKittiTypes = {"Car",    "Van",     "Truck", "Pedestrian",
+                                                         "Person", "Cyclist", "Tram",  "Misc"};
+
+TraceObject kittiObject(const Columns& line) {
+  TraceObject object;
+  object.id = line.number<std::int64_t>(1);
+  if (object.id < -1) line.bad(1);
+  object.label = line[2];
+  const std::string_view type = object.label == "Person_sitting" ? "Person" : line[2];
+  const auto known = std::find(kKittiTypes.begin(), kKittiTypes.end(), type);
+  if (known != kKittiTypes.end())
+    object.labelId = known - kKittiTypes.begin() + 1;
+  else if (type != "DontCare")
+    line.bad(2);
+  object.ignored = type == "DontCare" || object.id == -1;
+  object.box = {line.number<float>(6), line.number<float>(7), line.number<float>(8),
+                line.number<float>(9)};
+  if (!(object.box.x1 > object.box.x0)) line.bad(8);
+  if (!(object.box.y1 > object.box.y0)) line.bad(9);
+  if (line.size() > kKittiRequired) object.score = line.number<float>(kKittiRequired);
+  return object;
+}
+
+Trace readKitti(const Source& source, const TraceOptions& options) {
+  struct Entry {
+    std::int64_t frame;
+    TraceObject object;
+  };
+  std::vector<Entry> entries;
+  std::int64_t count = 0;
+  std::set<std::pair<std::int64_t, std::int64_t>> seen;
+  forEachLine(readText(source.path), [&](const std::string& text, std::size_t row) {
+    const Columns line(text, Columns::Separator::Blanks, kKittiColumns, place(source.path, row));
+    line.needAtLeast(kKittiRequired);
+    if (line.size() > kKittiColumns.size())
+      throw Error(line.place(), "has " + std::to_string(line.size()) + " columns, at most " +
+                                    std::to_string(kKittiColumns.size()) + " are known");
+    const auto frame = line.number<std::int64_t>(0);
+    if (frame < 0 || frame >= kMostFrames) line.bad(0);
+    TraceObject object = kittiObject(line);
+    if (!object.ignored && !seen.insert({frame, object.id}).second) line.bad(1, kTwice);
+    count = std::max(count, frame + 1);
+    entries.push_back({frame, std::move(object)});
+  });
+  Trace trace{source.name,
+              emptyFrames(count, options.frameSize.empty() ? kKittiSize : options.frameSize)};
+  for (Entry& entry : entries)
+    trace.frames[static_cast<std::size_t>(entry.frame)].objects.push_back(std::move(entry.object));
+  setRate(kKittiRate, trace);
+  return trace;
+}
+
+// --- MOTChallenge ---
+
+struct SequenceInfo {
+  Size size;
+  /** Unset where the file does not tell. */
+  std::optional<std::int64_t> length;
+  std::optional<double> rate;
+};
+
+/** Throws where the file is there but does not tell the size. */
+std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
+  if (!fs::exists(file)) return std::nullopt;
+  GKeyFile* keys = g_key_file_new();
+  GError* error = nullptr;
+  const auto number = [&](const char* key) {
+    return error ? 0 : g_key_file_get_integer(keys, "Sequence", key, &error);
+  };
+  const auto has = [&](const char* key) {
+    return !error && g_key_file_has_key(keys, "Sequence", key, nullptr);
+  };
+  SequenceInfo info;
+  g_key_file_load_from_file(keys, file.c_str(), G_KEY_FILE_NONE, &error);
+  info.size.width = number("imWidth");
+  info.size.height = number("imHeight");
+  if (has("seqLength")) info.length = number("seqLength");
+  if (has("frameRate")) info.rate = g_key_file_get_double(keys, "Sequence", "frameRate", &error);
+  g_key_file_free(keys);
+  if (error) {
+    const std::string why = error->message;
+    g_error_free(error);
+    throw Error(file, why);
+  }
+  if (info.size.empty()) throw Error(file, "imWidth and imHeight must be above 0");
+  if (info.length && (*info.length < 0 || *info.length > kMostFrames))
+    throw Error(file, "seqLength can't be " + std::to_string(*info.length));
+  if (info.rate && !(*info.rate >= kLeastRate))
+    throw Error(file, "frameRate must be 0.01 at least");
+  return info;
+}
+
+Trace readMotTrace(const Source& source, const TraceOptions& options) {
+  const std::vector<MotEntry> entries = readMot(source.path);
+  const fs::path beside = fs::absolute(source.path).parent_path().parent_path() / "seqinfo.ini";
+  std::optional<SequenceInfo> info = readSequenceInfo(beside);
+  if (!info && options.frameSize.empty())
+    throw Error("frame-size", "must be given: there is no " + beside.string() + " to tell it");
+  if (!info) info = SequenceInfo{.size = options.frameSize};
+  const std::int64_t most = info->length.value_or(kMostFrames);
+  std::int64_t count = info->length.value_or(0);
+  std::set<std::pair<std::int64_t, std::int64_t>> seen;
+  for (const MotEntry& entry : entries) {
+    const std::string where = place(source.path, entry.line);
+    if (entry.frame >= most)
+      throw Error(where, "frame can't be '" + std::to_string(entry.frame + 1) + "': there are " +
+                             std::to_string(most));
+    if (entry.id < TraceObject::kUnknownId)
+      throw Error(where, "id can't be '" + std::to_string(entry.id) + "'");
+    if (entry.id != TraceObject::kUnknownId && !seen.insert({entry.frame, entry.id}).second)
+      throw Error(where, "id can't be '" + std::to_string(entry.id) + "': " + kTwice);
+    count = std::max(count, entry.frame + 1);
+  }
+  Trace trace{source.name, emptyFrames(count, info->size)};
+  for (const MotEntry& entry : entries) {
+    TraceObject object;
+    object.id = entry.id;
+    object.box = entry.box;
+    object.score = entry.confidence;
+    object.ignored = entry.id != TraceObject::kUnknownId && entry.confidence == 0;
+    trace.frames[static_cast<std::size_t>(entry.frame)].objects.push_back(std::move(object));
+  }
+  if (info->rate) setRate(*info->rate, trace);
+  return trace;
+}
+
+// --- elfmerge's JSON lines ---
+
+using Json = nlohmann::json;
+
+/** A JSON object of a line; errors say where it is and which field is wrong. */
+class Fields {
+ public:
+  Fields(const Json& object, const std::string& place) : object_(object), place_(place) {
+    if (!object.is_object()) throw Error(place, "is no object of JSON, or holds one that is none");
+  }
+
+  /** False where it is null, too. */
+  bool has(const char* name) const {
+    const auto field = object_.find(name);
+    return field != object_.end() && !field->is_null();
+  }
+
+  std::int64_t integer(const char* name, std::int64_t least, std::int64_t most) const {
+    const Json& value = get(name);
+    // An unsigned number that does not fit is above any `most`.
+    if (!value.is_number_integer() ||
+        (value.is_number_unsigned() &&
+         value.get<std::uint64_t>() > static_cast<std::uint64_t>(most)))
+      bad(name);
+    const auto number = value.get<std::int64_t>();
+    if (number < least || number > most) bad(name);
+    return number;
+  }
+
+  float number(const char* name) const { return toFloat(get(name), name); }
+
+  bool boolean(const char* name) const {
+    if (!get(name).is_boolean()) bad(name);
+    return get(name).get<bool>();
+  }
+
+  std::string text(const char* name) const {
+    if (!get(name).is_string()) bad(name);
+    return get(name).get<std::string>();
+  }
+
+  const Json& list(const char* name) const {
+    if (!get(name).is_array()) bad(name);
+    return get(name);
+  }
+
+  Box box(const char* name) const {
+    const Json& corners = list(name);
+    if (corners.size() != 4) bad(name);
+    const Box box{toFloat(corners[0], name), toFloat(corners[1], name), toFloat(corners[2], name),
+                  toFloat(corners[3], name)};
+    if (box.empty()) bad(name);
+    return box;
+  }
+
+  [[noreturn]] void bad(const char* name, const std::string& why = {}) const {
+    throw Error(place_, std::string(name) + " can't be " + printable(get(name).dump()) +
+                            (why.empty() ? "" : ": " + why));
+  }
+
+ private:
+  const Json& get(const char* name) const {
+    const auto field = object_.find(name);
+    if (field == object_.end()) throw Error(place_, std::string("has no ") + name);
+    return *field;
+  }
+
+  float toFloat(const Json& value, const char* name) const {
+    if (!value.is_number()) bad(name);
+    const auto number = static_cast<float>(value.get<double>());
+    if (!std::isfinite(number)) bad(name);
+    return number;
+  }
+
+  const Json& object_;
+  const std::string& place_;
+};
+
+TraceFrame jsonFrame(const Fields& line, const std::string& where) {
+  constexpr std::int64_t kMostPixels = 1 << 20;
+  TraceFrame frame;
+  frame.number = line.integer("frame", 0, INT64_MAX);
+  frame.size = {static_cast<int>(line.integer("width", 1, kMostPixels)),
+                static_cast<int>(line.integer("height", 1, kMostPixels))};
+  if (line.has("pts_ns"))
+    frame.stamp = std::chrono::nanoseconds(line.integer("pts_ns", 0, INT64_MAX));
+  OnceInAFrame once;
+  const std::int64_t stage = line.has("stage") ? line.integer("stage", 0, INT_MAX) : 0;
+  for (const Json& item : line.list("detections")) {
+    const Fields detection(item, where);
+    if (detection.has("stage") && detection.integer("stage", 0, INT_MAX) != stage) continue;
+    TraceObject object;
+    object.id = detection.integer("id", 0, INT64_MAX);
+    object.labelId = detection.integer("label_id", INT64_MIN, INT64_MAX);
+    object.label = detection.text("label");
+    object.score = detection.number("score");
+    object.box = detection.box("box");
+    if (detection.boolean("coasted")) continue;
+    if (!once.take(object)) detection.bad("id", kTwice);
+    frame.objects.push_back(std::move(object));
+  }
+  return frame;
+}
+
+std::vector<Trace> readJsonLines(const Source& source) {
+  std::vector<Trace> traces;
+  std::int64_t generation = 0;
+  forEachLine(readText(source.path), [&](const std::string& text, std::size_t row) {
+    const std::string where = place(source.path, row);
+    const Json parsed = Json::parse(text, nullptr, false);
+    if (parsed.is_discarded()) throw Error(where, "is no whole line of JSON");
+    const Fields line(parsed, where);
+    const std::int64_t here = line.integer("generation", 0, INT64_MAX);
+    TraceFrame frame = jsonFrame(line, where);
+    // A run that was appended to the file counts from 0 again; so may its generations.
+    if (traces.empty() || here != generation || frame.number == 0) {
+      const std::size_t part = traces.size() + 1;
+      traces.push_back({source.name + (part > 1 ? "#" + std::to_string(part) : ""), {}});
+      generation = here;
+    } else {
+      const TraceFrame& before = traces.back().frames.back();
+      if (frame.number <= before.number)
+        line.bad("frame", "the line before has " + std::to_string(before.number));
+      if (frame.size != before.size) line.bad("width", "the size changes within a generation");
+    }
+    traces.back().frames.push_back(std::move(frame));
+  });
+  if (traces.empty()) throw Error(source.path, "holds no frames");
+  return traces;
+}
+
+std::optional<Format> formatCalled(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  for (std::size_t i = 0; i < std::size(kFormats); ++i)
+    if (name == kFormats[i].name) return static_cast<Format>(i);
+  throw Error("format", "there is none called \"" + name + "\"");
+}
+
+}  // namespace
+
+std::span<const Choice> traceFormatChoices() {
+  return kFormats;
+}
+
+std::vector<Trace> readTraces(const std::string& path, const TraceOptions& options) {
+  const std::optional<Format> wanted = formatCalled(options.format);
+  std::vector<Trace> traces;
+  try {
+    for (const Source& source : sourcesAt(path, wanted)) {
+      switch (source.format) {
+        case Format::Released:
+          traces.push_back(readReleased(source, options));
+          break;
+        case Format::Kitti:
+          traces.push_back(readKitti(source, options));
+          break;
+        case Format::Mot:
+          traces.push_back(readMotTrace(source, options));
+          break;
+        case Format::JsonLines:
+          for (Trace& trace : readJsonLines(source)) traces.push_back(std::move(trace));
+          break;
+      }
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error(path, error.code().message());
+  }
+  std::stable_sort(traces.begin(), traces.end(),
+                   [](const Trace& a, const Trace& b) { return a.name < b.name; });
+  return traces;
+}
+
+void scaleTo(Size size, Trace& trace) {
+  for (TraceFrame& frame : trace.frames) {
+    const float x = static_cast<float>(size.width) / static_cast<float>(frame.size.width);
+    const float y = static_cast<float>(size.height) / static_cast<float>(frame.size.height);
+    for (TraceObject& object : frame.objects) object.box = scaled(object.box, x, y);
+    frame.size = size;
+  }
+}
+
+}  // namespace elf
