@@ -10,7 +10,7 @@ import unittest
 import unittest.mock
 
 import support
-from servers_test import Offloading, by_box
+from servers_test import Offloading
 
 # A network of ours that finds what is bright, and a stock export of Ultralytics.
 MADE = support.HERE.parent / "networks" / "blob_network.py"
@@ -68,20 +68,30 @@ class Networks(Offloading):
         with support.running(support.elf_server("--model", model)) as server:
             return self.results(server.url, elements, source)
 
-    def expect_alike(self, ours, theirs):
+    def expect_alike(self, ours, theirs, share=1.0, score=1e-2, pixels=1):
+        """Of both at least that share has a partner: what lies at a threshold may fall either way."""
+
+        def is_same(mine, other):
+            return (
+                mine["label_id"] == other["label_id"]
+                and abs(mine["score"] - other["score"]) <= score
+                and ("mask" in mine) == ("mask" in other)
+                and all(abs(x - y) <= pixels for x, y in zip(mine["box"], other["box"]))
+            )
+
         self.assertEqual(len(ours), len(theirs))
         self.assertGreater(sum(len(line["detections"]) for line in ours), 0)
         for a, b in zip(ours, theirs):
             with self.subTest(frame=a["frame"]):
-                left, right = (sorted(line["detections"], key=by_box) for line in (a, b))
-                self.assertEqual(len(left), len(right))
-                for mine, other in zip(left, right):
-                    self.assertEqual(mine["label_id"], other["label_id"])
-                    self.assertFalse(other["coasted"])
-                    self.assertAlmostEqual(mine["score"], other["score"], delta=1e-2)
-                    self.assertEqual("mask" in mine, "mask" in other)
-                    for x, y in zip(mine["box"], other["box"]):
-                        self.assertAlmostEqual(x, y, delta=1)
+                left, right = a["detections"], b["detections"]
+                self.assertFalse(any(other["coasted"] for other in right))
+                free = list(right)
+                for mine in left:
+                    partner = next((other for other in free if is_same(mine, other)), None)
+                    if partner:
+                        free.remove(partner)
+                pairs = len(right) - len(free)
+                self.assertGreaterEqual(pairs, share * max(len(left), len(right)))
 
 
 class Made(Networks):
@@ -131,12 +141,12 @@ class Made(Networks):
 class Stock(Networks):
     """Exports of other people's packages, on a picture of their tests."""
 
-    def expect_the_same(self, name: str, start):
+    def expect_the_same(self, name: str, start, **tolerance):
         file, picture = stock(name), stock("picture-640x640.png")
         source = f"filesrc location={picture} ! pngdec"
         mine = self.ours(file, self.WHOLE, source)
         with support.running(start(file)) as server:
-            self.expect_alike(mine, self.results(server.url, self.WHOLE, source))
+            self.expect_alike(mine, self.results(server.url, self.WHOLE, source), **tolerance)
 
     def telling(self, file: pathlib.Path) -> support.Process:
         return support.kserve_network("net", file, "--binary", "--tells")
@@ -155,7 +165,11 @@ class Stock(Networks):
         )
 
     def test_numbers_of_16_bits(self):
-        self.expect_the_same("yolo11n-fp16-tensors.onnx", self.telling)
+        # KServe's runtime computes in 16 bits, elf-server's in 32: of this network's raw outputs,
+        # of random weights, scores differ by up to 0.05, and sides by up to 16 pixels.
+        self.expect_the_same(
+            "yolo11n-fp16-tensors.onnx", self.telling, share=0.9, score=0.05, pixels=16
+        )
 
     def test_pictures_of_any_size(self):
         self.expect_the_same("yolo11n-dynamic.onnx", self.telling)
