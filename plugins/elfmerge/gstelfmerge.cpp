@@ -396,53 +396,52 @@ const elf::gst::PropertyTable<Settings>& Merger::properties() {
   static const auto* const table = new auto(
       elf::gst::PropertyTable<Settings>()
           .flag("draw-boxes", "Draw boxes",
-                "Draw an outline around each detection, a colour for each identity; grey where it "
-                "is coasted",
+                "Draw an outline around each detection in a colour per identity; coasted "
+                "detections are grey",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.paint.boxes; })
           .flag("draw-labels", "Draw labels",
-                "Draw label and score of each detection on a bar of its colour, in letters of 2 % "
-                "of the frame's height, 12 pixels at least",
+                "Draw label and score of each detection, in letters 2 % of the frame's height, at "
+                "least 12 pixels",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.paint.labels; })
           .flag("draw-masks", "Draw masks",
-                "Colour the pixels of each object, 40 % opaque, where the model tells its mask",
+                "Draw the mask of each object, 40 % opaque, if the model has masks",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.paint.masks; })
           .flag("draw-keypoints", "Draw keypoints",
-                "Draw the joints of each object that are seen, from a visibility of 0.3 on, and "
-                "the bones between them, where the model tells them",
+                "Draw the joints of each object with a visibility of at least 0.3 and the bones "
+                "between them, if the model has joints",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.paint.keypoints; })
           .flag("draw-rps", "Draw region proposals",
-                "Draw a dashed outline around each region where an object was expected",
-                Mutable::Playing, [](Settings& s) -> bool& { return s.paint.rps; })
+                "Draw a dashed outline around each region proposal", Mutable::Playing,
+                [](Settings& s) -> bool& { return s.paint.rps; })
           .flag("draw-parts", "Draw parts",
-                "Draw an outline around each part that was sent, with the URL of its server, "
-                "without scheme",
+                "Draw an outline around each part, with the address of its server",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.paint.parts; })
           .flag("draw-statistics", "Draw statistics",
-                "Draw a line at the bottom: milliseconds since the frame entered the first Elf "
-                "element, kilobytes sent for it, objects, parts",
+                "Draw a line of statistics at the bottom: milliseconds since the frame entered the "
+                "first Elf element, kilobytes sent, objects, parts",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.paint.statistics; })
           .flag("post-messages", "Post messages",
-                "Post an element message 'elf-result' on the bus for each frame, as soon as it is "
+                "Post an element message 'elf-result' on the bus for each frame as soon as it is "
                 "answered",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.postMessages; })
           .text("results-location", "Results location",
-                "File to append one line of JSON to for each frame; none or empty: no file",
-                Mutable::Ready, [](Settings& s) -> std::string& { return s.resultsLocation; })
+                "File to append one line of JSON per frame to (unset = no file)", Mutable::Ready,
+                [](Settings& s) -> std::string& { return s.resultsLocation; })
           .choice("indexing", "Indexing",
-                  "How to tell which detection is which object of the frames before",
-                  Mutable::Ready, elf::gst::choiceType<elf::indexerChoices>("GstElfIndexing"),
+                  "Method that matches detections to the objects of earlier frames", Mutable::Ready,
+                  elf::gst::choiceType<elf::indexerChoices>("GstElfIndexing"),
                   [](Settings& s) -> int& { return s.indexing; })
           .choice("doubles", "Doubles",
-                  "What becomes of two boxes that two parts made of one object", Mutable::Playing,
+                  "What to do with two boxes of one object that two parts found", Mutable::Playing,
                   elf::gst::choiceType<elf::doublesChoices>("GstElfDoubles"),
                   [](Settings& s) -> int& { return s.doubles; })
           .flag("report-missed", "Report missed",
-                "Report objects that are still expected but were not found in this frame, too, "
-                "marked as coasted",
+                "Also report objects that are expected but were not found in this frame, marked as "
+                "coasted",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.reportMissed; })
-          .stats("Counts since the start: frames; bare, those without a record; detections, and "
-                 "coasted among them; unanswered parts; merge-us and total-us, microseconds spent "
-                 "on merging and drawing, and since the first Elf element"));
+          .stats("Counts since start: frames; bare (frames without a record); detections; coasted "
+                 "(among the detections); unanswered (parts); merge-us (microseconds spent merging "
+                 "and drawing); total-us (microseconds since the first Elf element)"));
   return *table;
 }
 

@@ -1079,73 +1079,73 @@ const elf::gst::PropertyTable<Settings>& Offload::properties() {
       elf::gst::PropertyTable<Settings>()
           .text(
               "servers", "Servers",
-              "Base URLs of the inference servers, separated by commas; a server that is named "
-              "twice gets two parts at a time, and a host name with several addresses is as many "
-              "servers",
+              "Comma-separated base URLs of the inference servers; a server listed twice gets two "
+              "parts at a time, and each address of a host name counts as a server",
               Mutable::Playing, [](Settings& s) -> std::string& { return s.servers; }, false)
           .text(
               "model", "Model", "Name of the model on the servers", Mutable::Ready,
               [](Settings& s) -> std::string& { return s.model; }, false)
           .text(
               "model-version", "Model version",
-              "Version of the model on the servers (empty = theirs to choose)", Mutable::Ready,
+              "Version of the model on the servers (empty = the servers choose)", Mutable::Ready,
               [](Settings& s) -> std::string& { return s.modelVersion; }, false)
           .text(
               "tensor-names", "Tensor names",
-              "What the servers call image, boxes, scores, labels, masks, keypoints and rotated, "
-              "as in image=input_1,boxes=dets; those of the .model file where not given",
+              "Names of the servers' tensors for image, boxes, scores, labels, masks, keypoints "
+              "and rotated, for example image=input_1,boxes=dets; names not given come from the "
+              ".model file",
               Mutable::Ready, [](Settings& s) -> std::string& { return s.tensorNames; }, false)
-          .integer("deadline", "Deadline",
-                   "Milliseconds until a frame goes on without the answers that are missing, from "
-                   "its capture where the source is live, whose latency grows by them, else from "
-                   "its entry (0 = 500 where the source is live, else 2000; -1 = none, not where "
-                   "the source is live)",
-                   Mutable::Playing, kNoDeadline, G_MAXINT,
-                   [](Settings& s) -> int& { return s.deadline; })
+          .integer(
+              "deadline", "Deadline",
+              "Milliseconds after which a frame goes on without missing answers, counted from "
+              "capture for live sources (and added to the pipeline's latency), else from entry (0 "
+              "= 500 for live sources, else 2000; -1 = wait forever, not for live sources)",
+              Mutable::Playing, kNoDeadline, G_MAXINT,
+              [](Settings& s) -> int& { return s.deadline; })
           .integer("max-in-flight", "Max in flight",
-                   "Frames that are sent before the first of them is answered", Mutable::Playing, 1,
-                   kMostInFlight, [](Settings& s) -> int& { return s.maxInFlight; })
-          .choice("encoding", "Encoding", "How pixels are sent", Mutable::Playing,
+                   "Maximum number of frames in flight: sent but not answered yet",
+                   Mutable::Playing, 1, kMostInFlight,
+                   [](Settings& s) -> int& { return s.maxInFlight; })
+          .choice("encoding", "Encoding", "Encoding of the pixels that are sent", Mutable::Playing,
                   elf::gst::choiceType<elf::encodingChoices>("GstElfEncoding"),
                   [](Settings& s) -> int& { return s.encoding; })
-          .integer("jpeg-quality", "JPEG quality",
-                   "Quality of JPEGs that are sent, in percent: lower is smaller", Mutable::Playing,
-                   1, 100, [](Settings& s) -> int& { return s.jpegQuality; })
+          .integer("jpeg-quality", "JPEG quality", "JPEG quality in percent: lower is smaller",
+                   Mutable::Playing, 1, 100, [](Settings& s) -> int& { return s.jpegQuality; })
           .integer("bandwidth", "Bandwidth",
-                   "What may be sent, in kbit/s: JPEGs get no better than jpeg-quality and no "
-                   "worse than 30, then parts smaller, then frames pass unsent (0 = no limit)",
+                   "Upload limit in kbit/s: JPEG quality drops from jpeg-quality to 30, then parts "
+                   "are scaled down, then frames pass unsent (0 = no limit)",
                    Mutable::Playing, 0, G_MAXINT, [](Settings& s) -> int& { return s.bandwidth; })
           .flag("qos", "QoS",
-                "Send nothing for frames that the sink would find too late; they pass with what "
-                "was predicted",
+                "Skip inference of frames that would reach the sink too late; they pass with "
+                "predicted boxes",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.qos; })
           .flag("leaky", "Leaky",
-                "Send nothing for frames that come while max-in-flight others are unanswered, "
-                "rather than have upstream wait; they pass in order with what was predicted",
+                "Skip inference of frames that arrive while max-in-flight frames are unanswered "
+                "instead of blocking upstream; they pass in order with predicted boxes",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.leaky; })
           .number("hedging", "Hedging",
-                  "Extra requests for parts that are late, to a second server, in percent of all "
-                  "requests (0 = none)",
+                  "Maximum share of extra requests, in percent of all, that repeat a late part on "
+                  "a second server (0 = none)",
                   Mutable::Playing, 0, 100, [](Settings& s) -> double& { return s.hedging; })
-          .text("ca-file", "CA file",
-                "PEM file of the authorities that vouch for https:// servers (unset: the system's)",
-                Mutable::Ready, [](Settings& s) -> std::string& { return s.security.caFile; })
+          .text(
+              "ca-file", "CA file",
+              "PEM file of the certificate authorities for https:// servers (unset = the system's)",
+              Mutable::Ready, [](Settings& s) -> std::string& { return s.security.caFile; })
           .text("client-certificate", "Client certificate",
-                "PEM file of the certificate, and its key unless client-key is set, that is shown "
-                "to servers that ask for one",
+                "PEM file of the client certificate, with its key unless client-key is set, for "
+                "servers that require one",
                 Mutable::Ready,
                 [](Settings& s) -> std::string& { return s.security.clientCertificate; })
-          .text("client-key", "Client key", "PEM file of the key of client-certificate",
+          .text("client-key", "Client key", "PEM file of the private key of client-certificate",
                 Mutable::Ready, [](Settings& s) -> std::string& { return s.security.clientKey; })
           .text("token-file", "Token file",
-                "File with the bearer token that is sent to the servers; read when the element "
-                "starts",
+                "File with the bearer token for the servers; read when the element starts",
                 Mutable::Ready, [](Settings& s) -> std::string& { return s.security.tokenFile; })
-          .stats("Counts since the start: frames, skipped, parts-sent, parts-failed, parts-late, "
-                 "parts-retried, parts-hedged, hedges-won, bytes-sent, bytes-whole (what whole "
-                 "frames would have been), pixels-sent; quality and scale of the last frame; and "
-                 "servers: for each its url, healthy, answers, fixed-ms, ms-per-megapixel, "
-                 "ms-per-megabyte, outstanding-ms"));
+          .stats("Counts since start: frames, skipped, parts-sent, parts-failed, parts-late, "
+                 "parts-retried, parts-hedged, hedges-won, bytes-sent, bytes-whole (if whole "
+                 "frames had been sent), pixels-sent; quality and scale of the last frame; servers "
+                 "(url, healthy, answers, fixed-ms, ms-per-megapixel, ms-per-megabyte, "
+                 "outstanding-ms of each)"));
   return *table;
 }
 

@@ -258,46 +258,46 @@ const elf::gst::PropertyTable<Settings>& Partition::properties() {
   using elf::gst::Mutable;
   static const auto* const table = new auto(
       elf::gst::PropertyTable<Settings>()
-          .choice("partitioner", "Partitioner", "How the frame is cut into parts", Mutable::Ready,
+          .choice("partitioner", "Partitioner", "Method that cuts the frame into parts",
+                  Mutable::Ready,
                   elf::gst::choiceType<elf::partitionerChoices>("GstElfPartitioner"),
                   [](Settings& s) -> int& { return s.partitioner; })
           .flag("scale-large", "Scale large objects",
-                "Send parts scaled down in which all objects are large, as far as the model's "
-                "object-size says that it still finds them",
+                "Scale a part down when all its objects are large enough for the model to find "
+                "them at the lower resolution (see the model's object-size)",
                 Mutable::Playing, [](Settings& s) -> bool& { return s.planner.scale; })
           .integer("scan-interval", "Scan interval",
-                   "Every pixel is looked at at least every so many frames, twice as often while "
-                   "the camera moves, to discover new objects (0 = not for that)",
+                   "Scan the whole frame for new objects at least every N frames, twice as often "
+                   "while the camera moves (0 = off)",
                    Mutable::Playing, 0, kMostFrames,
                    [](Settings& s) -> int& { return s.planner.discovery.scanInterval; })
           .integer("change-threshold", "Change threshold",
-                   "A place is looked at where the picture has changed by so many grey levels "
-                   "since it was looked at, to discover new objects (0 = not for that)",
+                   "Scan a place for new objects when it has changed by N grey levels since it was "
+                   "last inferred (0 = off)",
                    Mutable::Playing, 0, 255,
                    [](Settings& s) -> int& { return s.planner.discovery.changeThreshold; })
           .integer("lrc-interval", "LRC interval",
-                   "Every so many frames the whole frame is looked at at low resolution, too (0 = "
-                   "never)",
+                   "Also infer the whole frame at low resolution (LRC) every N frames (0 = never)",
                    Mutable::Playing, 0, kMostFrames,
                    [](Settings& s) -> int& { return s.planner.lrcInterval; })
           .number("lrc-ratio", "LRC ratio",
-                  "Width and height of the low resolution, as a share of the frame's",
+                  "Width and height of the low-resolution frame relative to the frame",
                   Mutable::Playing, 0.01, 1,
                   [](Settings& s) -> double& { return s.planner.lrcRatio; })
           .text("lrc-server", "LRC server",
-                "URL of the server that looks at the low resolution, one of elfoffload's (unset: "
-                "the one with the most time left)",
+                "URL of the server that infers the low-resolution frame, one of elfoffload's "
+                "servers (unset = the least busy one)",
                 Mutable::Playing, [](Settings& s) -> std::string& { return s.planner.lrcServer; })
-          .choice("regions", "Regions", "Which regions of interest on a frame are its RPs",
+          .choice("regions", "Regions",
+                  "Which region-of-interest metas of a frame are used as region proposals",
                   Mutable::Playing, elf::gst::choiceType<regionsChoices>("GstElfRegions"),
                   [](Settings& s) -> int& { return s.regions; })
           .text("regions-label", "Regions label",
-                "Only regions of interest of this type are RPs (unset: of any)", Mutable::Playing,
-                [](Settings& s) -> std::string& { return s.regionsLabel; })
-          .stats("Counts since the start: frames; cold, those of which no RPs were known; empty, "
-                 "those for which nothing was planned; parts-rp, parts-lrc, parts-scan, "
-                 "parts-grid, parts-full; pixels of the parts as they are to be sent; "
-                 "partition-us, microseconds spent"));
+                "Use only region-of-interest metas of this type (unset = all types)",
+                Mutable::Playing, [](Settings& s) -> std::string& { return s.regionsLabel; })
+          .stats("Counts since start: frames; cold (frames without known RPs); empty (frames with "
+                 "no parts); parts-rp, parts-lrc, parts-scan, parts-grid, parts-full; pixels (of "
+                 "all parts, as sent); partition-us (microseconds spent)"));
   return *table;
 }
 

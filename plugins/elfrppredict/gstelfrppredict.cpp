@@ -163,29 +163,29 @@ const elf::gst::PropertyTable<Settings>& RpPredict::properties() {
   using elf::gst::Mutable;
   static const auto* const table = new auto(
       elf::gst::PropertyTable<Settings>()
-          .choice("predictor", "Predictor", "How the place of an object is predicted",
+          .choice("predictor", "Predictor", "Method that predicts where each object will be",
                   Mutable::Ready, elf::gst::choiceType<elf::predictorChoices>("GstElfPredictor"),
                   [](Settings& s) -> int& { return s.predictor; })
           .text("weights", "Weights",
-                "File of the predictor's trained weights, or the name of one in the folders of "
-                "models (unset: those named as the predictor is)",
+                "Trained weights of the predictor: a file, or a name in the model folders (unset = "
+                "the weights that share the predictor's name)",
                 Mutable::Ready, [](Settings& s) -> std::string& { return s.weights; })
           .integer("history", "History",
-                   "How many sightings of an object the prediction starts from, in frames",
+                   "Number of past detections of an object that the prediction uses",
                    Mutable::Ready, 1, 64, [](Settings& s) -> int& { return s.history; })
-          .integer("coast-frames", "Coast frames",
-                   "For how many frames an object that is not found, or of which no server tells, "
-                   "is still looked for; one that the model was not sure of and does not find is "
-                   "for one frame only",
-                   Mutable::Ready, 0, 1000, [](Settings& s) -> int& { return s.coastFrames; })
-          .number("coverage", "Coverage", "Share of objects that should lie whole inside their RP",
+          .integer(
+              "coast-frames", "Coast frames",
+              "Keep looking for a lost object for N frames, whether it was not found or no server "
+              "answered; an object that the model was unsure of is dropped after one frame",
+              Mutable::Ready, 0, 1000, [](Settings& s) -> int& { return s.coastFrames; })
+          .number("coverage", "Coverage",
+                  "Share of objects that should lie completely inside their region proposal",
                   Mutable::Playing, PaddingCalibrator::kLeastCoverage,
                   PaddingCalibrator::kMostCoverage,
                   [](Settings& s) -> double& { return s.coverage; })
-          .stats(
-              "Counts since the start: frames; cold, those without RPs because nothing was "
-              "known; rps; answers, frames of which the servers have answered or failed, and late "
-              "among them, those that had gone on by then; predict-us, microseconds spent"));
+          .stats("Counts since start: frames; cold (frames without RPs because nothing was known "
+                 "yet); rps; answers (frames that servers answered or failed); late (answers that "
+                 "came after the frame had gone on); predict-us (microseconds spent)"));
   return *table;
 }
 
@@ -217,7 +217,7 @@ static void gst_elf_rp_predict_class_init(GstElfRpPredictClass* klass) {
   Glue::install(klass);
   gst_element_class_set_static_metadata(
       GST_ELEMENT_CLASS(klass), "Elf region-proposal prediction", "Filter/Analyzer/Video",
-      "Predicts where objects will be in each frame from what the frames before it held",
+      "Predicts where objects will be in each frame from the detections in earlier frames",
       "The Elf for GStreamer authors");
   gst_type_mark_as_plugin_api(elf::gst::choiceType<elf::predictorChoices>("GstElfPredictor"),
                               static_cast<GstPluginAPIFlags>(0));

@@ -119,9 +119,9 @@ class StripsPartitioner final : public Partitioner {
 
 std::span<const Choice> partitionerChoices() {
   static constexpr Choice kChoices[] = {
-      {"elf", "Parts around the RPs that are done soonest, several for a server where that pays"},
-      {"strips", "As the released Elf: vertical strips of the RP area, one for each server"},
-      {"grid", "The whole frame in equal cells, one for each server"},
+      {"elf", "Parts around the RPs, planned so that the servers finish soonest"},
+      {"strips", "As the released Elf: vertical strips of the RP area, one per server"},
+      {"grid", "The whole frame in equal cells, one per server"},
   };
   return kChoices;
 }

@@ -13,8 +13,8 @@ namespace elf {
 std::span<const Choice> predictorChoices() {
   static constexpr Choice kChoices[] = {
       {kDefaultPredictor, "Learned corrections to constant velocity"},
-      {"velocity", "Each side of the box moves on as it moved in the last four sightings"},
-      {"last", "The box stays where it was seen last"},
+      {"velocity", "Each side of the box goes on as it moved in the last four detections"},
+      {"last", "The box stays where it was last detected"},
       {"kalman", "A Kalman filter of each side's position and velocity"},
       {"lstm", "The paper's LSTM; needs trained weights"},
       {"attn-lstm", "The paper's LSTM with attention; needs trained weights"},
