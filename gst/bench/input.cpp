@@ -46,7 +46,7 @@ class Collector {
   void add(GstSample* sample, const std::string& source) {
     GstVideoInfo info;
     if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample)))
-      throw Error(source, "was decoded to something that is no video");
+      throw Error(source, "was decoded to something other than video");
     if (input_.frames.empty()) {
       start(info);
     } else if (info.width != decoded_.width || info.height != decoded_.height ||

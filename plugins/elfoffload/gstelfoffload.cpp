@@ -421,7 +421,7 @@ elf::ModelFile localFile(const std::string& model) {
 /** Throws elf::Error, naming the property, where its value is no segment of a URL's path. */
 void checkSegment(const char* property, const std::string& value) {
   if (value.find_first_of("/?#% ") != std::string::npos)
-    throw elf::Error(property, "'" + value + "' is no possible name");
+    throw elf::Error(property, "'" + value + "' is not a possible name");
 }
 
 std::shared_ptr<Offload::Session> Offload::session() {

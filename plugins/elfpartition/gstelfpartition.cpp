@@ -71,7 +71,7 @@ struct Settings : elf::PlanSettings {
 
 constexpr int kMostFrames = 10000;
 
-/** As elfoffload spells it. What is no URL stays as it is: no server has it. */
+/** As elfoffload spells it. What is not a URL stays as it is: no server has it. */
 std::string spelled(const std::string& server) {
   if (server.empty()) return {};
   try {

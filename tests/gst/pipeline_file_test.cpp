@@ -122,7 +122,7 @@ TEST_F(PipelineFiles, AFileThatIsNoTextIsNotQuoted) {
   write(
       std::string("\x1a"
                   "E\xdf\xff\n=\n"));
-  EXPECT_EQ(refusal({}), "is no UTF-8 text");
+  EXPECT_EQ(refusal({}), "not UTF-8 text");
   EXPECT_EQ(code_, GST_ELF_PIPELINE_ERROR_FILE);
 }
 

@@ -112,7 +112,7 @@ TEST_F(ModelFileTest, MistakesAreNamedByFileAndKey) {
   expectError("decoder=darknet-region", "decoder=darknet", "[output] decoder");
   expectError("backend=opencv-dnn", "backend=magic", "[model] backend");
   expectError("backend=opencv-dnn\n", "", "[model] backend");
-  expectError("backend=opencv-dnn", "backend=hog", "has no meaning for backend hog");
+  expectError("backend=opencv-dnn", "backend=hog", "is not used by backend hog");
   expectError("file=net.cfg;net.weights\n", "", "[model] file");
   expectError("labels=names.txt", "labels=other.txt", "[model] labels");
   expectError("labels=names.txt", "task=cooking", "[model] task");
@@ -145,7 +145,7 @@ TEST_F(ModelFileTest, TellsWhereFilesAreFromAndUnderWhichLicence) {
   // What is loaded into a program is not fetched.
   for (const char* key : {"url=https://models.invalid/a", "licence=any"})
     EXPECT_THAT(errorOf("[model]\nbackend=library\nfile=a.so\n" + std::string(key) + "\n"),
-                HasSubstr("has no meaning for backend library"));
+                HasSubstr("is not used by backend library"));
 }
 
 TEST_F(ModelFileTest, BatchesAreForBackendsThatRunThem) {
@@ -290,7 +290,7 @@ TEST_F(ModelFileTest, OnlyARemoteModelNamesTensors) {
   EXPECT_THAT(errorOf("[model]\nbackend=hog\n[tensors]\nboxes=dets\n"),
               AllOf(HasSubstr("[tensors] boxes"), HasSubstr("backend hog")));
   EXPECT_THAT(errorOf("[model]\nbackend=remote\nfile=net.onnx\n"),
-              HasSubstr("has no meaning for backend remote"));
+              HasSubstr("is not used by backend remote"));
 }
 
 TEST_F(ModelFileTest, ARemoteNetworkIsPreparedForAndDecodedAsItsFileSays) {
@@ -327,20 +327,20 @@ TEST_F(ModelFileTest, MistakesAboutARemoteNetworkAreNamedByKey) {
   const std::string text =
       "[model]\nbackend=remote\n[input]\nscale=2\n[output]\ndecoder=yolov8\n[tensors]\n";
   EXPECT_THAT(errorOf(text + "layout=nchw\n"),
-              HasSubstr("[tensors] layout: 'nchw' is none of: NCHW, NHWC, CHW, HWC"));
+              HasSubstr("[tensors] layout: 'nchw' is not one of: NCHW, NHWC, CHW, HWC"));
   EXPECT_THAT(errorOf(text + "datatype=INT8\n"),
-              HasSubstr("[tensors] datatype: 'INT8' is none of: FP32, FP16, UINT8"));
+              HasSubstr("[tensors] datatype: 'INT8' is not one of: FP32, FP16, UINT8"));
   EXPECT_THAT(errorOf(text + "outputs=\n"), HasSubstr("[tensors] outputs"));
   EXPECT_THAT(errorOf(text + "boxes=dets\n"),
               HasSubstr("[tensors] boxes: has no meaning beside [output] decoder"));
   EXPECT_THAT(errorOf("[model]\nbackend=remote\n[output]\ndecoder=heat-maps\n"),
               HasSubstr("[output] decoder: is of no use to backend remote"));
   EXPECT_THAT(errorOf("[model]\nbackend=remote\ndetector=hog\n"),
-              HasSubstr("[model] detector: has no meaning for backend remote"));
+              HasSubstr("[model] detector: is not used by backend remote"));
   EXPECT_THAT(errorOf("[model]\nbackend=remote\ntask=segmentation\n[output]\ndecoder=yolov8\n"),
               HasSubstr("[model] task"));
   EXPECT_THAT(errorOf("[model]\nbackend=onnx\nfile=a.onnx\n[tensors]\nlayout=NCHW\n"),
-              HasSubstr("[tensors] layout: has no meaning for backend onnx"));
+              HasSubstr("[tensors] layout: is not used by backend onnx"));
 }
 
 TEST_F(ModelFileTest, ASimulatedModelHasItsTimesAndNoneOfANetwork) {
@@ -352,9 +352,9 @@ TEST_F(ModelFileTest, ASimulatedModelHasItsTimesAndNoneOfANetwork) {
   EXPECT_THAT(errorOf("[model]\nbackend=simulated\n[simulated]\nfixed-ms=-1\n"),
               HasSubstr("[simulated] fixed-ms"));
   EXPECT_THAT(errorOf("[model]\nbackend=simulated\nfile=net.onnx\n"),
-              HasSubstr("has no meaning for backend simulated"));
+              HasSubstr("is not used by backend simulated"));
   EXPECT_THAT(errorOf("[model]\nbackend=hog\n[simulated]\nfixed-ms=1\n"),
-              HasSubstr("has no meaning for backend hog"));
+              HasSubstr("is not used by backend hog"));
 }
 
 TEST_F(ModelFileTest, WeightsAreLookedForBesideTheFileAndCompared) {
@@ -470,7 +470,7 @@ TEST_F(ModelFileTest, KeysOfTorchScriptArrive) {
   EXPECT_EQ(model.libraries, (std::vector<std::string>{"liba.so", "libb.so"}));
   EXPECT_FALSE(model.batch);
   EXPECT_THAT(errorOf("[model]\nbackend=hog\ndevice=cpu\n"),
-              HasSubstr("[model] device: has no meaning for backend hog"));
+              HasSubstr("[model] device: is not used by backend hog"));
   EXPECT_THAT(errorOf("[model]\nbackend=torchscript\nfile=net.pt\n[output]\n"
                       "decoder=objects\nnms=0.5\n"),
               HasSubstr("[output] nms"));
@@ -517,23 +517,23 @@ TEST_F(RuntimeKeysTest, ADeviceIsOneThatItsRuntimeKnows) {
   for (const char* device : {"cpu", "cuda", "gpu", "npu", "tensorrt"})
     EXPECT_EQ(network("onnx", std::string("device=") + device + "\n").device, device);
   EXPECT_THAT(networkError("openvino", "device=cuda\n"),
-              AllOf(HasSubstr("[model] device: 'cuda' is none of: cpu, gpu, npu")));
+              AllOf(HasSubstr("[model] device: 'cuda' is not one of: cpu, gpu, npu")));
   EXPECT_THAT(networkError("onnxruntime", "device=gpu\n"),
-              HasSubstr("[model] device: 'gpu' is none of: cpu, cuda, tensorrt"));
+              HasSubstr("[model] device: 'gpu' is not one of: cpu, cuda, tensorrt"));
   EXPECT_THAT(networkError("onnx", "device=tpu\n"),
-              HasSubstr("[model] device: 'tpu' is none of: cpu, cuda, gpu, npu, tensorrt"));
+              HasSubstr("[model] device: 'tpu' is not one of: cpu, cuda, gpu, npu, tensorrt"));
   EXPECT_THAT(networkError("opencv-dnn", "device=cpu\n"),
-              HasSubstr("[model] device: has no meaning for backend opencv-dnn"));
+              HasSubstr("[model] device: is not used by backend opencv-dnn"));
 }
 
 TEST_F(RuntimeKeysTest, OnlyOpenVinoIsToldAPrecision) {
   EXPECT_EQ(network("openvino", "precision=bf16\n").precision, Precision::Bf16);
   EXPECT_EQ(network("openvino", "precision=f16\n").precision, Precision::F16);
   EXPECT_THAT(networkError("openvino", "precision=int8\n"),
-              HasSubstr("[model] precision: 'int8' is none of: f32, f16, bf16"));
+              HasSubstr("[model] precision: 'int8' is not one of: f32, f16, bf16"));
   for (const char* backend : {"onnx", "onnxruntime", "opencv-dnn", "torchscript"})
     EXPECT_THAT(networkError(backend, "precision=f32\n"),
-                HasSubstr("[model] precision: has no meaning for backend"));
+                HasSubstr("[model] precision: is not used by backend"));
 }
 
 TEST_F(RuntimeKeysTest, AnOnnxFileIsOneFile) {
@@ -572,9 +572,9 @@ TEST_F(RuntimeKeysTest, WhatIsNotSaidStaysOpenUntilTheLayoutIsKnown) {
   EXPECT_EQ(said.nms, 0.6);
   EXPECT_EQ(said.rules.minScore, 0);
   EXPECT_THAT(networkError("onnx", "", "fit=crop\n"),
-              HasSubstr("[input] fit: 'crop' is none of: corner, centre, stretch"));
+              HasSubstr("[input] fit: 'crop' is not one of: corner, centre, stretch"));
   EXPECT_THAT(errorOf("[model]\nbackend=hog\n[input]\nfit=corner\n"),
-              HasSubstr("[input] fit: has no meaning for backend hog"));
+              HasSubstr("[input] fit: is not used by backend hog"));
 }
 
 /** What the networks of a layout see, and how much their boxes may overlap. */
@@ -748,7 +748,7 @@ TEST_F(ModelFileTest, ALibraryMayBeNamedByAFileOrBeTheModelItself) {
   EXPECT_EQ(named.backend, ModelBackend::Library);
   EXPECT_EQ(named.rules.context, 16);
   EXPECT_THAT(errorOf("[model]\nbackend=library\nfile=libown.so\n[input]\nscale=2\n"),
-              HasSubstr("[input] scale: has no meaning for backend library"));
+              HasSubstr("[input] scale: is not used by backend library"));
   write("libown.so", "");
   const ModelFile itself = loadModelFile(folder_ / "libown.so");
   EXPECT_EQ(itself.name, "own");

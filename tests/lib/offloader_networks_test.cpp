@@ -288,7 +288,7 @@ TEST_F(OffloaderNetworksTest, WhoseMetadataAreEmptyAreWhatTheFileSays) {
       "net", "net.model");
   open(said);
   sendPart(0);
-  EXPECT_EQ(answers_.at(0).attempts, 0) << "it takes no picture, whatever else it takes";
+  EXPECT_EQ(answers_.at(0).attempts, 0) << "it does not take a picture, whatever else it takes";
   tell(kA, R"({"name":"net","versions":null,"inputs":[],"outputs":[]})", kKServe);
   const wire::Tensor input = requestOf(infer(kA)).inputs.at(0);
   EXPECT_EQ(input.name, "x");

@@ -1473,8 +1473,8 @@ TEST(ParseServers, NamesTheEntryAndWhatIsWrongWithIt) {
   } cases[] = {
       {"", "is empty"},
       {" , ", "is empty"},
-      {"a:1", "'a:1' is no http:// or https:// URL"},
-      {"ftp://a", "'ftp://a' is no http:// or https:// URL"},
+      {"a:1", "'a:1' is not an http:// or https:// URL"},
+      {"ftp://a", "'ftp://a' is not an http:// or https:// URL"},
       {"http://", "'http://' has no host"},
       {"http://:80", "'http://:80' has no host"},
       {"http://a:1,http://b:c", "'http://b:c' has a port that is not between 1 and 65535"},

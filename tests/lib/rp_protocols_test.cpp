@@ -203,7 +203,7 @@ TEST(OnlineProtocol, BoxesAndTruthAreClippedForCoverageAndArea) {
     return std::vector{traceObject(1, {-50, 100, 50, 200}), traceObject(2, {700, 100, 800, 200})};
   })};
   const auto figures = evaluateOnline(traces, lastPredictor(), clean(1));
-  EXPECT_EQ(figures.objects, 4U) << "what is wholly outside is no object";
+  EXPECT_EQ(figures.objects, 4U) << "what is wholly outside does not count";
   EXPECT_EQ(*figures.horizons[0].coverage, 1);
   EXPECT_NEAR(*figures.horizons[0].area, 50.0 * 100 / (640 * 480), 1e-9);
   EXPECT_NEAR(*figures.horizons[0].iou, 0.5, 1e-6) << "only half of it was ever seen";

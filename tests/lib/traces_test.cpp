@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(Traces, AReleasedFileThatIsNoFrameIsNamed) {
   write("v/0.txt", "1 2 3 4 1000 640 480\n");
   const std::string file = write("v/0a.txt", "1 2 3 4 1000 640 480\n");
-  EXPECT_EQ(failure(folder_.path()), file + ": its name is no number of a frame");
+  EXPECT_EQ(failure(folder_.path()), file + ": its name is not a frame number");
   std::filesystem::remove(file);
   write("v/00.txt", "");
   EXPECT_THAT(failure(folder_.path()), HasSubstr("is the same frame as"));
@@ -359,10 +359,11 @@ TEST_P(JsonBrokenLine, IsReportedWithFileAndLine) {
 INSTANTIATE_TEST_SUITE_P(
     All, JsonBrokenLine,
     ::testing::Values(
-        Broken{"{\"frame\":8,\"gener", "is no whole line of JSON"},
-        Broken{"[]", "is no object of JSON, or holds one that is none"},
+        Broken{"{\"frame\":8,\"gener", "not a complete line of JSON"},
+        Broken{"[]", "not a JSON object, or holds something other than JSON objects"},
         Broken{"{\"generation\":0}", "has no frame"}, Broken{FRAME("}"), "has no detections"},
-        Broken{FRAME(",\"detections\":[3]}"), "is no object of JSON, or holds one that is none"},
+        Broken{FRAME(",\"detections\":[3]}"),
+               "not a JSON object, or holds something other than JSON objects"},
         Broken{FRAME(",\"detections\":{}}"), "detections can't be {}"},
         Broken{"{\"frame\":-8,\"generation\":0}", "frame can't be -8"},
         Broken{"{\"frame\":18446744073709551615,\"generation\":0}",
@@ -387,8 +388,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(Traces, TheFormatCanBeNamedInsteadOfRecognised) {
   const std::string file = write("lines.log", lines({record(0, 0, {})}));
   EXPECT_THAT(readTraces(file, {.format = "jsonl", .frameSize = {}}), SizeIs(1));
-  EXPECT_EQ(failure(file, {.format = "csv", .frameSize = {}}),
-            "format: there is none called \"csv\"");
+  EXPECT_EQ(failure(file, {.format = "csv", .frameSize = {}}), "format: unknown name \"csv\"");
   EXPECT_THAT(failure(file, {.format = "mot", .frameSize = {1, 1}}), HasSubstr("lines.log:1: "));
 }
 

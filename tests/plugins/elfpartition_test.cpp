@@ -303,7 +303,7 @@ TEST_F(Partition, AnLrcServerThatIsNoneOfElfoffloadsIsToldOnce) {
   EXPECT_FALSE(bus.has(GST_MESSAGE_WARNING));
   g_object_set(harness_.element(), "lrc-server", "b:1", nullptr);
   pass(frameWithRps(4, {}));
-  EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 1) << "that is no URL";
+  EXPECT_EQ(bus.count(GST_MESSAGE_WARNING), 1) << "that is not a URL";
 }
 
 TEST_F(Partition, ARecordForOtherPixelsIsIgnored) {

@@ -132,7 +132,7 @@ TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
              static_cast<std::streamsize>(png.size() / 2));
   for (const auto& [arguments, named] :
        {std::pair<std::vector<std::string>, std::string>{{"--check", "nowhere"}, "nowhere"},
-        {{"--check", folder.file("net.model")}, "net.model: is no UTF-8 text"},
+        {{"--check", folder.file("net.model")}, "net.model: not UTF-8 text"},
         {{"--check", folder.file("net.onnx")}, "net.onnx: not a whole ONNX file"},
         {{"--check", "simulated", "--picture", folder.file("cut.png")},
          "cut.png: image: broken PNG"},

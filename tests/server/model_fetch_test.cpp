@@ -447,7 +447,7 @@ TEST_F(ModelFetch, AFileHasAPlainName) {
   options_.from = {"a"};
   for (const char* file : {"/etc/passwd", "../net.onnx", "a/net.onnx", "..", ".bashrc", "hog.model",
                            "default.safetensors", "net.part"})
-    EXPECT_THAT(errorOf(model("", file)), HasSubstr("is no name under which a file is fetched"))
+    EXPECT_THAT(errorOf(model("", file)), HasSubstr("cannot be the name of a fetched file"))
         << file;
 }
 
@@ -532,7 +532,7 @@ TEST_F(ModelFetch, AddressesAreHttpsOrOfThisMachine) {
     EXPECT_FALSE(isHttpsOrThisMachine(from)) << from;
     options_.from = {from};
     EXPECT_THAT(errorOf(model("")),
-                AllOf(HasSubstr("is no https:// address"), Not(HasSubstr("secret"))))
+                AllOf(HasSubstr("not an https:// address"), Not(HasSubstr("secret"))))
         << from;
   }
   for (const char* from : {"http://user:secret@[", "://", "https://"}) {
@@ -637,7 +637,7 @@ TEST_F(ModelFetch, AServerOfHttpsHasToBeTrusted) {
       certificates.server());
   EXPECT_THAT(
       errorOf(pinned(leads.url(), file.content)),
-      HasSubstr("is redirected to " + plain.url("/net") + ", which is no https:// address"));
+      HasSubstr("is redirected to " + plain.url("/net") + ", which is not an https:// address"));
   EXPECT_EQ(plain.requests().size(), 0U);
 }
 

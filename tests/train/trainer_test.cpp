@@ -137,7 +137,7 @@ TEST_P(Trainer, RefusesACheckpointOfSomethingElse) {
   std::ofstream(resuming.checkpoint) << "nonsense";
   EXPECT_THAT(why(resuming, madeTraces(5, 12)), HasSubstr("checkpoint: "));
   Weights("").write(resuming.checkpoint);
-  EXPECT_THAT(why(resuming, madeTraces(5, 12)), HasSubstr("is no checkpoint of elf-train"));
+  EXPECT_THAT(why(resuming, madeTraces(5, 12)), HasSubstr("not a checkpoint of elf-train"));
 }
 
 TEST_P(Trainer, EndsWhenNothingIsGained) {

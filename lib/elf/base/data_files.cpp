@@ -93,7 +93,7 @@ std::string readFile(const std::string& path) {
 
 void requireText(const std::string& path, const std::string& content) {
   if (!g_utf8_validate(content.data(), static_cast<gssize>(content.size()), nullptr))
-    throw Error(path, "is no UTF-8 text");
+    throw Error(path, "not UTF-8 text");
 }
 
 std::string findDataFile(const DataFileKind& kind, const std::string& name) {

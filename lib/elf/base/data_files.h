@@ -35,7 +35,7 @@ std::string userDataFolder(const DataFileKind& kind);
 std::string readFile(const std::string& path);
 
 /**
- * Throws elf::Error naming `path` where its content is no UTF-8 text: what GLib says of a key file
+ * Throws elf::Error naming `path` where its content is not UTF-8 text: what GLib says of a key file
  * holds the lines that it can't read.
  */
 void requireText(const std::string& path, const std::string& content);

@@ -14,7 +14,7 @@ bool isLoopback(const std::string& host);
 
 /**
  * Whether nobody on the way can change what comes from a URL: it is https://, or http:// of a
- * loopback address or of `localhost`. What is no URL is not.
+ * loopback address or of `localhost`. What is not a URL is not.
  */
 bool isHttpsOrThisMachine(const std::string& url);
 

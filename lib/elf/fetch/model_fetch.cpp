@@ -86,7 +86,7 @@ class Fetch {
       if (file.find('/') != file.npos || file.starts_with('.') || file.ends_with(".part") ||
           file.ends_with(kModelFiles.suffix) || file.ends_with(kWeightFiles.suffix))
         throw Error(subject() + ": [model] file",
-                    "'" + printable(file) + "' is no name under which a file is fetched");
+                    "'" + printable(file) + "' cannot be the name of a fetched file");
     if (!options_.from.empty() && options_.from.size() != model_.files.size())
       throw Error(subject() + ": [model] file",
                   "is " + std::to_string(model_.files.size()) + " in number, and " +

@@ -62,9 +62,9 @@ class UrlSource : public Source {
         cancellable_(g_cancellable_new()),
         onStop_(limits.stop, [this] { g_cancellable_cancel(cancellable_.get()); }) {
     if (!uri_)
-      throw Error("'" + printable(url.substr(0, url.find("://"))) + "://...'", "is no URL");
+      throw Error("'" + printable(url.substr(0, url.find("://"))) + "://...'", "not a URL");
     if (!isHttpsOrThisMachine(url))
-      throw Error(shown(uri_.get()), "is no https:// address (http:// is for this machine alone)");
+      throw Error(shown(uri_.get()), "not an https:// address (http:// is for this machine alone)");
     const std::string full = textOf(g_uri_to_string(uri_.get()));
     tagOfUrl_ = textOf(g_compute_checksum_for_string(G_CHECKSUM_SHA256, full.data(),
                                                      static_cast<gssize>(full.size()))) +
@@ -190,7 +190,7 @@ class UrlSource : public Source {
     // What began with TLS goes on with it.
     if (!isHttpsOrThisMachine(textOf(g_uri_to_string(to.get()))) ||
         (isHttps(from) && !isHttps(to.get())))
-      fail("is redirected to " + shown(to.get()) + ", which is no https:// address");
+      fail("is redirected to " + shown(to.get()) + ", which is not an https:// address");
     return to;
   }
 

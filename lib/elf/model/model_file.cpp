@@ -169,7 +169,7 @@ class Reader {
     for (const Group& group : knownGroups())
       for (const std::string_view key : group.*kind)
         if (has(group.name, key.data()))
-          fail(group.name, key.data(), "has no meaning for backend " + text("model", "backend"));
+          fail(group.name, key.data(), "is not used by backend " + text("model", "backend"));
   }
 
   [[noreturn]] void fail(const char* group, const char* key, const std::string& why) const {
@@ -213,15 +213,15 @@ class Reader {
   void read(const char* group, const char* key, Size& value) const {
     if (!has(group, key)) return;
     const std::vector<std::string> parts = list(group, key);
-    if (parts.size() != 2) fail(group, key, "is no WIDTH;HEIGHT");
+    if (parts.size() != 2) fail(group, key, "not WIDTH;HEIGHT");
     value = {number<int>(group, key, parts[0]), number<int>(group, key, parts[1])};
-    if (value.empty()) fail(group, key, "is no possible size");
+    if (value.empty()) fail(group, key, "not a possible size");
   }
 
   void read(const char* group, const char* key, std::array<double, 3>& value) const {
     if (!has(group, key)) return;
     const std::vector<std::string> parts = list(group, key);
-    if (parts.size() != value.size()) fail(group, key, "is no list of three numbers");
+    if (parts.size() != value.size()) fail(group, key, "not a list of three numbers");
     for (std::size_t i = 0; i < value.size(); ++i) value[i] = number<double>(group, key, parts[i]);
   }
 
@@ -230,7 +230,7 @@ class Reader {
     if (!has(group, key)) return;
     for (const std::string& pair : list(group, key)) {
       const std::size_t dash = pair.find('-');
-      if (dash == std::string::npos) fail(group, key, "'" + pair + "' is no pair such as 0-1");
+      if (dash == std::string::npos) fail(group, key, "'" + pair + "' is not a pair such as 0-1");
       value.push_back({number<int>(group, key, pair.substr(0, dash)),
                        number<int>(group, key, pair.substr(dash + 1))});
     }
@@ -258,7 +258,7 @@ class Reader {
       if (value == name) return choice;
       names += (names.empty() ? "" : ", ") + std::string(name);
     }
-    fail(group, key, "'" + value + "' is none of: " + names);
+    fail(group, key, "'" + value + "' is not one of: " + names);
   }
 
  private:
@@ -267,9 +267,9 @@ class Reader {
     T value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size())
-      fail(group, key, "'" + text + "' is no possible number");
+      fail(group, key, "'" + text + "' is not a possible number");
     if constexpr (std::is_floating_point_v<T>)
-      if (!std::isfinite(value)) fail(group, key, "'" + text + "' is no possible number");
+      if (!std::isfinite(value)) fail(group, key, "'" + text + "' is not a possible number");
     return value;
   }
 
@@ -321,7 +321,7 @@ std::vector<std::string> readLabels(const Reader& reader, const std::string& pat
   for (std::string line; std::getline(in, line);) {
     while (!line.empty() && g_ascii_isspace(line.back())) line.pop_back();
     if (!g_utf8_validate(line.data(), static_cast<gssize>(line.size()), nullptr))
-      throw Error(file, "is no UTF-8 text");
+      throw Error(file, "not UTF-8 text");
     labels.push_back(line);
   }
   while (!labels.empty() && labels.back().empty()) labels.pop_back();
@@ -402,7 +402,7 @@ void readOrigin(const Reader& reader, ModelFile& model) {
   model.urls = reader.list("model", "url");
   if (model.urls.size() != model.files.size() ||
       !std::ranges::all_of(model.urls, isHttpsOrThisMachine))
-    reader.fail("model", "url", "is no https:// address for each file");
+    reader.fail("model", "url", "not one https:// address per file");
   if (model.sha256.empty()) reader.fail("model", "url", "needs a sha256 for each file");
 }
 
@@ -436,7 +436,7 @@ void readFiles(const Reader& reader, ModelFile& model) {
     model.sha256 = reader.list("model", "sha256");
     if (model.sha256.size() != model.files.size() ||
         !std::all_of(model.sha256.begin(), model.sha256.end(), isSha256))
-      reader.fail("model", "sha256", "is no checksum for each file");
+      reader.fail("model", "sha256", "not one checksum per file");
   }
   if (one && model.files.size() != 1) reader.fail("model", "file", "is not one file");
   const bool isOnnx = model.files.size() == 1 && model.files[0].ends_with(".onnx");
@@ -485,7 +485,7 @@ void readDecoder(const Reader& reader, ModelFile& model) {
   model.openTask = model.decoder == OutputDecoder::Auto && !reader.has("model", "task");
   requireTask(model);
   if (model.decoder == OutputDecoder::Objects && reader.has("output", "nms"))
-    reader.fail("output", "nms", "has no meaning for decoder objects");
+    reader.fail("output", "nms", "is not used by decoder objects");
   reader.read("output", "nms", model.nms);
   if (model.nms && (*model.nms < 0 || *model.nms > 1))
     reader.fail("output", "nms", "is not between 0 and 1");
@@ -689,7 +689,7 @@ void requireDetectorLabels(const ModelFile& model, const Labels& labels) {
   for (const std::string& label : model.detectorLabels)
     if (labels.size() > 0 && std::ranges::find(labels.names(), label) == labels.names().end())
       throw Error(model.path + ": [model] detector-labels",
-                  "'" + label + "' is no label of the detector " + model.detector->name);
+                  "'" + label + "' is not a label of the detector " + model.detector->name);
 }
 
 ModelFile parseModelFile(const std::string& text, const std::string& name,

@@ -26,7 +26,7 @@ TensorNames withTensorNames(const std::string& list, TensorNames names) {
     if (!name || equals == std::string::npos || equals + 1 == entry.size())
       throw Error("tensor-names",
                   "'" + entry +
-                      "' is no image=, boxes=, scores=, labels=, masks=, keypoints= or rotated= "
+                      "' is not image=, boxes=, scores=, labels=, masks=, keypoints= or rotated= "
                       "with a name");
     *name = entry.substr(equals + 1);
   }

@@ -41,7 +41,7 @@ Result<wire::InferResponse> responseTo(const HttpReply& reply, const std::string
     const bool digits =
         std::ranges::all_of(reply.jsonLength, [](char c) { return c >= '0' && c <= '9'; });
     if (!digits || reply.jsonLength.size() > 12)
-      return Response::failure("Inference-Header-Content-Length is no number");
+      return Response::failure("Inference-Header-Content-Length: not a number");
     jsonLength = std::stoull(reply.jsonLength);
   }
   auto response = wire::parseResponse(reply.body, jsonLength,

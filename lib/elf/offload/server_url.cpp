@@ -37,7 +37,7 @@ bool isPort(std::string_view text) {
 /** What is wrong with an entry of the list; empty where nothing is. */
 std::string faultOf(std::string_view url) {
   if (!url.starts_with("http://") && !url.starts_with("https://"))
-    return "is no http:// or https:// URL";
+    return "is not an http:// or https:// URL";
   if (url.find_first_of(" \t\n?#\"<>\\") != std::string_view::npos)
     return "has a character that no base URL has";
   const auto [begin, length] = hostRange(url);

@@ -130,7 +130,7 @@ std::unique_ptr<Partitioner> Partitioner::create(std::string_view name) {
   if (name == "elf") return std::make_unique<ElfPartitioner>();
   if (name == "strips") return std::make_unique<StripsPartitioner>();
   if (name == "grid") return std::make_unique<GridPartitioner>();
-  throw Error("partitioner", "there is none called \"" + std::string(name) + "\"");
+  throw Error("partitioner", "unknown name \"" + std::string(name) + "\"");
 }
 
 Plan splitWholeFrame(Size frame, const Capacity& capacity) {

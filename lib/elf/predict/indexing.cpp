@@ -240,7 +240,7 @@ std::unique_ptr<RpIndexer> RpIndexer::create(std::string_view name) {
   if (name == "assignment") return std::make_unique<AssignmentIndexer>();
   if (name == "released") return std::make_unique<ReleasedIndexer>();
   if (name == "algorithm1") return std::make_unique<Algorithm1Indexer>();
-  throw Error("indexing", "there is none called \"" + std::string(name) + "\"");
+  throw Error("indexing", "unknown name \"" + std::string(name) + "\"");
 }
 
 }  // namespace elf

@@ -32,7 +32,7 @@ std::unique_ptr<RpPredictor> RpPredictor::create(std::string_view name,
                          : name == "last"   ? createLastPredictor
                          : name == "kalman" ? createKalmanPredictor
                                             : nullptr;
-  if (!untrained) throw Error("predictor", "there is none called \"" + std::string(name) + "\"");
+  if (!untrained) throw Error("predictor", "unknown name \"" + std::string(name) + "\"");
   if (!weights.empty()) throw Error("weights", "predictor " + std::string(name) + " takes none");
   return untrained();
 }

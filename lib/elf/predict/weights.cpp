@@ -66,7 +66,7 @@ Entry readEntry(const std::string& name, const Json& json, std::uint64_t dataSiz
   if (json["dtype"] != "F32") throw std::string("is not of dtype F32");
   Entry entry{.name = name};
   std::uint64_t count = 1;
-  if (!json["shape"].is_array()) throw std::string("has a shape that is no list");
+  if (!json["shape"].is_array()) throw std::string("has a shape that is not a list");
   for (const Json& extent : json["shape"]) {
     if (!extent.is_number_unsigned() ||
         extent.get<std::uint64_t>() > std::numeric_limits<int>::max())
@@ -78,7 +78,7 @@ Entry readEntry(const std::string& name, const Json& json, std::uint64_t dataSiz
   const Json& offsets = json["data_offsets"];
   if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
       !offsets[1].is_number_unsigned())
-    throw std::string("has data_offsets that are no two positions");
+    throw std::string("has data_offsets that are not two positions");
   entry.begin = offsets[0].get<std::uint64_t>();
   entry.end = offsets[1].get<std::uint64_t>();
   if (entry.begin > entry.end || entry.end > dataSize)
@@ -92,7 +92,7 @@ Entry readEntry(const std::string& name, const Json& json, std::uint64_t dataSiz
 
 Weights Weights::parse(std::span<const std::uint8_t> bytes, const std::string& name) {
   const auto length = bytes.size() < kLengthBytes ? 0 : littleEndian<std::uint64_t>(bytes.data());
-  if (length == 0) throw Error(name, "is no safetensors file");
+  if (length == 0) throw Error(name, "not a safetensors file");
   if (length > kMaxHeader)
     throw Error(name, "has a header of " + std::to_string(length) + " bytes, at most " +
                           std::to_string(kMaxHeader) + " are possible");
@@ -100,15 +100,15 @@ Weights Weights::parse(std::span<const std::uint8_t> bytes, const std::string& n
   const auto header = bytes.subspan(kLengthBytes, length);
   const auto data = bytes.subspan(kLengthBytes + length);
   const Json json = Json::parse(header.begin(), header.end(), nullptr, false);
-  if (!json.is_object()) throw Error(name, "has a header that is no JSON object");
+  if (!json.is_object()) throw Error(name, "has a header that is not a JSON object");
 
   Weights weights(name);
   std::map<std::pair<std::uint64_t, std::uint64_t>, Entry> byPlace;
   for (const auto& [key, value] : json.items()) {
     if (key == kMetadata) {
-      if (!value.is_object()) throw Error(name, std::string(kMetadata) + " is no JSON object");
+      if (!value.is_object()) throw Error(name, std::string(kMetadata) + " is not a JSON object");
       for (const auto& [word, text] : value.items()) {
-        if (!text.is_string()) throw Error(name, "metadata " + quoted(word) + " is no text");
+        if (!text.is_string()) throw Error(name, "metadata " + quoted(word) + " is not text");
         weights.metadata_[word] = text.get<std::string>();
       }
       continue;

@@ -36,7 +36,7 @@ class Weights {
    * Reads a file, or the bytes of one, called `name` in errors. Throws elf::Error naming it, and
    * the tensor where there is one to blame, where it can't be read, is cut short, has a header
    * that is no JSON or larger than 64 KiB, has data that overlaps, leaves gaps or reaches over the
-   * end, holds anything but finite F32 values, or metadata that is no text.
+   * end, holds anything but finite F32 values, or metadata that is not text.
    */
   static Weights read(const std::string& path);
   static Weights parse(std::span<const std::uint8_t> bytes, const std::string& name);

@@ -280,7 +280,7 @@ class OnnxRuntimeSession : public Session {
       inputs_.emplace_back(session_->GetInputNameAllocated(i, allocator).get(),
                            session_->GetInputTypeInfo(i));
     std::ranges::stable_partition(inputs_, &Input::isPicture);
-    if (inputs_.empty() || !inputs_[0].isPicture()) throw Error(path, "takes no picture");
+    if (inputs_.empty() || !inputs_[0].isPicture()) throw Error(path, "does not take a picture");
     if (inputs_.size() > 2 || (inputs_.size() == 2 && !inputs_[1].isInteger()))
       throw Error(path, "takes more than a picture: " + printable(inputs_[1].name()));
     for (std::size_t i = 0; i < session_->GetOutputCount(); ++i)

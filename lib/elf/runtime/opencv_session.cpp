@@ -27,7 +27,7 @@ std::string platformOf(const ModelFile& file) {
         }))
       return kind.platform;
   throw Error(file.path + ": [model] file",
-              "is none of: one .onnx file, a .cfg and a .weights file, a .prototxt and a "
+              "is not one of: one .onnx file, a .cfg and a .weights file, a .prototxt and a "
               ".caffemodel file, a .pb file, a .pb and a .pbtxt file");
 }
 

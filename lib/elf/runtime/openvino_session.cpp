@@ -338,7 +338,7 @@ class OpenVinoSession : public Session {
         throw Error(path, "takes more than a picture: " + printable(nameOf(input)));
       }
     }
-    if (!found_) throw Error(path, "takes no picture");
+    if (!found_) throw Error(path, "does not take a picture");
   }
 
   /** Whatever it has inside, it takes FP32 of NCHW and gives FP32. */

@@ -72,7 +72,7 @@ Answer checkedRun(InferenceModel& model, const ImageView& bgr, const Placement& 
 } catch (const std::exception& error) {
   return Answer::failure(model.name() + ": " + printable(error.what()));
 } catch (...) {
-  return Answer::failure(model.name() + ": throws what is no std::exception");
+  return Answer::failure(model.name() + ": throws something other than std::exception");
 }
 
 std::vector<Answer> checkedRunBatch(InferenceModel& model,

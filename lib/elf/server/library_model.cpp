@@ -32,7 +32,7 @@ void* open(const std::string& library) {
 std::unique_ptr<InferenceModel> createFrom(void* loaded, const std::string& library,
                                            const ModelFile& file) {
   const auto* const entry = static_cast<const ModelLibrary*>(dlsym(loaded, "elf_model_library"));
-  if (!entry) throw Error(library, "is no model: it lacks ELF_MODEL_LIBRARY");
+  if (!entry) throw Error(library, "not a model: it lacks ELF_MODEL_LIBRARY");
   if (entry->abi != kModelAbi)
     throw Error(library, "was compiled for version " + std::to_string(entry->abi) +
                              " of elf/server/model_library.h, this is version " +
@@ -45,7 +45,7 @@ std::unique_ptr<InferenceModel> createFrom(void* loaded, const std::string& libr
   } catch (const std::exception& error) {
     throw Error(library, "makes no model: " + printable(error.what()));
   } catch (...) {
-    throw Error(library, "makes no model: it throws what is no std::exception");
+    throw Error(library, "makes no model: it throws something other than std::exception");
   }
   if (const auto bad = badKey(model->rules()))
     throw Error(library, std::string("its rules are impossible: ") + bad->key + " " + bad->why);

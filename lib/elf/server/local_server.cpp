@@ -69,7 +69,7 @@ LocalServer::LocalServer(const LocalServerOptions& options) {
   argv.push_back(nullptr);
 
   const int core = options.core.value_or(-1);
-  if (core >= CPU_SETSIZE) throw Error("core " + std::to_string(core), "is no CPU core");
+  if (core >= CPU_SETSIZE) throw Error("core " + std::to_string(core), "not a CPU core");
   ChildSetup setup{getpid(), core};
   int output = -1;
   GError* error = nullptr;

@@ -235,7 +235,7 @@ std::optional<Reply> ModelQueue::read(Task& task, ImageDecoder& decoder) {
                               " bytes when it is decompressed");
       case Inflation::Broken:
         return errorReply(SOUP_STATUS_BAD_REQUEST,
-                          std::string("body: is no ") + toString(job.coding) + " data");
+                          std::string("body: not ") + toString(job.coding) + " data");
       case Inflation::Whole:
         body = inflated;
     }
@@ -246,7 +246,7 @@ std::optional<Reply> ModelQueue::read(Task& task, ImageDecoder& decoder) {
   task.outcome.id = request.id;
   const auto timeout = timeoutOf(request.parameters);
   if (!timeout)
-    return errorReply(SOUP_STATUS_BAD_REQUEST, "parameters.timeout: is no number of microseconds");
+    return errorReply(SOUP_STATUS_BAD_REQUEST, "parameters.timeout: not a number of microseconds");
   task.timeout = microseconds(*timeout);
   if (auto refusal = lateness(task)) return refusal;
   if (request.inputs.size() != 1)

@@ -8,7 +8,7 @@
 
 namespace elf {
 
-/** What an Inference-Header-Content-Length header says; unset if it is no number. */
+/** What an Inference-Header-Content-Length header says; unset if it is not a number. */
 std::optional<std::size_t> jsonLengthOf(const char* text);
 
 /**

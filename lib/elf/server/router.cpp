@@ -13,7 +13,7 @@ namespace elf {
 
 namespace {
 
-/** Unset where one is no text, or would hold a slash of its own. */
+/** Unset where one is not text, or would hold a slash of its own. */
 std::optional<std::vector<std::string>> segmentsOf(const char* path) {
   constexpr int kMostSegments = 12;
   std::optional<std::vector<std::string>> segments(std::in_place);

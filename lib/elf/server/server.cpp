@@ -250,7 +250,7 @@ class Server::Impl {
     const std::string place = options_.bind + ":" + std::to_string(options_.port);
     const Ref<GSocketAddress> address(
         g_inet_socket_address_new_from_string(options_.bind.c_str(), options_.port));
-    if (!address) throw Error(options_.bind, "is no address of an interface");
+    if (!address) throw Error(options_.bind, "not the address of an interface");
     soup_server_add_early_handler(server, nullptr, onHeaders, this, nullptr);
     soup_server_add_handler(server, nullptr, onRequest, this, nullptr);
     connections_.watch(server);
@@ -332,7 +332,7 @@ class Server::Impl {
               ? soup_message_headers_get_content_length(headers)
               : 0;
       if (length < 0)
-        refuseBody(message, queue, SOUP_STATUS_BAD_REQUEST, "Content-Length: is no length");
+        refuseBody(message, queue, SOUP_STATUS_BAD_REQUEST, "Content-Length: not a length");
       else if (impl->connections_.hopeless(static_cast<std::uint64_t>(length)))
         impl->refuseLargeBody(message, queue);
       else if (!queue)
@@ -463,7 +463,7 @@ class Server::Impl {
     if (const char* text = requestHeader(message, kJsonLength)) {
       job.jsonLength = jsonLengthOf(text);
       if (!job.jsonLength)
-        return refuse(SOUP_STATUS_BAD_REQUEST, std::string(kJsonLength) + ": is no number");
+        return refuse(SOUP_STATUS_BAD_REQUEST, std::string(kJsonLength) + ": not a number");
     }
     const auto coding = codingOf(requestHeader(message, "Content-Encoding"));
     if (!coding) {

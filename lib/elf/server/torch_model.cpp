@@ -289,7 +289,7 @@ class TorchNetwork {
 
   Input inputOf() const {
     const auto& arguments = module_.get_method("forward").function().getSchema().arguments();
-    if (arguments.size() < 2) throw Error(path_, "its forward() takes no picture");
+    if (arguments.size() < 2) throw Error(path_, "its forward() does not take a picture");
     const c10::TypePtr type = arguments[1].type();
     const auto holdsDict = [](const c10::TypePtr& element) {
       return element->kind() == c10::TypeKind::DictType;
@@ -302,7 +302,8 @@ class TorchNetwork {
     if (const auto tuple = type->cast<c10::TupleType>();
         tuple && tuple->elements().size() == 1 && holdsDict(tuple->elements()[0]))
       return Input::DictTuple;
-    throw Error(path_, "its forward() takes " + printable(type->str()) + ", which is no picture");
+    throw Error(path_,
+                "its forward() takes " + printable(type->str()) + ", which is not a picture");
   }
 
   IValue inputFor(std::span<const Canvas> canvases) const {

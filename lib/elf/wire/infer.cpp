@@ -74,9 +74,9 @@ std::size_t elementCount(const std::vector<std::int64_t>& shape, std::size_t siz
   std::size_t bytes = 0;
   for (const std::int64_t extent : shape)
     if (extent < 0 || __builtin_mul_overflow(count, static_cast<std::size_t>(extent), &count))
-      fail(field, "is no possible shape");
+      fail(field, "not a possible shape");
   if (__builtin_mul_overflow(count, std::max<std::size_t>(size, 1), &bytes))
-    fail(field, "is no possible shape");
+    fail(field, "not a possible shape");
   return count;
 }
 
@@ -123,7 +123,7 @@ Parameters parametersOf(const Json& object, const std::string& field, OddValues 
   Parameters parameters;
   const Json* const found = optionalMember(object, "parameters");
   if (!found) return parameters;
-  if (!found->is_object()) fail(field, "is no object");
+  if (!found->is_object()) fail(field, "not an object");
   for (const auto& [key, value] : found->items()) {
     if (value.is_boolean())
       parameters[key] = value.get<bool>();
@@ -163,7 +163,7 @@ void appendInteger(std::vector<std::uint8_t>& out, const Json& value, const std:
   const bool fits = value.is_number_unsigned()  ? std::in_range<T>(value.get<std::uint64_t>())
                     : value.is_number_integer() ? std::in_range<T>(value.get<std::int64_t>())
                                                 : false;
-  if (!fits) fail(field, "holds what is no integer of its type");
+  if (!fits) fail(field, "holds something other than integers of its type");
   const T number = value.is_number_unsigned() ? static_cast<T>(value.get<std::uint64_t>())
                                               : static_cast<T>(value.get<std::int64_t>());
   append(out, number);
@@ -171,7 +171,7 @@ void appendInteger(std::vector<std::uint8_t>& out, const Json& value, const std:
 
 template <typename T>
 T floatOf(const Json& value, const std::string& field) {
-  if (!value.is_number()) fail(field, "holds what is no number");
+  if (!value.is_number()) fail(field, "holds something other than numbers");
   const double number = value.get<double>();
   if (!(std::abs(number) <= std::numeric_limits<T>::max())) fail(field, "holds too large a number");
   return static_cast<T>(number);
@@ -208,7 +208,7 @@ void appendElement(Tensor& tensor, const Json& value, const std::string& field) 
     case DataType::Fp64:
       return append(out, floatOf<double>(value, field));
     case DataType::Bytes: {
-      if (!value.is_string()) fail(field, "holds what is no string");
+      if (!value.is_string()) fail(field, "holds something other than strings");
       const auto& text = value.get_ref<const std::string&>();
       return appendBytes(tensor, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     }
@@ -228,7 +228,7 @@ void appendNested(Tensor& tensor, const Json& data, std::size_t dimension,
 }
 
 void readJsonData(Tensor& tensor, const Json& data, std::size_t count, const std::string& field) {
-  if (!data.is_array()) fail(field, "is no array");
+  if (!data.is_array()) fail(field, "not an array");
   if (tensor.shape.size() > 1 && !data.empty() && data.front().is_array())
     return appendNested(tensor, data, 0, field);
   if (data.size() != count)
@@ -248,7 +248,7 @@ void fromBase64(Tensor& tensor, const std::string& field) {
         text.size() % 4 == 0 && std::ranges::all_of(text, [](char c) {
           return g_ascii_isalnum(c) || std::string_view("+/=").find(c) != std::string_view::npos;
         });
-    if (!possible) fail(field, "holds what is no base64");
+    if (!possible) fail(field, "holds something other than base64");
     gsize size = 0;
     guchar* const bytes = g_base64_decode(text.c_str(), &size);
     appendBytes(tensor, {bytes, size});
@@ -293,7 +293,7 @@ void readBinaryData(Tensor& tensor, std::optional<std::uint64_t> size, std::size
 
 Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddValues odd,
                   const std::string& where) {
-  if (!json.is_object()) fail(where, "is no object");
+  if (!json.is_object()) fail(where, "not an object");
   const std::string field = where + ".";
   Tensor tensor;
   tensor.name = stringOf(member(json, "name", field), field + "name");
@@ -302,10 +302,10 @@ Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddVa
   if (!known) fail(field + "datatype", "'" + type + "' is unknown");
   tensor.type = *known;
   const Json& shape = member(json, "shape", field);
-  if (!shape.is_array() || shape.size() > kMaxRank) fail(field + "shape", "is no possible shape");
+  if (!shape.is_array() || shape.size() > kMaxRank) fail(field + "shape", "not a possible shape");
   for (const Json& extent : shape) {
     if (!extent.is_number_integer() || extent.get<std::int64_t>() < 0)
-      fail(field + "shape", "is no possible shape");
+      fail(field + "shape", "not a possible shape");
     tensor.shape.push_back(extent.get<std::int64_t>());
   }
   const std::size_t count = elementCount(tensor.shape, elementSize(tensor.type), field + "shape");
@@ -321,7 +321,7 @@ Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddVa
   std::optional<std::uint64_t> bytes;
   if (size != parameters.end()) {
     const std::int64_t* number = std::get_if<std::int64_t>(&size->second);
-    if (!number || *number < 0) fail(field + "parameters.binary_data_size", "is no possible size");
+    if (!number || *number < 0) fail(field + "parameters.binary_data_size", "not a possible size");
     bytes = static_cast<std::uint64_t>(*number);
   }
   // Triton leaves the header out where all binary tensors are empty.
@@ -335,7 +335,7 @@ Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddVa
 std::vector<Tensor> readTensors(const Json& json, const char* key, std::optional<Bytes> rest,
                                 OddValues odd) {
   const Json& list = member(json, key, "");
-  if (!list.is_array()) fail(key, "is no array");
+  if (!list.is_array()) fail(key, "not an array");
   std::vector<Tensor> tensors;
   std::set<std::string> names;
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -582,7 +582,7 @@ std::vector<Mask> decodeMasks(const Tensor* tensor, const Tensor& boxes, Size se
     pixels += rect.area();
     if (pixels > kMaxMaskPixels) fail(tensor->name, "have too many pixels");
     std::optional<Mask> mask = fromRuns(elements[i], rect);
-    if (!mask) fail(tensor->name, "are no runs that fill their boxes");
+    if (!mask) fail(tensor->name, "not runs that fill their boxes");
     masks.push_back(std::move(*mask));
   }
   return masks;
@@ -697,12 +697,12 @@ Result<InferRequest> parseRequest(Bytes body, std::optional<std::size_t> jsonLen
   request.inputs = readTensors(json, "inputs", rest, OddValues::Refused);
   if (request.inputs.empty()) fail("inputs", "is empty");
   if (const Json* const outputs = optionalMember(json, "outputs")) {
-    if (!outputs->is_array()) fail("outputs", "is no array");
+    if (!outputs->is_array()) fail("outputs", "not an array");
     std::set<std::string> names;
     for (std::size_t i = 0; i < outputs->size(); ++i) {
       const Json& output = (*outputs)[i];
       const std::string field = "outputs[" + std::to_string(i) + "].";
-      if (!output.is_object()) fail("outputs", "holds what is no object");
+      if (!output.is_object()) fail("outputs", "holds something other than objects");
       Parameters parameters = parametersOf(output, field + "parameters", OddValues::Refused);
       request.outputs.push_back({stringOf(member(output, "name", field), field + "name"),
                                  takeFlag(parameters, "binary_data", field + "parameters.")
@@ -773,7 +773,7 @@ Result<Placement> placementOf(const Parameters& parameters, Size picture) {
         found == parameters.end() ? nullptr : std::get_if<std::int64_t>(&found->second);
     if (!number || *number < member.least || *number > kMaxPixels)
       return Result<Placement>::failure("parameters." + std::string(member.name) +
-                                        ": is no possible number of pixels");
+                                        ": not a possible number of pixels");
     member.value = static_cast<int>(*number);
   }
   if (placement.x + picture.width > placement.frame.width ||

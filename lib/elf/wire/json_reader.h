@@ -26,7 +26,7 @@ struct Malformed {
 }
 
 inline std::string stringOf(const Json& value, const std::string& field) {
-  if (!value.is_string()) fail(field, "is no string");
+  if (!value.is_string()) fail(field, "not a string");
   return value.get<std::string>();
 }
 
@@ -47,7 +47,7 @@ struct Extent {
   int depth = 0;
   /** At least as many as there are values, names of members apart. */
   std::size_t values = 1;
-  /** Of these, and of names, what is no number. */
+  /** Of these, and of names, what is not a number. */
   std::size_t others = 0;
 };
 

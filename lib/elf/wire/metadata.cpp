@@ -10,7 +10,7 @@ namespace elf::wire {
 namespace {
 
 std::vector<std::string> stringsOf(const Json& list, const std::string& field) {
-  if (!list.is_array()) fail(field, "is no list of names");
+  if (!list.is_array()) fail(field, "not a list of names");
   std::vector<std::string> strings;
   for (const Json& value : list) strings.push_back(stringOf(value, field));
   return strings;
@@ -20,11 +20,11 @@ std::vector<TensorSpec> tensorsOf(const Json& metadata, const char* key) {
   std::vector<TensorSpec> tensors;
   const Json* const list = optionalMember(metadata, key);
   if (!list) return tensors;
-  if (!list->is_array()) fail(key, "is no array");
+  if (!list->is_array()) fail(key, "not an array");
   for (std::size_t i = 0; i < list->size(); ++i) {
     const Json& json = (*list)[i];
     const std::string field = std::string(key) + "[" + std::to_string(i) + "]";
-    if (!json.is_object()) fail(field, "is no object");
+    if (!json.is_object()) fail(field, "not an object");
     const auto name = json.find("name");
     const auto type = json.find("datatype");
     const auto shape = json.find("shape");
@@ -35,10 +35,10 @@ std::vector<TensorSpec> tensorsOf(const Json& metadata, const char* key) {
     const std::optional<DataType> known = dataTypeFromString(typeName);
     if (!known) fail(field + ".datatype", "'" + typeName + "' is unknown");
     tensor.type = *known;
-    if (!shape->is_array()) fail(field + ".shape", "is no array");
+    if (!shape->is_array()) fail(field + ".shape", "not an array");
     for (const Json& extent : *shape) {
       if (!extent.is_number_integer() || extent.get<std::int64_t>() < -1)
-        fail(field + ".shape", "is no possible shape");
+        fail(field + ".shape", "not a possible shape");
       tensor.shape.push_back(extent.get<std::int64_t>());
     }
     tensors.push_back(std::move(tensor));
@@ -49,7 +49,7 @@ std::vector<TensorSpec> tensorsOf(const Json& metadata, const char* key) {
 int intOf(const Json& value, const std::string& field) {
   if (!value.is_number_integer() || value.get<std::int64_t>() < 0 ||
       value.get<std::int64_t>() > kMaxPixels)
-    fail(field, "is no possible number of pixels");
+    fail(field, "not a possible number of pixels");
   return static_cast<int>(value.get<std::int64_t>());
 }
 
@@ -64,13 +64,13 @@ class RulesReader {
   void read(const char* key, Size& value) {
     const Json* json = find(key);
     if (!json) return;
-    if (!json->is_array() || json->size() != 2) fail(field(key), "is no [width, height]");
+    if (!json->is_array() || json->size() != 2) fail(field(key), "not [width, height]");
     value = {intOf((*json)[0], field(key)), intOf((*json)[1], field(key))};
   }
   void read(const char* key, float& value) {
     const Json* json = find(key);
     if (!json) return;
-    if (!json->is_number()) fail(field(key), "is no number");
+    if (!json->is_number()) fail(field(key), "not a number");
     value = json->get<float>();
   }
   void read(const char* key, bool& value) {
@@ -82,9 +82,9 @@ class RulesReader {
   void read(const char* key, std::vector<std::array<int, 2>>& value) {
     const Json* json = find(key);
     if (!json) return;
-    if (!json->is_array()) fail(field(key), "is no list of pairs");
+    if (!json->is_array()) fail(field(key), "not a list of pairs");
     for (const Json& pair : *json) {
-      if (!pair.is_array() || pair.size() != 2) fail(field(key), "is no list of pairs");
+      if (!pair.is_array() || pair.size() != 2) fail(field(key), "not a list of pairs");
       value.push_back({intOf(pair[0], field(key)), intOf(pair[1], field(key))});
     }
   }

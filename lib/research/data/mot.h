@@ -31,7 +31,7 @@ struct MotEntry {
 /**
  * All entries of `text`, in the order of its lines. Empty lines are passed over, columns after the
  * confidence are not read. Throws elf::Error naming `name` and the number of the first line that
- * has too few columns, something that is no number, a frame below 1 or a box without area.
+ * has too few columns, something that is not a number, a frame below 1 or a box without area.
  */
 std::vector<MotEntry> parseMot(const std::string& text, const std::string& name);
 

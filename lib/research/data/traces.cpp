@@ -262,7 +262,7 @@ Trace readReleased(const Source& source, const TraceOptions& options) {
   std::map<std::int64_t, fs::path> files;
   for (const fs::path& file : filesOf(source.path, ".txt")) {
     const auto number = frameNumber(file);
-    if (!number) throw Error(file, "its name is no number of a frame");
+    if (!number) throw Error(file, "its name is not a frame number");
     if (!files.emplace(*number, file).second)
       throw Error(file, "is the same frame as " + files[*number].string());
   }
@@ -427,7 +427,8 @@ using Json = nlohmann::json;
 class Fields {
  public:
   Fields(const Json& object, const std::string& place) : object_(object), place_(place) {
-    if (!object.is_object()) throw Error(place, "is no object of JSON, or holds one that is none");
+    if (!object.is_object())
+      throw Error(place, "not a JSON object, or holds something other than JSON objects");
   }
 
   /** False where it is null, too. */
@@ -529,7 +530,7 @@ std::vector<Trace> readJsonLines(const Source& source) {
   forEachLine(readText(source.path), [&](const std::string& text, std::size_t row) {
     const std::string where = place(source.path, row);
     const Json parsed = Json::parse(text, nullptr, false);
-    if (parsed.is_discarded()) throw Error(where, "is no whole line of JSON");
+    if (parsed.is_discarded()) throw Error(where, "not a complete line of JSON");
     const Fields line(parsed, where);
     const std::int64_t here = line.integer("generation", 0, INT64_MAX);
     TraceFrame frame = jsonFrame(line, where);
@@ -554,7 +555,7 @@ std::optional<Format> formatCalled(const std::string& name) {
   if (name.empty()) return std::nullopt;
   for (std::size_t i = 0; i < std::size(kFormats); ++i)
     if (name == kFormats[i].name) return static_cast<Format>(i);
-  throw Error("format", "there is none called \"" + name + "\"");
+  throw Error("format", "unknown name \"" + name + "\"");
 }
 
 }  // namespace

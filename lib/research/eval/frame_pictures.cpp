@@ -29,7 +29,7 @@ bool isPicture(const fs::path& file) {
 }  // namespace
 
 FramePictures::FramePictures(std::string folder) : folder_(std::move(folder)) {
-  if (!fs::is_directory(folder_)) throw Error(folder_, "is no folder");
+  if (!fs::is_directory(folder_)) throw Error(folder_, "not a folder");
 }
 
 const std::vector<std::string>& FramePictures::filesOf(const std::string& trace) {
@@ -53,7 +53,7 @@ ImageView FramePictures::read(const std::string& trace, std::int64_t frame, Size
   if (index >= files.size())
     throw Error(folder_, "has no picture of frame " + std::to_string(frame) + " of " + trace);
   const cv::Mat picture = cv::imread(files[index], cv::IMREAD_COLOR);
-  if (picture.empty()) throw Error(files[index], "is no picture that can be read");
+  if (picture.empty()) throw Error(files[index], "not a readable picture");
   constexpr int kBytes = 3;
   const int stride = kBytes * size.width;
   pixels_.resize(static_cast<std::size_t>(stride) * static_cast<std::size_t>(size.height));

@@ -122,10 +122,10 @@ std::string parse(int argc, char** argv, Options& options) {
   if (!options.output.ends_with(elf::kWeightFiles.suffix))
     return std::string("--output: does not end in ") + elf::kWeightFiles.suffix;
   if (!elf::isOneOf(training.predictor, predictors))
-    return "--predictor: there is none called '" + training.predictor + "' that can be trained";
+    return "--predictor: '" + training.predictor + "' cannot be trained";
   if (!options.traces.format.empty() &&
       !elf::isOneOf(options.traces.format, elf::traceFormatChoices()))
-    return "--format: there is none called '" + options.traces.format + "'";
+    return "--format: unknown name '" + options.traces.format + "'";
   if (!size.empty()) {
     const auto frameSizeGiven = elf::program::parseSize(size);
     if (!frameSizeGiven) return "--frame-size: is not WxH";

@@ -138,7 +138,7 @@ nlohmann::json toJson(const std::vector<Epoch>& epochs) {
 std::vector<Epoch> epochsOf(const std::string& text, const std::string& file) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   std::vector<Epoch> epochs;
-  const Error broken(file, "is no checkpoint of elf-train: its history can't be read");
+  const Error broken(file, "not a checkpoint of elf-train: its history can't be read");
   if (!json.is_array()) throw broken;
   for (const auto& entry : json) {
     if (!entry.is_array() || entry.size() != 3) throw broken;
@@ -321,7 +321,7 @@ class Run {
   void load() {
     const Weights state = Weights::read(options_.checkpoint);
     if (!state.metadata().contains("format") || state.metadata("format") != kCheckpointFormat)
-      throw Error(options_.checkpoint, "is no checkpoint of elf-train");
+      throw Error(options_.checkpoint, "not a checkpoint of elf-train");
     for (const auto& [key, text] : identity()) {
       const std::string& is = state.metadata(key);
       if (is == text) continue;
@@ -336,7 +336,7 @@ class Run {
     if (outcome_.epochs.size() > static_cast<std::size_t>(recipe_.epochs) || number < 0 ||
         number > static_cast<int>(outcome_.epochs.size()) ||
         (number == 0 && !outcome_.epochs.empty()))
-      throw Error(options_.checkpoint, "is no checkpoint of elf-train: its epochs can't be");
+      throw Error(options_.checkpoint, "not a checkpoint of elf-train: its epochs can't be");
     if (number > 0) outcome_.best = outcome_.epochs[static_cast<std::size_t>(number) - 1];
     for (const auto& [key, parameter] : parameters_) {
       copyTensor(state, "model." + key, parameter);
@@ -389,8 +389,7 @@ std::shared_ptr<TrainableNet> createNet(std::string_view predictor) {
   if (predictor == kDefaultPredictor) return createMotionNet();
   if (predictor == kLstm) return createLstmNet();
   if (predictor == kAttnLstm) return createAttnLstmNet();
-  throw Error("predictor",
-              "there is none called \"" + std::string(predictor) + "\" that can be trained");
+  throw Error("predictor", "\"" + std::string(predictor) + "\" cannot be trained");
 }
 
 Weights toWeights(const TrainableNet& net) {

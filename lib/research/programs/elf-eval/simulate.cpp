@@ -122,7 +122,7 @@ Options parse(int argc, char** argv) {
   if (const std::string size = resize.valueOr(""); !size.empty()) {
     const std::optional<Size> parsed = parseSize(size);
     if (!parsed || std::max(parsed->width, parsed->height) > kMaxPixels)
-      throw WrongUse("--resize: '" + size + "' is no size such as 2560x1920");
+      throw WrongUse("--resize: '" + size + "' is not a size such as 2560x1920");
     options.resize = *parsed;
   }
   planner.scale = !noScale;

@@ -65,7 +65,7 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
   common.frames = frames.valueOr("");
   if (const std::string size = frameSize.valueOr(""); !size.empty()) {
     const auto parsedSize = parseSize(size);
-    if (!parsedSize) throw WrongUse("--frame-size: '" + size + "' is no size such as 1242x375");
+    if (!parsedSize) throw WrongUse("--frame-size: '" + size + "' is not a size such as 1242x375");
     common.traces.frameSize = *parsedSize;
   }
   if (common.data.empty()) throw WrongUse("--data: is missing");
@@ -84,7 +84,7 @@ std::string helpOn(std::span<const Choice> choices) {
 
 void requireChoice(const char* option, const std::string& value, std::span<const Choice> choices) {
   if (!isOneOf(value, choices))
-    throw WrongUse(std::string(option) + ": there is none called '" + value +
+    throw WrongUse(std::string(option) + ": unknown name '" + value +
                    "', there are: " + namesOf(choices));
 }
 
@@ -107,7 +107,7 @@ std::vector<double> parseSpeeds(const std::string& list, int servers) {
     double speed = 0;
     const auto read = std::from_chars(at, end, speed);
     if (read.ec != std::errc{} || (read.ptr != end && *read.ptr != ','))
-      throw WrongUse("--speeds: '" + list + "' are no speeds such as 1,0.5");
+      throw WrongUse("--speeds: '" + list + "' are not speeds such as 1,0.5");
     requireWithin("--speeds", speed, 0.001, 1000);
     speeds.push_back(speed);
     if (read.ptr == end) break;
