@@ -139,7 +139,8 @@ TEST_F(ModelFileTest, TellsWhereFilesAreFromAndUnderWhichLicence) {
   EXPECT_THAT(errorOf(keys + urls + output), HasSubstr("[model] url: needs a sha256"));
   for (const char* bad : {"https://models.invalid/a", "https://a;http://models.invalid/a",
                           "https://a;/a", "https://a;file:///a", "https://a;"})
-    EXPECT_THAT(errorOf(keys + sums + "url=" + bad + "\n" + output), HasSubstr("[model] url: is"))
+    EXPECT_THAT(errorOf(keys + sums + "url=" + bad + "\n" + output),
+                HasSubstr("[model] url: not one https:// address per file"))
         << bad;
   EXPECT_THAT(errorOf(keys + "licence=\n" + output), HasSubstr("[model] licence: is empty"));
   // What is loaded into a program is not fetched.

@@ -113,10 +113,10 @@ TEST(Weights, AnyDamageIsAnErrorOrFiniteWeights) {
 TEST(Weights, WhatIsWrongIsSaid) {
   const auto one = [](const std::string& entry) { return R"({"w":)" + entry + "}"; };
   const std::string w = "tensor 'w' ";
-  EXPECT_THAT(why({1, 2, 3}), HasSubstr("no safetensors file"));
+  EXPECT_THAT(why({1, 2, 3}), HasSubstr("not a safetensors file"));
   EXPECT_THAT(why(file("{}", 0, 1LL << 40)), HasSubstr("header of 1099511627776 bytes"));
   EXPECT_THAT(why(file("{}", 0, 3)), HasSubstr("ends in its header"));
-  EXPECT_THAT(why(file("[[[[", 0)), HasSubstr("no JSON object"));
+  EXPECT_THAT(why(file("[[[[", 0)), HasSubstr("not a JSON object"));
   EXPECT_THAT(why(file("{}", 4)), HasSubstr("belong to no tensor"));
   EXPECT_THAT(why(file(R"({"__metadata__":{"predictor":3}})", 0)), HasSubstr("'predictor'"));
   EXPECT_THAT(why(file(one("3"), 0)), HasSubstr(w + "lacks dtype"));

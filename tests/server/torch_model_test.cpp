@@ -318,6 +318,27 @@ TEST(TorchModel, NamesWhatIsWrong) {
   }
 }
 
+TEST(TorchModel, TellsACheckpointFromTorchScript) {
+  const Folder folder;
+  const std::string file = folder.file("weights.pt");
+  // As torch.save() writes it.
+  ASSERT_EQ(testing::run("/usr/bin/python3",
+                         {"-c",
+                          "import sys, zipfile\n"
+                          "with zipfile.ZipFile(sys.argv[1], 'w') as archive:\n"
+                          "  archive.writestr('weights/data.pkl', b'\\x80\\x02}q\\x00.')\n"
+                          "  archive.writestr('weights/version', '3')\n",
+                          file})
+                .code,
+            0);
+  try {
+    InferenceModel::create(loadModelFile(file));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("weights.pt: is a checkpoint, not TorchScript"));
+  }
+}
+
 TEST(TorchModel, TakesNoThreadsBesidesTheOneThatRunsIt) {
   const Folder folder;
   const auto model =

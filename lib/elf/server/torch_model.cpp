@@ -236,7 +236,13 @@ class TorchNetwork {
       throw;
     } catch (const std::exception& error) {
       // c10::Error, and torch::jit::ErrorReport of operators that nobody has.
-      throw Error(path_, "LibTorch " TORCH_VERSION " cannot load it: " + reasonOf(error));
+      const std::string reason = reasonOf(error);
+      // What torch.save() writes has none, and people call both .pt.
+      if (reason.find("constants.pkl") != reason.npos)
+        throw Error(path_,
+                    "is a checkpoint, not TorchScript (export it first: torch.jit.save(), "
+                    "or yolo export format=torchscript)");
+      throw Error(path_, "LibTorch " TORCH_VERSION " cannot load it: " + reason);
     }
   }
 
