@@ -19,7 +19,9 @@ def parsed(file: str) -> ElementTree.Element:
 
 def main() -> int:
     passed, failed, skipped = 0, [], []
-    for case in parsed(sys.argv[1]).iter("testcase"):
+    # Meson writes none where no test has the name that was asked for.
+    cases = parsed(sys.argv[1]).iter("testcase") if pathlib.Path(sys.argv[1]).exists() else ()
+    for case in cases:
         name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
         skip = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
