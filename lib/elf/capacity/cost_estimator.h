@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How what a part costs on a server is learned from its answers.
+// Learns from the answers of a server what a part costs there.
 #pragma once
 
 #include <array>

@@ -207,12 +207,11 @@ class Recogniser {
 
   /** Whether suppression is noted as built in, or as not needed. */
   bool isEndToEnd() const {
-    // As Python writes it, or JSON.
-    const auto notes = [&](const char* key, std::string_view what) {
-      return valueOf(info_, key).find(what) != std::string_view::npos;
-    };
-    return notes("end2end", "True") || notes("end2end", "true") || notes("args", "'nms': True") ||
-           notes("args", "\"nms\":true");
+    // As Python writes it into ONNX files, and JSON into those of TorchScript.
+    const std::string_view end2end = valueOf(info_, "end2end"), args = valueOf(info_, "args");
+    return end2end == "True" || end2end == "true" ||
+           args.find("'nms': True") != std::string_view::npos ||
+           args.find("\"nms\":true") != std::string_view::npos;
   }
 
   Found byNames() const {

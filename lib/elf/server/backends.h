@@ -3,10 +3,13 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <opencv2/core.hpp>
 #include <string>
 
+#include "elf/decode/canvas.h"
+#include "elf/decode/network_info.h"
 #include "elf/server/inference_model.h"
 
 namespace elf {
@@ -35,6 +38,18 @@ std::array<cv::Mat, 2> trialPictures(Size size);
  * do not run where there is nothing to be seen.
  */
 void tryOnce(InferenceModel& model, const std::string& weights);
+
+/** withInfo(); throws elf::Error that names `weights`, the network's file, where no model can be
+ * what that notes. */
+ModelFile withNotes(const ModelFile& file, const NetworkInfo& info, const std::string& weights);
+
+/**
+ * `file` as `look` recognises its network: on a canvas of noise or, where the network does not run
+ * on that, of grey. Throws elf::Error that names `weights` where it runs on neither, and what
+ * `look` throws.
+ */
+ModelFile recognisedBy(const std::function<Result<ModelFile>(const Canvas&)>& look,
+                       const ModelFile& file, const std::string& weights);
 
 /** The same pixels as OpenCV sees them; OpenCV has no read-only Mat, so take care. */
 inline cv::Mat matOf(const ImageView& bgr) {

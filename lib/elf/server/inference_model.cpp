@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/server/inference_model.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "elf/decode/canvas.h"
+#include "elf/decode/recognise.h"
 #include "elf/merge/merge.h"
 #include "elf/render/painter.h"
 #include "elf/server/backends.h"
@@ -48,6 +52,26 @@ void tryOnce(InferenceModel& model, const std::string& weights) {
     const auto result = model.run(viewOf(picture), {.frame = size});
     if (result) return;
     if (why.empty()) why = result.error();
+  }
+  throw Error(weights, why);
+}
+
+ModelFile withNotes(const ModelFile& file, const NetworkInfo& info, const std::string& weights) {
+  ModelFile known = withInfo(file, info);
+  if (const auto bad = badKey(known.rules))
+    throw Error(weights, std::string("what it notes cannot be: ") + bad->key + " " + bad->why);
+  return known;
+}
+
+ModelFile recognisedBy(const std::function<Result<ModelFile>(const Canvas&)>& look,
+                       const ModelFile& file, const std::string& weights) {
+  auto pictures = trialPictures(trialSize(file.rules));
+  std::ranges::reverse(pictures);
+  std::string why;
+  for (const cv::Mat& picture : pictures) {
+    auto known = look(Canvas::ofPicture(picture, file.rules));
+    if (known) return std::move(known.value());
+    if (why.empty()) why = known.error();
   }
   throw Error(weights, why);
 }

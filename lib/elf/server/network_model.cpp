@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Networks that a runtime runs, and that see the whole picture at once.
-#include <algorithm>
 #include <array>
 #include <opencv2/core.hpp>
 #include <span>
@@ -73,31 +72,22 @@ bool seesPixels(const ModelFile& file) {
          *file.std == std::array<double, 3>{1, 1, 1};
 }
 
-/** `file` with what its network is by what it makes of noise, or else of nothing. */
-ModelFile recognised(const ModelFile& file, Network& network) {
-  auto pictures = trialPictures(trialSize(file.rules));
-  std::ranges::reverse(pictures);
-  std::string why;
-  for (const cv::Mat& picture : pictures) {
-    const Canvas canvas = Canvas::ofPicture(picture, file.rules);
-    const Result<Tensors> outputs = network.run(canvas.pixels());
-    if (outputs)
-      return recognise(network.path(), file, network.info(), outputs.value(), canvas.size());
-    if (why.empty()) why = outputs.error();
-  }
-  throw Error(network.path(), why);
-}
-
 }  // namespace
 
 std::unique_ptr<InferenceModel> createNetworkModel(const ModelFile& file) {
   const std::vector<std::string> files = weightFiles(file);
   auto session = openSession(file, files);
-  ModelFile known = withInfo(file, session->info());
-  if (const auto bad = badKey(known.rules))
-    throw Error(files[0], std::string("what it notes cannot be: ") + bad->key + " " + bad->why);
+  ModelFile known = withNotes(file, session->info(), files[0]);
   Network network(known, files[0], std::move(session));
-  if (known.decoder == OutputDecoder::Auto) known = recognised(known, network);
+  if (known.decoder == OutputDecoder::Auto) {
+    const auto look = [&](const Canvas& canvas) {
+      const Result<Tensors> outputs = network.run(canvas.pixels());
+      if (!outputs) return Result<ModelFile>::failure(outputs.error());
+      return Result<ModelFile>(
+          recognise(files[0], known, network.info(), outputs.value(), canvas.size()));
+    };
+    known = recognisedBy(look, known, files[0]);
+  }
   known = withConvention(std::move(known));
   if (!network.info().inputs.empty() && network.info().inputs[0].bytes && !seesPixels(known))
     throw Error(file.path + ": [input] scale",

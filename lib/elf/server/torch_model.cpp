@@ -425,25 +425,6 @@ ModelFile recognised(ModelFile file, const IValue& answer, const TorchNetwork& n
   return recognise(network.path(), std::move(file), network.info(), tensors, canvas);
 }
 
-/** The same by what its network makes of noise, or else of nothing. */
-ModelFile recognised(const ModelFile& file, TorchNetwork& network) {
-  auto pictures = trialPictures(trialSize(file.rules));
-  std::ranges::reverse(pictures);
-  std::string why;
-  for (const cv::Mat& picture : pictures) {
-    const Canvas canvas = Canvas::ofPicture(picture, file.rules);
-    std::optional<IValue> answer;
-    try {
-      answer = network.run({&canvas, 1});
-    } catch (const std::exception& error) {
-      if (why.empty()) why = reasonOf(error);
-      continue;
-    }
-    return recognised(file, *answer, network, canvas.size());
-  }
-  throw Error(network.path(), why);
-}
-
 class TorchModel : public InferenceModel {
  public:
   explicit TorchModel(const ModelFile& file) : TorchModel(opened(file)) {}
@@ -479,11 +460,19 @@ class TorchModel : public InferenceModel {
 
   static Opened opened(const ModelFile& file) {
     TorchNetwork network(file);
-    ModelFile known = withInfo(file, network.info());
-    if (const auto bad = badKey(known.rules))
-      throw Error(network.path(),
-                  std::string("what it notes cannot be: ") + bad->key + " " + bad->why);
-    if (known.decoder == OutputDecoder::Auto) known = recognised(known, network);
+    ModelFile known = withNotes(file, network.info(), network.path());
+    if (known.decoder == OutputDecoder::Auto) {
+      const auto look = [&](const Canvas& canvas) {
+        std::optional<IValue> answer;
+        try {
+          answer = network.run({&canvas, 1});
+        } catch (const std::exception& error) {
+          return Result<ModelFile>::failure(reasonOf(error));
+        }
+        return Result<ModelFile>(recognised(known, *answer, network, canvas.size()));
+      };
+      known = recognisedBy(look, known, network.path());
+    }
     known = withConvention(std::move(known));
     network.prepareAs(known);
     return {std::move(known), std::move(network)};
