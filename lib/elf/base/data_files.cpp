@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 
 namespace elf {
 
@@ -66,13 +67,12 @@ std::string builtInFolder(const DataFileKind& kind) {
 
 std::optional<std::string> builtIn(const DataFileKind& kind, const std::string& name) {
   const std::string path = builtInFolder(kind) + "/" + name + kind.suffix;
-  GBytes* bytes = g_resources_lookup_data(path.c_str(), G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr);
+  const Ref<GBytes> bytes(
+      g_resources_lookup_data(path.c_str(), G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr));
   if (!bytes) return std::nullopt;
   gsize size = 0;
-  const auto* data = static_cast<const char*>(g_bytes_get_data(bytes, &size));
-  std::string content(data, size);
-  g_bytes_unref(bytes);
-  return content;
+  const auto* data = static_cast<const char*>(g_bytes_get_data(bytes.get(), &size));
+  return std::string(data, size);
 }
 
 }  // namespace
@@ -81,14 +81,10 @@ std::string readFile(const std::string& path) {
   gchar* content = nullptr;
   gsize size = 0;
   GError* error = nullptr;
-  if (!g_file_get_contents(path.c_str(), &content, &size, &error)) {
-    const std::string why = error->message;
-    g_error_free(error);
-    throw Error(path, "can't be read: " + why);
-  }
-  std::string all(content, size);
-  g_free(content);
-  return all;
+  if (!g_file_get_contents(path.c_str(), &content, &size, &error))
+    throw Error(path, "can't be read: " + takeReason(error));
+  const Ref<gchar> owner(content);
+  return {content, size};
 }
 
 void requireText(const std::string& path, const std::string& content) {

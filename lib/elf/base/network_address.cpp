@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/base/network_address.h"
 
-#include <gio/gio.h>
+#include "elf/base/glib.h"
 
 namespace elf {
 
@@ -10,21 +10,18 @@ bool isAddress(const std::string& host) {
 }
 
 bool isLoopback(const std::string& host) {
-  GInetAddress* address = g_inet_address_new_from_string(host.c_str());
-  const bool loopback = address && g_inet_address_get_is_loopback(address);
-  if (address) g_object_unref(address);
-  return loopback;
+  const Ref<GInetAddress> address(g_inet_address_new_from_string(host.c_str()));
+  return address && g_inet_address_get_is_loopback(address.get());
 }
 
 bool isHttpsOrThisMachine(const std::string& url) {
-  GUri* uri = g_uri_parse(
+  const Ref<GUri> uri(g_uri_parse(
       url.c_str(), static_cast<GUriFlags>(G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_SCHEME_NORMALIZE),
-      nullptr);
+      nullptr));
   if (!uri) return false;
-  const std::string scheme = g_uri_get_scheme(uri);
-  const char* named = g_uri_get_host(uri);
+  const std::string scheme = g_uri_get_scheme(uri.get());
+  const char* named = g_uri_get_host(uri.get());
   const std::string host = named ? named : "";
-  g_uri_unref(uri);
   return !host.empty() &&
          (scheme == "https" || (scheme == "http" && (host == "localhost" || isLoopback(host))));
 }

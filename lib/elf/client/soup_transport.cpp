@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/token_file.h"
 #include "elf/client/soup_error.h"
 
@@ -22,24 +23,6 @@ constexpr std::size_t kChunk = std::size_t{64} << 10;
 /** Of all that happens in the thread. */
 constexpr int kPriority = G_PRIORITY_DEFAULT;
 constexpr int kMaxConnections = 4 * SoupTransport::kMaxConnectionsPerHost;
-
-struct Unref {
-  void operator()(gpointer object) const { g_object_unref(object); }
-};
-template <typename T>
-using ObjectPtr = std::unique_ptr<T, Unref>;
-
-using Job = std::function<void()>;
-
-/** Runs a callback of the user's; what it throws ends here, as no one above could catch it. */
-template <typename Body>
-void guarded(Body&& body) noexcept {
-  try {
-    body();
-  } catch (const std::exception& error) {
-    g_warning("elf: exception in a callback: %s", error.what());
-  }
-}
 
 /** Sends `message`, whose URL has an address, as one for the host `name`. */
 void standFor(const std::string& name, SoupMessage* message) {
@@ -54,23 +37,23 @@ void standFor(const std::string& name, SoupMessage* message) {
       message, "network-event",
       G_CALLBACK(+[](SoupMessage*, GSocketClientEvent event, GIOStream* stream, gpointer expected) {
         if (event != G_SOCKET_CLIENT_TLS_HANDSHAKING || !G_IS_TLS_CLIENT_CONNECTION(stream)) return;
-        GSocketConnectable* identity = g_network_address_new(static_cast<char*>(expected), 0);
-        g_tls_client_connection_set_server_identity(G_TLS_CLIENT_CONNECTION(stream), identity);
-        g_object_unref(identity);
+        const Ref<GSocketConnectable> identity(
+            g_network_address_new(static_cast<char*>(expected), 0));
+        g_tls_client_connection_set_server_identity(G_TLS_CLIENT_CONNECTION(stream),
+                                                    identity.get());
       }),
       g_strdup(name.c_str()), [](gpointer copy, GClosure*) { g_free(copy); },
       static_cast<GConnectFlags>(0));
 }
 
 /** Reads the blocks where they are, and holds them meanwhile. */
-ObjectPtr<GInputStream> streamOf(const Blocks& blocks) {
-  ObjectPtr<GInputStream> stream(g_memory_input_stream_new());
+Ref<GInputStream> streamOf(const Blocks& blocks) {
+  Ref<GInputStream> stream(g_memory_input_stream_new());
   for (const Block& block : blocks) {
-    GBytes* const bytes = g_bytes_new_with_free_func(
+    const Ref<GBytes> bytes(g_bytes_new_with_free_func(
         block->data(), block->size(), [](gpointer held) { delete static_cast<Block*>(held); },
-        new Block(block));
-    g_memory_input_stream_add_bytes(G_MEMORY_INPUT_STREAM(stream.get()), bytes);
-    g_bytes_unref(bytes);
+        new Block(block)));
+    g_memory_input_stream_add_bytes(G_MEMORY_INPUT_STREAM(stream.get()), bytes.get());
   }
   return stream;
 }
@@ -85,24 +68,11 @@ std::chrono::seconds retryAfter(SoupMessageHeaders* headers) {
 
 /** What `load` made of a file, which it is told to report on in a GError. */
 template <typename T, std::invocable<GError**> Load>
-ObjectPtr<T> loaded(const char* property, const std::string& file, Load&& load) {
+Ref<T> loaded(const char* property, const std::string& file, Load&& load) {
   GError* error = nullptr;
-  ObjectPtr<T> object(reinterpret_cast<T*>(load(&error)));
-  if (!error) return object;
-  const std::string why = error->message;
-  g_error_free(error);
-  throw Error(property, "cannot use '" + file + "': " + why);
-}
-
-GSource* jobSource(GSource* source, Job job) {
-  g_source_set_callback(
-      source,
-      [](gpointer data) -> gboolean {
-        guarded(*static_cast<Job*>(data));
-        return G_SOURCE_REMOVE;
-      },
-      new Job(std::move(job)), [](gpointer data) { delete static_cast<Job*>(data); });
-  return source;
+  Ref<T> object(reinterpret_cast<T*>(load(&error)));
+  if (error) throw Error(property, "cannot use '" + file + "': " + takeReason(error));
+  return object;
 }
 
 }  // namespace
@@ -115,16 +85,16 @@ struct SoupTransport::Private {
     HttpRequest request;
     /** Null where nobody waits for the reply any more. */
     std::function<void(HttpReply)> done;
-    ObjectPtr<SoupMessage> message;
-    ObjectPtr<GCancellable> cancellable;
+    Ref<SoupMessage> message;
+    Ref<GCancellable> cancellable;
     /** Null until the headers are there. */
-    ObjectPtr<GInputStream> stream;
+    Ref<GInputStream> stream;
     HttpReply reply;
   };
 
   /** What asks for one HttpRequest::host. */
   struct Session {
-    ObjectPtr<SoupSession> soup;
+    Ref<SoupSession> soup;
     /** Connections that have carried a request; one of these may be closed when it is used again.
      */
     std::set<guint64> connections;
@@ -134,13 +104,11 @@ struct SoupTransport::Private {
     Private* owner = nullptr;
     Handle handle = 0;
     std::function<void(std::vector<std::string>)> done;
-    ObjectPtr<GCancellable> cancellable;
+    Ref<GCancellable> cancellable;
   };
 
   Private(const std::string& threadName, const ClientSecurity& security) {
     load(security);
-    context = g_main_context_new();
-    loop = g_main_loop_new(context, FALSE);
     thread = g_thread_new(
         threadName.c_str(),
         [](gpointer data) -> gpointer {
@@ -150,19 +118,12 @@ struct SoupTransport::Private {
         this);
   }
 
-  ~Private() {
-    g_main_loop_unref(loop);
-    g_main_context_unref(context);
-  }
-
   void load(const ClientSecurity& security) {
     if (!security.caFile.empty())
       authorities = loaded<GTlsDatabase>("ca-file", security.caFile, [&](GError** error) {
         // GIO wants an absolute path.
-        gchar* path = g_canonicalize_filename(security.caFile.c_str(), nullptr);
-        GTlsDatabase* database = g_tls_file_database_new(path, error);
-        g_free(path);
-        return database;
+        const Ref<gchar> path(g_canonicalize_filename(security.caFile.c_str(), nullptr));
+        return g_tls_file_database_new(path.get(), error);
       });
     const std::string& certificateFile = security.clientCertificate;
     if (certificateFile.empty() && !security.clientKey.empty())
@@ -180,23 +141,21 @@ struct SoupTransport::Private {
   }
 
   /** Runs `job` in the thread, in the order of the calls with that priority. */
-  void post(Job job, int priority = kPriority) {
-    GSource* source = g_idle_source_new();
-    g_source_set_priority(source, priority);
-    g_source_attach(jobSource(source, std::move(job)), context);
-    g_source_unref(source);
+  template <std::invocable Posted>
+  void post(Posted job, int priority = kPriority) {
+    elf::post(context.get(), std::move(job), priority);
   }
 
   // Everything below runs in the thread.
 
   void run() {
-    g_main_context_push_thread_default(context);
-    g_main_loop_run(loop);
+    g_main_context_push_thread_default(context.get());
+    g_main_loop_run(loop.get());
     sessions.clear();
     // The closed connections' last sources.
-    while (g_main_context_iteration(context, FALSE)) {
+    while (g_main_context_iteration(context.get(), FALSE)) {
     }
-    g_main_context_pop_thread_default(context);
+    g_main_context_pop_thread_default(context.get());
   }
 
   // libsoup keeps connections by the host in the URL, which may be an address of several names.
@@ -289,18 +248,16 @@ struct SoupTransport::Private {
 
   void onChunk(Exchange* e, GAsyncResult* result) {
     GError* error = nullptr;
-    GBytes* chunk = g_input_stream_read_bytes_finish(e->stream.get(), result, &error);
+    const Ref<GBytes> chunk(g_input_stream_read_bytes_finish(e->stream.get(), result, &error));
     if (!chunk) {
-      e->reply.error = error->message;
-      g_error_free(error);
+      e->reply.error = takeReason(error);
       return finish(e);
     }
     gsize size = 0;
-    const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(chunk, &size));
+    const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(chunk.get(), &size));
     const std::size_t longest = e->request.longestReply;
     const bool fits = e->reply.body.size() + size <= longest;
     if (fits) e->reply.body.insert(e->reply.body.end(), data, data + size);
-    g_bytes_unref(chunk);
     if (!fits) {
       e->reply.error = "the reply is larger than " + std::to_string(longest >> 10) + " KiB";
       // The rest is not read: cancelling closes the connection.
@@ -329,7 +286,7 @@ struct SoupTransport::Private {
     lookUp->done = std::move(done);
     lookUp->cancellable.reset(g_cancellable_new());
     LookUp* l = (lookUps[handle] = std::move(lookUp)).get();
-    const ObjectPtr<GResolver> resolver(g_resolver_get_default());
+    const Ref<GResolver> resolver(g_resolver_get_default());
     g_resolver_lookup_by_name_async(
         resolver.get(), host.c_str(), l->cancellable.get(),
         [](GObject* source, GAsyncResult* result, gpointer data) {
@@ -343,28 +300,23 @@ struct SoupTransport::Private {
     const std::unique_ptr<LookUp> owned = std::move(lookUps.extract(l->handle).mapped());
     GList* found = g_resolver_lookup_by_name_finish(resolver, result, nullptr);
     std::vector<std::string> addresses;
-    for (const GList* each = found; each; each = each->next) {
-      gchar* text = g_inet_address_to_string(static_cast<GInetAddress*>(each->data));
-      addresses.emplace_back(text);
-      g_free(text);
-    }
+    for (const GList* each = found; each; each = each->next)
+      addresses.push_back(takeText(g_inet_address_to_string(static_cast<GInetAddress*>(each->data))));
     g_resolver_free_addresses(found);
     if (l->done) guarded([&] { l->done(std::move(addresses)); });
     if (stopping) quitIfIdle();
   }
 
-  void startTimer(Handle handle, Clock::time_point when, Job call) {
+  void startTimer(Handle handle, Clock::time_point when, std::function<void()> call) {
     if (stopping) return;
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(when - Clock::now()).count();
-    GSource* source =
-        g_timeout_source_new(static_cast<guint>(std::clamp<std::int64_t>(wait, 0, G_MAXINT)));
-    g_source_set_priority(source, kPriority);
-    timers[handle] = source;
-    jobSource(source, [this, handle, action = std::move(call)] {
-      g_source_unref(timers.extract(handle).mapped());
-      action();
-    });
-    g_source_attach(source, context);
+    timers[handle] = schedule(
+        context.get(),
+        g_timeout_source_new(static_cast<guint>(std::clamp<std::int64_t>(wait, 0, G_MAXINT))),
+        [this, handle, action = std::move(call)] {
+          timers.erase(handle);
+          action();
+        });
   }
 
   /**
@@ -385,8 +337,6 @@ struct SoupTransport::Private {
 
   void cancelNow(Handle handle) {
     if (const auto timer = timers.find(handle); timer != timers.end()) {
-      g_source_destroy(timer->second);
-      g_source_unref(timer->second);
       timers.erase(timer);
     } else if (const auto at = exchanges.find(handle); at != exchanges.end()) {
       abandon(at->second.get());
@@ -408,17 +358,17 @@ struct SoupTransport::Private {
   }
 
   void quitIfIdle() {
-    if (exchanges.empty() && lookUps.empty()) g_main_loop_quit(loop);
+    if (exchanges.empty() && lookUps.empty()) g_main_loop_quit(loop.get());
   }
 
-  GMainContext* context = nullptr;
-  GMainLoop* loop = nullptr;
+  const Ref<GMainContext> context{g_main_context_new()};
+  const Ref<GMainLoop> loop{g_main_loop_new(context.get(), FALSE)};
   GThread* thread = nullptr;
   std::atomic<Handle> next{1};
   /** Null where the system's hold. */
-  ObjectPtr<GTlsDatabase> authorities;
+  Ref<GTlsDatabase> authorities;
   /** Null where there is none. */
-  ObjectPtr<GTlsCertificate> certificate;
+  Ref<GTlsCertificate> certificate;
   /** The value of the header; empty where there is no token. */
   std::string authorization;
 
@@ -428,7 +378,7 @@ struct SoupTransport::Private {
   bool stopping = false;
   std::map<Handle, std::unique_ptr<Exchange>> exchanges;
   std::map<Handle, std::unique_ptr<LookUp>> lookUps;
-  std::map<Handle, GSource*> timers;
+  std::map<Handle, Ref<GSource>> timers;
 };
 
 SoupTransport::SoupTransport(const std::string& threadName, const ClientSecurity& security)
@@ -445,9 +395,7 @@ Transport::Handle SoupTransport::send(HttpRequest request, std::function<void(Ht
   exchange->handle = handle;
   exchange->done = std::move(done);
   exchange->request = std::move(request);
-  // std::function wants something that can be copied.
-  auto shared = std::make_shared<std::unique_ptr<Private::Exchange>>(std::move(exchange));
-  p_->post([this, shared] { p_->start(std::move(*shared)); });
+  p_->post([this, begun = std::move(exchange)]() mutable { p_->start(std::move(begun)); });
   return handle;
 }
 

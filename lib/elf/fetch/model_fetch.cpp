@@ -14,10 +14,10 @@
 #include "elf/base/checksum.h"
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/printable.h"
 #include "elf/fetch/part_file.h"
 #include "elf/fetch/source.h"
-#include "elf/server/refs.h"
 
 namespace elf {
 

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/network_address.h"
 #include "elf/base/printable.h"
 #include "elf/client/soup_error.h"
 #include "elf/fetch/source.h"
-#include "elf/server/refs.h"
 
 namespace elf {
 
@@ -18,20 +18,9 @@ namespace {
 constexpr int kMostRedirects = 5;
 constexpr auto kUriFlags = static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS);
 
-struct UnrefUri {
-  void operator()(GUri* uri) const { g_uri_unref(uri); }
-};
-using Uri = std::unique_ptr<GUri, UnrefUri>;
-
-std::string textOf(char* owned) {
-  std::string text = owned ? owned : "";
-  g_free(owned);
-  return text;
-}
-
 /** A URL without what may be secret in it. */
 std::string shown(GUri* uri) {
-  return printable(textOf(g_uri_to_string_partial(
+  return printable(takeText(g_uri_to_string_partial(
       uri,
       static_cast<GUriHideFlags>(G_URI_HIDE_USERINFO | G_URI_HIDE_QUERY | G_URI_HIDE_FRAGMENT))));
 }
@@ -65,8 +54,8 @@ class UrlSource : public Source {
       throw Error("'" + printable(url.substr(0, url.find("://"))) + "://...'", "not a URL");
     if (!isHttpsOrThisMachine(url))
       throw Error(shown(uri_.get()), "not an https:// address (http:// is for this machine alone)");
-    const std::string full = textOf(g_uri_to_string(uri_.get()));
-    tagOfUrl_ = textOf(g_compute_checksum_for_string(G_CHECKSUM_SHA256, full.data(),
+    const std::string full = takeText(g_uri_to_string(uri_.get()));
+    tagOfUrl_ = takeText(g_compute_checksum_for_string(G_CHECKSUM_SHA256, full.data(),
                                                      static_cast<gssize>(full.size()))) +
                 '\n';
     if (!limits.caFile.empty()) {
@@ -146,7 +135,7 @@ class UrlSource : public Source {
     begin_ = begin;
     isAllThere_ = false;
     total_.reset();
-    Uri at(g_uri_ref(uri_.get()));
+    Ref<GUri> at(g_uri_ref(uri_.get()));
     for (int redirects = 0;; ++redirects) {
       send(at.get(), begin);
       const guint status = soup_message_get_status(message_.get());
@@ -183,12 +172,12 @@ class UrlSource : public Source {
     if (error) fail(takeReason(error));
   }
 
-  Uri redirection(GUri* from) const {
+  Ref<GUri> redirection(GUri* from) const {
     const std::string location = header(message_.get(), "Location");
-    Uri to(g_uri_parse_relative(from, location.c_str(), kUriFlags, nullptr));
+    Ref<GUri> to(g_uri_parse_relative(from, location.c_str(), kUriFlags, nullptr));
     if (location.empty() || !to) fail("is redirected to nowhere");
     // What began with TLS goes on with it.
-    if (!isHttpsOrThisMachine(textOf(g_uri_to_string(to.get()))) ||
+    if (!isHttpsOrThisMachine(takeText(g_uri_to_string(to.get()))) ||
         (isHttps(from) && !isHttps(to.get())))
       fail("is redirected to " + shown(to.get()) + ", which is not an https:// address");
     return to;
@@ -247,7 +236,7 @@ class UrlSource : public Source {
     total_ = total;
   }
 
-  const Uri uri_;
+  const Ref<GUri> uri_;
   PartFile& part_;
   const SourceLimits limits_;
   Ref<GTlsDatabase> authorities_;

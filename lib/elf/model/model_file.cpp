@@ -18,6 +18,7 @@
 #include "elf/base/checksum.h"
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/network_address.h"
 
 namespace elf {
@@ -25,19 +26,6 @@ namespace elf {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct FreeKeyFile {
-  void operator()(GKeyFile* file) const { g_key_file_free(file); }
-};
-struct FreeStrings {
-  void operator()(char** strings) const { g_strfreev(strings); }
-};
-struct FreeMemory {
-  void operator()(void* memory) const { g_free(memory); }
-};
-using KeyFilePtr = std::unique_ptr<GKeyFile, FreeKeyFile>;
-using Strings = std::unique_ptr<char*, FreeStrings>;
-using Text = std::unique_ptr<char, FreeMemory>;
 
 constexpr std::initializer_list<std::pair<const char*, ModelBackend>> kBackends = {
     {"hog", ModelBackend::Hog},
@@ -143,21 +131,17 @@ class Reader {
       : path_(std::move(path)), file_(g_key_file_new()) {
     requireText(path_, text);
     GError* error = nullptr;
-    if (!g_key_file_load_from_data(file_.get(), text.data(), text.size(), G_KEY_FILE_NONE,
-                                   &error)) {
-      const std::string why = error->message;
-      g_error_free(error);
-      throw Error(path_, why);
-    }
+    if (!g_key_file_load_from_data(file_.get(), text.data(), text.size(), G_KEY_FILE_NONE, &error))
+      throw Error(path_, takeReason(error));
   }
 
   void checkKeys() const {
-    const Strings groups(g_key_file_get_groups(file_.get(), nullptr));
+    const Ref<gchar*> groups(g_key_file_get_groups(file_.get(), nullptr));
     for (char** group = groups.get(); *group; ++group) {
       const auto known = std::find_if(knownGroups().begin(), knownGroups().end(),
                                       [group](const Group& g) { return !strcmp(g.name, *group); });
       if (known == knownGroups().end()) throw Error(path_ + ": [" + *group + "]", "unknown group");
-      const Strings keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
+      const Ref<gchar*> keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
       for (char** key = keys.get(); *key; ++key)
         if (std::ranges::none_of(kKinds, [&](auto kind) { return holds((*known).*kind, *key); }))
           fail(*group, *key, "unknown key");
@@ -181,13 +165,13 @@ class Reader {
   }
 
   std::string text(const char* group, const char* key) const {
-    const Text value(g_key_file_get_string(file_.get(), group, key, nullptr));
+    const Ref<gchar> value(g_key_file_get_string(file_.get(), group, key, nullptr));
     if (!value || !*value) fail(group, key, has(group, key) ? "is empty" : "is missing");
     return g_strstrip(value.get());
   }
 
   std::vector<std::string> list(const char* group, const char* key) const {
-    const Strings values(g_key_file_get_string_list(file_.get(), group, key, nullptr, nullptr));
+    const Ref<gchar*> values(g_key_file_get_string_list(file_.get(), group, key, nullptr, nullptr));
     std::vector<std::string> list;
     if (values)
       for (char** value = values.get(); *value; ++value) list.emplace_back(g_strstrip(*value));
@@ -274,7 +258,7 @@ class Reader {
   }
 
   std::string path_;
-  KeyFilePtr file_;
+  Ref<GKeyFile> file_;
 };
 
 /** Where files that a `.model` file at `modelPath` names may be; the first that has one wins. */

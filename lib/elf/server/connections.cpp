@@ -7,7 +7,8 @@
 
 #include <utility>
 
-#include "elf/server/refs.h"
+#include "elf/base/glib.h"
+
 
 namespace elf {
 
@@ -24,32 +25,22 @@ void attach(gpointer object, const char* key, T* data) {
                          [](gpointer freed) { delete static_cast<T*>(freed); });
 }
 
-void clear(GSource*& source) {
-  if (!source) return;
-  g_source_destroy(source);
-  g_source_unref(std::exchange(source, nullptr));
-}
-
 }  // namespace
 
 struct Connections::Connection {
   Connections* all;
   GSocket* socket;
   /** Hangs up. Runs whenever the peer is waited for. */
-  GSource* timer = nullptr;
+  Ref<GSource> timer;
   // libsoup 3.2 does not notice that a kept connection is closed between two requests, and would
   // keep its socket for ever. So both are set from the end of a request to the next sign of the
   // peer, or to the end of the connection where libsoup does not keep it: the request, through
   // which alone libsoup lets go of a connection, and what looks for that sign.
   Ref<SoupServerMessage> last;
-  GSource* watch = nullptr;
+  Ref<GSource> watch;
 
   Connection(Connections* its, GSocket* of) : all(its), socket(of) { ++all->open_; }
-  ~Connection() {
-    clear(timer);
-    clear(watch);
-    --all->open_;
-  }
+  ~Connection() { --all->open_; }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -76,20 +67,13 @@ struct Connections::Connection {
   }
 
   void startTimer() {
-    clear(timer);
-    timer = g_timeout_source_new(static_cast<guint>(all->options_.idle.count()));
-    g_source_set_callback(
-        timer,
-        [](gpointer self) -> gboolean {
-          static_cast<Connection*>(self)->hangUp();
-          return G_SOURCE_REMOVE;
-        },
-        this, nullptr);
-    g_source_attach(timer, g_main_context_get_thread_default());
+    const auto idle = static_cast<guint>(all->options_.idle.count());
+    timer = schedule(g_main_context_get_thread_default(), g_timeout_source_new(idle),
+                     [this] { hangUp(); });
   }
 
   void wake() {
-    clear(watch);
+    watch.reset();
     last.reset();
   }
 
@@ -121,11 +105,10 @@ struct Connections::Connection {
 
   /** Takes `source`, which runs before libsoup reads, and before another connection is taken. */
   void setWatch(GSource* source, GSourceFunc callback) {
-    clear(watch);
-    watch = source;
-    g_source_set_priority(watch, G_PRIORITY_HIGH);
-    g_source_set_callback(watch, callback, this, nullptr);
-    g_source_attach(watch, g_main_context_get_thread_default());
+    watch.reset(source);
+    g_source_set_priority(source, G_PRIORITY_HIGH);
+    g_source_set_callback(source, callback, this, nullptr);
+    g_source_attach(source, g_main_context_get_thread_default());
   }
 };
 
@@ -171,7 +154,7 @@ void Connections::forgetBody(SoupServerMessage* message) {
 }
 
 void Connections::stopWaiting(SoupServerMessage* message) {
-  if (Connection* connection = connectionOf(message)) clear(connection->timer);
+  if (Connection* connection = connectionOf(message)) connection->timer.reset();
 }
 
 void Connections::awaitPeer(SoupServerMessage* message) {

@@ -7,7 +7,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "elf/server/refs.h"
+#include "elf/base/glib.h"
+
 
 namespace elf {
 

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 
 namespace elf {
 
@@ -33,10 +34,8 @@ std::string findProgram() {
   const fs::path self = fs::read_symlink("/proc/self/exe", ignored);
   const fs::path beside = self.parent_path() / "elf-server";
   if (!self.empty() && access(beside.c_str(), X_OK) == 0) return beside;
-  gchar* found = g_find_program_in_path("elf-server");
-  if (!found) throw Error("elf-server", "is neither beside this program nor in PATH");
-  const std::string program = found;
-  g_free(found);
+  const std::string program = takeText(g_find_program_in_path("elf-server"));
+  if (program.empty()) throw Error("elf-server", "is neither beside this program nor in PATH");
   return program;
 }
 
@@ -74,11 +73,8 @@ LocalServer::LocalServer(const LocalServerOptions& options) {
   int output = -1;
   GError* error = nullptr;
   if (!g_spawn_async_with_pipes(nullptr, argv.data(), nullptr, G_SPAWN_DO_NOT_REAP_CHILD,
-                                setUpChild, &setup, &pid_, nullptr, &output, nullptr, &error)) {
-    const std::string why = error->message;
-    g_error_free(error);
-    throw Error(program, why);
-  }
+                                setUpChild, &setup, &pid_, nullptr, &output, nullptr, &error))
+    throw Error(program, takeReason(error));
   try {
     url_ = awaitUrl(output, program, options.patience);
   } catch (...) {

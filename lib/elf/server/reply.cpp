@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "elf/base/glib.h"
 #include "elf/base/printable.h"
-#include "elf/server/refs.h"
 
 namespace elf {
 

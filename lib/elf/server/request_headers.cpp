@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/server/request_headers.h"
 
-#include <glib.h>
-
 #include <cstdint>
 #include <limits>
 #include <string_view>
+
+#include "elf/base/glib.h"
 
 namespace elf {
 
 namespace {
 
 std::string digestOf(const std::string& text) {
-  gchar* sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text.data(),
-                                             static_cast<gssize>(text.size()));
-  std::string digest = sum;
-  g_free(sum);
-  return digest;
+  return takeText(g_compute_checksum_for_string(G_CHECKSUM_SHA256, text.data(),
+                                                static_cast<gssize>(text.size())));
 }
 
 bool isHex(std::string_view text) {

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "elf/base/glib.h"
+
 namespace elf {
 
 namespace {
@@ -17,17 +19,15 @@ namespace {
 std::optional<std::vector<std::string>> segmentsOf(const char* path) {
   constexpr int kMostSegments = 12;
   std::optional<std::vector<std::string>> segments(std::in_place);
-  gchar** parts = g_strsplit(path, "/", kMostSegments);
-  for (gchar** part = parts; *part; ++part) {
+  const Ref<gchar*> parts(g_strsplit(path, "/", kMostSegments));
+  for (gchar** part = parts.get(); *part; ++part) {
     // Null also where a slash or a NUL is encoded.
-    gchar* plain = g_uri_unescape_string(*part, "/");
+    const Ref<gchar> plain(g_uri_unescape_string(*part, "/"));
     if (!plain)
       segments.reset();
     else if (segments && *plain)
-      segments->emplace_back(plain);
-    g_free(plain);
+      segments->emplace_back(plain.get());
   }
-  g_strfreev(parts);
   return segments;
 }
 

@@ -21,11 +21,11 @@
 #include <utility>
 #include <vector>
 
+#include "elf/base/glib.h"
 #include "elf/base/printable.h"
 #include "elf/server/connections.h"
 #include "elf/server/metrics.h"
 #include "elf/server/model_queue.h"
-#include "elf/server/refs.h"
 #include "elf/server/reply.h"
 #include "elf/server/request_headers.h"
 #include "elf/server/router.h"
@@ -47,8 +47,7 @@ constexpr const char* kRecord = "elf-record";
 
 /** Throws what has gone wrong with `subject`; takes the error. */
 [[noreturn]] void fail(const std::string& subject, const std::string& what, GError* error) {
-  const Ref<GError> owned(error);
-  throw Error(subject, what + error->message);
+  throw Error(subject, what + takeReason(error));
 }
 
 /** No exception enters libsoup: what `body` throws becomes a 500. */
@@ -92,19 +91,13 @@ Record& recordOf(SoupServerMessage* message) {
 std::string peerOf(GSocket* socket) {
   const Ref<GSocketAddress> address(g_socket_get_remote_address(socket, nullptr));
   if (!address || !G_IS_INET_SOCKET_ADDRESS(address.get())) return {};
-  gchar* text = g_inet_address_to_string(
-      g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address.get())));
-  std::string peer = text;
-  g_free(text);
-  return peer;
+  return takeText(g_inet_address_to_string(
+      g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address.get()))));
 }
 
 std::string timeNow() {
   const Ref<GDateTime> now(g_date_time_new_now_utc());
-  gchar* text = g_date_time_format(now.get(), "%Y-%m-%dT%H:%M:%S.%fZ");
-  std::string time = text;
-  g_free(text);
-  return time;
+  return takeText(g_date_time_format(now.get(), "%Y-%m-%dT%H:%M:%S.%fZ"));
 }
 
 Json tally(const Tally& of) {
@@ -197,17 +190,7 @@ class Server::Impl {
   /** Runs `task` in the network thread. What is still waiting when that has ended is dropped. */
   template <typename Task>
   void invoke(Task task) {
-    GSource* source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(
-        source,
-        [](gpointer data) -> gboolean {
-          (*static_cast<Task*>(data))();
-          return G_SOURCE_REMOVE;
-        },
-        new Task(std::move(task)), [](gpointer data) { delete static_cast<Task*>(data); });
-    g_source_attach(source, context_.get());
-    g_source_unref(source);
+    post(context_.get(), std::move(task));
   }
 
   ModelQueue* find(const std::string& model) const {
@@ -266,9 +249,7 @@ class Server::Impl {
                             secure ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions{}, &error))
       fail(place, "cannot listen: ", error);
     GSList* uris = soup_server_get_uris(server);
-    gchar* text = g_uri_to_string(static_cast<GUri*>(uris->data));
-    std::string url = text;
-    g_free(text);
+    std::string url = takeText(g_uri_to_string(static_cast<GUri*>(uris->data)));
     g_slist_free_full(uris, reinterpret_cast<GDestroyNotify>(g_uri_unref));
     while (url.ends_with('/')) url.pop_back();
     return url;
@@ -285,9 +266,8 @@ class Server::Impl {
     if (!certificate) fail(options_.tlsCert, "with key " + options_.tlsKey + ": ", error);
     soup_server_set_tls_certificate(server, certificate.get());
     if (options_.clientCa.empty()) return true;
-    gchar* path = g_canonicalize_filename(options_.clientCa.c_str(), nullptr);
-    const Ref<GTlsDatabase> database(g_tls_file_database_new(path, &error));
-    g_free(path);
+    const Ref<gchar> path(g_canonicalize_filename(options_.clientCa.c_str(), nullptr));
+    const Ref<GTlsDatabase> database(g_tls_file_database_new(path.get(), &error));
     if (!database) fail(options_.clientCa, "", error);
     soup_server_set_tls_database(server, database.get());
     soup_server_set_tls_auth_mode(server, G_TLS_AUTHENTICATION_REQUIRED);

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/seconds.h"
-#include "elf/server/refs.h"
 
 namespace elf {
 
@@ -22,10 +22,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kPage = "/elf/server/page.html";
 
 std::string base64(std::span<const std::uint8_t> bytes) {
-  gchar* text = g_base64_encode(bytes.data(), bytes.size());
-  std::string encoded = text;
-  g_free(text);
-  return encoded;
+  return takeText(g_base64_encode(bytes.data(), bytes.size()));
 }
 
 /** 'sha256-...' of what stands between the only <tag> and </tag> of a page. */

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Owners of GLib's things, its texts and errors as std::string, and jobs for a main context. Not
+// installed.
+#pragma once
+
+#include <gio/gio.h>
+
+#include <concepts>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace elf {
+
+/** Lets go of a thing of GLib: what is not listed here is a GObject. */
+struct Unref {
+  void operator()(gpointer object) const { g_object_unref(object); }
+  void operator()(gchar* text) const { g_free(text); }
+  void operator()(gchar** texts) const { g_strfreev(texts); }
+  void operator()(GBytes* bytes) const { g_bytes_unref(bytes); }
+  void operator()(GChecksum* checksum) const { g_checksum_free(checksum); }
+  void operator()(GDateTime* time) const { g_date_time_unref(time); }
+  void operator()(GError* error) const { g_error_free(error); }
+  void operator()(GKeyFile* file) const { g_key_file_unref(file); }
+  void operator()(GMainContext* context) const { g_main_context_unref(context); }
+  void operator()(GMainLoop* loop) const { g_main_loop_unref(loop); }
+  void operator()(GMatchInfo* match) const { g_match_info_unref(match); }
+  void operator()(GObjectClass* type) const { g_type_class_unref(type); }
+  void operator()(GOptionContext* options) const { g_option_context_free(options); }
+  void operator()(GRegex* regex) const { g_regex_unref(regex); }
+  void operator()(GUri* uri) const { g_uri_unref(uri); }
+  /** Whoever owns a source ends it, too. */
+  void operator()(GSource* source) const {
+    g_source_destroy(source);
+    g_source_unref(source);
+  }
+};
+template <typename T>
+using Ref = std::unique_ptr<T, Unref>;
+
+/** One more reference to a GObject. */
+template <typename T>
+Ref<T> shared(T* object) {
+  return Ref<T>(static_cast<T*>(g_object_ref(object)));
+}
+
+/** The text, which it frees; empty for null. */
+inline std::string takeText(gchar* text) {
+  const Ref<gchar> owner(text);
+  return text ? text : "";
+}
+
+/** What the error says; it frees the error. */
+inline std::string takeReason(GError* error) {
+  const Ref<GError> owner(error);
+  return error->message;
+}
+
+/** Runs a callback of C; what it throws ends here, as no one above could catch it. */
+template <std::invocable Body>
+void guarded(Body&& body) noexcept {
+  try {
+    std::forward<Body>(body)();
+  } catch (const std::exception& error) {
+    g_warning("elf: exception in a callback: %s", error.what());
+  }
+}
+
+/**
+ * Runs `job` once, guarded, in the thread of `context`, when `source` is due; never, where the
+ * owner of the source or the context goes before. Takes the source.
+ */
+template <std::invocable Job>
+Ref<GSource> schedule(GMainContext* context, GSource* source, Job job,
+                      int priority = G_PRIORITY_DEFAULT) {
+  g_source_set_priority(source, priority);
+  g_source_set_callback(
+      source,
+      [](gpointer data) -> gboolean {
+        guarded(*static_cast<Job*>(data));
+        return G_SOURCE_REMOVE;
+      },
+      new Job(std::move(job)), [](gpointer data) { delete static_cast<Job*>(data); });
+  g_source_attach(source, context);
+  return Ref<GSource>(source);
+}
+
+/** Runs `job` so as soon as may be, after those that were posted before with that priority. */
+template <std::invocable Job>
+void post(GMainContext* context, Job job, int priority = G_PRIORITY_DEFAULT) {
+  g_source_unref(
+      schedule(context, g_idle_source_new(), std::move(job), priority).release());
+}
+
+}  // namespace elf
