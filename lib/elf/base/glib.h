@@ -89,8 +89,7 @@ Ref<GSource> schedule(GMainContext* context, GSource* source, Job job,
 /** Runs `job` so as soon as may be, after those that were posted before with that priority. */
 template <std::invocable Job>
 void post(GMainContext* context, Job job, int priority = G_PRIORITY_DEFAULT) {
-  g_source_unref(
-      schedule(context, g_idle_source_new(), std::move(job), priority).release());
+  g_source_unref(schedule(context, g_idle_source_new(), std::move(job), priority).release());
 }
 
 }  // namespace elf

@@ -301,7 +301,8 @@ struct SoupTransport::Private {
     GList* found = g_resolver_lookup_by_name_finish(resolver, result, nullptr);
     std::vector<std::string> addresses;
     for (const GList* each = found; each; each = each->next)
-      addresses.push_back(takeText(g_inet_address_to_string(static_cast<GInetAddress*>(each->data))));
+      addresses.push_back(
+          takeText(g_inet_address_to_string(static_cast<GInetAddress*>(each->data))));
     g_resolver_free_addresses(found);
     if (l->done) guarded([&] { l->done(std::move(addresses)); });
     if (stopping) quitIfIdle();

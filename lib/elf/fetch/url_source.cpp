@@ -56,7 +56,7 @@ class UrlSource : public Source {
       throw Error(shown(uri_.get()), "not an https:// address (http:// is for this machine alone)");
     const std::string full = takeText(g_uri_to_string(uri_.get()));
     tagOfUrl_ = takeText(g_compute_checksum_for_string(G_CHECKSUM_SHA256, full.data(),
-                                                     static_cast<gssize>(full.size()))) +
+                                                       static_cast<gssize>(full.size()))) +
                 '\n';
     if (!limits.caFile.empty()) {
       GError* error = nullptr;

@@ -9,7 +9,6 @@
 
 #include "elf/base/glib.h"
 
-
 namespace elf {
 
 namespace {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/base/glib.h"
 #include "elf/fetch/model_fetch.h"
 
 #include <glib-unix.h>
@@ -106,7 +107,7 @@ gboolean stop(gpointer source) {
 
 void fetchModel(const std::string& name, const std::vector<std::string>& from) {
   const ModelFile model = loadModelFile(name);
-  GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
+  const elf::Ref<GMainLoop> loop(g_main_loop_new(nullptr, FALSE));
   std::vector<FetchedFile> files;
   std::exception_ptr failure;
   std::stop_source ended;
@@ -119,16 +120,10 @@ void fetchModel(const std::string& name, const std::vector<std::string>& from) {
       failure = std::current_exception();
     }
     // From inside of the loop, which may not have begun.
-    g_idle_add(
-        [](gpointer running) -> gboolean {
-          g_main_loop_quit(static_cast<GMainLoop*>(running));
-          return G_SOURCE_REMOVE;
-        },
-        loop);
+    elf::post(nullptr, [&] { g_main_loop_quit(loop.get()); });
   });
-  g_main_loop_run(loop);
+  g_main_loop_run(loop.get());
   worker.join();
-  g_main_loop_unref(loop);
   if (failure) std::rethrow_exception(failure);
   report(model, files);
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/network_address.h"
 #include "elf/base/output_file.h"
 #include "elf/base/token_file.h"
@@ -111,18 +112,13 @@ std::string parse(int argc, char** argv, Options& options) {
       {"list", 0, 0, G_OPTION_ARG_NONE, &list, "List the models that are found, and end", nullptr},
       {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and end", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
-  GOptionContext* context = g_option_context_new("- serve models over HTTP");
-  g_option_context_add_main_entries(context, entries, nullptr);
+  const elf::Ref<GOptionContext> context(g_option_context_new("- serve models over HTTP"));
+  g_option_context_add_main_entries(context.get(), entries, nullptr);
   GError* error = nullptr;
-  const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
-  g_option_context_free(context);
+  const bool parsed = g_option_context_parse(context.get(), &argc, &argv, &error);
   options.models = taken(models);
   options.from = taken(from);
-  if (!parsed) {
-    const std::string why = error->message;
-    g_error_free(error);
-    return why;
-  }
+  if (!parsed) return elf::takeReason(error);
   options.jsonFile = json.valueOr("");
   options.logFile = log.valueOr("");
   options.tokenFile = token.valueOr("");
@@ -242,9 +238,9 @@ void serve(const Options& options) {
     elf::program::tryInChild(files.back());
     models.push_back(factoryOf(files.back()));
   }
-  GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
-  g_unix_signal_add(SIGINT, quit, loop);
-  g_unix_signal_add(SIGTERM, quit, loop);
+  const elf::Ref<GMainLoop> loop(g_main_loop_new(nullptr, FALSE));
+  g_unix_signal_add(SIGINT, quit, loop.get());
+  g_unix_signal_add(SIGTERM, quit, loop.get());
   elf::requireWritable(options.jsonFile);
   elf::ServerOptions settings = options.server;
   if (!options.tokenFile.empty())
@@ -260,8 +256,7 @@ void serve(const Options& options) {
               << " can be reached from other machines, and everybody is served; see --token-file\n";
   std::cout << "listening " << server.url() << std::endl;
   if (!options.jsonFile.empty()) writeJson(options, files, server.url());
-  g_main_loop_run(loop);
-  g_main_loop_unref(loop);
+  g_main_loop_run(loop.get());
   if (!server.stop()) {
     std::cerr << "elf-server: gave up on a request that was still running\n";
     std::_Exit(kFailed);

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/printable.h"
 #include "research/data/columns.h"
 #include "research/data/mot.h"
@@ -357,26 +358,22 @@ struct SequenceInfo {
 /** Throws where the file is there but does not tell the size. */
 std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
   if (!fs::exists(file)) return std::nullopt;
-  GKeyFile* keys = g_key_file_new();
+  const Ref<GKeyFile> keys(g_key_file_new());
   GError* error = nullptr;
   const auto number = [&](const char* key) {
-    return error ? 0 : g_key_file_get_integer(keys, "Sequence", key, &error);
+    return error ? 0 : g_key_file_get_integer(keys.get(), "Sequence", key, &error);
   };
   const auto has = [&](const char* key) {
-    return !error && g_key_file_has_key(keys, "Sequence", key, nullptr);
+    return !error && g_key_file_has_key(keys.get(), "Sequence", key, nullptr);
   };
   SequenceInfo info;
-  g_key_file_load_from_file(keys, file.c_str(), G_KEY_FILE_NONE, &error);
+  g_key_file_load_from_file(keys.get(), file.c_str(), G_KEY_FILE_NONE, &error);
   info.size.width = number("imWidth");
   info.size.height = number("imHeight");
   if (has("seqLength")) info.length = number("seqLength");
-  if (has("frameRate")) info.rate = g_key_file_get_double(keys, "Sequence", "frameRate", &error);
-  g_key_file_free(keys);
-  if (error) {
-    const std::string why = error->message;
-    g_error_free(error);
-    throw Error(file, why);
-  }
+  if (has("frameRate"))
+    info.rate = g_key_file_get_double(keys.get(), "Sequence", "frameRate", &error);
+  if (error) throw Error(file, takeReason(error));
   if (info.size.empty()) throw Error(file, "imWidth and imHeight must be above 0");
   if (info.length && (*info.length < 0 || *info.length > kMostFrames))
     throw Error(file, "seqLength can't be " + std::to_string(*info.length));

@@ -14,6 +14,7 @@
 
 #include "elf/base/choice.h"
 #include "elf/base/data_files.h"
+#include "elf/base/glib.h"
 #include "elf/base/output_file.h"
 #include "elf/base/printable.h"
 #include "elf/render/svg.h"
@@ -87,14 +88,12 @@ std::string parse(int argc, char** argv, Options& options) {
        "Write the figures as JSON; - is standard output", "FILE"},
       {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and end", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
-  GOptionContext* context = g_option_context_new("- train a predictor on box traces");
-  g_option_context_add_main_entries(context, entries, nullptr);
+  const elf::Ref<GOptionContext> context(g_option_context_new("- train a predictor on box traces"));
+  g_option_context_add_main_entries(context.get(), entries, nullptr);
   GError* error = nullptr;
-  const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
-  g_option_context_free(context);
+  const bool parsed = g_option_context_parse(context.get(), &argc, &argv, &error);
   const auto take = [](gchar* from, std::string& to) {
-    if (from) to = from;
-    g_free(from);
+    if (from) to = elf::takeText(from);
   };
   training.predictor = predictors[0].name;
   std::string size;
@@ -105,11 +104,7 @@ std::string parse(int argc, char** argv, Options& options) {
   take(output, options.output);
   take(checkpoint, training.checkpoint);
   take(json, options.jsonFile);
-  if (!parsed) {
-    const std::string why = error->message;
-    g_error_free(error);
-    return why;
-  }
+  if (!parsed) return elf::takeReason(error);
   if (version) {
     options.version = true;
     return {};

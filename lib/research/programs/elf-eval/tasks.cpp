@@ -8,6 +8,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "elf/base/glib.h"
 #include "elf/base/output_file.h"
 #include "programs/options.h"
 
@@ -47,16 +48,11 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
        reinterpret_cast<gpointer>(printVersion), "Print the version, and end", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
   own.insert(own.end(), std::begin(shared), std::end(shared));
-  GOptionContext* context = g_option_context_new(purpose);
-  g_option_context_add_main_entries(context, own.data(), nullptr);
+  const elf::Ref<GOptionContext> context(g_option_context_new(purpose));
+  g_option_context_add_main_entries(context.get(), own.data(), nullptr);
   GError* error = nullptr;
-  const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
-  g_option_context_free(context);
-  if (!parsed) {
-    const WrongUse why(error->message);
-    g_error_free(error);
-    throw why;
-  }
+  const bool parsed = g_option_context_parse(context.get(), &argc, &argv, &error);
+  if (!parsed) throw WrongUse(takeReason(error));
   if (argc > 1) throw WrongUse(std::string("unexpected argument '") + argv[1] + "'");
   common.data = data.valueOr("");
   common.traces.format = format.valueOr("");
