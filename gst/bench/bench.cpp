@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/model/model_file.h"
 #include "elf/server/local_server.h"
 #include "gst/bench/input.h"
@@ -30,10 +31,7 @@ std::string now() {
 }
 
 std::string gstreamerVersion() {
-  char* text = gst_version_string();
-  std::string version = text;
-  g_free(text);
-  return version;
+  return takeText(gst_version_string());
 }
 
 int cores() {

@@ -18,20 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct ObjectRelease {
-  void operator()(gpointer object) const { gst_object_unref(object); }
-};
-using ElementPtr = std::unique_ptr<GstElement, ObjectRelease>;
-
-struct SampleRelease {
-  void operator()(GstSample* sample) const { gst_sample_unref(sample); }
-};
-using SamplePtr = std::unique_ptr<GstSample, SampleRelease>;
-
-struct ConverterRelease {
-  void operator()(GstVideoConverter* converter) const { gst_video_converter_free(converter); }
-};
-
 /** The frames that were taken in so far, resized. */
 class Collector {
  public:
@@ -118,31 +104,27 @@ class Collector {
   const Progress& progress_;
   GstVideoInfo decoded_{};
   Input input_{};
-  std::unique_ptr<GstVideoConverter, ConverterRelease> converter_;
+  gst::Ref<GstVideoConverter> converter_;
 };
 
 /** What the pipeline says went wrong, if anything. */
 void throwOnError(GstElement* pipeline, const std::string& path) {
-  GstBus* bus = gst_element_get_bus(pipeline);
-  GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
-  gst_object_unref(bus);
+  const gst::Ref<GstBus> bus(gst_element_get_bus(pipeline));
+  const gst::Ref<GstMessage> message(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
   if (!message) return;
   GError* error = nullptr;
-  gst_message_parse_error(message, &error, nullptr);
-  const std::string reason = error->message;
-  g_error_free(error);
-  gst_message_unref(message);
-  throw Error(path, "can't be decoded: " + reason);
+  gst_message_parse_error(message.get(), &error, nullptr);
+  throw Error(path, "can't be decoded: " + takeReason(error));
 }
 
 void decodeFile(const std::string& path, Collector& frames) {
-  const ElementPtr pipeline(
+  const gst::Ref<GstElement> pipeline(
       gst_parse_launch("filesrc name=source ! decodebin ! videoconvert ! "
                        "appsink name=sink sync=false max-buffers=4 caps=\"" GST_ELF_VIDEO_CAPS "\"",
                        nullptr));
   if (!pipeline) throw Error(path, "can't be decoded: GStreamer's base plugins are not installed");
-  const ElementPtr source(gst_bin_get_by_name(GST_BIN(pipeline.get()), "source"));
-  const ElementPtr sink(gst_bin_get_by_name(GST_BIN(pipeline.get()), "sink"));
+  const gst::Ref<GstElement> source(gst_bin_get_by_name(GST_BIN(pipeline.get()), "source"));
+  const gst::Ref<GstElement> sink(gst_bin_get_by_name(GST_BIN(pipeline.get()), "sink"));
   g_object_set(source.get(), "location", path.c_str(), nullptr);
   struct Stop {
     GstElement* pipeline;
@@ -150,7 +132,8 @@ void decodeFile(const std::string& path, Collector& frames) {
   } const stop{pipeline.get()};
   gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
   while (!frames.full()) {
-    const SamplePtr sample(gst_app_sink_try_pull_sample(GST_APP_SINK(sink.get()), GST_SECOND));
+    const gst::Ref<GstSample> sample(
+        gst_app_sink_try_pull_sample(GST_APP_SINK(sink.get()), GST_SECOND));
     if (sample) {
       frames.add(sample.get(), path);
       continue;

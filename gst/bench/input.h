@@ -11,18 +11,14 @@
 #include <vector>
 
 #include "elf/geometry/box.h"
+#include "gst/elfvision/gstelfref.h"
 
 namespace elf::bench {
-
-struct BufferRelease {
-  void operator()(GstBuffer* buffer) const { gst_buffer_unref(buffer); }
-};
-using BufferPtr = std::unique_ptr<GstBuffer, BufferRelease>;
 
 /** Decoded frames, all of one size and format; their pixels must not be written. */
 struct Input {
   GstVideoInfo info;
-  std::vector<BufferPtr> frames;
+  std::vector<gst::Ref<GstBuffer>> frames;
   /** Size before `--scale`. */
   Size sourceSize;
 

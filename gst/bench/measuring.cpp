@@ -19,6 +19,7 @@
 #include "elf/offload/bandwidth.h"
 #include "gst/bench/oracle.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfref.h"
 
 namespace elf::bench {
 
@@ -47,11 +48,6 @@ FrameResult resultOf(const FrameRecord& record) {
   return result;
 }
 
-struct ClockRelease {
-  void operator()(GstClock* clock) const { gst_object_unref(clock); }
-};
-using ClockPtr = std::unique_ptr<GstClock, ClockRelease>;
-
 /** From the source to the sink. A live one drops the older frame where there is no room for two,
  * and keeps time at the end. */
 std::string launchLineOf(const Mode& mode) {
@@ -70,31 +66,19 @@ class ModeRun::Pipeline {
   Pipeline(const Mode& mode, const Input& input, const FrameDetections& reference, float minScore)
       : mode_(mode), input_(input), reference_(reference), minScore_(minScore) {
     GError* failure = nullptr;
-    pipeline_ = gst_parse_launch(launchLineOf(mode).c_str(), &failure);
-    if (failure) {
-      const std::string reason = failure->message;
-      g_error_free(failure);
-      if (pipeline_) gst_object_unref(pipeline_);
-      throw Error("mode " + mode.name, reason);
-    }
-    source_ = gst_bin_get_by_name(GST_BIN(pipeline_), "source");
-    sink_ = gst_bin_get_by_name(GST_BIN(pipeline_), "sink");
-    offload_ = gst_bin_get_by_name(GST_BIN(pipeline_), "offload");
+    pipeline_ = gst::sunk(gst_parse_launch(launchLineOf(mode).c_str(), &failure));
+    if (failure) throw Error("mode " + mode.name, takeReason(failure));
+    source_.reset(gst_bin_get_by_name(GST_BIN(pipeline_.get()), "source"));
+    sink_.reset(gst_bin_get_by_name(GST_BIN(pipeline_.get()), "sink"));
+    offload_.reset(gst_bin_get_by_name(GST_BIN(pipeline_.get()), "offload"));
     watch();
-    GstCaps* caps = gst_video_info_to_caps(&input.info);
-    gst_app_src_set_caps(GST_APP_SRC(source_), caps);
-    gst_caps_unref(caps);
-    gst_element_set_state(pipeline_, GST_STATE_PLAYING);
-    clock_.reset(gst_pipeline_get_clock(GST_PIPELINE(pipeline_)));
+    const gst::Ref<GstCaps> caps(gst_video_info_to_caps(&input.info));
+    gst_app_src_set_caps(appSrc(), caps.get());
+    gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING);
+    clock_.reset(gst_pipeline_get_clock(GST_PIPELINE(pipeline_.get())));
   }
 
-  ~Pipeline() {
-    gst_element_set_state(pipeline_, GST_STATE_NULL);
-    gst_object_unref(offload_);
-    gst_object_unref(sink_);
-    gst_object_unref(source_);
-    gst_object_unref(pipeline_);
-  }
+  ~Pipeline() { gst_element_set_state(pipeline_.get(), GST_STATE_NULL); }
 
   /** Waits until it is time for the frame, and pushes it. */
   void push(std::size_t frame) {
@@ -110,13 +94,13 @@ class ModeRun::Pipeline {
     GST_BUFFER_PTS(buffer) = ptsOf(frame);
     GST_BUFFER_DURATION(buffer) = ptsOf(frame + 1) - ptsOf(frame);
     if (mode_.referenceRois) addReferenceRois(buffer, reference_[frame], minScore_, input_.size());
-    gst_app_src_push_buffer(GST_APP_SRC(source_), buffer);
+    gst_app_src_push_buffer(appSrc(), buffer);
   }
 
   /** Waits for all that is under way; the results of all frames since the last call. */
   std::vector<FrameResult> collect() {
     // How many a live pipeline drops is known at its end.
-    if (mode_.live) gst_app_src_end_of_stream(GST_APP_SRC(source_));
+    if (mode_.live) gst_app_src_end_of_stream(appSrc());
     waitUntil([this] { return mode_.live ? ended_ : underWay_ == 0; });
     const std::lock_guard lock(mutex_);
     return std::exchange(results_, {});
@@ -128,6 +112,8 @@ class ModeRun::Pipeline {
     /** When the frame came in; live, when it was captured. */
     Clock::time_point when;
   };
+
+  GstAppSrc* appSrc() { return GST_APP_SRC(source_.get()); }
 
   GstClockTime ptsOf(std::size_t frame) const {
     if (!mode_.live) return framePts(frame);
@@ -143,7 +129,8 @@ class ModeRun::Pipeline {
 
   /** What the pipeline's clock reads, less what it read at the start. */
   GstClockTimeDiff runningTime() const {
-    return GST_CLOCK_DIFF(gst_element_get_base_time(pipeline_), gst_clock_get_time(clock_.get()));
+    return GST_CLOCK_DIFF(gst_element_get_base_time(pipeline_.get()),
+                          gst_clock_get_time(clock_.get()));
   }
 
   void waitForRoom() {
@@ -154,30 +141,31 @@ class ModeRun::Pipeline {
   }
 
   void waitForClock(GstClockTime time) {
-    if (latencyChanged_.exchange(false)) gst_bin_recalculate_latency(GST_BIN(pipeline_));
-    GstClockID id =
-        gst_clock_new_single_shot_id(clock_.get(), gst_element_get_base_time(pipeline_) + time);
+    if (latencyChanged_.exchange(false)) gst_bin_recalculate_latency(GST_BIN(pipeline_.get()));
+    GstClockID id = gst_clock_new_single_shot_id(clock_.get(),
+                                                 gst_element_get_base_time(pipeline_.get()) + time);
     gst_clock_id_wait(id, nullptr);
     gst_clock_id_unref(id);
     throwIfFailed(std::unique_lock(mutex_));
   }
 
   void watch() {
-    addProbe(source_, "src", GST_PAD_PROBE_TYPE_BUFFER, [](Pipeline& self, GstPadProbeInfo* info) {
-      self.entered(GST_PAD_PROBE_INFO_BUFFER(info));
-    });
+    addProbe(source_.get(), "src", GST_PAD_PROBE_TYPE_BUFFER,
+             [](Pipeline& self, GstPadProbeInfo* info) {
+               self.entered(GST_PAD_PROBE_INFO_BUFFER(info));
+             });
     // A sink that keeps time waits behind this probe.
-    addProbe(sink_, "sink", GST_PAD_PROBE_TYPE_BUFFER, [](Pipeline& self, GstPadProbeInfo* info) {
-      self.left(GST_PAD_PROBE_INFO_BUFFER(info));
-    });
-    addProbe(sink_, "sink", GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+    addProbe(
+        sink_.get(), "sink", GST_PAD_PROBE_TYPE_BUFFER,
+        [](Pipeline& self, GstPadProbeInfo* info) { self.left(GST_PAD_PROBE_INFO_BUFFER(info)); });
+    addProbe(sink_.get(), "sink", GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
              [](Pipeline& self, GstPadProbeInfo* info) {
                if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS) self.ended();
              });
 
-    GstBus* bus = gst_element_get_bus(pipeline_);
+    const gst::Ref<GstBus> bus(gst_element_get_bus(pipeline_.get()));
     gst_bus_set_sync_handler(
-        bus,
+        bus.get(),
         [](GstBus*, GstMessage* message, gpointer self) {
           if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
             static_cast<Pipeline*>(self)->failed(message);
@@ -189,7 +177,6 @@ class ModeRun::Pipeline {
           return GST_BUS_DROP;
         },
         this, nullptr);
-    gst_object_unref(bus);
   }
 
   using Seen = void (*)(Pipeline& self, GstPadProbeInfo* info);
@@ -199,16 +186,15 @@ class ModeRun::Pipeline {
       Pipeline& self;
       Seen seen;
     };
-    GstPad* pad = gst_element_get_static_pad(element, name);
+    const gst::Ref<GstPad> pad(gst_element_get_static_pad(element, name));
     gst_pad_add_probe(
-        pad, type,
+        pad.get(), type,
         [](GstPad*, GstPadProbeInfo* info, gpointer data) {
           const auto* watch = static_cast<const Watch*>(data);
           watch->seen(watch->self, info);
           return GST_PAD_PROBE_OK;
         },
         new Watch{*this, seen}, [](gpointer data) { delete static_cast<Watch*>(data); });
-    gst_object_unref(pad);
   }
 
   // Streaming threads from here on.
@@ -266,7 +252,7 @@ class ModeRun::Pipeline {
   // With one frame in flight it is that frame's, else that of the last one that went in.
   void noteChoice(FrameResult& result) {
     GstStructure* stats = nullptr;
-    g_object_get(offload_, "stats", &stats, nullptr);
+    g_object_get(offload_.get(), "stats", &stats, nullptr);
     gst_structure_get(stats, "quality", G_TYPE_INT, &result.quality, "scale", G_TYPE_DOUBLE,
                       &result.scale, nullptr);
     gst_structure_free(stats);
@@ -276,8 +262,8 @@ class ModeRun::Pipeline {
     GError* error = nullptr;
     gst_message_parse_error(message, &error, nullptr);
     const std::lock_guard lock(mutex_);
-    if (error_.empty()) error_ = error->message;
-    g_error_free(error);
+    const std::string reason = takeReason(error);
+    if (error_.empty()) error_ = reason;
     changed_.notify_all();
   }
 
@@ -300,12 +286,9 @@ class ModeRun::Pipeline {
   const Input& input_;
   const FrameDetections& reference_;
   const float minScore_;
-  GstElement* pipeline_ = nullptr;
-  GstElement* source_ = nullptr;
-  GstElement* sink_ = nullptr;
-  GstElement* offload_ = nullptr;
+  gst::Ref<GstElement> pipeline_, source_, sink_, offload_;
   /** Of the running pipeline. */
-  ClockPtr clock_;
+  gst::Ref<GstClock> clock_;
   /** When the next frame may come. */
   Clock::time_point due_ = Clock::now();
   std::atomic<bool> latencyChanged_ = false;

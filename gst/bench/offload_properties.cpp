@@ -9,6 +9,7 @@
 
 #include "elf/base/error.h"
 #include "gst/elfvision/gstelfproperty.h"
+#include "gst/elfvision/gstelfref.h"
 
 namespace elf::bench {
 
@@ -23,14 +24,11 @@ constexpr std::array<std::string_view, 5> kOfTheModes{"deadline", "max-in-flight
 std::vector<std::string> wordsOf(const std::string& text) {
   char** list = nullptr;
   GError* failure = nullptr;
-  if (!g_shell_parse_argv(text.c_str(), nullptr, &list, &failure)) {
-    const std::string reason = failure->message;
-    g_error_free(failure);
-    throw Error(kOption, reason);
-  }
+  if (!g_shell_parse_argv(text.c_str(), nullptr, &list, &failure))
+    throw Error(kOption, takeReason(failure));
+  const Ref<gchar*> owner(list);
   std::vector<std::string> words;
   for (char** word = list; *word; ++word) words.emplace_back(*word);
-  g_strfreev(list);
   return words;
 }
 
@@ -48,20 +46,15 @@ void check(const OffloadProperty& property, GObjectClass* offload) {
 }  // namespace
 
 std::vector<OffloadProperty> parseOffloadProperties(const std::string& text) {
-  GstElement* offload = gst_element_factory_make("elfoffload", nullptr);
+  const gst::Ref<GstElement> offload = gst::sunk(gst_element_factory_make("elfoffload", nullptr));
   if (!offload) throw Error(kOption, "there is no element elfoffload");
-  gst_object_ref_sink(offload);
-  struct Release {
-    GstElement* element;
-    ~Release() { gst_object_unref(element); }
-  } const release{offload};
   std::vector<OffloadProperty> properties;
   for (const std::string& word : wordsOf(text)) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos)
       throw Error(kOption, "'" + word + "' is not of the form NAME=VALUE");
     OffloadProperty property{word.substr(0, equals), word.substr(equals + 1)};
-    check(property, G_OBJECT_GET_CLASS(offload));
+    check(property, G_OBJECT_GET_CLASS(offload.get()));
     if (std::ranges::find(properties, property.name, &OffloadProperty::name) != properties.end())
       throw Error(kOption, "'" + property.name + "' is named twice");
     properties.push_back(std::move(property));

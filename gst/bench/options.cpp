@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "gst/bench/modes.h"
 
 namespace elf::bench {
@@ -124,23 +125,17 @@ Command parseCommandLine(int argc, char** argv) {
       {"version", 0, 0, G_OPTION_ARG_NONE, &raw.version, "Print the version", nullptr},
       {"help", 'h', 0, G_OPTION_ARG_NONE, &raw.help, "Print this help", nullptr},
       {}};
-  const std::unique_ptr<GOptionContext, decltype(&g_option_context_free)> context(
-      g_option_context_new("- compare ways to run a model on a video, side by side"),
-      g_option_context_free);
+  const Ref<GOptionContext> context(
+      g_option_context_new("- compare ways to run a model on a video, side by side"));
   // Help is an option of ours, so that it returns here instead of ending the process.
   g_option_context_set_help_enabled(context.get(), FALSE);
   g_option_context_add_main_entries(context.get(), entries, nullptr);
   GError* failure = nullptr;
-  if (!g_option_context_parse(context.get(), &argc, &argv, &failure)) {
-    const std::string reason = failure->message;
-    g_error_free(failure);
-    throw Error("command line", reason);
-  }
+  if (!g_option_context_parse(context.get(), &argc, &argv, &failure))
+    throw Error("command line", takeReason(failure));
   Command command;
   if (raw.help) {
-    char* text = g_option_context_get_help(context.get(), TRUE, nullptr);
-    command.printout = Printout{text};
-    g_free(text);
+    command.printout = Printout{takeText(g_option_context_get_help(context.get(), TRUE, nullptr))};
     return command;
   }
   if (raw.version) {

@@ -8,15 +8,12 @@
 #include <thread>
 
 #include "elf/server/inference_model.h"
+#include "gst/elfvision/gstelfref.h"
 #include "gst/elfvision/gstelfvideo.h"
 
 namespace elf::bench {
 
 namespace {
-
-struct ConverterRelease {
-  void operator()(GstVideoConverter* converter) const { gst_video_converter_free(converter); }
-};
 
 /** One thread's model, and its way from the input's format to the model's. */
 class Worker {
@@ -52,8 +49,8 @@ class Worker {
   std::unique_ptr<InferenceModel> model_;
   GstVideoInfo from_;
   GstVideoInfo to_{};
-  std::unique_ptr<GstVideoConverter, ConverterRelease> converter_;
-  BufferPtr buffer_;
+  gst::Ref<GstVideoConverter> converter_;
+  gst::Ref<GstBuffer> buffer_;
 };
 
 }  // namespace

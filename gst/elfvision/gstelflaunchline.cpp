@@ -10,22 +10,11 @@
 
 #include "elf/base/error.h"
 #include "gst/elfvision/gstelfproperty.h"
+#include "gst/elfvision/gstelfref.h"
 
 namespace elf::gst {
 
 namespace {
-
-struct Unref {
-  void operator()(GRegex* regex) const { g_regex_unref(regex); }
-  void operator()(GMatchInfo* match) const { g_match_info_unref(match); }
-  void operator()(GObjectClass* type) const { g_type_class_unref(type); }
-  template <typename Object>
-  void operator()(Object* object) const {
-    gst_object_unref(object);
-  }
-};
-template <typename T>
-using Owned = std::unique_ptr<T, Unref>;
 
 constexpr const char* kSpaces = " \t\n\v\f\r";
 
@@ -62,13 +51,13 @@ class Rule {
     if (g_regex_match_all_full(regex_.get(), line.data(), static_cast<gssize>(line.size()),
                                static_cast<int>(at), G_REGEX_MATCH_ANCHORED, &info, nullptr))
       g_match_info_fetch_pos(info, 0, &begin, &end);
-    const Owned<GMatchInfo> owner(info);
+    const Ref<GMatchInfo> owner(info);
     return static_cast<std::size_t>(end - begin);
   }
 
  private:
   Kind kind_;
-  Owned<GRegex> regex_;
+  Ref<GRegex> regex_;
 };
 
 /** The tokens of gst_parse_launch(), as far as elements and their properties need them. */
@@ -140,7 +129,7 @@ std::vector<LineElement> elementsOf(const std::string& line) {
 class Properties {
  public:
   explicit Properties(const std::string& factory) {
-    const Owned<GstElementFactory> found(gst_element_factory_find(factory.c_str()));
+    const Ref<GstElementFactory> found(gst_element_factory_find(factory.c_str()));
     if (found) factory_.reset(gst_plugin_feature_load(GST_PLUGIN_FEATURE(found.get())));
     if (!factory_) return;
     const GType type = gst_element_factory_get_element_type(GST_ELEMENT_FACTORY(factory_.get()));
@@ -166,9 +155,7 @@ class Properties {
   // A class tells its own properties, and only an element those of its children. It has a name, so
   // that GStreamer does not count it when it names those of the pipeline.
   void makeElement() {
-    GstElement* element =
-        gst_element_factory_create(GST_ELEMENT_FACTORY(factory_.get()), "looked-at");
-    if (element) element_.reset(GST_ELEMENT(gst_object_ref_sink(element)));
+    element_ = sunk(gst_element_factory_create(GST_ELEMENT_FACTORY(factory_.get()), "looked-at"));
   }
 
   // What is not there from the beginning may be a pad that is there on request.
@@ -177,12 +164,12 @@ class Properties {
     if (GObject* child = gst_child_proxy_get_child_by_name(parent, name.c_str()))
       g_object_unref(child);
     else
-      Owned<GstPad>(gst_element_request_pad_simple(element_.get(), name.c_str()));
+      Ref<GstPad>(gst_element_request_pad_simple(element_.get(), name.c_str()));
   }
 
-  Owned<GstPluginFeature> factory_;
-  Owned<GObjectClass> class_;
-  Owned<GstElement> element_;
+  Ref<GstPluginFeature> factory_;
+  Ref<GObjectClass> class_;
+  Ref<GstElement> element_;
 };
 
 }  // namespace

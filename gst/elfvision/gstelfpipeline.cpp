@@ -6,6 +6,7 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "gst/elfvision/gstelflaunchline.h"
 #include "gst/elfvision/gstelfpipelinefile.h"
 
@@ -41,10 +42,10 @@ GstElement* parse(const std::string& path, const std::string& line, GError** err
   GstElement* element =
       gst_parse_launch_full(line.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &wrong);
   if (wrong) {
-    g_set_error(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_LAUNCH,
-                "%s: key 'launch' of group [pipeline]: %s", path.c_str(), wrong->message);
-    g_error_free(wrong);
     if (element) gst_object_unref(gst_object_ref_sink(element));
+    g_set_error(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_LAUNCH,
+                "%s: key 'launch' of group [pipeline]: %s", path.c_str(),
+                elf::takeReason(wrong).c_str());
     return nullptr;
   }
   return inPipeline(element);

@@ -11,6 +11,7 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "gst/elfvision/gstelfref.h"
 
 namespace elf::gst {
 
@@ -18,15 +19,6 @@ namespace {
 
 constexpr std::string_view kMainGroup = "pipeline";
 constexpr std::string_view kVariableGroup = "variable ";
-
-struct Free {
-  void operator()(gchar* text) const { g_free(text); }
-  void operator()(gchar** list) const { g_strfreev(list); }
-  void operator()(GKeyFile* file) const { g_key_file_unref(file); }
-  void operator()(GError* error) const { g_error_free(error); }
-};
-using Text = std::unique_ptr<gchar, Free>;
-using TextList = std::unique_ptr<gchar*, Free>;
 
 /** A key file whose every mistake becomes an elf::Error. */
 class Keys {
@@ -40,31 +32,28 @@ class Keys {
       fail(error);
   }
 
-  TextList groups() const { return TextList(g_key_file_get_groups(file_.get(), nullptr)); }
+  Ref<gchar*> groups() const { return Ref<gchar*>(g_key_file_get_groups(file_.get(), nullptr)); }
 
   std::optional<std::string> find(const std::string& group, const char* key) const {
     if (!g_key_file_has_key(file_.get(), group.c_str(), key, nullptr)) return std::nullopt;
     GError* error = nullptr;
-    const Text value(g_key_file_get_string(file_.get(), group.c_str(), key, &error));
+    const Ref<gchar> value(g_key_file_get_string(file_.get(), group.c_str(), key, &error));
     if (!value) fail(error);
     return value.get();
   }
 
   void allowOnly(const std::string& group, const std::set<std::string_view>& keys) const {
-    const TextList present(g_key_file_get_keys(file_.get(), group.c_str(), nullptr, nullptr));
+    const Ref<gchar*> present(g_key_file_get_keys(file_.get(), group.c_str(), nullptr, nullptr));
     for (gchar** key = present.get(); *key; ++key)
       if (!keys.contains(*key))
         throw Error(path_, "group [" + group + "] has an unknown key '" + *key + "'");
   }
 
  private:
-  [[noreturn]] void fail(GError* error) const {
-    const std::unique_ptr<GError, Free> owner(error);
-    throw Error(path_, error->message);
-  }
+  [[noreturn]] void fail(GError* error) const { throw Error(path_, takeReason(error)); }
 
   std::string path_;
-  std::unique_ptr<GKeyFile, Free> file_;
+  Ref<GKeyFile> file_;
 };
 
 bool isNameCharacter(char c) {
@@ -217,7 +206,7 @@ std::string asWholeProperty(const std::string& value) {
   GValue boxed = G_VALUE_INIT;
   g_value_init(&boxed, G_TYPE_STRING);
   g_value_set_string(&boxed, value.c_str());
-  const Text wrapped(gst_value_serialize(&boxed));
+  const Ref<gchar> wrapped(gst_value_serialize(&boxed));
   g_value_unset(&boxed);
   return escaped(wrapped.get());
 }
@@ -277,7 +266,7 @@ PipelineFile readPipelineFile(const std::string& path) {
   const Keys keys(path);
   PipelineFile file;
   file.path = path;
-  const TextList groups = keys.groups();
+  const Ref<gchar*> groups = keys.groups();
   for (gchar** group = groups.get(); *group; ++group) {
     const std::string_view name = *group;
     if (name == kMainGroup)

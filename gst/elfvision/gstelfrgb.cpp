@@ -5,13 +5,11 @@
 #include <memory>
 #include <opencv2/imgproc.hpp>
 
+#include "gst/elfvision/gstelfref.h"
+
 namespace elf::gst {
 
 namespace {
-
-struct ConverterRelease {
-  void operator()(GstVideoConverter* converter) const { gst_video_converter_free(converter); }
-};
 
 constexpr int kChannels = 3;
 
@@ -67,7 +65,7 @@ std::span<const std::uint8_t> RgbCutter::cut(const MappedFrame& frame, const Rec
   target.info.stride[0] = wide.width * kChannels;
   converted_.resize(static_cast<std::size_t>(target.info.stride[0]) * wide.height);
   target.data[0] = converted_.data();
-  const std::unique_ptr<GstVideoConverter, ConverterRelease> converter(
+  const Ref<GstVideoConverter> converter(
       gst_video_converter_new(&source.info, &target.info, nullptr));
   if (!converter) return {};
   gst_video_converter_frame(converter.get(), &source, &target);

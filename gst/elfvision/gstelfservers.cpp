@@ -5,6 +5,7 @@
 #include <string>
 
 #include "gst/elfvision/gstelfboxed.h"
+#include "gst/elfvision/gstelfref.h"
 
 namespace elf::gst {
 
@@ -32,11 +33,8 @@ GType poolType() {
 
 /** That of the element's own context; null where it has none. */
 ServerPoolPtr poolOf(GstElement* element) {
-  GstContext* context = gst_element_get_context(element, kServersContext);
-  if (!context) return nullptr;
-  ServerPoolPtr pool = parseServersContext(context);
-  gst_context_unref(context);
-  return pool;
+  const Ref<GstContext> context(gst_element_get_context(element, kServersContext));
+  return context ? parseServersContext(context.get()) : nullptr;
 }
 
 gboolean askPeer(GstElement*, GstPad* pad, gpointer query) {
@@ -45,15 +43,14 @@ gboolean askPeer(GstElement*, GstPad* pad, gpointer query) {
 
 /** Takes over the context of an element around this one, if there is one that has it. */
 void askNeighbours(GstElement* element) {
-  GstQuery* query = gst_query_new_context(kServersContext);
+  const Ref<GstQuery> query(gst_query_new_context(kServersContext));
   // Both return false where a peer has answered.
-  if (!gst_element_foreach_src_pad(element, askPeer, query) ||
-      !gst_element_foreach_sink_pad(element, askPeer, query)) {
-    GstContext* context = nullptr;
-    gst_query_parse_context(query, &context);
-    if (context) gst_element_set_context(element, context);
-  }
-  gst_query_unref(query);
+  if (gst_element_foreach_src_pad(element, askPeer, query.get()) &&
+      gst_element_foreach_sink_pad(element, askPeer, query.get()))
+    return;
+  GstContext* context = nullptr;
+  gst_query_parse_context(query.get(), &context);
+  if (context) gst_element_set_context(element, context);
 }
 
 }  // namespace
@@ -88,11 +85,9 @@ bool answerServersQuery(GstElement* element, GstQuery* query) {
   if (GST_QUERY_TYPE(query) != GST_QUERY_CONTEXT || !gst_query_parse_context_type(query, &type) ||
       g_strcmp0(type, kServersContext) != 0)
     return false;
-  GstContext* context = gst_element_get_context(element, kServersContext);
-  if (!context) return false;
-  gst_query_set_context(query, context);
-  gst_context_unref(context);
-  return true;
+  const Ref<GstContext> context(gst_element_get_context(element, kServersContext));
+  if (context) gst_query_set_context(query, context.get());
+  return context != nullptr;
 }
 
 }  // namespace elf::gst

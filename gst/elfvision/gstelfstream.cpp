@@ -3,6 +3,7 @@
 
 #include "gst/elfvision/gstelfboxed.h"
 #include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfref.h"
 #include "gst/elfvision/gstelfresult.h"
 
 namespace elf::gst {
@@ -21,9 +22,8 @@ GType streamType() {
 void offerStream(GstPad* srcpad, const StreamPtr& stream) {
   GstStructure* structure = gst_structure_new_empty(kQuery);
   setBoxed(structure, kStream, streamType(), stream);
-  GstQuery* query = gst_query_new_custom(GST_QUERY_CUSTOM, structure);
-  gst_pad_peer_query(srcpad, query);
-  gst_query_unref(query);
+  const Ref<GstQuery> query(gst_query_new_custom(GST_QUERY_CUSTOM, structure));
+  gst_pad_peer_query(srcpad, query.get());
 }
 
 StreamPtr parseStreamQuery(GstQuery* query) {

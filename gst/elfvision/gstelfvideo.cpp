@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "gst/elfvision/gstelfref.h"
+
 namespace elf::gst {
 
 namespace {
@@ -64,12 +66,11 @@ View makeView(const GstVideoFrame& frame) {
 }  // namespace
 
 void addVideoPads(GstElementClass* klass) {
-  GstCaps* caps = gst_caps_from_string(GST_ELF_VIDEO_CAPS);
+  const Ref<GstCaps> caps(gst_caps_from_string(GST_ELF_VIDEO_CAPS));
   gst_element_class_add_pad_template(
-      klass, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
+      klass, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps.get()));
   gst_element_class_add_pad_template(
-      klass, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
-  gst_caps_unref(caps);
+      klass, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps.get()));
 }
 
 std::optional<MappedFrame> MappedFrame::map(const GstVideoInfo& info, GstBuffer* buffer,

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <opencv2/core.hpp>
 
+#include "elf/base/glib.h"
 #include "elf/base/output_file.h"
 #include "gst/bench/bench.h"
 #include "gst/bench/report.h"
@@ -41,12 +42,11 @@ int fail(const std::exception& error, int code) {
 std::string commandLine(int argc, char** argv) {
   std::string line = "elf-bench";
   for (int i = 1; i < argc; ++i) {
-    char* quoted = g_shell_quote(argv[i]);
+    const std::string quoted = elf::takeText(g_shell_quote(argv[i]));
     const std::string argument = argv[i];
     const bool plain = !argument.empty() &&
                        argument.find_first_of(" \t\n'\"\\$`*?[]#~!&;()<>|{}") == std::string::npos;
     line += " " + (plain ? argument : quoted);
-    g_free(quoted);
   }
   return line;
 }

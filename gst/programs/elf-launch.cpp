@@ -22,10 +22,12 @@
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfpipeline.h"
 #include "gst/elfvision/gstelfpipelinefile.h"
+#include "gst/elfvision/gstelfref.h"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using elf::gst::Ref;
 
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
@@ -120,10 +122,10 @@ bool addProbes(GstIterator* elements, const char* pad, GstPadProbeCallback probe
       elements,
       [](const GValue* value, gpointer shared) {
         auto* u = static_cast<Use*>(shared);
-        GstPad* found = gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(value)), u->pad);
+        const Ref<GstPad> found(
+            gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(value)), u->pad));
         if (!found) return;
-        gst_pad_add_probe(found, GST_PAD_PROBE_TYPE_BUFFER, u->probe, u->data, nullptr);
-        gst_object_unref(found);
+        gst_pad_add_probe(found.get(), GST_PAD_PROBE_TYPE_BUFFER, u->probe, u->data, nullptr);
         u->any = true;
       },
       &use);
@@ -163,10 +165,8 @@ std::string textOf(GstMessage* message, void (*parse)(GstMessage*, GError**, gch
   GError* error = nullptr;
   gchar* debug = nullptr;
   parse(message, &error, &debug);
-  std::string text = error->message + remark(debug);
-  g_error_free(error);
-  g_free(debug);
-  return text;
+  const Ref<gchar> owner(debug);
+  return elf::takeReason(error) + remark(debug);
 }
 
 bool isOurs(GstObject* source) {
@@ -178,41 +178,34 @@ bool isOurs(GstObject* source) {
 /** One run of one pipeline, from set-up to its end. */
 class Run {
  public:
-  /** Owns `pipeline`. */
   Run(GstElement* pipeline, const Options& options)
       : options_(options),
-        pipeline_(GST_ELEMENT(gst_object_ref_sink(pipeline))),
-        loop_(g_main_loop_new(nullptr, FALSE)),
+        pipeline_(elf::gst::sunk(pipeline)),
         showsProgress_(!options.quiet && isatty(STDERR_FILENO)),
         framesLeft_(options.frames) {
-    if (options.frames >= 0) endAfter(GST_BIN(pipeline_), framesLeft_);
-    countFrames(GST_BIN(pipeline_), statistics_);
+    if (options.frames >= 0) endAfter(GST_BIN(pipeline), framesLeft_);
+    countFrames(GST_BIN(pipeline), statistics_);
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
-  ~Run() {
-    gst_element_set_state(pipeline_, GST_STATE_NULL);
-    gst_object_unref(pipeline_);
-    g_main_loop_unref(loop_);
-  }
+  ~Run() { setState(GST_STATE_NULL); }
 
   /** Until the end of the stream, an error or a second signal. True where all went well. */
   bool toTheEnd() {
-    GstBus* bus = gst_element_get_bus(pipeline_);
-    const guint watch = gst_bus_add_watch(bus, onMessage, this);
-    gst_object_unref(bus);
+    const Ref<GstBus> bus(gst_element_get_bus(pipeline_.get()));
+    const guint watch = gst_bus_add_watch(bus.get(), onMessage, this);
     const guint interrupt = g_unix_signal_add(SIGINT, onSignal, this);
     const guint terminate = g_unix_signal_add(SIGTERM, onSignal, this);
     const guint progress = showsProgress_ ? g_timeout_add(kProgressMs, onProgress, this) : 0;
 
     begun_ = Clock::now();
-    if (gst_element_set_state(pipeline_, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
+    if (setState(GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
       // Whatever failed has said why on the bus.
       while (g_main_context_iteration(nullptr, FALSE)) continue;
       if (!failed_) addError("pipeline", "cannot be set to PLAYING");
       failed_ = true;
     } else {
-      g_main_loop_run(loop_);
+      g_main_loop_run(loop_.get());
     }
     seconds_ = std::chrono::duration<double>(Clock::now() - begun_).count();
 
@@ -220,7 +213,7 @@ class Run {
     g_source_remove(interrupt);
     g_source_remove(terminate);
     g_source_remove(watch);
-    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    setState(GST_STATE_NULL);
     if (showsProgress_) printProgress();
     clearLine(true);
     if (const std::string why = statistics_.unanswered(); !failed_ && !why.empty()) {
@@ -244,6 +237,10 @@ class Run {
   }
 
  private:
+  GstStateChangeReturn setState(GstState state) {
+    return gst_element_set_state(pipeline_.get(), state);
+  }
+
   static gboolean onMessage(GstBus*, GstMessage* message, gpointer data) {
     static_cast<Run*>(data)->take(message);
     return G_SOURCE_CONTINUE;
@@ -262,7 +259,7 @@ class Run {
   void take(GstMessage* message) {
     switch (GST_MESSAGE_TYPE(message)) {
       case GST_MESSAGE_EOS:
-        g_main_loop_quit(loop_);
+        g_main_loop_quit(loop_.get());
         break;
       case GST_MESSAGE_ERROR:
         takeError(message);
@@ -274,11 +271,11 @@ class Run {
         takeInfo(message);
         break;
       case GST_MESSAGE_LATENCY:
-        gst_bin_recalculate_latency(GST_BIN(pipeline_));
+        gst_bin_recalculate_latency(GST_BIN(pipeline_.get()));
         break;
       case GST_MESSAGE_CLOCK_LOST:
-        gst_element_set_state(pipeline_, GST_STATE_PAUSED);
-        gst_element_set_state(pipeline_, GST_STATE_PLAYING);
+        setState(GST_STATE_PAUSED);
+        setState(GST_STATE_PLAYING);
         break;
       case GST_MESSAGE_STATE_CHANGED:
         takeState(message);
@@ -292,7 +289,7 @@ class Run {
     if (failed_) return;  // what follows the first error is its consequence
     addError(GST_MESSAGE_SRC_NAME(message), textOf(message, gst_message_parse_error));
     failed_ = true;
-    g_main_loop_quit(loop_);
+    g_main_loop_quit(loop_.get());
   }
 
   void takeWarning(GstMessage* message) {
@@ -310,7 +307,7 @@ class Run {
   }
 
   void takeState(GstMessage* message) {
-    if (GST_MESSAGE_SRC(message) != GST_OBJECT(pipeline_)) return;
+    if (GST_MESSAGE_SRC(message) != GST_OBJECT(pipeline_.get())) return;
     GstState now = GST_STATE_NULL;
     gst_message_parse_state_changed(message, nullptr, &now, nullptr);
     if (now == GST_STATE_PLAYING && !options_.quiet) say("running " + options_.name);
@@ -320,12 +317,12 @@ class Run {
     if (interrupted_) {
       say("stopped; files may not be whole");
       failed_ = true;
-      g_main_loop_quit(loop_);
+      g_main_loop_quit(loop_.get());
       return;
     }
     interrupted_ = true;
     if (!options_.quiet) say("ending (once more to stop at once)");
-    gst_element_send_event(pipeline_, gst_event_new_eos());
+    gst_element_send_event(pipeline_.get(), gst_event_new_eos());
   }
 
   void addError(const std::string& element, const std::string& text) {
@@ -346,7 +343,8 @@ class Run {
 
   void printProgress() {
     gint64 position = 0;
-    if (gst_element_query_position(pipeline_, GST_FORMAT_TIME, &position)) position_ = position;
+    if (gst_element_query_position(pipeline_.get(), GST_FORMAT_TIME, &position))
+      position_ = position;
     const FrameStatistics::Snapshot s = statistics_.snapshot();
     const double elapsed = std::chrono::duration<double>(Clock::now() - begun_).count();
     std::fprintf(stderr, "\r\033[K%02d:%02d  %llu frames  %.1f frames/s",
@@ -360,8 +358,8 @@ class Run {
   }
 
   const Options& options_;
-  GstElement* pipeline_;
-  GMainLoop* loop_;
+  const Ref<GstElement> pipeline_;
+  const Ref<GMainLoop> loop_{g_main_loop_new(nullptr, FALSE)};
   bool showsProgress_;
   std::atomic<gint64> framesLeft_;
   FrameStatistics statistics_;
@@ -407,9 +405,7 @@ int runPipeline(const Options& options) {
     const bool misused =
         g_error_matches(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_NOT_FOUND) ||
         g_error_matches(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_VARIABLE);
-    const int code = fail(misused ? kWrongUse : kFailed, error->message);
-    g_error_free(error);
-    return code;
+    return fail(misused ? kWrongUse : kFailed, elf::takeReason(error));
   }
   Run run(pipeline, options);
   const bool good = run.toTheEnd();
@@ -437,26 +433,20 @@ std::optional<int> parseArguments(int& argc, char**& argv, Options& options) {
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Say nothing but errors and warnings", nullptr},
       {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Show the version", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
-  GOptionContext* context = g_option_context_new("NAME|FILE [VARIABLE=VALUE ...]");
+  const Ref<GOptionContext> context(g_option_context_new("NAME|FILE [VARIABLE=VALUE ...]"));
   g_option_context_set_summary(
-      context,
+      context.get(),
       "Runs a .pipeline file until it ends. Ctrl-C ends it so that files are whole; a second one\n"
       "stops at once. Exit code: 0 done, 1 failed, 2 wrong use.");
-  g_option_context_add_main_entries(context, entries, nullptr);
-  g_option_context_add_group(context, gst_init_get_option_group());
+  g_option_context_add_main_entries(context.get(), entries, nullptr);
+  g_option_context_add_group(context.get(), gst_init_get_option_group());
   GError* error = nullptr;
-  const gboolean parsed = g_option_context_parse(context, &argc, &argv, &error);
-  g_option_context_free(context);
+  const gboolean parsed = g_option_context_parse(context.get(), &argc, &argv, &error);
   options.list = wantsList;
   options.quiet = quiet;
   options.frames = frames;
-  if (json) options.json = json;
-  g_free(json);
-  if (!parsed) {
-    const int code = fail(kWrongUse, error->message);
-    g_error_free(error);
-    return code;
-  }
+  options.json = elf::takeText(json);
+  if (!parsed) return fail(kWrongUse, elf::takeReason(error));
   if (version) {
     std::printf("elf-launch %s\n", ELF_VERSION);
     return 0;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Owners of GStreamer's things, on top of those of GLib's. Not installed.
+#pragma once
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include "elf/base/glib.h"
+
+namespace elf::gst {
+
+/** Lets go of a thing of GLib or GStreamer: what is listed nowhere is a GObject. */
+struct Unref : elf::Unref {
+  using elf::Unref::operator();
+  void operator()(GstBuffer* buffer) const { gst_buffer_unref(buffer); }
+  void operator()(GstCaps* caps) const { gst_caps_unref(caps); }
+  void operator()(GstContext* context) const { gst_context_unref(context); }
+  void operator()(GstEvent* event) const { gst_event_unref(event); }
+  void operator()(GstMessage* message) const { gst_message_unref(message); }
+  void operator()(GstQuery* query) const { gst_query_unref(query); }
+  void operator()(GstSample* sample) const { gst_sample_unref(sample); }
+  void operator()(GstStructure* structure) const { gst_structure_free(structure); }
+  void operator()(GstVideoConverter* converter) const { gst_video_converter_free(converter); }
+};
+template <typename T>
+using Ref = std::unique_ptr<T, Unref>;
+
+/** An owner of what may be floating, such as a new element. */
+template <typename T>
+Ref<T> sunk(T* object) {
+  if (object) g_object_ref_sink(object);
+  return Ref<T>(object);
+}
+
+}  // namespace elf::gst
