@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/stream/stream.h"
 
-#include <glib.h>
-
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -10,6 +8,7 @@
 #include "elf/base/trace_id.h"
 #include "elf/partition/partitioner.h"
 #include "elf/predict/indexing.h"
+#include "elf/stream/background.h"
 
 namespace elf {
 
@@ -36,23 +35,6 @@ bool takesLong(const std::vector<PartAnswer>& answers) {
       if (detection.mask) pixels += detection.mask->rect().area();
   }
   return boxes > kFewBoxes || pixels > kFewMaskPixels;
-}
-
-/** Runs in a thread of GLib's pool, of which streams share one: merging is no hurry by then. */
-void runElsewhere(std::function<void()> job) {
-  // GLib's own locks are unknown to the thread sanitizer: what a job reads was written before this
-  // one was taken.
-  static std::mutex* const handed = new std::mutex;
-  static GThreadPool* const pool = g_thread_pool_new_full(
-      [](gpointer data, gpointer) {
-        { const std::lock_guard lock(*handed); }
-        const std::unique_ptr<std::function<void()>> run(static_cast<std::function<void()>*>(data));
-        (*run)();
-      },
-      nullptr, [](gpointer data) { delete static_cast<std::function<void()>*>(data); }, 1, FALSE,
-      nullptr);
-  const std::lock_guard lock(*handed);
-  g_thread_pool_push(pool, new std::function<void()>(std::move(job)), nullptr);
 }
 
 std::vector<Rect> rectsOf(const Plan& plan) {
@@ -449,7 +431,8 @@ void Stream::advance(Thread thread) {
       settled = next->settled;
       elsewhere = thread == Thread::Callers && takesLong(next->answers);
     }
-    if (elsewhere) return runElsewhere([self = shared_from_this()] { self->advance(Thread::Own); });
+    if (elsewhere)
+      return runInBackground([self = shared_from_this()] { self->advance(Thread::Own); });
     if (next->record.skipped)
       passUnsent(*next);
     else if (settled)
