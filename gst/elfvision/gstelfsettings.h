@@ -1,172 +1,207 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An element's properties as one table over a struct of settings. Not installed.
+// An element's settings, and its properties as a table of what they are in it. Not installed.
 #pragma once
 
 #include <gst/gst.h>
 
-#include <functional>
+#include <cstdint>
+#include <initializer_list>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
-#include <vector>
+#include <variant>
 
+#include "elf/base/choice.h"
 #include "gst/elfvision/gstelfboundary.h"
 
 namespace elf::gst {
 
+/** The enum type `name` with the value i for choices[i], registered on the first call. */
+GType choiceType(const char* name, std::span<const Choice> choices);
+
+/** A structure of counts, in that order. */
+GstStructure* newCounts(const char* name,
+                        std::initializer_list<std::pair<const char*, std::uint64_t>> counts);
+
+/** Where in the struct Settings of an element a property is: ELF_SETTING(paint.boxes). */
+#define ELF_SETTING(path)     \
+  [](Settings & s) -> auto& { \
+    return s.path;            \
+  }
+
 /**
- * The settings of an element, behind a lock that is held for moments and comes after no other.
- * set_property and get_property, which are made of the table, are the only ones who write them.
+ * The settings of an element, behind a lock of their own: it is held for moments, and comes after
+ * all others. `Element`, which derives from this, names its properties in a table,
+ *
+ *     static std::span<const Property> properties();
+ *
+ * of which installProperties() makes the GObject side. A default is what a new Settings holds.
  */
-template <typename Settings>
-class SettingsHolder {
+template <typename Element, typename Settings>
+class WithSettings {
  public:
+  /** Flags: it may be set in NULL and READY, always, or never. */
+  static constexpr auto kReady = static_cast<GParamFlags>(
+      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+  static constexpr auto kPlaying = static_cast<GParamFlags>(
+      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
+  static constexpr auto kReadOnly =
+      static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  struct Property;
+  template <typename T>
+  using Member = T& (*)(Settings&);
+
+  struct Boolean {
+    Member<bool> member;
+
+    GParamSpec* spec(const Property& p, Settings& initial) const {
+      return g_param_spec_boolean(p.name, p.nick, p.blurb, member(initial), p.flags);
+    }
+    void set(Settings& s, const GValue* value) const { member(s) = g_value_get_boolean(value); }
+    void get(Settings& s, GValue* value) const { g_value_set_boolean(value, member(s)); }
+  };
+
+  struct Int {
+    Member<int> member;
+    int least, most;
+
+    GParamSpec* spec(const Property& p, Settings& initial) const {
+      return g_param_spec_int(p.name, p.nick, p.blurb, least, most, member(initial), p.flags);
+    }
+    void set(Settings& s, const GValue* value) const { member(s) = g_value_get_int(value); }
+    void get(Settings& s, GValue* value) const { g_value_set_int(value, member(s)); }
+  };
+
+  struct Double {
+    Member<double> member;
+    double least, most;
+
+    GParamSpec* spec(const Property& p, Settings& initial) const {
+      return g_param_spec_double(p.name, p.nick, p.blurb, least, most, member(initial), p.flags);
+    }
+    void set(Settings& s, const GValue* value) const { member(s) = g_value_get_double(value); }
+    void get(Settings& s, GValue* value) const { g_value_set_double(value, member(s)); }
+  };
+
+  /** The index of one of the choices. */
+  struct Enum {
+    Member<int> member;
+    const char* type;
+    std::span<const Choice> (*choices)();
+
+    GParamSpec* spec(const Property& p, Settings& initial) const {
+      return g_param_spec_enum(p.name, p.nick, p.blurb, choiceType(type, choices()),
+                               member(initial), p.flags);
+    }
+    void set(Settings& s, const GValue* value) const { member(s) = g_value_get_enum(value); }
+    void get(Settings& s, GValue* value) const { g_value_set_enum(value, member(s)); }
+  };
+
+  /** Setting it to null makes it empty. */
+  struct String {
+    Member<std::string> member;
+
+    GParamSpec* spec(const Property& p, Settings& initial) const {
+      return g_param_spec_string(p.name, p.nick, p.blurb, member(initial).c_str(), p.flags);
+    }
+    void set(Settings& s, const GValue* value) const {
+      const gchar* text = g_value_get_string(value);
+      member(s) = text ? text : "";
+    }
+    void get(Settings& s, GValue* value) const { g_value_set_string(value, member(s).c_str()); }
+  };
+
+  /** Null where it is empty, as it is at first. */
+  struct OptionalString : String {
+    /** What is kept of a text; unset: all of it. */
+    std::string (*parse)(const std::string&) = nullptr;
+
+    GParamSpec* spec(const Property& p, Settings&) const {
+      return g_param_spec_string(p.name, p.nick, p.blurb, nullptr, p.flags);
+    }
+    void set(Settings& s, const GValue* value) const {
+      String::set(s, value);
+      if (parse) this->member(s) = parse(this->member(s));
+    }
+    void get(Settings& s, GValue* value) const {
+      if (!this->member(s).empty()) String::get(s, value);
+    }
+  };
+
+  /** What a function of the element makes each time. */
+  struct Statistics {
+    GstStructure* (Element::*make)();
+
+    GParamSpec* spec(const Property& p, Settings&) const {
+      return g_param_spec_boxed(p.name, p.nick, p.blurb, GST_TYPE_STRUCTURE, p.flags);
+    }
+    void set(Settings&, const GValue*) const {}  // GObject lets nobody
+  };
+
+  /** A row of the table. */
+  struct Property {
+    const char* name;
+    const char* nick;
+    const char* blurb;
+    GParamFlags flags;
+    std::variant<Boolean, Int, Double, Enum, String, OptionalString, Statistics> value;
+    /** Runs after it was set, with no lock held. */
+    void (Element::*changed)() = nullptr;
+  };
+
   Settings settings() const {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(settingsMutex_);
     return settings_;
   }
   template <typename Change>
   void change(Change&& apply) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(settingsMutex_);
     apply(settings_);
   }
 
  private:
-  mutable std::mutex mutex_;
+  mutable std::mutex settingsMutex_;
   Settings settings_;
 };
 
-enum class Mutable : int { Ready = GST_PARAM_MUTABLE_READY, Playing = GST_PARAM_MUTABLE_PLAYING };
-
-/** One row for each property; a row names the member of Settings that it sets. */
-template <typename Settings>
-class PropertyTable {
- public:
-  template <typename T>
-  using Member = T& (*)(Settings&);
-
-  PropertyTable& flag(const char* name, const char* nick, const char* blurb, Mutable when,
-                      Member<bool> member) {
-    return add(
-        [=](Settings& initial) {
-          return g_param_spec_boolean(name, nick, blurb, member(initial), flags(when));
-        },
-        [=](Settings& s, const GValue* value) { member(s) = g_value_get_boolean(value); },
-        [=](Settings& s, GValue* value) { g_value_set_boolean(value, member(s)); });
-  }
-  PropertyTable& integer(const char* name, const char* nick, const char* blurb, Mutable when,
-                         int least, int most, Member<int> member) {
-    return add(
-        [=](Settings& initial) {
-          return g_param_spec_int(name, nick, blurb, least, most, member(initial), flags(when));
-        },
-        [=](Settings& s, const GValue* value) { member(s) = g_value_get_int(value); },
-        [=](Settings& s, GValue* value) { g_value_set_int(value, member(s)); });
-  }
-  PropertyTable& number(const char* name, const char* nick, const char* blurb, Mutable when,
-                        double least, double most, Member<double> member) {
-    return add(
-        [=](Settings& initial) {
-          return g_param_spec_double(name, nick, blurb, least, most, member(initial), flags(when));
-        },
-        [=](Settings& s, const GValue* value) { member(s) = g_value_get_double(value); },
-        [=](Settings& s, GValue* value) { g_value_set_double(value, member(s)); });
-  }
-  /** Null sets it empty. Where `unset` it is null when it is empty. */
-  PropertyTable& text(const char* name, const char* nick, const char* blurb, Mutable when,
-                      Member<std::string> member, bool unset = true) {
-    const auto textOf = [=](Settings& s) {
-      return unset && member(s).empty() ? nullptr : member(s).c_str();
-    };
-    return add(
-        [=](Settings& initial) {
-          return g_param_spec_string(name, nick, blurb, textOf(initial), flags(when));
-        },
-        [=](Settings& s, const GValue* value) {
-          const gchar* text = g_value_get_string(value);
-          member(s) = text ? text : "";
-        },
-        [=](Settings& s, GValue* value) { g_value_set_string(value, textOf(s)); });
-  }
-  /** `member` is the index of one of the values of `type`. */
-  PropertyTable& choice(const char* name, const char* nick, const char* blurb, Mutable when,
-                        GType type, Member<int> member) {
-    return add(
-        [=](Settings& initial) {
-          return g_param_spec_enum(name, nick, blurb, type, member(initial), flags(when));
-        },
-        [=](Settings& s, const GValue* value) { member(s) = g_value_get_enum(value); },
-        [=](Settings& s, GValue* value) { g_value_set_enum(value, member(s)); });
-  }
-  /** The read-only structure `stats`. */
-  PropertyTable& stats(const char* blurb) {
-    return add(
-        [=](Settings&) {
-          return g_param_spec_boxed(
-              "stats", "Statistics", blurb, GST_TYPE_STRUCTURE,
-              static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-        },
-        nullptr, nullptr);
-  }
-
-  /** Property i has the id i + 1; defaults are those of a new Settings. */
-  void install(GObjectClass* klass) const {
-    Settings initial;
-    for (std::size_t i = 0; i < rows_.size(); ++i)
-      g_object_class_install_property(klass, static_cast<guint>(i + 1), rows_[i].make(initial));
-  }
-  void set(Settings& settings, guint id, const GValue* value) const {
-    rows_.at(id - 1).set(settings, value);
-  }
-  /** False for `stats`. */
-  bool get(Settings& settings, guint id, GValue* value) const {
-    const Row& row = rows_.at(id - 1);
-    if (row.get) row.get(settings, value);
-    return row.get != nullptr;
-  }
-
- private:
-  struct Row {
-    std::function<GParamSpec*(Settings&)> make;
-    std::function<void(Settings&, const GValue*)> set;
-    std::function<void(Settings&, GValue*)> get;
-  };
-
-  static GParamFlags flags(Mutable when) {
-    return static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                    static_cast<int>(when));
-  }
-  template <typename Make, typename Set, typename Get>
-  PropertyTable& add(Make&& make, Set&& set, Get&& get) {
-    rows_.push_back({std::forward<Make>(make), std::forward<Set>(set), std::forward<Get>(get)});
-    return *this;
-  }
-
-  std::vector<Row> rows_;
-};
-
 /**
- * Installs the table `Impl::properties()`, and what sets and gets by it, behind the error boundary.
- * `Impl`, which an element's instance points to by `impl`, is a SettingsHolder; its changed() runs
- * after a setting was set, with no lock held, and stats() makes the structure.
+ * For class_init: installs the properties of `Element`, which an instance points to by `element`,
+ * and what sets and gets them, behind the error boundary. Property i of the table has the id i + 1.
  */
-template <typename Instance, typename Impl, Impl* Instance::*impl>
+template <typename Instance, typename Element, Element* Instance::*element>
 void installProperties(GObjectClass* klass) {
-  klass->set_property = [](GObject* object, guint id, const GValue* value, GParamSpec* spec) {
+  klass->set_property = [](GObject* object, guint id, const GValue* value, GParamSpec*) {
     guarded(GST_ELEMENT(object), [&] {
-      Impl& owner = *(reinterpret_cast<Instance*>(object)->*impl);
-      owner.change([&](auto& settings) { Impl::properties().set(settings, id, value); });
-      owner.changed(spec->name);
+      Element& owner = *(reinterpret_cast<Instance*>(object)->*element);
+      const auto& property = Element::properties()[id - 1];
+      owner.change([&](auto& settings) {
+        std::visit([&](const auto& kind) { kind.set(settings, value); }, property.value);
+      });
+      if (property.changed) (owner.*property.changed)();
     });
   };
   klass->get_property = [](GObject* object, guint id, GValue* value, GParamSpec*) {
     guarded(GST_ELEMENT(object), [&] {
-      Impl& owner = *(reinterpret_cast<Instance*>(object)->*impl);
+      Element& owner = *(reinterpret_cast<Instance*>(object)->*element);
       auto settings = owner.settings();
-      if (!Impl::properties().get(settings, id, value)) g_value_take_boxed(value, owner.stats());
+      std::visit(
+          [&](const auto& kind) {
+            if constexpr (requires { kind.get(settings, value); })
+              kind.get(settings, value);
+            else
+              g_value_take_boxed(value, (owner.*kind.make)());
+          },
+          Element::properties()[id - 1].value);
     });
   };
-  Impl::properties().install(klass);
+  guint id = 0;
+  decltype(std::declval<Element&>().settings()) initial;
+  for (const auto& property : Element::properties())
+    g_object_class_install_property(
+        klass, ++id,
+        std::visit([&](const auto& kind) { return kind.spec(property, initial); }, property.value));
 }
 
 }  // namespace elf::gst

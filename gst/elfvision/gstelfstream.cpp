@@ -49,7 +49,8 @@ FrameRecordPtr carriedRecord(GstElement* element, GstBuffer* buffer, Size size, 
   return nullptr;
 }
 
-void StreamEntry::start() {
+void StreamEntry::start(std::unique_ptr<const RpPredictor> predictor, History::Limits limits) {
+  own_->begin(std::move(predictor), limits);
   warned_ = false;
   offered_ = false;
   stopped_ = false;
@@ -58,6 +59,17 @@ void StreamEntry::start() {
 void StreamEntry::setStopped(bool stopped) {
   stopped_ = stopped;
   own_->slots().wake();
+}
+
+void StreamEntry::sinkEvent(GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) setStopped(true);
+  if (GST_EVENT_TYPE(event) != GST_EVENT_FLUSH_STOP) return;
+  own_->reset();
+  setStopped(false);
+}
+
+void StreamEntry::srcEvent(GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE) offered_ = false;
 }
 
 FrameRecordPtr StreamEntry::onItsWay(GstBuffer* buffer, Size size) {

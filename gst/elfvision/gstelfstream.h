@@ -35,8 +35,8 @@ FrameRecordPtr carriedRecord(GstElement* element, GstBuffer* buffer, Size size, 
 /**
  * Gives the frames of one element their records: the one that a frame carries from an Elf element
  * before, or a new one of a stream of the element's own, which is a stage of its own where the
- * frame comes from an elfoffload. Belongs to the streaming thread, except
- * own(), stop() and offerAgain(), which any thread may call.
+ * frame comes from an elfoffload. Belongs to the streaming thread, except own(), setStopped() and
+ * srcEvent(), which any thread may call.
  */
 class StreamEntry {
  public:
@@ -44,13 +44,16 @@ class StreamEntry {
 
   const StreamPtr& own() const { return own_; }
 
-  /** The element starts. */
-  void start();
+  /** The element starts. Where nobody predicts, boxes stay where they were. */
+  void start(std::unique_ptr<const RpPredictor> predictor = RpPredictor::create("last"),
+             History::Limits limits = {});
   /** Nobody waits in enter() from now on, or may again. */
   void setStopped(bool stopped);
   const std::atomic<bool>& stopped() const { return stopped_; }
+  /** A flush stops the entry, and after it nothing of before is known. */
+  void sinkEvent(GstEvent* event);
   /** What is downstream may have changed. */
-  void offerAgain() { offered_ = false; }
+  void srcEvent(GstEvent* event);
 
   /** carriedRecord(), where the frame is still on its way to be answered. */
   FrameRecordPtr onItsWay(GstBuffer* buffer, Size size);

@@ -6,6 +6,7 @@
 #include <gst/base/gstbasetransform.h>
 #include <gst/video/video.h>
 
+#include "elf/geometry/box.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
 #include "gst/elfvision/gstelfsettings.h"
@@ -14,18 +15,49 @@
 namespace elf::gst {
 
 /**
- * The vfuncs of a GstBaseTransform in place, each behind the error boundary. `Impl`, which an
- * instance points to by `impl`, has
+ * What is inside of a GstBaseTransform in place. `Element`, which derives from this, has a table of
+ * properties,
  *
- *     void start(), stop();               READY->PAUSED, throws elf::Error; PAUSED->READY
- *     void unblock();                     before the pads are deactivated: nobody waits any more
- *     void setInfo(const GstVideoInfo&);  of the frames to come
- *     void sinkEvent(GstEvent*);          sees it; it goes on by itself
- *     void srcEvent(GstEvent*);           the same
- *     bool sinkQuery(GstQuery*);          true where it is answered
+ *     void start();                         READY->PAUSED; throws elf::Error
  *     GstFlowReturn transform(GstBuffer*);
  *
- * and what installProperties() asks for. `parent` is the type's parent class.
+ * and what it needs of the functions that do nothing here.
+ */
+template <typename Element, typename Settings>
+class TransformElement : public WithSettings<Element, Settings> {
+ public:
+  explicit TransformElement(GstBaseTransform* transform)
+      : transform_(transform), element_(GST_ELEMENT(transform)) {
+    gst_video_info_init(&info_);
+  }
+  TransformElement(const TransformElement&) = delete;
+  TransformElement& operator=(const TransformElement&) = delete;
+
+  /** These see an event; it goes on by itself. */
+  void sinkEvent(GstEvent*) {}
+  void srcEvent(GstEvent*) {}
+  /** True where the query is answered. */
+  bool sinkQuery(GstQuery*) { return false; }
+  /** Before the pads are deactivated, which waits for the streaming thread: nobody waits any more.
+   */
+  void unblock() {}
+  /** PAUSED->READY. */
+  void stop() {}
+
+  void setInfo(const GstVideoInfo& info) { info_ = info; }
+
+ protected:
+  Size size() const { return {info_.width, info_.height}; }
+
+  GstBaseTransform* const transform_;
+  GstElement* const element_;
+  /** Of the frames to come; the streaming thread's. */
+  GstVideoInfo info_;
+};
+
+/**
+ * The vfuncs of the type, each behind the error boundary. An instance points to its
+ * TransformElement by `impl`; `parent` is the type's parent class.
  */
 template <typename Instance, typename Impl, Impl* Instance::*impl, gpointer* parent>
 class TransformGlue {
@@ -47,7 +79,10 @@ class TransformGlue {
     };
     installProperties<Instance, Impl, impl>(object);
     addVideoPads(GST_ELEMENT_CLASS(klass));
-    GST_ELEMENT_CLASS(klass)->change_state = changeState;
+    GST_ELEMENT_CLASS(klass)->change_state = [](GstElement* self, GstStateChange change) {
+      if (change == GST_STATE_CHANGE_PAUSED_TO_READY) guarded(self, [&] { of(self).unblock(); });
+      return GST_ELEMENT_CLASS(*parent)->change_state(self, change);
+    };
     auto* transform = GST_BASE_TRANSFORM_CLASS(klass);
     transform->start = [](GstBaseTransform* self) {
       return guarded(GST_ELEMENT(self), FALSE, [&] { return of(self).start(), TRUE; });
@@ -86,13 +121,6 @@ class TransformGlue {
 
  private:
   static Impl& of(gpointer instance) { return *(static_cast<Instance*>(instance)->*impl); }
-
-  static GstStateChangeReturn changeState(GstElement* element, GstStateChange change) {
-    // Deactivating the pads waits for the streaming thread.
-    if (change == GST_STATE_CHANGE_PAUSED_TO_READY)
-      guarded(element, [&] { of(element).unblock(); });
-    return GST_ELEMENT_CLASS(*parent)->change_state(element, change);
-  }
 };
 
 }  // namespace elf::gst

@@ -64,7 +64,6 @@
 #include "elf/stream/frame_sender.h"
 #include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
-#include "gst/elfvision/gstelfchoice.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfrgb.h"
 #include "gst/elfvision/gstelfservers.h"
@@ -216,7 +215,7 @@ bool isFailure(GstFlowReturn flow) {
  * other queries and upstream events. `mutex_` comes before the locks of lib/, and is never held
  * while pushing, querying or posting.
  */
-class Offload : public elf::gst::SettingsHolder<Settings> {
+class Offload : public elf::gst::WithSettings<Offload, Settings> {
  public:
   Offload(GstElement* element, GstPad* sinkpad, GstPad* srcpad)
       : element_(element), sinkpad_(sinkpad), srcpad_(srcpad), entry_(element) {
@@ -224,9 +223,7 @@ class Offload : public elf::gst::SettingsHolder<Settings> {
     gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
   }
 
-  static const elf::gst::PropertyTable<Settings>& properties();
-  void changed(const std::string& property);
-  GstStructure* stats();
+  static std::span<const Property> properties();
 
   void start();
   void stop();
@@ -248,8 +245,10 @@ class Offload : public elf::gst::SettingsHolder<Settings> {
  private:
   struct Session;
 
-  std::shared_ptr<Session> session();
+  void applySettings();
   void setServers();
+  GstStructure* stats();
+  std::shared_ptr<Session> session();
   void warnOfClearToken(const std::vector<std::string>& urls, const Settings& settings);
   void flushStart(GstEvent* event);
 
@@ -445,8 +444,6 @@ void Offload::start() {
   if (!offload.network.sendsTensor) offload.tensors = offload.network.tensors;
   offload.hedging = settings.hedging / 100;
   offload.seed = g_random_int();
-  // Where nobody predicts, boxes stay where they were.
-  entry_.own()->begin(elf::RpPredictor::create("last"), {});
   entry_.start();
   gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
   gst_video_info_init(&info_);
@@ -507,13 +504,12 @@ void Offload::stop() {
   lastServers_ = session->sender.offloader().capacity().servers;
 }
 
-void Offload::changed(const std::string& property) {
+void Offload::applySettings() {
   const std::shared_ptr<Session> session = this->session();
   const Settings now = settings();
   if (deadline_.exchange(now.deadline) != now.deadline)
     gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
   if (!session) return;
-  if (property == "servers") setServers();
   session->sender.offloader().setHedging(now.hedging / 100);
   session->sender.setEncoding(now.encodingSettings());
   const std::lock_guard lock(mutex_);
@@ -1073,80 +1069,69 @@ gboolean Offload::latency(GstQuery* query) {
   return TRUE;
 }
 
-const elf::gst::PropertyTable<Settings>& Offload::properties() {
-  using elf::gst::Mutable;
-  static const auto* const table = new auto(
-      elf::gst::PropertyTable<Settings>()
-          .text(
-              "servers", "Servers",
-              "Comma-separated base URLs of the inference servers; a server listed twice gets two "
-              "parts at a time, and each address of a host name counts as a server",
-              Mutable::Playing, [](Settings& s) -> std::string& { return s.servers; }, false)
-          .text(
-              "model", "Model", "Name of the model on the servers", Mutable::Ready,
-              [](Settings& s) -> std::string& { return s.model; }, false)
-          .text(
-              "model-version", "Model version",
-              "Version of the model on the servers (empty = the servers choose)", Mutable::Ready,
-              [](Settings& s) -> std::string& { return s.modelVersion; }, false)
-          .text(
-              "tensor-names", "Tensor names",
-              "Names of the servers' tensors for image, boxes, scores, labels, masks, keypoints "
-              "and rotated, for example image=input_1,boxes=dets; names not given come from the "
-              ".model file",
-              Mutable::Ready, [](Settings& s) -> std::string& { return s.tensorNames; }, false)
-          .integer(
-              "deadline", "Deadline",
-              "Milliseconds after which a frame goes on without missing answers, counted from "
-              "capture for live sources (and added to the pipeline's latency), else from entry (0 "
-              "= 500 for live sources, else 2000; -1 = wait forever, not for live sources)",
-              Mutable::Playing, kNoDeadline, G_MAXINT,
-              [](Settings& s) -> int& { return s.deadline; })
-          .integer("max-in-flight", "Max in flight",
-                   "Maximum number of frames in flight: sent but not answered yet",
-                   Mutable::Playing, 1, kMostInFlight,
-                   [](Settings& s) -> int& { return s.maxInFlight; })
-          .choice("encoding", "Encoding", "Encoding of the pixels that are sent", Mutable::Playing,
-                  elf::gst::choiceType<elf::encodingChoices>("GstElfEncoding"),
-                  [](Settings& s) -> int& { return s.encoding; })
-          .integer("jpeg-quality", "JPEG quality", "JPEG quality in percent: lower is smaller",
-                   Mutable::Playing, 1, 100, [](Settings& s) -> int& { return s.jpegQuality; })
-          .integer("bandwidth", "Bandwidth",
-                   "Upload limit in kbit/s: JPEG quality drops from jpeg-quality to 30, then parts "
-                   "are scaled down, then frames pass unsent (0 = no limit)",
-                   Mutable::Playing, 0, G_MAXINT, [](Settings& s) -> int& { return s.bandwidth; })
-          .flag("qos", "QoS",
-                "Skip inference of frames that would reach the sink too late; they pass with "
-                "predicted boxes",
-                Mutable::Playing, [](Settings& s) -> bool& { return s.qos; })
-          .flag("leaky", "Leaky",
-                "Skip inference of frames that arrive while max-in-flight frames are unanswered "
-                "instead of blocking upstream; they pass in order with predicted boxes",
-                Mutable::Playing, [](Settings& s) -> bool& { return s.leaky; })
-          .number("hedging", "Hedging",
-                  "Maximum share of extra requests, in percent of all, that repeat a late part on "
-                  "a second server (0 = none)",
-                  Mutable::Playing, 0, 100, [](Settings& s) -> double& { return s.hedging; })
-          .text(
-              "ca-file", "CA file",
-              "PEM file of the certificate authorities for https:// servers (unset = the system's)",
-              Mutable::Ready, [](Settings& s) -> std::string& { return s.security.caFile; })
-          .text("client-certificate", "Client certificate",
-                "PEM file of the client certificate, with its key unless client-key is set, for "
-                "servers that require one",
-                Mutable::Ready,
-                [](Settings& s) -> std::string& { return s.security.clientCertificate; })
-          .text("client-key", "Client key", "PEM file of the private key of client-certificate",
-                Mutable::Ready, [](Settings& s) -> std::string& { return s.security.clientKey; })
-          .text("token-file", "Token file",
-                "File with the bearer token for the servers; read when the element starts",
-                Mutable::Ready, [](Settings& s) -> std::string& { return s.security.tokenFile; })
-          .stats("Counts since start: frames, skipped, parts-sent, parts-failed, parts-late, "
-                 "parts-retried, parts-hedged, hedges-won, bytes-sent, bytes-whole (if whole "
-                 "frames had been sent), pixels-sent; quality and scale of the last frame; servers "
-                 "(url, healthy, answers, fixed-ms, ms-per-megapixel, ms-per-megabyte, "
-                 "outstanding-ms of each)"));
-  return *table;
+std::span<const Offload::Property> Offload::properties() {
+  static constexpr Property kProperties[] = {
+      {"servers", "Servers",
+       "Comma-separated base URLs of the inference servers; a server listed twice gets two parts "
+       "at a time, and each address of a host name counts as a server",
+       kPlaying, String{ELF_SETTING(servers)}, &Offload::setServers},
+      {"model", "Model", "Name of the model on the servers", kReady, String{ELF_SETTING(model)}},
+      {"model-version", "Model version",
+       "Version of the model on the servers (empty = the servers choose)", kReady,
+       String{ELF_SETTING(modelVersion)}},
+      {"tensor-names", "Tensor names",
+       "Names of the servers' tensors for image, boxes, scores, labels, masks, keypoints and "
+       "rotated, for example image=input_1,boxes=dets; names not given come from the .model file",
+       kReady, String{ELF_SETTING(tensorNames)}},
+      {"deadline", "Deadline",
+       "Milliseconds after which a frame goes on without missing answers, counted from capture for "
+       "live sources (and added to the pipeline's latency), else from entry (0 = 500 for live "
+       "sources, else 2000; -1 = wait forever, not for live sources)",
+       kPlaying, Int{ELF_SETTING(deadline), kNoDeadline, G_MAXINT}, &Offload::applySettings},
+      {"max-in-flight", "Max in flight",
+       "Maximum number of frames in flight: sent but not answered yet", kPlaying,
+       Int{ELF_SETTING(maxInFlight), 1, kMostInFlight}, &Offload::applySettings},
+      {"encoding", "Encoding", "Encoding of the pixels that are sent", kPlaying,
+       Enum{ELF_SETTING(encoding), "GstElfEncoding", elf::encodingChoices},
+       &Offload::applySettings},
+      {"jpeg-quality", "JPEG quality", "JPEG quality in percent: lower is smaller", kPlaying,
+       Int{ELF_SETTING(jpegQuality), 1, 100}, &Offload::applySettings},
+      {"bandwidth", "Bandwidth",
+       "Upload limit in kbit/s: JPEG quality drops from jpeg-quality to 30, then parts are scaled "
+       "down, then frames pass unsent (0 = no limit)",
+       kPlaying, Int{ELF_SETTING(bandwidth), 0, G_MAXINT}, &Offload::applySettings},
+      {"qos", "QoS",
+       "Skip inference of frames that would reach the sink too late; they pass with predicted "
+       "boxes",
+       kPlaying, Boolean{ELF_SETTING(qos)}},
+      {"leaky", "Leaky",
+       "Skip inference of frames that arrive while max-in-flight frames are unanswered instead of "
+       "blocking upstream; they pass in order with predicted boxes",
+       kPlaying, Boolean{ELF_SETTING(leaky)}, &Offload::applySettings},
+      {"hedging", "Hedging",
+       "Maximum share of extra requests, in percent of all, that repeat a late part on a second "
+       "server (0 = none)",
+       kPlaying, Double{ELF_SETTING(hedging), 0, 100}, &Offload::applySettings},
+      {"ca-file", "CA file",
+       "PEM file of the certificate authorities for https:// servers (unset = the system's)",
+       kReady, OptionalString{ELF_SETTING(security.caFile)}},
+      {"client-certificate", "Client certificate",
+       "PEM file of the client certificate, with its key unless client-key is set, for servers "
+       "that require one",
+       kReady, OptionalString{ELF_SETTING(security.clientCertificate)}},
+      {"client-key", "Client key", "PEM file of the private key of client-certificate", kReady,
+       OptionalString{ELF_SETTING(security.clientKey)}},
+      {"token-file", "Token file",
+       "File with the bearer token for the servers; read when the element starts", kReady,
+       OptionalString{ELF_SETTING(security.tokenFile)}},
+      {"stats", "Statistics",
+       "Counts since start: frames, skipped, parts-sent, parts-failed, parts-late, parts-retried, "
+       "parts-hedged, hedges-won, bytes-sent, bytes-whole (if whole frames had been sent), "
+       "pixels-sent; quality and scale of the last frame; servers (url, healthy, answers, "
+       "fixed-ms, ms-per-megapixel, ms-per-megabyte, outstanding-ms of each)",
+       kReadOnly, Statistics{&Offload::stats}},
+  };
+  return kProperties;
 }
 
 }  // namespace
@@ -1281,8 +1266,6 @@ static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
       "Has the parts of each frame inferred by remote servers, all in parallel",
       "The Elf for GStreamer authors");
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_elf_offload_change_state);
-  gst_type_mark_as_plugin_api(elf::gst::choiceType<elf::encodingChoices>("GstElfEncoding"),
-                              static_cast<GstPluginAPIFlags>(0));
 }
 
 static gboolean plugin_init(GstPlugin* plugin) {

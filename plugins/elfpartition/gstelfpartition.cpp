@@ -41,7 +41,6 @@
 
 #include "elf/offload/server_url.h"
 #include "elf/partition/partitioner.h"
-#include "gst/elfvision/gstelfchoice.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfresult.h"
 #include "gst/elfvision/gstelfstream.h"
@@ -51,6 +50,8 @@ GST_DEBUG_CATEGORY_STATIC(elfpartition_debug);
 #define GST_CAT_DEFAULT elfpartition_debug
 
 namespace {
+
+constexpr int kMostFrames = 10000;
 
 enum Regions { kAuto, kUpstream, kNone };
 
@@ -63,13 +64,57 @@ std::span<const elf::Choice> regionsChoices() {
   return kChoices;
 }
 
+// --- settings and state
+// Locks: one for Settings and one for State, held for moments, and neither while the other is.
+
 struct Settings : elf::PlanSettings {
   int regions = kAuto;
   /** Empty: of any label. */
   std::string regionsLabel;
 };
 
-constexpr int kMostFrames = 10000;
+constexpr std::array kKinds{elf::PartKind::Rp, elf::PartKind::Lrc, elf::PartKind::Scan,
+                            elf::PartKind::Grid, elf::PartKind::Full};
+
+/** Since the start. */
+struct State {
+  std::uint64_t frames = 0, cold = 0, empty = 0;
+  /** By PartKind. */
+  std::array<std::uint64_t, kKinds.size()> parts{};
+  double pixels = 0;
+  elf::Microseconds time{0};
+};
+
+class Partition : public elf::gst::TransformElement<Partition, Settings> {
+ public:
+  explicit Partition(GstBaseTransform* transform) : TransformElement(transform), entry_(element_) {}
+
+  static std::span<const Property> properties();
+
+  GstFlowReturn transform(GstBuffer* buffer);
+  void sinkEvent(GstEvent* event) { entry_.sinkEvent(event); }
+  void srcEvent(GstEvent* event) { entry_.srcEvent(event); }
+  void start();
+  void unblock() { entry_.setStopped(true); }
+
+ private:
+  GstStructure* stats();
+  std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer, const Settings& now);
+  void plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer, const Settings& now);
+  void checkLrcServer(const std::string& url, const elf::Capacity& capacity);
+  void count(const elf::FrameRecord& record);
+
+  // The streaming thread's.
+  elf::gst::StreamEntry entry_;
+  bool roisSeen_ = false;
+  /** The `lrc-server` that no server has. */
+  std::string warnedOf_;
+
+  std::mutex stateMutex_;
+  State state_;
+};
+
+// --- properties
 
 /** As elfoffload spells it. What is not a URL stays as it is: no server has it. */
 std::string spelled(const std::string& server) {
@@ -83,234 +128,178 @@ std::string spelled(const std::string& server) {
   return server;
 }
 
-class Partition : public elf::gst::SettingsHolder<Settings> {
- public:
-  explicit Partition(GstBaseTransform* element) : element_(element), entry_(GST_ELEMENT(element)) {
-    gst_video_info_init(&info_);
-  }
-
-  static const elf::gst::PropertyTable<Settings>& properties();
-
-  void changed(const char*) {
-    change([](Settings& now) { now.planner.lrcServer = spelled(now.planner.lrcServer); });
-  }
-
-  GstStructure* stats() {
-    const std::lock_guard lock(mutex_);
-    GstStructure* structure = gst_structure_new(
-        "elf-partition-stats", "frames", G_TYPE_UINT64, stats_.frames, "cold", G_TYPE_UINT64,
-        stats_.cold, "empty", G_TYPE_UINT64, stats_.empty, "pixels", G_TYPE_UINT64,
-        static_cast<guint64>(stats_.pixels), "partition-us", G_TYPE_UINT64,
-        static_cast<guint64>(stats_.time.count()), nullptr);
-    for (const elf::PartKind kind : kKinds)
-      gst_structure_set(structure, ("parts-" + std::string(elf::toString(kind))).c_str(),
-                        G_TYPE_UINT64, stats_.parts[static_cast<std::size_t>(kind)], nullptr);
-    return structure;
-  }
-
-  void start() {
-    const Settings now = settings();
-    // Where nobody predicts, boxes stay where they were.
-    entry_.own()->begin(elf::RpPredictor::create("last"), {});
-    entry_.start();
-    roisSeen_ = false;
-    warnedOf_.clear();
-    {
-      const std::lock_guard lock(mutex_);
-      stats_ = {};
-    }
-    GST_INFO_OBJECT(
-        element_,
-        "partitioner %s, scan interval %d frames, change threshold %d, LRC every %d frames at %g "
-        "on %s",
-        elf::partitionerChoices()[static_cast<std::size_t>(now.partitioner)].name,
-        now.planner.discovery.scanInterval, now.planner.discovery.changeThreshold,
-        now.planner.lrcInterval, now.planner.lrcRatio,
-        now.planner.lrcServer.empty() ? "any server" : now.planner.lrcServer.c_str());
-  }
-  void stop() {}
-  void unblock() { entry_.setStopped(true); }
-  void setInfo(const GstVideoInfo& info) { info_ = info; }
-
-  void sinkEvent(GstEvent* event) {
-    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) entry_.setStopped(true);
-    if (GST_EVENT_TYPE(event) != GST_EVENT_FLUSH_STOP) return;
-    entry_.own()->reset();
-    entry_.setStopped(false);
-  }
-  void srcEvent(GstEvent* event) {
-    if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE) entry_.offerAgain();
-  }
-  bool sinkQuery(GstQuery*) { return false; }
-
-  GstFlowReturn transform(GstBuffer* buffer) {
-    const Settings now = settings();
-    std::optional<elf::FrameRecord> record;
-    if (entry_.onItsWay(buffer, size())) {
-      record = elf::gst::takeRecord(buffer);
-    } else {
-      record =
-          entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(element_), buffer, element_->segment, size());
-      if (!record) return GST_FLOW_FLUSHING;
-      if (now.regions == kAuto) record->rps = rpsOfRois(buffer, now);
-    }
-    if (now.regions == kUpstream)
-      record->predicted = std::exchange(record->rps, rpsOfRois(buffer, now));
-    if (const elf::gst::StreamPtr stream = record->stream.lock())
-      plan(*stream, *record, buffer, now);
-    count(*record);
-    GST_LOG_OBJECT(element_, "%s: %d parts, %.1f ms expected", record->name().c_str(),
-                   record->plan ? static_cast<int>(record->plan->parts.size()) : -1,
-                   record->plan ? record->plan->makespan * 1e3 : 0);
-    elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(*record)));
-    return GST_FLOW_OK;
-  }
-
- private:
-  static constexpr std::array kKinds{elf::PartKind::Rp, elf::PartKind::Lrc, elf::PartKind::Scan,
-                                     elf::PartKind::Grid, elf::PartKind::Full};
-
-  /** Since the start. */
-  struct Stats {
-    guint64 frames = 0, cold = 0, empty = 0;
-    /** By PartKind. */
-    std::array<guint64, kKinds.size()> parts{};
-    double pixels = 0;
-    elf::Microseconds time{0};
+std::span<const Partition::Property> Partition::properties() {
+  static constexpr Property kProperties[] = {
+      {"partitioner", "Partitioner", "Method that cuts the frame into parts", kReady,
+       Enum{ELF_SETTING(partitioner), "GstElfPartitioner", elf::partitionerChoices}},
+      {"scale-large", "Scale large objects",
+       "Scale a part down when all its objects are large enough for the model to find them at the "
+       "lower resolution (see the model's object-size)",
+       kPlaying, Boolean{ELF_SETTING(planner.scale)}},
+      {"scan-interval", "Scan interval",
+       "Scan the whole frame for new objects at least every N frames, twice as often while the "
+       "camera moves (0 = off)",
+       kPlaying, Int{ELF_SETTING(planner.discovery.scanInterval), 0, kMostFrames}},
+      {"change-threshold", "Change threshold",
+       "Scan a place for new objects when it has changed by N grey levels since it was last "
+       "inferred (0 = off)",
+       kPlaying, Int{ELF_SETTING(planner.discovery.changeThreshold), 0, 255}},
+      {"lrc-interval", "LRC interval",
+       "Also infer the whole frame at low resolution (LRC) every N frames (0 = never)", kPlaying,
+       Int{ELF_SETTING(planner.lrcInterval), 0, kMostFrames}},
+      {"lrc-ratio", "LRC ratio",
+       "Width and height of the low-resolution frame relative to the frame", kPlaying,
+       Double{ELF_SETTING(planner.lrcRatio), 0.01, 1}},
+      {"lrc-server", "LRC server",
+       "URL of the server that infers the low-resolution frame, one of elfoffload's servers "
+       "(unset = the least busy one)",
+       kPlaying, OptionalString{ELF_SETTING(planner.lrcServer), spelled}},
+      {"regions", "Regions",
+       "Which region-of-interest metas of a frame are used as region proposals", kPlaying,
+       Enum{ELF_SETTING(regions), "GstElfRegions", regionsChoices}},
+      {"regions-label", "Regions label",
+       "Use only region-of-interest metas of this type (unset = all types)", kPlaying,
+       OptionalString{ELF_SETTING(regionsLabel)}},
+      {"stats", "Statistics",
+       "Counts since start: frames; cold (frames without known RPs); empty (frames with no parts); "
+       "parts-rp, parts-lrc, parts-scan, parts-grid, parts-full; pixels (of all parts, as sent); "
+       "partition-us (microseconds spent)",
+       kReadOnly, Statistics{&Partition::stats}},
   };
+  return kProperties;
+}
 
-  void count(const elf::FrameRecord& record) {
-    const std::lock_guard lock(mutex_);
-    ++stats_.frames;
-    if (!record.rps) ++stats_.cold;
-    stats_.time += record.timings.partition;
-    if (!record.plan) return;
-    if (record.plan->parts.empty()) ++stats_.empty;
-    for (const elf::Part& part : record.plan->parts)
-      ++stats_.parts[static_cast<std::size_t>(part.kind)];
-    stats_.pixels += record.plan->sentPixels();
+GstStructure* Partition::stats() {
+  const std::lock_guard lock(stateMutex_);
+  GstStructure* structure = elf::gst::newCounts(
+      "elf-partition-stats", {{"frames", state_.frames},
+                              {"cold", state_.cold},
+                              {"empty", state_.empty},
+                              {"pixels", static_cast<std::uint64_t>(state_.pixels)},
+                              {"partition-us", state_.time.count()}});
+  for (const elf::PartKind kind : kKinds)
+    gst_structure_set(structure, ("parts-" + std::string(elf::toString(kind))).c_str(),
+                      G_TYPE_UINT64, guint64{state_.parts[static_cast<std::size_t>(kind)]},
+                      nullptr);
+  return structure;
+}
+
+// --- data flow
+
+GstFlowReturn Partition::transform(GstBuffer* buffer) {
+  const Settings now = settings();
+  std::optional<elf::FrameRecord> record;
+  if (entry_.onItsWay(buffer, size())) {
+    record = elf::gst::takeRecord(buffer);
+  } else {
+    record =
+        entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
+    if (!record) return GST_FLOW_FLUSHING;
+    if (now.regions == kAuto) record->rps = rpsOfRois(buffer, now);
   }
+  if (now.regions == kUpstream)
+    record->predicted = std::exchange(record->rps, rpsOfRois(buffer, now));
+  if (const elf::gst::StreamPtr stream = record->stream.lock()) plan(*stream, *record, buffer, now);
+  count(*record);
+  GST_LOG_OBJECT(element_, "%s: %d parts, %.1f ms expected", record->name().c_str(),
+                 record->plan ? static_cast<int>(record->plan->parts.size()) : -1,
+                 record->plan ? record->plan->makespan * 1e3 : 0);
+  elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(*record)));
+  return GST_FLOW_OK;
+}
 
-  elf::Size size() const { return {info_.width, info_.height}; }
-
-  void plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer, const Settings& now) {
-    const auto mapped = now.planner.discovery.changeThreshold > 0 && !record.skipped
-                            ? elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)
-                            : std::nullopt;
-    const elf::ImageView picture = mapped ? mapped->view() : elf::ImageView{};
-    stream.plan(this, record, now, mapped ? &picture : nullptr);
-    if (now.planner.lrcInterval > 0 && record.capacity)
-      checkLrcServer(now.planner.lrcServer, *record.capacity);
-  }
-
-  /** Warns once of each that is none of elfoffload's. */
-  void checkLrcServer(const std::string& url, const elf::Capacity& capacity) {
-    if (url.empty() || url == warnedOf_ || capacity.servers.front().url.empty()) return;
-    if (std::ranges::find(capacity.servers, url, &elf::ServerState::url) != capacity.servers.end())
-      return;
-    warnedOf_ = url;
-    GST_ELEMENT_WARNING(element_, RESOURCE, NOT_FOUND,
-                        ("lrc-server: no server of elfoffload is '%s'.", url.c_str()),
-                        ("the low resolution goes to the server with the most time left"));
-  }
-
-  std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer, const Settings& now) {
-    const bool upstream = now.regions == kUpstream;
-    std::vector<elf::Rp> rps;
-    gpointer state = nullptr;
-    while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
-               buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
-      const auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
-      if (!upstream && elf::gst::stageOf(roi)) continue;
-      const char* label = g_quark_to_string(roi->roi_type);
-      if (!now.regionsLabel.empty() && now.regionsLabel != label) continue;
-      const elf::Box box{static_cast<float>(roi->x), static_cast<float>(roi->y),
-                         static_cast<float>(roi->x) + static_cast<float>(roi->w),
-                         static_cast<float>(roi->y) + static_cast<float>(roi->h)};
-      elf::Rp rp;
-      rp.box = elf::clip(box, size());
-      if (rp.box.empty()) continue;
-      if (!upstream) {
-        rp.expected = rp.box;
-        rp.label = label;
-      }
-      rps.push_back(std::move(rp));
+std::optional<std::vector<elf::Rp>> Partition::rpsOfRois(GstBuffer* buffer, const Settings& now) {
+  const bool upstream = now.regions == kUpstream;
+  std::vector<elf::Rp> rps;
+  gpointer state = nullptr;
+  while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
+             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    const auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
+    if (!upstream && elf::gst::stageOf(roi)) continue;
+    const char* label = g_quark_to_string(roi->roi_type);
+    if (!now.regionsLabel.empty() && now.regionsLabel != label) continue;
+    const elf::Box box{static_cast<float>(roi->x), static_cast<float>(roi->y),
+                       static_cast<float>(roi->x) + static_cast<float>(roi->w),
+                       static_cast<float>(roi->y) + static_cast<float>(roi->h)};
+    elf::Rp rp;
+    rp.box = elf::clip(box, size());
+    if (rp.box.empty()) continue;
+    if (!upstream) {
+      rp.expected = rp.box;
+      rp.label = label;
     }
-    roisSeen_ = roisSeen_ || upstream || !rps.empty();
-    if (!roisSeen_) return std::nullopt;
-    return rps;
+    rps.push_back(std::move(rp));
   }
+  roisSeen_ = roisSeen_ || upstream || !rps.empty();
+  if (!roisSeen_) return std::nullopt;
+  return rps;
+}
 
-  GstBaseTransform* const element_;
+void Partition::plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer,
+                     const Settings& now) {
+  const auto mapped = now.planner.discovery.changeThreshold > 0 && !record.skipped
+                          ? elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)
+                          : std::nullopt;
+  const elf::ImageView picture = mapped ? mapped->view() : elf::ImageView{};
+  stream.plan(this, record, now, mapped ? &picture : nullptr);
+  if (now.planner.lrcInterval > 0 && record.capacity)
+    checkLrcServer(now.planner.lrcServer, *record.capacity);
+}
 
-  // The streaming thread's.
-  elf::gst::StreamEntry entry_;
-  GstVideoInfo info_;
-  bool roisSeen_ = false;
-  /** The `lrc-server` that no server has. */
-  std::string warnedOf_;
+// Warns once of each that is none of elfoffload's.
+void Partition::checkLrcServer(const std::string& url, const elf::Capacity& capacity) {
+  if (url.empty() || url == warnedOf_ || capacity.servers.front().url.empty()) return;
+  if (std::ranges::find(capacity.servers, url, &elf::ServerState::url) != capacity.servers.end())
+    return;
+  warnedOf_ = url;
+  GST_ELEMENT_WARNING(element_, RESOURCE, NOT_FOUND,
+                      ("lrc-server: no server of elfoffload is '%s'.", url.c_str()),
+                      ("the low resolution goes to the server with the most time left"));
+}
 
-  std::mutex mutex_;
-  Stats stats_;
-};
+void Partition::count(const elf::FrameRecord& record) {
+  const std::lock_guard lock(stateMutex_);
+  ++state_.frames;
+  if (!record.rps) ++state_.cold;
+  state_.time += record.timings.partition;
+  if (!record.plan) return;
+  if (record.plan->parts.empty()) ++state_.empty;
+  for (const elf::Part& part : record.plan->parts)
+    ++state_.parts[static_cast<std::size_t>(part.kind)];
+  state_.pixels += record.plan->sentPixels();
+}
 
-const elf::gst::PropertyTable<Settings>& Partition::properties() {
-  using elf::gst::Mutable;
-  static const auto* const table = new auto(
-      elf::gst::PropertyTable<Settings>()
-          .choice("partitioner", "Partitioner", "Method that cuts the frame into parts",
-                  Mutable::Ready,
-                  elf::gst::choiceType<elf::partitionerChoices>("GstElfPartitioner"),
-                  [](Settings& s) -> int& { return s.partitioner; })
-          .flag("scale-large", "Scale large objects",
-                "Scale a part down when all its objects are large enough for the model to find "
-                "them at the lower resolution (see the model's object-size)",
-                Mutable::Playing, [](Settings& s) -> bool& { return s.planner.scale; })
-          .integer("scan-interval", "Scan interval",
-                   "Scan the whole frame for new objects at least every N frames, twice as often "
-                   "while the camera moves (0 = off)",
-                   Mutable::Playing, 0, kMostFrames,
-                   [](Settings& s) -> int& { return s.planner.discovery.scanInterval; })
-          .integer("change-threshold", "Change threshold",
-                   "Scan a place for new objects when it has changed by N grey levels since it was "
-                   "last inferred (0 = off)",
-                   Mutable::Playing, 0, 255,
-                   [](Settings& s) -> int& { return s.planner.discovery.changeThreshold; })
-          .integer("lrc-interval", "LRC interval",
-                   "Also infer the whole frame at low resolution (LRC) every N frames (0 = never)",
-                   Mutable::Playing, 0, kMostFrames,
-                   [](Settings& s) -> int& { return s.planner.lrcInterval; })
-          .number("lrc-ratio", "LRC ratio",
-                  "Width and height of the low-resolution frame relative to the frame",
-                  Mutable::Playing, 0.01, 1,
-                  [](Settings& s) -> double& { return s.planner.lrcRatio; })
-          .text("lrc-server", "LRC server",
-                "URL of the server that infers the low-resolution frame, one of elfoffload's "
-                "servers (unset = the least busy one)",
-                Mutable::Playing, [](Settings& s) -> std::string& { return s.planner.lrcServer; })
-          .choice("regions", "Regions",
-                  "Which region-of-interest metas of a frame are used as region proposals",
-                  Mutable::Playing, elf::gst::choiceType<regionsChoices>("GstElfRegions"),
-                  [](Settings& s) -> int& { return s.regions; })
-          .text("regions-label", "Regions label",
-                "Use only region-of-interest metas of this type (unset = all types)",
-                Mutable::Playing, [](Settings& s) -> std::string& { return s.regionsLabel; })
-          .stats("Counts since start: frames; cold (frames without known RPs); empty (frames with "
-                 "no parts); parts-rp, parts-lrc, parts-scan, parts-grid, parts-full; pixels (of "
-                 "all parts, as sent); partition-us (microseconds spent)"));
-  return *table;
+// --- state changes
+
+void Partition::start() {
+  const Settings now = settings();
+  entry_.start();
+  roisSeen_ = false;
+  warnedOf_.clear();
+  {
+    const std::lock_guard lock(stateMutex_);
+    state_ = {};
+  }
+  GST_INFO_OBJECT(
+      element_,
+      "partitioner %s, scan interval %d frames, change threshold %d, LRC every %d frames at %g "
+      "on %s",
+      elf::partitionerChoices()[static_cast<std::size_t>(now.partitioner)].name,
+      now.planner.discovery.scanInterval, now.planner.discovery.changeThreshold,
+      now.planner.lrcInterval, now.planner.lrcRatio,
+      now.planner.lrcServer.empty() ? "any server" : now.planner.lrcServer.c_str());
 }
 
 }  // namespace
 
-G_BEGIN_DECLS
+// --- class init
+
 #define GST_TYPE_ELF_PARTITION (gst_elf_partition_get_type())
 G_DECLARE_FINAL_TYPE(GstElfPartition, gst_elf_partition, GST, ELF_PARTITION, GstBaseTransform)
-G_END_DECLS
 
 struct _GstElfPartition {
   GstBaseTransform parent;
-  Partition* partition;
+  Partition* impl;
 };
 
 G_DEFINE_TYPE_WITH_CODE(GstElfPartition, gst_elf_partition, GST_TYPE_BASE_TRANSFORM,
@@ -318,7 +307,7 @@ G_DEFINE_TYPE_WITH_CODE(GstElfPartition, gst_elf_partition, GST_TYPE_BASE_TRANSF
                                                 "Elf: partition of frames"))
 GST_ELEMENT_REGISTER_DEFINE(elfpartition, "elfpartition", GST_RANK_NONE, GST_TYPE_ELF_PARTITION)
 
-using Glue = elf::gst::TransformGlue<GstElfPartition, Partition, &GstElfPartition::partition,
+using Glue = elf::gst::TransformGlue<GstElfPartition, Partition, &GstElfPartition::impl,
                                      &gst_elf_partition_parent_class>;
 
 static void gst_elf_partition_init(GstElfPartition* self) {
@@ -331,15 +320,9 @@ static void gst_elf_partition_class_init(GstElfPartitionClass* klass) {
       GST_ELEMENT_CLASS(klass), "Elf partition", "Filter/Analyzer/Video",
       "Plans which parts of each frame are inferred by which server",
       "The Elf for GStreamer authors");
-  for (const GType type : {elf::gst::choiceType<elf::partitionerChoices>("GstElfPartitioner"),
-                           elf::gst::choiceType<regionsChoices>("GstElfRegions")})
-    gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
-}
-
-static gboolean plugin_init(GstPlugin* plugin) {
-  return GST_ELEMENT_REGISTER(elfpartition, plugin);
 }
 
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, elfpartition,
-                  "Elf: which parts of a frame are inferred, and where", plugin_init, ELF_VERSION,
-                  "LGPL", PACKAGE, "Unknown package origin")
+                  "Elf: which parts of a frame are inferred, and where",
+                  gst_element_register_elfpartition, ELF_VERSION, "LGPL", PACKAGE,
+                  "Unknown package origin")

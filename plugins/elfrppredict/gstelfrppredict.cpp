@@ -28,13 +28,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "elf/predict/history.h"
 #include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
-#include "gst/elfvision/gstelfchoice.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfstream.h"
 #include "gst/elfvision/gstelftransform.h"
@@ -45,6 +45,9 @@ GST_DEBUG_CATEGORY_STATIC(elfrppredict_debug);
 namespace {
 
 using elf::PaddingCalibrator;
+
+// --- settings and state
+// Locks: one for Settings and one for State, held for moments, and neither while the other is.
 
 struct Settings {
   /** Index into predictorChoices(). */
@@ -59,146 +62,137 @@ struct Settings {
   }
 };
 
-class RpPredict : public elf::gst::SettingsHolder<Settings> {
- public:
-  explicit RpPredict(GstBaseTransform* element) : element_(element), entry_(GST_ELEMENT(element)) {}
-
-  static const elf::gst::PropertyTable<Settings>& properties();
-
-  void changed(const char*) { entry_.own()->setCoverage(settings().coverage); }
-
-  GstStructure* stats() {
-    const elf::Stream::Stats loop = entry_.own()->stats();
-    const std::lock_guard lock(mutex_);
-    return gst_structure_new("elf-rp-predict-stats", "frames", G_TYPE_UINT64, stats_.frames, "cold",
-                             G_TYPE_UINT64, stats_.cold, "rps", G_TYPE_UINT64, stats_.rps,
-                             "answers", G_TYPE_UINT64, guint64{loop.answers}, "late", G_TYPE_UINT64,
-                             guint64{loop.late}, "predict-us", G_TYPE_UINT64,
-                             static_cast<guint64>(stats_.time.count()), nullptr);
-  }
-
-  void start() {
-    const Settings now = settings();
-    entry_.own()->begin(elf::RpPredictor::create(now.predictorName(), now.weights),
-                        {.length = now.history, .coastFrames = now.coastFrames});
-    entry_.start();
-    const std::lock_guard lock(mutex_);
-    stats_ = {};
-    GST_INFO_OBJECT(element_, "predictor %s, history %d frames, coast %d frames, coverage %g",
-                    now.predictorName(), now.history, now.coastFrames, now.coverage);
-  }
-  void stop() {}
-  void unblock() { entry_.setStopped(true); }
-  void setInfo(const GstVideoInfo& info) { size_ = {info.width, info.height}; }
-
-  void sinkEvent(GstEvent* event) {
-    switch (GST_EVENT_TYPE(event)) {
-      case GST_EVENT_FLUSH_START:
-        entry_.setStopped(true);
-        break;
-      case GST_EVENT_FLUSH_STOP:
-        entry_.own()->reset();
-        entry_.setStopped(false);
-        break;
-      case GST_EVENT_GAP:
-        entry_.own()->reset();
-        break;
-      case GST_EVENT_SEGMENT: {
-        const GstSegment* segment = nullptr;
-        gst_event_parse_segment(event, &segment);
-        if (segment->rate < 0) entry_.own()->reset();
-        break;
-      }
-      default:
-        break;
-    }
-  }
-  void srcEvent(GstEvent* event) {
-    if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE) entry_.offerAgain();
-  }
-  // A stream that is offered ends here: another stage begins.
-  bool sinkQuery(GstQuery* query) { return elf::gst::parseStreamQuery(query) != nullptr; }
-
-  GstFlowReturn transform(GstBuffer* buffer) {
-    // The loop begins anew here, whatever the frame carries; of other pixels it warns.
-    entry_.onItsWay(buffer, size_);
-    std::optional<elf::FrameRecord> record =
-        entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(element_), buffer, element_->segment, size_);
-    if (!record) return GST_FLOW_FLUSHING;
-    entry_.own()->predict(*record);
-    {
-      const std::lock_guard lock(mutex_);
-      ++stats_.frames;
-      if (record->rps)
-        stats_.rps += record->rps->size();
-      else
-        ++stats_.cold;
-      stats_.time += record->timings.predict;
-    }
-    GST_LOG_OBJECT(element_, "%s: %d RPs, horizon %d%s", record->name().c_str(),
-                   record->rps ? static_cast<int>(record->rps->size()) : -1, record->horizon,
-                   record->skipped ? ", passes unsent" : "");
-    elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(*record)));
-    return GST_FLOW_OK;
-  }
-
- private:
-  /** Since the start. */
-  struct Stats {
-    guint64 frames = 0, cold = 0, rps = 0;
-    elf::Microseconds time{0};
-  };
-
-  GstBaseTransform* const element_;
-
-  // The streaming thread's.
-  elf::gst::StreamEntry entry_;
-  elf::Size size_;
-
-  std::mutex mutex_;
-  Stats stats_;
+/** Since the start. */
+struct State {
+  std::uint64_t frames = 0, cold = 0, rps = 0;
+  elf::Microseconds time{0};
 };
 
-const elf::gst::PropertyTable<Settings>& RpPredict::properties() {
-  using elf::gst::Mutable;
-  static const auto* const table = new auto(
-      elf::gst::PropertyTable<Settings>()
-          .choice("predictor", "Predictor", "Method that predicts where each object will be",
-                  Mutable::Ready, elf::gst::choiceType<elf::predictorChoices>("GstElfPredictor"),
-                  [](Settings& s) -> int& { return s.predictor; })
-          .text("weights", "Weights",
-                "Trained weights of the predictor: a file, or a name in the model folders (unset = "
-                "the weights that share the predictor's name)",
-                Mutable::Ready, [](Settings& s) -> std::string& { return s.weights; })
-          .integer("history", "History",
-                   "Number of past detections of an object that the prediction uses",
-                   Mutable::Ready, 1, 64, [](Settings& s) -> int& { return s.history; })
-          .integer(
-              "coast-frames", "Coast frames",
-              "Keep looking for a lost object for N frames, whether it was not found or no server "
-              "answered; an object that the model was unsure of is dropped after one frame",
-              Mutable::Ready, 0, 1000, [](Settings& s) -> int& { return s.coastFrames; })
-          .number("coverage", "Coverage",
-                  "Share of objects that should lie completely inside their region proposal",
-                  Mutable::Playing, PaddingCalibrator::kLeastCoverage,
-                  PaddingCalibrator::kMostCoverage,
-                  [](Settings& s) -> double& { return s.coverage; })
-          .stats("Counts since start: frames; cold (frames without RPs because nothing was known "
-                 "yet); rps; answers (frames that servers answered or failed); late (answers that "
-                 "came after the frame had gone on); predict-us (microseconds spent)"));
-  return *table;
+class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
+ public:
+  explicit RpPredict(GstBaseTransform* transform) : TransformElement(transform), entry_(element_) {}
+
+  static std::span<const Property> properties();
+
+  GstFlowReturn transform(GstBuffer* buffer);
+  void sinkEvent(GstEvent* event);
+  void srcEvent(GstEvent* event) { entry_.srcEvent(event); }
+  bool sinkQuery(GstQuery* query);
+  void start();
+  void unblock() { entry_.setStopped(true); }
+
+ private:
+  void setCoverage() { entry_.own()->setCoverage(settings().coverage); }
+  GstStructure* stats();
+
+  elf::gst::StreamEntry entry_;
+  std::mutex stateMutex_;
+  State state_;
+};
+
+// --- properties
+
+std::span<const RpPredict::Property> RpPredict::properties() {
+  static constexpr Property kProperties[] = {
+      {"predictor", "Predictor", "Method that predicts where each object will be", kReady,
+       Enum{ELF_SETTING(predictor), "GstElfPredictor", elf::predictorChoices}},
+      {"weights", "Weights",
+       "Trained weights of the predictor: a file, or a name in the model folders (unset = the "
+       "weights that share the predictor's name)",
+       kReady, OptionalString{ELF_SETTING(weights)}},
+      {"history", "History", "Number of past detections of an object that the prediction uses",
+       kReady, Int{ELF_SETTING(history), 1, 64}},
+      {"coast-frames", "Coast frames",
+       "Keep looking for a lost object for N frames, whether it was not found or no server "
+       "answered; an object that the model was unsure of is dropped after one frame",
+       kReady, Int{ELF_SETTING(coastFrames), 0, 1000}},
+      {"coverage", "Coverage",
+       "Share of objects that should lie completely inside their region proposal", kPlaying,
+       Double{ELF_SETTING(coverage), PaddingCalibrator::kLeastCoverage,
+              PaddingCalibrator::kMostCoverage},
+       &RpPredict::setCoverage},
+      {"stats", "Statistics",
+       "Counts since start: frames; cold (frames without RPs because nothing was known yet); rps; "
+       "answers (frames that servers answered or failed); late (answers that came after the frame "
+       "had gone on); predict-us (microseconds spent)",
+       kReadOnly, Statistics{&RpPredict::stats}},
+  };
+  return kProperties;
+}
+
+GstStructure* RpPredict::stats() {
+  const elf::Stream::Stats loop = entry_.own()->stats();
+  const std::lock_guard lock(stateMutex_);
+  return elf::gst::newCounts("elf-rp-predict-stats", {{"frames", state_.frames},
+                                                      {"cold", state_.cold},
+                                                      {"rps", state_.rps},
+                                                      {"answers", loop.answers},
+                                                      {"late", loop.late},
+                                                      {"predict-us", state_.time.count()}});
+}
+
+// --- data flow
+
+GstFlowReturn RpPredict::transform(GstBuffer* buffer) {
+  // The loop begins anew here, whatever the frame carries; of other pixels it warns.
+  entry_.onItsWay(buffer, size());
+  std::optional<elf::FrameRecord> record =
+      entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
+  if (!record) return GST_FLOW_FLUSHING;
+  entry_.own()->predict(*record);
+  {
+    const std::lock_guard lock(stateMutex_);
+    ++state_.frames;
+    if (record->rps)
+      state_.rps += record->rps->size();
+    else
+      ++state_.cold;
+    state_.time += record->timings.predict;
+  }
+  GST_LOG_OBJECT(element_, "%s: %d RPs, horizon %d%s", record->name().c_str(),
+                 record->rps ? static_cast<int>(record->rps->size()) : -1, record->horizon,
+                 record->skipped ? ", passes unsent" : "");
+  elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(*record)));
+  return GST_FLOW_OK;
+}
+
+// --- events and queries
+
+void RpPredict::sinkEvent(GstEvent* event) {
+  entry_.sinkEvent(event);
+  const GstSegment* segment = nullptr;
+  if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT) gst_event_parse_segment(event, &segment);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_GAP || (segment && segment->rate < 0))
+    entry_.own()->reset();
+}
+
+// A stream that is offered ends here: another stage begins.
+bool RpPredict::sinkQuery(GstQuery* query) {
+  return elf::gst::parseStreamQuery(query) != nullptr;
+}
+
+// --- state changes
+
+void RpPredict::start() {
+  const Settings now = settings();
+  entry_.start(elf::RpPredictor::create(now.predictorName(), now.weights),
+               {.length = now.history, .coastFrames = now.coastFrames});
+  const std::lock_guard lock(stateMutex_);
+  state_ = {};
+  GST_INFO_OBJECT(element_, "predictor %s, history %d frames, coast %d frames, coverage %g",
+                  now.predictorName(), now.history, now.coastFrames, now.coverage);
 }
 
 }  // namespace
 
-G_BEGIN_DECLS
+// --- class init
+
 #define GST_TYPE_ELF_RP_PREDICT (gst_elf_rp_predict_get_type())
 G_DECLARE_FINAL_TYPE(GstElfRpPredict, gst_elf_rp_predict, GST, ELF_RP_PREDICT, GstBaseTransform)
-G_END_DECLS
 
 struct _GstElfRpPredict {
   GstBaseTransform parent;
-  RpPredict* predict;
+  RpPredict* impl;
 };
 
 G_DEFINE_TYPE_WITH_CODE(GstElfRpPredict, gst_elf_rp_predict, GST_TYPE_BASE_TRANSFORM,
@@ -206,7 +200,7 @@ G_DEFINE_TYPE_WITH_CODE(GstElfRpPredict, gst_elf_rp_predict, GST_TYPE_BASE_TRANS
                                                 "Elf: prediction of region proposals"))
 GST_ELEMENT_REGISTER_DEFINE(elfrppredict, "elfrppredict", GST_RANK_NONE, GST_TYPE_ELF_RP_PREDICT)
 
-using Glue = elf::gst::TransformGlue<GstElfRpPredict, RpPredict, &GstElfRpPredict::predict,
+using Glue = elf::gst::TransformGlue<GstElfRpPredict, RpPredict, &GstElfRpPredict::impl,
                                      &gst_elf_rp_predict_parent_class>;
 
 static void gst_elf_rp_predict_init(GstElfRpPredict* self) {
@@ -219,14 +213,8 @@ static void gst_elf_rp_predict_class_init(GstElfRpPredictClass* klass) {
       GST_ELEMENT_CLASS(klass), "Elf region-proposal prediction", "Filter/Analyzer/Video",
       "Predicts where objects will be in each frame from the detections in earlier frames",
       "The Elf for GStreamer authors");
-  gst_type_mark_as_plugin_api(elf::gst::choiceType<elf::predictorChoices>("GstElfPredictor"),
-                              static_cast<GstPluginAPIFlags>(0));
-}
-
-static gboolean plugin_init(GstPlugin* plugin) {
-  return GST_ELEMENT_REGISTER(elfrppredict, plugin);
 }
 
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, elfrppredict,
-                  "Elf: where objects will be in the next frame", plugin_init, ELF_VERSION, "LGPL",
-                  PACKAGE, "Unknown package origin")
+                  "Elf: where objects will be in the next frame", gst_element_register_elfrppredict,
+                  ELF_VERSION, "LGPL", PACKAGE, "Unknown package origin")
