@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A frame comes in, waits for its answers, and leaves in its turn.
+#include <algorithm>
+#include <utility>
+
+#include "gst/elfvision/gstelfmeta.h"
+#include "gst/elfvision/gstelfvideo.h"
+#include "plugins/elfoffload/offload.h"
+#include "plugins/elfoffload/session.h"
+#include "plugins/elfoffload/statistics.h"
+
+namespace elf::offloading {
+
+namespace {
+
+/** Of the deadline of live frames it is left to those behind this element. */
+constexpr milliseconds kTimeBehind{5};
+/** What waits for downstream at most. */
+constexpr std::size_t kMostBytesHeld = std::size_t{512} << 20;
+/** Where there is no deadline. */
+constexpr GstClockTime kLeastTimeHeld = GST_SECOND;
+/** Of frames without time stamps. */
+constexpr std::size_t kMostFramesHeld = 30;
+
+/** The pixels of a mapped frame. */
+class MappedPixels : public FramePixels {
+ public:
+  MappedPixels(const gst::MappedFrame& frame, gst::RgbCutter& cutter)
+      : frame_(frame), cutter_(cutter) {}
+  ImageView view() const override { return frame_.view(); }
+  std::span<const std::uint8_t> rgb(const Rect& rect, Size sent) override {
+    return cutter_.cut(frame_, rect, sent);
+  }
+
+ private:
+  const gst::MappedFrame& frame_;
+  gst::RgbCutter& cutter_;
+};
+
+}  // namespace
+
+// --- in
+
+GstFlowReturn Offload::chain(GstBuffer* buffer) {
+  const auto item = std::make_shared<Item>();
+  item->buffer.reset(buffer);
+  if (GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_UNKNOWN) return GST_FLOW_NOT_NEGOTIATED;
+  std::shared_ptr<Session> session;
+  {
+    Lock lock(stateMutex_);
+    // Downstream's EOS is over as soon as the task has come to the new segment.
+    changed_.wait(lock, [this] { return state_.flow != GST_FLOW_EOS || !willBeginAnew(); });
+    if (state_.flow != GST_FLOW_OK) return state_.flow;
+    session = state_.session;
+  }
+  askUpstreamsLatency();
+  std::optional<FrameRecord> record = recordOf(buffer, session);
+  const auto mapped = gst::MappedFrame::map(info_, buffer, GST_MAP_READ);
+  if (!mapped) {
+    GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
+                      ("A buffer of %" G_GSIZE_FORMAT " bytes holds no frame of %dx%d.",
+                       gst_buffer_get_size(buffer), info_.width, info_.height),
+                      ("gst_video_frame_map() failed"));
+    return GST_FLOW_ERROR;
+  }
+  {
+    const std::lock_guard lock(stateMutex_);
+    // Where there is no record it was stopped.
+    if (state_.flow != GST_FLOW_OK || !record)
+      return state_.flow == GST_FLOW_OK ? GST_FLOW_FLUSHING : state_.flow;
+    ++state_.frames;
+    state_.queue.push_back(item);
+  }
+  const StreamPtr stream = record->stream.lock();
+  if (isLate(buffer)) record->skipped = true;
+  const auto due = dueTime(buffer);
+  MappedPixels pixels(*mapped, cutter_);
+  stream->submit(std::move(*record), pixels, due,
+                 [this, weak = std::weak_ptr(item)](FrameRecordPtr answered) {
+                   const ItemPtr answeredItem = weak.lock();
+                   if (!answeredItem) return;
+                   const std::lock_guard lock(stateMutex_);
+                   if (answered->skipped) ++state_.skipped;
+                   answeredItem->record = std::move(answered);
+                   changed_.notify_all();
+                 });
+  stream->slots().awaitRoom(entry_.stopped());
+  Lock lock(stateMutex_);
+  changed_.wait(lock, [this] { return state_.flow != GST_FLOW_OK || hasRoom(); });
+  return state_.flow;
+}
+
+// The record that the frame carries, if this element sends its stream's frames; else a new one.
+std::optional<FrameRecord> Offload::recordOf(GstBuffer* buffer,
+                                             const std::shared_ptr<Session>& session) {
+  const Size size{info_.width, info_.height};
+  if (FrameRecordPtr carried = entry_.onItsWay(buffer, size)) {
+    const StreamPtr stream = carried->stream.lock();
+    if (stream && attach(stream, session)) {
+      if (!gst_buffer_is_writable(buffer)) return *carried;
+      carried.reset();
+      return gst::takeRecord(buffer);
+    }
+    if (!std::exchange(warnedOfOther_, true))
+      GST_ELEMENT_WARNING(element_, STREAM, FAILED,
+                          ("Another elfoffload sends the frames of this stream."),
+                          ("this one sends whole frames, and nobody learns from them"));
+  }
+  attach(entry_.own(), session);
+  return entry_.enter(srcpad_, buffer, segment_, size);
+}
+
+// How long ago the frame could have been here.
+Clock::duration Offload::waitedBefore(GstBuffer* buffer) const {
+  const GstClockTime time = gst::runningTimeOf(buffer, segment_);
+  if (!live_ || !GST_CLOCK_TIME_IS_VALID(time)) return {};
+  const GstClockTime now = gst_element_get_current_running_time(element_);
+  const GstClockTime expected = time + upstreamLatency_;
+  if (!GST_CLOCK_TIME_IS_VALID(now) || now <= expected) return {};
+  return std::chrono::nanoseconds(now - expected);
+}
+
+// When the frame goes on, answered or not.
+std::optional<Clock::time_point> Offload::dueTime(GstBuffer* buffer) const {
+  const auto limit = settings().timeLimit(live_);
+  if (!limit) return std::nullopt;
+  // What is behind this element takes a moment, too, and the sink waits no longer than it was told.
+  const auto behind = live_ ? std::min(*limit / 10, kTimeBehind) : milliseconds(0);
+  return Clock::now() + *limit - behind - waitedBefore(buffer);
+}
+
+bool Offload::isLate(GstBuffer* buffer) {
+  const GstClockTime time = gst::runningTimeOf(buffer, segment_);
+  const bool wanted = settings().qos;
+  const std::lock_guard lock(stateMutex_);
+  return wanted && GST_CLOCK_TIME_IS_VALID(time) && GST_CLOCK_TIME_IS_VALID(state_.earliest) &&
+         time <= state_.earliest;
+}
+
+// Queues an event or a query, also where downstream is at EOS: a new segment may follow.
+GstFlowReturn Offload::enqueue(const ItemPtr& item) {
+  const std::lock_guard lock(stateMutex_);
+  if (!state_.flows()) return state_.flow;
+  state_.queue.push_back(item);
+  changed_.notify_all();
+  return GST_FLOW_OK;
+}
+
+// --- while it waits
+
+// How much is added to the latency where live, and can be held for it; bytes set the bound.
+GstClockTime Offload::mostTimeHeld() const {
+  const auto limit = settings().timeLimit(live_);
+  const GstClockTime added =
+      limit ? static_cast<GstClockTime>(limit->count()) * GST_MSECOND : kLeastTimeHeld;
+  if (frameBytes_ == 0 || frameTime_ == 0) return added;
+  return std::min(added, kMostBytesHeld / frameBytes_ * frameTime_);
+}
+
+// With stateMutex_ held: whether one more frame may wait here.
+bool Offload::hasRoom() const {
+  std::size_t frames = 0, bytes = 0;
+  GstClockTime first = GST_CLOCK_TIME_NONE, last = GST_CLOCK_TIME_NONE;
+  for (const ItemPtr& item : state_.queue) {
+    if (!item->buffer) continue;
+    ++frames;
+    bytes += gst_buffer_get_size(item->buffer.get());
+    last = GST_BUFFER_PTS(item->buffer.get());
+    if (!GST_CLOCK_TIME_IS_VALID(first)) first = last;
+  }
+  if (frames <= 1) return true;
+  if (bytes + frameBytes_ > kMostBytesHeld) return false;
+  if (!GST_CLOCK_TIME_IS_VALID(first) || !GST_CLOCK_TIME_IS_VALID(last) || last <= first)
+    return frames < kMostFramesHeld;
+  // The sink may make frames wait for what others in the pipeline need.
+  return last - first <= std::max(mostTimeHeld(), state_.pipelineLatency) + frameTime_;
+}
+
+// With stateMutex_ held.
+bool Offload::willBeginAnew() const {
+  return std::ranges::any_of(state_.queue, [](const ItemPtr& item) {
+    return item->event && beginsAnew(item->event.get());
+  });
+}
+
+// With stateMutex_ held. Frames that nobody wants any more wait for no answer.
+bool Offload::mayLeave(const Item& item) const {
+  return !item.buffer || item.record || state_.flow == GST_FLOW_EOS;
+}
+
+// --- out: the task of the src pad
+
+void Offload::startTask() {
+  gst_pad_start_task(
+      srcpad_,
+      [](gpointer data) {
+        auto* offload = static_cast<Offload*>(data);
+        gst::guarded(offload->element_, [offload] { offload->loop(); });
+      },
+      this, nullptr);
+}
+
+void Offload::loop() {
+  ItemPtr item;
+  {
+    Lock lock(stateMutex_);
+    changed_.wait(lock, [this] {
+      return !state_.flows() || (!state_.queue.empty() && mayLeave(*state_.queue.front()));
+    });
+    if (!state_.flows()) return endTask(lock);
+    item = std::move(state_.queue.front());
+    state_.queue.pop_front();
+    item->progress = Item::Running;
+    if (item->event && beginsAnew(item->event.get()) && state_.flow == GST_FLOW_EOS)
+      setFlow(GST_FLOW_OK);
+    changed_.notify_all();
+  }
+  if (item->buffer) {
+    const GstFlowReturn flow = pushFrame(*item);
+    const std::lock_guard lock(stateMutex_);
+    if (state_.flow == GST_FLOW_OK && flow != GST_FLOW_OK) setFlow(flow);
+  } else if (item->event) {
+    gst_pad_push_event(srcpad_, item->event.release());
+  } else {
+    const bool result = runQuery(item->query);
+    const std::lock_guard lock(stateMutex_);
+    item->result = result;
+    item->progress = Item::Finished;
+    changed_.notify_all();
+  }
+}
+
+void Offload::endTask(Lock& lock) {
+  const GstFlowReturn flow = state_.flow;
+  const bool eos = std::ranges::any_of(state_.queue, [](const ItemPtr& item) {
+    return item->event && GST_EVENT_TYPE(item->event.get()) == GST_EVENT_EOS;
+  });
+  // Under the lock, or a RECONFIGURE could start the task between the look at the flow and the
+  // pause.
+  gst_pad_pause_task(srcpad_);
+  lock.unlock();
+  if (eos && isFailure(flow)) GST_ELEMENT_FLOW_ERROR(element_, flow);
+}
+
+GstFlowReturn Offload::pushFrame(Item& item) {
+  {
+    const std::lock_guard lock(stateMutex_);
+    if (state_.flow != GST_FLOW_OK) return state_.flow;
+  }
+  logWay(element_, *item.record);
+  GstBuffer* buffer = gst_buffer_make_writable(item.buffer.release());
+  gst::setRecord(buffer, std::exchange(item.record, nullptr));
+  return gst_pad_push(srcpad_, buffer);
+}
+
+}  // namespace elf::offloading

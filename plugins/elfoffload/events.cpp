@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Events and queries of both pads.
+#include <algorithm>
+#include <utility>
+
+#include "gst/elfvision/gstelfallocation.h"
+#include "gst/elfvision/gstelfservers.h"
+#include "plugins/elfoffload/offload.h"
+
+namespace elf::offloading {
+
+// --- the sink pad
+
+GstFlowReturn Offload::sinkEvent(GstEvent* event) {
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_FLUSH_START:
+      flushStart(event);
+      return GST_FLOW_OK;
+    case GST_EVENT_FLUSH_STOP:
+      gst_pad_push_event(srcpad_, event);
+      gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
+      entry_.own()->reset();
+      // A frame that was on its way from the queue to the loop as the flush began is old, too.
+      for (const StreamPtr& stream : streams()) stream->abandon();
+      // Whoever deactivates the pads flushes, too, and has stopped the task for good.
+      if (!GST_PAD_IS_ACTIVE(srcpad_)) return GST_FLOW_OK;
+      setFlushing(false);
+      startTask();
+      return GST_FLOW_OK;
+    case GST_EVENT_CAPS: {
+      GstCaps* caps = nullptr;
+      GstVideoInfo info;
+      gst_event_parse_caps(event, &caps);
+      if (gst_video_info_from_caps(&info, caps)) setInfo(info);
+      break;
+    }
+    case GST_EVENT_SEGMENT:
+      gst_event_copy_segment(event, &segment_);
+      break;
+    default:
+      break;
+  }
+  if (!hasFlag(event, GST_EVENT_TYPE_SERIALIZED))
+    return gst_pad_push_event(srcpad_, event) ? GST_FLOW_OK : GST_FLOW_ERROR;
+
+  const auto item = std::make_shared<Item>();
+  item->event.reset(event);
+  const GstFlowReturn flow = enqueue(item);
+  // Upstream pushes nothing more that could return the flow: the application must hear of it.
+  if (isFailure(flow) && GST_EVENT_TYPE(event) == GST_EVENT_EOS)
+    GST_ELEMENT_FLOW_ERROR(element_, flow);
+  return flow;
+}
+
+void Offload::setInfo(const GstVideoInfo& info) {
+  const GstClockTime before = mostTimeHeld();
+  info_ = info;
+  frameBytes_ = info.size;
+  frameTime_ = info.fps_n > 0 ? gst_util_uint64_scale(GST_SECOND, info.fps_d, info.fps_n) : 0;
+  if (mostTimeHeld() != before)
+    gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
+}
+
+void Offload::flushStart(GstEvent* event) {
+  gst_pad_push_event(srcpad_, event);
+  const std::deque<ItemPtr> dropped = setFlushing(true);
+  // Waits for the task, which may be about to store an older event of the same type.
+  gst_pad_pause_task(srcpad_);
+  // What describes the stream outlives a flush, as in queue.
+  for (const ItemPtr& item : dropped)
+    if (GstEvent* old = item->event.get(); old && hasFlag(old, GST_EVENT_TYPE_STICKY) &&
+                                           GST_EVENT_TYPE(old) != GST_EVENT_SEGMENT &&
+                                           GST_EVENT_TYPE(old) != GST_EVENT_EOS)
+      gst_pad_store_sticky_event(srcpad_, old);
+}
+
+gboolean Offload::sinkQuery(GstQuery* query) {
+  if (takeOffer(query) || gst::answerServersQuery(element_, query)) return TRUE;
+  if (gst_query_type_get_flags(GST_QUERY_TYPE(query)) & GST_QUERY_TYPE_SERIALIZED)
+    return serializedQuery(query);
+  return gst_pad_query_default(sinkpad_, GST_OBJECT(element_), query);
+}
+
+bool Offload::takeOffer(GstQuery* query) {
+  const StreamPtr stream = gst::parseStreamQuery(query);
+  if (!stream) return false;
+  if (const std::shared_ptr<Session> session = this->session()) {
+    askUpstreamsLatency();
+    attach(stream, session);
+  }
+  return true;
+}
+
+gboolean Offload::serializedQuery(GstQuery* query) {
+  if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION && hasFrames()) return proposeAllocation(query);
+  const auto item = std::make_shared<Item>();
+  item->query = query;
+  if (enqueue(item) != GST_FLOW_OK) return FALSE;
+  Lock lock(stateMutex_);
+  // While the task runs the query, it must not go away.
+  changed_.wait(lock, [&] {
+    return item->progress == Item::Finished || (item->progress == Item::Waiting && !state_.flows());
+  });
+  std::erase(state_.queue, item);
+  return item->result;
+}
+
+bool Offload::hasFrames() {
+  const std::lock_guard lock(stateMutex_);
+  return std::ranges::any_of(state_.queue,
+                             [](const ItemPtr& item) { return item->buffer != nullptr; });
+}
+
+// Where downstream could be asked only when it has taken what waits: a live source would lose
+// frames.
+gboolean Offload::proposeAllocation(GstQuery* query) {
+  GstCaps* caps = nullptr;
+  GstVideoInfo info;
+  gst_query_parse_allocation(query, &caps, nullptr);
+  gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+  if (caps && gst_video_info_from_caps(&info, caps))
+    gst_query_add_allocation_pool(query, nullptr, static_cast<guint>(info.size),
+                                  static_cast<guint>(settings().maxInFlight), 0);
+  return TRUE;
+}
+
+gboolean Offload::runQuery(GstQuery* query) {
+  if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) return gst_pad_peer_query(srcpad_, query);
+  gst::forwardAllocation(srcpad_, query);
+  // Frames that wait here are not back in the pool: those for answers always, those for downstream
+  // where it is slow.
+  const auto sent = static_cast<guint>(settings().maxInFlight);
+  const auto held = sent + (frameTime_ > 0 ? static_cast<guint>(mostTimeHeld() / frameTime_) : 0);
+  const guint pools = gst_query_get_n_allocation_pools(query);
+  for (guint i = 0; i < pools; ++i) {
+    GstBufferPool* pool = nullptr;
+    guint size = 0, least = 0, most = 0;
+    gst_query_parse_nth_allocation_pool(query, i, &pool, &size, &least, &most);
+    gst_query_set_nth_allocation_pool(query, i, pool, size, least + sent,
+                                      most == 0 ? 0 : most + held);
+    const gst::Ref<GstBufferPool> owner(pool);
+  }
+  GstCaps* caps = nullptr;
+  GstVideoInfo info;
+  gst_query_parse_allocation(query, &caps, nullptr);
+  if (pools == 0 && caps && gst_video_info_from_caps(&info, caps))
+    gst_query_add_allocation_pool(query, nullptr, static_cast<guint>(info.size), sent, 0);
+  return TRUE;
+}
+
+// --- the src pad
+
+void Offload::srcEvent(GstEvent* event) {
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_QOS: {
+      GstClockTimeDiff difference = 0;
+      GstClockTime time = GST_CLOCK_TIME_NONE;
+      gst_event_parse_qos(event, nullptr, nullptr, &difference, &time);
+      const std::lock_guard lock(stateMutex_);
+      state_.earliest = GST_CLOCK_TIME_NONE;
+      if (GST_CLOCK_TIME_IS_VALID(time) &&
+          (difference >= 0 || time > static_cast<GstClockTime>(-difference)))
+        state_.earliest = time + static_cast<GstClockTime>(difference);
+      break;
+    }
+    case GST_EVENT_LATENCY: {
+      latencyUnknown_ = true;
+      const std::lock_guard lock(stateMutex_);
+      gst_event_parse_latency(event, &state_.pipelineLatency);
+      changed_.notify_all();
+      break;
+    }
+    case GST_EVENT_RECONFIGURE: {
+      for (const StreamPtr& stream : streams()) gst::offerStream(srcpad_, stream);
+      const std::lock_guard lock(stateMutex_);
+      // As queue does: somebody seems to be linked now.
+      if (state_.flow == GST_FLOW_NOT_LINKED && GST_PAD_IS_ACTIVE(srcpad_)) {
+        setFlow(GST_FLOW_OK);
+        startTask();
+      }
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+gboolean Offload::srcQuery(GstQuery* query) {
+  if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) return latency(query);
+  return gst::answerServersQuery(element_, query) ||
+         gst_pad_query_default(srcpad_, GST_OBJECT(element_), query);
+}
+
+gboolean Offload::latency(GstQuery* query) {
+  if (!gst_pad_peer_query(sinkpad_, query)) return FALSE;
+  gboolean live = FALSE;
+  GstClockTime least = 0, most = GST_CLOCK_TIME_NONE;
+  gst_query_parse_latency(query, &live, &least, &most);
+  if (!live) return TRUE;
+  const std::optional<milliseconds> limit = settings().timeLimit(true);
+  if (!limit) {
+    {
+      const std::lock_guard lock(stateMutex_);
+      if (std::exchange(state_.latencyRefused, true)) return FALSE;
+    }
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("deadline: must not be -1 where the source is live."),
+                      ("the latency of a live pipeline has to be known"));
+    return FALSE;
+  }
+  {
+    const std::lock_guard lock(stateMutex_);
+    if (!live_.exchange(true)) setLimits();
+  }
+  const auto added = static_cast<GstClockTime>(limit->count()) * GST_MSECOND;
+  gst_query_set_latency(query, TRUE, least + added,
+                        GST_CLOCK_TIME_IS_VALID(most) ? most + mostTimeHeld() : most);
+  return TRUE;
+}
+
+// What upstream adds to a frame's way here, and whether it is live.
+void Offload::askUpstreamsLatency() {
+  if (!latencyUnknown_.exchange(false)) return;
+  const gst::Ref<GstQuery> query(gst_query_new_latency());
+  gboolean live = FALSE;
+  GstClockTime least = 0;
+  if (gst_pad_peer_query(sinkpad_, query.get()))
+    gst_query_parse_latency(query.get(), &live, &least, nullptr);
+  upstreamLatency_ = least;
+  const std::lock_guard lock(stateMutex_);
+  if (live_.exchange(live) != static_cast<bool>(live)) setLimits();
+}
+
+}  // namespace elf::offloading

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugins/elfoffload/session.h"
+
+#include <utility>
+
+#include "elf/base/printable.h"
+#include "elf/model/model_file.h"
+#include "elf/offload/server_url.h"
+#include "gst/elfvision/gstelfservers.h"
+#include "plugins/elfoffload/statistics.h"
+
+namespace elf::offloading {
+
+namespace {
+
+/** What the server says of its time, for the log; empty where it says nothing. */
+std::string accountOf(const Lesson& lesson) {
+  std::string account;
+  const auto add = [&](const char* what, const std::optional<Microseconds>& time) {
+    if (time) account += std::string(", ") + what + " " + formatNumber(inMilliseconds(*time), 1);
+  };
+  add("queue", lesson.queue);
+  add("decode", lesson.decode);
+  add("infer", lesson.infer);
+  return account;
+}
+
+/** What the local `.model` file of that name says; nothing where there is none. */
+ModelFile localFile(const std::string& model) {
+  try {
+    return loadModelFile(model);
+  } catch (const Error& error) {
+    GST_INFO("no local rules: %s", error.what());
+    return remoteModel(model);
+  }
+}
+
+/** Throws Error, naming the property, where its value is no segment of a URL's path. */
+void checkSegment(const char* property, const std::string& value) {
+  if (value.find_first_of("/?#% ") != std::string::npos)
+    throw Error(property, "'" + value + "' is not a possible name");
+}
+
+}  // namespace
+
+OffloadSettings offloadSettings(const Settings& settings) {
+  OffloadSettings offload;
+  offload.servers = parseServers(settings.servers);
+  offload.model = settings.model;
+  if (offload.model.empty()) throw Error("model", "is empty");
+  checkSegment("model", offload.model);
+  offload.version = settings.modelVersion;
+  checkSegment("model-version", offload.version);
+  offload.network = localFile(settings.model);
+  offload.localRules = offload.network.rules;
+  offload.network.tensors = withTensorNames(settings.tensorNames, offload.network.tensors);
+  // Of a network they are its own: an elf-server beside it has those of the wire.
+  if (!offload.network.sendsTensor) offload.tensors = offload.network.tensors;
+  offload.hedging = settings.hedging / 100;
+  offload.seed = g_random_int();
+  return offload;
+}
+
+Session::Session(Offload& owner, GstElement* element, OffloadSettings offload,
+                 const Settings& settings)
+    : owner_(owner),
+      element_(element),
+      pool_(gst::findServers(element)),
+      transport_("elfoffload-io", settings.security),
+      sender_(std::move(offload), settings.encodingSettings(), *pool_, transport_, *this) {}
+
+Work Session::work() const {
+  return {sender_.offloader().stats(), sender_.stats(), sender_.offloader().capacity().servers};
+}
+
+void Session::stop() {
+  offloader().abandonAll();
+  transport_.stop();
+}
+
+// --- what the servers do
+
+void Session::onLearned(const Lesson& lesson) {
+  const char* const url = lesson.url.c_str();
+  GST_DEBUG_OBJECT(element_, "%s: %s of %dx%d, %" G_GSIZE_FORMAT " bytes: %s%.1f ms%s", url,
+                   lesson.probe ? "probe" : "part", lesson.sent.width, lesson.sent.height,
+                   lesson.bytes, lesson.late ? "no answer after " : "",
+                   inMilliseconds(lesson.roundTrip), accountOf(lesson).c_str());
+  if (lesson.changed)
+    GST_INFO_OBJECT(element_, "%s costs %.1f ms, %.1f ms/megapixel, %.1f ms/megabyte", url,
+                    lesson.cost.a * kMilliseconds, lesson.cost.b * kMilliseconds * kMega,
+                    lesson.cost.c * kMilliseconds * kMega);
+}
+
+void Session::onProbeFailed(const std::string& why) {
+  GST_WARNING_OBJECT(element_, "probe failed: %s", why.c_str());
+}
+
+void Session::onServerLost(const Loss& loss) {
+  const char* const why = loss.why.c_str();
+  if (loss.left == 0)
+    GST_ELEMENT_WARNING(element_, RESOURCE, OPEN_READ, ("No inference server is left: %s", why),
+                        ("until one is back, frames pass with what was predicted, and then bare"));
+  else if (!loss.known)
+    GST_ELEMENT_WARNING(element_, RESOURCE, OPEN_READ, ("Inference server %s", why),
+                        ("it is used as soon as it is there"));
+  else  // The others do its work.
+    GST_ELEMENT_INFO(element_, RESOURCE, OPEN_READ, ("Inference server %s", why),
+                     ("it is left out until it is ready and infers again"));
+}
+
+void Session::onServerBack(const std::string& url) {
+  GST_ELEMENT_INFO(element_, RESOURCE, OPEN_READ, ("Inference server %s answers.", url.c_str()),
+                   (nullptr));
+}
+
+void Session::onPartsFail(const std::string& why) {
+  GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("Parts fail at %s", why.c_str()),
+                      ("it answers others, and so is used all the same"));
+}
+
+void Session::onModelMissing(const std::string& what, const std::string& why) {
+  GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND, ("Inference server %s.", what.c_str()),
+                    ("%s", why.c_str()));
+}
+
+}  // namespace elf::offloading

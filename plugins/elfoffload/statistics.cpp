@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugins/elfoffload/statistics.h"
+
+#include <string>
+
+#include "gst/elfvision/gstelfsettings.h"
+
+namespace elf::offloading {
+
+namespace {
+
+GstStructure* structureOf(const ServerState& server) {
+  return gst_structure_new("elf-offload-server", "url", G_TYPE_STRING, server.url.c_str(),
+                           "healthy", G_TYPE_BOOLEAN, server.healthy, "answers", G_TYPE_UINT64,
+                           guint64{server.answers}, "fixed-ms", G_TYPE_DOUBLE,
+                           server.cost.a * kMilliseconds, "ms-per-megapixel", G_TYPE_DOUBLE,
+                           server.cost.b * kMilliseconds * kMega, "ms-per-megabyte", G_TYPE_DOUBLE,
+                           server.cost.c * kMilliseconds * kMega, "outstanding-ms", G_TYPE_DOUBLE,
+                           server.busy * kMilliseconds, nullptr);
+}
+
+/** Of a server of the record's; empty where it is none. */
+std::string urlOf(const FrameRecord& record, int server) {
+  const auto at = static_cast<std::size_t>(server);
+  return record.capacity && at < record.capacity->servers.size() ? record.capacity->servers[at].url
+                                                                 : std::string();
+}
+
+}  // namespace
+
+double inMilliseconds(Microseconds time) {
+  return static_cast<double>(time.count()) * 1e-3;
+}
+
+GstStructure* newStatistics(std::uint64_t frames, std::uint64_t skipped, const Work& work) {
+  GstStructure* structure = gst::newCounts(
+      "elf-offload-stats", {{"frames", frames},
+                            {"skipped", skipped},
+                            {"parts-sent", work.parts.partsSent},
+                            {"parts-failed", work.parts.partsFailed},
+                            {"parts-late", work.parts.partsLate},
+                            {"parts-retried", work.parts.partsRetried},
+                            {"parts-hedged", work.parts.partsHedged},
+                            {"hedges-won", work.parts.hedgesWon},
+                            {"bytes-sent", work.parts.bytesSent},
+                            {"bytes-whole", work.frames.wholeBytes},
+                            {"pixels-sent", static_cast<std::uint64_t>(work.parts.pixelsSent)}});
+  const BandwidthControl::Choice& last = work.frames.choice;
+  gst_structure_set(structure, "quality", G_TYPE_INT, last.quality, "scale", G_TYPE_DOUBLE,
+                    last.scale, nullptr);
+  GValue array = G_VALUE_INIT;
+  g_value_init(&array, GST_TYPE_ARRAY);
+  for (const ServerState& server : work.servers) {
+    if (server.removed) continue;
+    GValue element = G_VALUE_INIT;
+    g_value_init(&element, GST_TYPE_STRUCTURE);
+    g_value_take_boxed(&element, structureOf(server));
+    gst_value_array_append_and_take_value(&array, &element);
+  }
+  gst_structure_take_value(structure, "servers", &array);
+  return structure;
+}
+
+void logWay(GstElement* element, const FrameRecord& record) {
+  for (std::size_t i = 0; i < record.answers.size(); ++i) {
+    const PartAnswer& answer = record.answers[i];
+    const Part& part = record.plan->parts[i];
+    const Size sent = part.sentSize();
+    GST_CAT_LEVEL_LOG(
+        GST_CAT_DEFAULT, answer.state == AnswerState::Answered ? GST_LEVEL_LOG : GST_LEVEL_INFO,
+        element,
+        "%s: part %d, %s %dx%d at %d,%d sent as %dx%d, to %s, span %s: %d attempts, %.1f ms, %s",
+        record.name().c_str(), static_cast<int>(i), std::string(toString(part.kind)).c_str(),
+        part.rect.width, part.rect.height, part.rect.x, part.rect.y, sent.width, sent.height,
+        urlOf(record, answer.server).c_str(), answer.span.c_str(), answer.attempts,
+        inMilliseconds(answer.roundTrip), answer.error.empty() ? "answered" : answer.error.c_str());
+  }
+  GST_LOG_OBJECT(element, "%s: %d parts, %" G_GSIZE_FORMAT " bytes, %.1f ms%s",
+                 record.name().c_str(), static_cast<int>(record.answers.size()), record.bytesSent(),
+                 inMilliseconds(record.timings.offload), record.skipped ? ", skipped" : "");
+}
+
+}  // namespace elf::offloading
