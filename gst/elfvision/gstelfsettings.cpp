@@ -14,12 +14,4 @@ GType choiceType(const char* name, std::span<const Choice> choices) {
   return type;
 }
 
-GstStructure* newCounts(const char* name,
-                        std::initializer_list<std::pair<const char*, std::uint64_t>> counts) {
-  GstStructure* structure = gst_structure_new_empty(name);
-  for (const auto& [field, count] : counts)
-    gst_structure_set(structure, field, G_TYPE_UINT64, guint64{count}, nullptr);
-  return structure;
-}
-
 }  // namespace elf::gst

@@ -4,8 +4,6 @@
 
 #include <gst/gst.h>
 
-#include <cstdint>
-#include <initializer_list>
 #include <mutex>
 #include <span>
 #include <string>
@@ -20,9 +18,13 @@ namespace elf::gst {
 /** The enum type `name` with the value i for choices[i], registered on the first call. */
 GType choiceType(const char* name, std::span<const Choice> choices);
 
-/** A structure of counts, in that order. */
-GstStructure* newCounts(const char* name,
-                        std::initializer_list<std::pair<const char*, std::uint64_t>> counts);
+/** For the property `stats`: adds counts, as pairs of a field's name and a number. */
+inline void addCounts(GstStructure*) {}
+template <typename Count, typename... More>
+void addCounts(GstStructure* stats, const char* field, Count count, const More&... more) {
+  gst_structure_set(stats, field, G_TYPE_UINT64, static_cast<guint64>(count), nullptr);
+  addCounts(stats, more...);
+}
 
 /** Where in the struct Settings of an element a property is: ELF_SETTING(paint.boxes). */
 #define ELF_SETTING(path)     \
@@ -31,8 +33,8 @@ GstStructure* newCounts(const char* name,
   }
 
 /**
- * The settings of an element, behind a lock of their own: it is held for moments, and comes after
- * all others. `Element`, which derives from this, names its properties in a table,
+ * The settings of an element, behind a lock of their own: settingsMutex_ is held for moments, and
+ * comes after all others. `Element`, which derives from this, names its properties in a table,
  *
  *     static std::span<const Property> properties();
  *
@@ -53,50 +55,47 @@ class WithSettings {
   template <typename T>
   using Member = T& (*)(Settings&);
 
-  struct Boolean {
-    Member<bool> member;
+  /** What GLib has a getter and a setter of its own for. */
+  template <typename T, auto getter, auto setter>
+  struct Value {
+    Member<T> member;
 
-    GParamSpec* spec(const Property& p, Settings& initial) const {
-      return g_param_spec_boolean(p.name, p.nick, p.blurb, member(initial), p.flags);
-    }
-    void set(Settings& s, const GValue* value) const { member(s) = g_value_get_boolean(value); }
-    void get(Settings& s, GValue* value) const { g_value_set_boolean(value, member(s)); }
+    void set(Settings& s, const GValue* value) const { member(s) = getter(value); }
+    void get(Settings& s, GValue* value) const { setter(value, member(s)); }
   };
 
-  struct Int {
-    Member<int> member;
+  struct Boolean : Value<bool, g_value_get_boolean, g_value_set_boolean> {
+    GParamSpec* spec(const Property& p, Settings& initial) const {
+      return g_param_spec_boolean(p.name, p.nick, p.blurb, this->member(initial), p.flags);
+    }
+  };
+
+  struct Int : Value<int, g_value_get_int, g_value_set_int> {
     int least, most;
 
     GParamSpec* spec(const Property& p, Settings& initial) const {
-      return g_param_spec_int(p.name, p.nick, p.blurb, least, most, member(initial), p.flags);
+      return g_param_spec_int(p.name, p.nick, p.blurb, least, most, this->member(initial), p.flags);
     }
-    void set(Settings& s, const GValue* value) const { member(s) = g_value_get_int(value); }
-    void get(Settings& s, GValue* value) const { g_value_set_int(value, member(s)); }
   };
 
-  struct Double {
-    Member<double> member;
+  struct Double : Value<double, g_value_get_double, g_value_set_double> {
     double least, most;
 
     GParamSpec* spec(const Property& p, Settings& initial) const {
-      return g_param_spec_double(p.name, p.nick, p.blurb, least, most, member(initial), p.flags);
+      return g_param_spec_double(p.name, p.nick, p.blurb, least, most, this->member(initial),
+                                 p.flags);
     }
-    void set(Settings& s, const GValue* value) const { member(s) = g_value_get_double(value); }
-    void get(Settings& s, GValue* value) const { g_value_set_double(value, member(s)); }
   };
 
   /** The index of one of the choices. */
-  struct Enum {
-    Member<int> member;
+  struct Enum : Value<int, g_value_get_enum, g_value_set_enum> {
     const char* type;
     std::span<const Choice> (*choices)();
 
     GParamSpec* spec(const Property& p, Settings& initial) const {
       return g_param_spec_enum(p.name, p.nick, p.blurb, choiceType(type, choices()),
-                               member(initial), p.flags);
+                               this->member(initial), p.flags);
     }
-    void set(Settings& s, const GValue* value) const { member(s) = g_value_get_enum(value); }
-    void get(Settings& s, GValue* value) const { g_value_set_enum(value, member(s)); }
   };
 
   /** Setting it to null makes it empty. */
@@ -144,9 +143,10 @@ class WithSettings {
   struct Property {
     const char* name;
     const char* nick;
-    const char* blurb;
     GParamFlags flags;
+    /** Of which type it is, its range, and where it is in Settings. */
     std::variant<Boolean, Int, Double, Enum, String, OptionalString, Statistics> value;
+    const char* blurb;
     /** Runs after it was set, with no lock held. */
     void (Element::*changed)() = nullptr;
   };

@@ -7,7 +7,6 @@
 #include <gst/video/video.h>
 
 #include "elf/geometry/box.h"
-#include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfboundary.h"
 #include "gst/elfvision/gstelfsettings.h"
 #include "gst/elfvision/gstelfvideo.h"
@@ -55,17 +54,23 @@ class TransformElement : public WithSettings<Element, Settings> {
   GstVideoInfo info_;
 };
 
-/**
- * The vfuncs of the type, each behind the error boundary. An instance points to its
- * TransformElement by `impl`; `parent` is the type's parent class.
- */
-template <typename Instance, typename Impl, Impl* Instance::*impl, gpointer* parent>
+/** An instance of the type of a TransformElement. */
+template <typename Element>
+struct TransformInstance {
+  GstBaseTransform parent;
+  Element* element;
+};
+
+/** The vfuncs of that type, each behind the error boundary. `parent` is its parent class. */
+template <typename Element, gpointer* parent>
 class TransformGlue {
+  using Instance = TransformInstance<Element>;
+
  public:
   /** For the type's init. */
   static void init(Instance* instance) {
     auto* transform = GST_BASE_TRANSFORM(instance);
-    instance->*impl = new Impl(transform);
+    instance->element = new Element(transform);
     gst_base_transform_set_in_place(transform, TRUE);
     gst_base_transform_set_qos_enabled(transform, FALSE);
   }
@@ -77,7 +82,7 @@ class TransformGlue {
       delete &of(dying);
       G_OBJECT_CLASS(*parent)->finalize(dying);
     };
-    installProperties<Instance, Impl, impl>(object);
+    installProperties<Instance, Element, &Instance::element>(object);
     addVideoPads(GST_ELEMENT_CLASS(klass));
     GST_ELEMENT_CLASS(klass)->change_state = [](GstElement* self, GstStateChange change) {
       if (change == GST_STATE_CHANGE_PAUSED_TO_READY) guarded(self, [&] { of(self).unblock(); });
@@ -120,7 +125,7 @@ class TransformGlue {
   }
 
  private:
-  static Impl& of(gpointer instance) { return *(static_cast<Instance*>(instance)->*impl); }
+  static Element& of(gpointer instance) { return *static_cast<Instance*>(instance)->element; }
 };
 
 }  // namespace elf::gst

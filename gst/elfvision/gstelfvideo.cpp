@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/elfvision/gstelfvideo.h"
 
+#include <gst/video/gstvideometa.h>
+
 #include <utility>
 
 #include "gst/elfvision/gstelfref.h"
@@ -71,6 +73,16 @@ void addVideoPads(GstElementClass* klass) {
       klass, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps.get()));
   gst_element_class_add_pad_template(
       klass, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps.get()));
+}
+
+gboolean forwardAllocation(GstPad* srcpad, GstQuery* query) {
+  gst_pad_peer_query(srcpad, query);
+  if (!gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr))
+    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+  guint crop = 0;
+  if (gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, &crop))
+    gst_query_remove_nth_allocation_meta(query, crop);
+  return TRUE;
 }
 
 std::optional<MappedFrame> MappedFrame::map(const GstVideoInfo& info, GstBuffer* buffer,

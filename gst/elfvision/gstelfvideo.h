@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Mapped video frames as the library's picture views, and the caps and pads that all elements
-// share.
+// Mapped video frames as the library's picture views, and the caps, pads and answers to the
+// ALLOCATION query that all elements share.
 #pragma once
 
 #include <gst/video/video.h>
@@ -19,6 +19,14 @@ namespace elf::gst {
 
 /** For class_init: the pad templates `sink` and `src`, both always there, of GST_ELF_VIDEO_CAPS. */
 void addVideoPads(GstElementClass* klass);
+
+/**
+ * Asks downstream of `srcpad`, so that upstream gets its pools and metas, and adds GstVideoMeta:
+ * every Elf element reads strides from it. GstVideoCropMeta is taken out: to an Elf element, all
+ * that is in a buffer is the frame. Always true, since an element that asks for nothing itself has
+ * no reason to refuse. Call it without a lock.
+ */
+gboolean forwardAllocation(GstPad* srcpad, GstQuery* query);
 
 /**
  * A buffer mapped as video; unmapped by the destructor. Takes a reference on the buffer. Stride

@@ -52,8 +52,8 @@ using Clock = std::chrono::steady_clock;
 using elf::gst::StreamPtr;
 
 // --- settings and state
-// Locks: one for Settings and one for State. That of State comes before that of Settings and the
-// locks of lib/. Neither is held while pushing, querying or posting.
+// Locks: settingsMutex_ for Settings, stateMutex_ for State. The latter comes before the former and
+// before the locks of lib/. Neither is held while pushing, querying or posting.
 
 struct Settings {
   elf::PaintOptions paint;
@@ -123,116 +123,6 @@ class ResultsFile {
   std::unique_ptr<std::FILE, CloseFile> file_;
 };
 
-class Merger : public elf::gst::TransformElement<Merger, Settings> {
- public:
-  using TransformElement::TransformElement;
-
-  static std::span<const Property> properties();
-
-  GstFlowReturn transform(GstBuffer* buffer);
-  bool sinkQuery(GstQuery* query);
-  void start();
-  void stop();
-
- private:
-  void askAgain();
-  GstStructure* stats();
-
-  bool comesFrom(const StreamPtr& stream);
-  void ask(const StreamPtr& stream);
-  void tell(const elf::FrameRecord& answered);
-  bool takeTold(const StreamPtr& stream, std::uint64_t id);
-  void post(const elf::FrameRecord& answered, const Settings& now);
-  std::vector<StreamPtr> askedStreams();
-
-  bool paint(GstBuffer* buffer, elf::FrameRecord& record, const elf::PaintOptions& options);
-  bool write(const elf::FrameRecord& record, std::optional<std::int64_t> ptsNs);
-  void count(const elf::FrameRecord& record);
-  void warnOfBare();
-
-  // With stateMutex_ held.
-  Source* sourceOf(const StreamPtr& stream);
-  void release(Source& source);
-
-  // The streaming thread's.
-  elf::Painter painter_;
-  bool warnedOfBare_ = false, warnedOfSize_ = false;
-  std::unique_ptr<ResultsFile> results_;
-
-  std::atomic<bool> warnedOfOther_ = false;
-  std::mutex stateMutex_;
-  State state_;
-};
-
-// --- properties
-
-std::span<const Merger::Property> Merger::properties() {
-  static constexpr Property kProperties[] = {
-      {"draw-boxes", "Draw boxes",
-       "Draw an outline around each detection in a colour per identity; coasted detections are "
-       "grey",
-       kPlaying, Boolean{ELF_SETTING(paint.boxes)}},
-      {"draw-labels", "Draw labels",
-       "Draw label and score of each detection, in letters 2 % of the frame's height, at least 12 "
-       "pixels",
-       kPlaying, Boolean{ELF_SETTING(paint.labels)}},
-      {"draw-masks", "Draw masks",
-       "Draw the mask of each object, 40 % opaque, if the model has masks", kPlaying,
-       Boolean{ELF_SETTING(paint.masks)}},
-      {"draw-keypoints", "Draw keypoints",
-       "Draw the joints of each object with a visibility of at least 0.3 and the bones between "
-       "them, if the model has joints",
-       kPlaying, Boolean{ELF_SETTING(paint.keypoints)}},
-      {"draw-rps", "Draw region proposals", "Draw a dashed outline around each region proposal",
-       kPlaying, Boolean{ELF_SETTING(paint.rps)}},
-      {"draw-parts", "Draw parts",
-       "Draw an outline around each part, with the address of its server", kPlaying,
-       Boolean{ELF_SETTING(paint.parts)}},
-      {"draw-statistics", "Draw statistics",
-       "Draw a line of statistics at the bottom: milliseconds since the frame entered the first "
-       "Elf element, kilobytes sent, objects, parts",
-       kPlaying, Boolean{ELF_SETTING(paint.statistics)}},
-      {"post-messages", "Post messages",
-       "Post an element message 'elf-result' on the bus for each frame as soon as it is answered",
-       kPlaying, Boolean{ELF_SETTING(postMessages)}},
-      {"results-location", "Results location",
-       "File to append one line of JSON per frame to (unset = no file)", kReady,
-       OptionalString{ELF_SETTING(resultsLocation)}},
-      {"indexing", "Indexing", "Method that matches detections to the objects of earlier frames",
-       kReady, Enum{ELF_SETTING(indexing), "GstElfIndexing", elf::indexerChoices},
-       &Merger::askAgain},
-      {"doubles", "Doubles", "What to do with two boxes of one object that two parts found",
-       kPlaying, Enum{ELF_SETTING(doubles), "GstElfDoubles", elf::doublesChoices},
-       &Merger::askAgain},
-      {"report-missed", "Report missed",
-       "Also report objects that are expected but were not found in this frame, marked as coasted",
-       kPlaying, Boolean{ELF_SETTING(reportMissed)}},
-      {"stats", "Statistics",
-       "Counts since start: frames; bare (frames without a record); detections; coasted (among the "
-       "detections); unanswered (parts); merge-us (microseconds spent merging and drawing); "
-       "total-us (microseconds since the first Elf element)",
-       kReadOnly, Statistics{&Merger::stats}},
-  };
-  return kProperties;
-}
-
-void Merger::askAgain() {
-  for (const StreamPtr& stream : askedStreams()) ask(stream);
-}
-
-GstStructure* Merger::stats() {
-  const std::lock_guard lock(stateMutex_);
-  return elf::gst::newCounts("elf-merge-stats", {{"frames", state_.frames},
-                                                 {"bare", state_.bare},
-                                                 {"detections", state_.detections},
-                                                 {"coasted", state_.coasted},
-                                                 {"unanswered", state_.unanswered},
-                                                 {"merge-us", state_.merge.count()},
-                                                 {"total-us", state_.total.count()}});
-}
-
-// --- data flow
-
 std::optional<std::int64_t> ptsOf(GstBuffer* buffer) {
   if (!GST_BUFFER_PTS_IS_VALID(buffer)) return std::nullopt;
   return static_cast<std::int64_t>(GST_BUFFER_PTS(buffer));
@@ -244,251 +134,322 @@ void setTimings(elf::FrameRecord& record, elf::Microseconds loop, Clock::time_po
   record.timings.total = std::chrono::duration_cast<elf::Microseconds>(now - record.entered);
 }
 
-GstFlowReturn Merger::transform(GstBuffer* buffer) {
-  const Clock::time_point begin = Clock::now();
-  elf::FrameRecordPtr arrived = elf::gst::carriedRecord(element_, buffer, size(), warnedOfSize_);
-  // Of one that does not fit carriedRecord() tells.
-  if (arrived ? !arrived->answered : !elf::gst::getRecord(buffer)) warnOfBare();
-  if (!arrived) {
-    const std::lock_guard lock(stateMutex_);
-    ++state_.bare;
-    return GST_FLOW_OK;
+class Merger : public elf::gst::TransformElement<Merger, Settings> {
+ public:
+  using TransformElement::TransformElement;
+
+  // --- properties
+
+  static std::span<const Property> properties() {
+    static constexpr Property kProperties[] = {
+        {"draw-boxes", "Draw boxes", kPlaying, Boolean{ELF_SETTING(paint.boxes)},
+         "Draw an outline around each detection in a colour per identity; coasted detections are "
+         "grey"},
+        {"draw-labels", "Draw labels", kPlaying, Boolean{ELF_SETTING(paint.labels)},
+         "Draw label and score of each detection, in letters 2 % of the frame's height, at least "
+         "12 pixels"},
+        {"draw-masks", "Draw masks", kPlaying, Boolean{ELF_SETTING(paint.masks)},
+         "Draw the mask of each object, 40 % opaque, if the model has masks"},
+        {"draw-keypoints", "Draw keypoints", kPlaying, Boolean{ELF_SETTING(paint.keypoints)},
+         "Draw the joints of each object with a visibility of at least 0.3 and the bones between "
+         "them, if the model has joints"},
+        {"draw-rps", "Draw region proposals", kPlaying, Boolean{ELF_SETTING(paint.rps)},
+         "Draw a dashed outline around each region proposal"},
+        {"draw-parts", "Draw parts", kPlaying, Boolean{ELF_SETTING(paint.parts)},
+         "Draw an outline around each part, with the address of its server"},
+        {"draw-statistics", "Draw statistics", kPlaying, Boolean{ELF_SETTING(paint.statistics)},
+         "Draw a line of statistics at the bottom: milliseconds since the frame entered the first "
+         "Elf element, kilobytes sent, objects, parts"},
+        {"post-messages", "Post messages", kPlaying, Boolean{ELF_SETTING(postMessages)},
+         "Post an element message 'elf-result' on the bus for each frame as soon as it is "
+         "answered"},
+        {"results-location", "Results location", kReady,
+         OptionalString{ELF_SETTING(resultsLocation)},
+         "File to append one line of JSON per frame to (unset = no file)"},
+        {"indexing", "Indexing", kReady,
+         Enum{ELF_SETTING(indexing), "GstElfIndexing", elf::indexerChoices},
+         "Method that matches detections to the objects of earlier frames", &Merger::askAgain},
+        {"doubles", "Doubles", kPlaying,
+         Enum{ELF_SETTING(doubles), "GstElfDoubles", elf::doublesChoices},
+         "What to do with two boxes of one object that two parts found", &Merger::askAgain},
+        {"report-missed", "Report missed", kPlaying, Boolean{ELF_SETTING(reportMissed)},
+         "Also report objects that are expected but were not found in this frame, marked as "
+         "coasted"},
+        {"stats", "Statistics", kReadOnly, Statistics{&Merger::stats},
+         "Counts since start: frames; bare (frames without a record); detections; coasted (among "
+         "the detections); unanswered (parts); merge-us (microseconds spent merging and drawing); "
+         "total-us (microseconds since the first Elf element)"},
+    };
+    return kProperties;
   }
-  const StreamPtr stream = arrived->stream.lock();
-  if (stream && !comesFrom(stream)) ask(stream);
-  const Settings now = settings();
-  // Where nobody listened to the stream when it was answered.
-  if (stream && arrived->answered && !takeTold(stream, arrived->id) && now.postMessages)
-    post(*arrived, now);
 
-  arrived.reset();
-  elf::FrameRecord record = elf::gst::takeRecord(buffer);
-  elf::gst::restoreRegions(buffer, record);
-  if (now.reportMissed) elf::addMissed(record);
+  // --- data flow
 
-  // What the statistics line tells: drawing is not over when it is drawn.
-  const elf::Microseconds loop = record.timings.merge;
-  setTimings(record, loop, begin);
-  if (!paint(buffer, record, now.paint)) return GST_FLOW_ERROR;
-  setTimings(record, loop, begin);
+  GstFlowReturn transform(GstBuffer* buffer) {
+    const Clock::time_point begin = Clock::now();
+    elf::FrameRecordPtr arrived = elf::gst::carriedRecord(element_, buffer, size(), warnedOfSize_);
+    // Of one that does not fit carriedRecord() tells.
+    if (arrived ? !arrived->answered : !elf::gst::getRecord(buffer)) warnOfBare();
+    if (!arrived) {
+      const std::lock_guard lock(stateMutex_);
+      ++state_.bare;
+      return GST_FLOW_OK;
+    }
+    const StreamPtr stream = arrived->stream.lock();
+    if (stream && !comesFrom(stream)) ask(stream);
+    const Settings now = settings();
+    // Where nobody listened to the stream when it was answered.
+    if (stream && arrived->answered && !takeTold(stream, arrived->id) && now.postMessages)
+      post(*arrived, now);
 
-  count(record);
-  elf::gst::replaceRegions(buffer, record);
-  const bool written = !results_ || write(record, ptsOf(buffer));
-  elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(record)));
-  return written ? GST_FLOW_OK : GST_FLOW_ERROR;
-}
+    arrived.reset();
+    elf::FrameRecord record = elf::gst::takeRecord(buffer);
+    elf::gst::restoreRegions(buffer, record);
+    if (now.reportMissed) elf::addMissed(record);
 
-// Of a pipeline that was put together wrongly.
-void Merger::warnOfBare() {
-  if (std::exchange(warnedOfBare_, true)) return;
-  GST_ELEMENT_WARNING(element_, STREAM, FAILED,
-                      ("A frame comes from no elfoffload: nothing was inferred."),
-                      ("It belongs before this element."));
-}
+    // What the statistics line tells: drawing is not over when it is drawn.
+    const elf::Microseconds loop = record.timings.merge;
+    setTimings(record, loop, begin);
+    if (!paint(buffer, record, now.paint)) return GST_FLOW_ERROR;
+    setTimings(record, loop, begin);
 
-bool Merger::paint(GstBuffer* buffer, elf::FrameRecord& record, const elf::PaintOptions& options) {
-  // Of stages before that did not draw, so that later ones see the picture as it was.
-  std::vector<const elf::FrameRecord*> undrawn;
-  for (const elf::FrameRecord* each = &record; !each->drawn && each->before;
-       each = each->before.get())
-    if (!each->before->drawn) undrawn.push_back(each->before.get());
-  elf::PaintOptions ofEarlier = options;
-  ofEarlier.rps = ofEarlier.parts = ofEarlier.statistics = false;
-  std::erase_if(undrawn, [&](const auto* each) { return !paintsAnything(*each, ofEarlier); });
-  const bool own = elf::paintsAnything(record, options);
-  if (!own && undrawn.empty()) return true;
-  std::optional<elf::gst::MappedFrame> frame =
-      elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READWRITE);
-  if (!frame) {
-    GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("A frame could not be mapped for drawing."),
-                      ("%" GST_PTR_FORMAT, buffer));
+    count(record);
+    elf::gst::replaceRegions(buffer, record);
+    const bool written = !results_ || write(record, ptsOf(buffer));
+    elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(record)));
+    return written ? GST_FLOW_OK : GST_FLOW_ERROR;
+  }
+
+  // --- events and queries
+
+  // Others may want to hear of the stream, too: a tee asks until one has answered.
+  bool sinkQuery(GstQuery* query) {
+    if (const StreamPtr offered = elf::gst::parseStreamQuery(query)) ask(offered);
     return false;
   }
-  for (const auto* each : std::views::reverse(undrawn))
-    painter_.paint(*each, ofEarlier, frame->mutableView());
-  if (own) painter_.paint(record, options, frame->mutableView());
-  record.drawn |= options.boxes || options.labels || options.masks || options.keypoints;
-  return true;
-}
 
-bool Merger::write(const elf::FrameRecord& record, std::optional<std::int64_t> ptsNs) {
-  if (results_->append(elf::toJsonLine(record, ptsNs))) return true;
-  const int error = errno;
-  if (error == ENOSPC) {
-    GST_ELEMENT_ERROR(
-        element_, RESOURCE, NO_SPACE_LEFT,
-        ("results-location: no space left to write '%s'.", results_->location().c_str()),
-        (nullptr));
-  } else {
-    GST_ELEMENT_ERROR(element_, RESOURCE, WRITE,
-                      ("results-location: cannot write '%s': %s.", results_->location().c_str(),
-                       g_strerror(error)),
-                      (nullptr));
-  }
-  return false;
-}
+  // --- state changes
 
-void Merger::count(const elf::FrameRecord& record) {
-  const auto coasted = std::ranges::count(record.detections, true, &elf::Detection::coasted);
-  const auto answered =
-      std::ranges::count(record.answers, elf::AnswerState::Answered, &elf::PartAnswer::state);
-  GST_LOG_OBJECT(
-      element_, "%s: %d detections, %d of them coasted, %d of %d parts answered, %.1f ms",
-      record.name().c_str(), static_cast<int>(record.detections.size()), static_cast<int>(coasted),
-      static_cast<int>(answered), static_cast<int>(record.answers.size()),
-      static_cast<double>(record.timings.total.count()) * 1e-3);
-  const std::lock_guard lock(stateMutex_);
-  ++state_.frames;
-  state_.detections += record.detections.size();
-  state_.coasted += static_cast<guint64>(coasted);
-  state_.unanswered += record.answers.size() - static_cast<std::size_t>(answered);
-  state_.merge += record.timings.merge;
-  state_.total += record.timings.total;
-}
-
-// --- the streams whose frames come here
-
-// A frame has come. False where its stream is to be asked.
-bool Merger::comesFrom(const StreamPtr& stream) {
-  const std::lock_guard lock(stateMutex_);
-  ++state_.came;
-  for (Source& each : state_.sources)
-    if (each.asked && state_.came > each.last + kPatience) release(each);
-  Source* source = sourceOf(stream);
-  if (source) source->last = state_.came;
-  return source && source->asked;
-}
-
-// Asks the loop to merge as the properties say, and to tell what it found.
-void Merger::ask(const StreamPtr& stream) {
-  // Whoever tells of a frame at the moment keeps the element.
-  const std::shared_ptr<GstElement> kept = elf::shared(element_);
-  {
-    const std::lock_guard lock(stateMutex_);
-    // An offer may come at any time: nobody would release the stream any more.
-    if (!state_.started) return;
-    std::erase_if(state_.sources, [](const Source& each) { return each.stream.expired(); });
-    Source* source = sourceOf(stream);
-    if (!source) source = &state_.sources.emplace_back(Source{.stream = stream});
-    source->asked = true;
-    source->last = state_.came;
-    stream->observe(this, [this, kept](const elf::FrameRecordPtr& record) {
-      elf::gst::guarded(element_, [&] { tell(*record); });
-    });
+  void start() {
     const Settings now = settings();
-    if (stream->setMerging(this, {static_cast<elf::Doubles>(now.doubles), now.indexing}) ||
-        warnedOfOther_.exchange(true))
-      return;
+    if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
+    warnedOfBare_ = warnedOfSize_ = warnedOfOther_ = false;
+    const std::lock_guard lock(stateMutex_);
+    state_ = {.started = true};
   }
-  GST_ELEMENT_WARNING(element_, STREAM, FAILED,
-                      ("Another elfmerge has said how the frames are to be merged."),
-                      ("doubles and indexing of this one do nothing"));
-}
 
-// Those who only want to know need not wait until the frame comes here.
-void Merger::tell(const elf::FrameRecord& answered) {
-  const Settings now = settings();
-  const StreamPtr stream = answered.stream.lock();
-  if (!now.postMessages || !stream) return;
-  {
+  void stop() {
+    results_.reset();
+    const std::vector<StreamPtr> streams = askedStreams();
+    const std::lock_guard lock(stateMutex_);
+    state_.started = false;
+    for (Source& source : state_.sources) release(source);
+    state_.sources.clear();
+  }
+
+ private:
+  GstStructure* stats() {
+    const std::lock_guard lock(stateMutex_);
+    GstStructure* stats = gst_structure_new_empty("elf-merge-stats");
+    elf::gst::addCounts(stats, "frames", state_.frames, "bare", state_.bare, "detections",
+                        state_.detections, "coasted", state_.coasted, "unanswered",
+                        state_.unanswered, "merge-us", state_.merge.count(), "total-us",
+                        state_.total.count());
+    return stats;
+  }
+
+  // Of a pipeline that was put together wrongly.
+  void warnOfBare() {
+    if (std::exchange(warnedOfBare_, true)) return;
+    GST_ELEMENT_WARNING(element_, STREAM, FAILED,
+                        ("A frame comes from no elfoffload: nothing was inferred."),
+                        ("It belongs before this element."));
+  }
+
+  bool paint(GstBuffer* buffer, elf::FrameRecord& record, const elf::PaintOptions& options) {
+    // Of stages before that did not draw, so that later ones see the picture as it was.
+    std::vector<const elf::FrameRecord*> undrawn;
+    for (const elf::FrameRecord* each = &record; !each->drawn && each->before;
+         each = each->before.get())
+      if (!each->before->drawn) undrawn.push_back(each->before.get());
+    elf::PaintOptions ofEarlier = options;
+    ofEarlier.rps = ofEarlier.parts = ofEarlier.statistics = false;
+    std::erase_if(undrawn, [&](const auto* each) { return !paintsAnything(*each, ofEarlier); });
+    const bool own = elf::paintsAnything(record, options);
+    if (!own && undrawn.empty()) return true;
+    std::optional<elf::gst::MappedFrame> frame =
+        elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READWRITE);
+    if (!frame) {
+      GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("A frame could not be mapped for drawing."),
+                        ("%" GST_PTR_FORMAT, buffer));
+      return false;
+    }
+    for (const auto* each : std::views::reverse(undrawn))
+      painter_.paint(*each, ofEarlier, frame->mutableView());
+    if (own) painter_.paint(record, options, frame->mutableView());
+    record.drawn |= options.boxes || options.labels || options.masks || options.keypoints;
+    return true;
+  }
+
+  bool write(const elf::FrameRecord& record, std::optional<std::int64_t> ptsNs) {
+    if (results_->append(elf::toJsonLine(record, ptsNs))) return true;
+    const int error = errno;
+    if (error == ENOSPC) {
+      GST_ELEMENT_ERROR(
+          element_, RESOURCE, NO_SPACE_LEFT,
+          ("results-location: no space left to write '%s'.", results_->location().c_str()),
+          (nullptr));
+    } else {
+      GST_ELEMENT_ERROR(element_, RESOURCE, WRITE,
+                        ("results-location: cannot write '%s': %s.", results_->location().c_str(),
+                         g_strerror(error)),
+                        (nullptr));
+    }
+    return false;
+  }
+
+  void count(const elf::FrameRecord& record) {
+    const auto coasted = std::ranges::count(record.detections, true, &elf::Detection::coasted);
+    const auto answered =
+        std::ranges::count(record.answers, elf::AnswerState::Answered, &elf::PartAnswer::state);
+    GST_LOG_OBJECT(element_,
+                   "%s: %d detections, %d of them coasted, %d of %d parts answered, %.1f ms",
+                   record.name().c_str(), static_cast<int>(record.detections.size()),
+                   static_cast<int>(coasted), static_cast<int>(answered),
+                   static_cast<int>(record.answers.size()),
+                   static_cast<double>(record.timings.total.count()) * 1e-3);
+    const std::lock_guard lock(stateMutex_);
+    ++state_.frames;
+    state_.detections += record.detections.size();
+    state_.coasted += static_cast<guint64>(coasted);
+    state_.unanswered += record.answers.size() - static_cast<std::size_t>(answered);
+    state_.merge += record.timings.merge;
+    state_.total += record.timings.total;
+  }
+
+  // --- the streams whose frames come here
+
+  // A frame has come. False where its stream is to be asked.
+  bool comesFrom(const StreamPtr& stream) {
+    const std::lock_guard lock(stateMutex_);
+    ++state_.came;
+    for (Source& each : state_.sources)
+      if (each.asked && state_.came > each.last + kPatience) release(each);
+    Source* source = sourceOf(stream);
+    if (source) source->last = state_.came;
+    return source && source->asked;
+  }
+
+  // Asks the loop to merge as the properties say, and to tell what it found.
+  void ask(const StreamPtr& stream) {
+    // Whoever tells of a frame at the moment keeps the element.
+    const std::shared_ptr<GstElement> kept = elf::shared(element_);
+    {
+      const std::lock_guard lock(stateMutex_);
+      // An offer may come at any time: nobody would release the stream any more.
+      if (!state_.started) return;
+      std::erase_if(state_.sources, [](const Source& each) { return each.stream.expired(); });
+      Source* source = sourceOf(stream);
+      if (!source) source = &state_.sources.emplace_back(Source{.stream = stream});
+      source->asked = true;
+      source->last = state_.came;
+      stream->observe(this, [this, kept](const elf::FrameRecordPtr& record) {
+        elf::gst::guarded(element_, [&] { tell(*record); });
+      });
+      const Settings now = settings();
+      if (stream->setMerging(this, {static_cast<elf::Doubles>(now.doubles), now.indexing}) ||
+          warnedOfOther_.exchange(true))
+        return;
+    }
+    GST_ELEMENT_WARNING(element_, STREAM, FAILED,
+                        ("Another elfmerge has said how the frames are to be merged."),
+                        ("doubles and indexing of this one do nothing"));
+  }
+
+  void askAgain() {
+    for (const StreamPtr& stream : askedStreams()) ask(stream);
+  }
+
+  // Those who only want to know need not wait until the frame comes here.
+  void tell(const elf::FrameRecord& answered) {
+    const Settings now = settings();
+    const StreamPtr stream = answered.stream.lock();
+    if (!now.postMessages || !stream) return;
+    {
+      const std::lock_guard lock(stateMutex_);
+      Source* source = sourceOf(stream);
+      if (!source) return;
+      source->told.insert(answered.id);
+      if (source->told.size() > kMostAwaited) source->told.erase(source->told.begin());
+    }
+    post(answered, now);
+  }
+
+  // Whether a frame that comes was told of already; one that comes again was the first time.
+  bool takeTold(const StreamPtr& stream, std::uint64_t id) {
     const std::lock_guard lock(stateMutex_);
     Source* source = sourceOf(stream);
-    if (!source) return;
-    source->told.insert(answered.id);
-    if (source->told.size() > kMostAwaited) source->told.erase(source->told.begin());
+    if (!source) return true;
+    const bool told = source->told.contains(id) || (source->newest && id <= *source->newest);
+    source->told.erase(source->told.begin(), source->told.upper_bound(id));
+    source->newest = std::max(source->newest.value_or(id), id);
+    return told;
   }
-  post(answered, now);
-}
 
-// Whether a frame that comes was told of already; one that comes again was the first time.
-bool Merger::takeTold(const StreamPtr& stream, std::uint64_t id) {
-  const std::lock_guard lock(stateMutex_);
-  Source* source = sourceOf(stream);
-  if (!source) return true;
-  const bool told = source->told.contains(id) || (source->newest && id <= *source->newest);
-  source->told.erase(source->told.begin(), source->told.upper_bound(id));
-  source->newest = std::max(source->newest.value_or(id), id);
-  return told;
-}
+  void post(const elf::FrameRecord& answered, const Settings& now) {
+    elf::FrameRecord record = answered;
+    if (now.reportMissed) elf::addMissed(record);
+    setTimings(record, record.timings.merge, Clock::now());
+    std::optional<std::int64_t> ptsNs;
+    if (record.pts) ptsNs = record.pts->count();
+    GstStructure* structure = elf::gst::newResultStructure(record, ptsNs);
+    gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
+  }
 
-void Merger::post(const elf::FrameRecord& answered, const Settings& now) {
-  elf::FrameRecord record = answered;
-  if (now.reportMissed) elf::addMissed(record);
-  setTimings(record, record.timings.merge, Clock::now());
-  std::optional<std::int64_t> ptsNs;
-  if (record.pts) ptsNs = record.pts->count();
-  GstStructure* structure = elf::gst::newResultStructure(record, ptsNs);
-  gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
-}
+  std::vector<StreamPtr> askedStreams() {
+    const std::lock_guard lock(stateMutex_);
+    std::vector<StreamPtr> streams;
+    for (const Source& source : state_.sources)
+      if (StreamPtr stream = source.stream.lock(); stream && source.asked)
+        streams.push_back(std::move(stream));
+    return streams;
+  }
 
-std::vector<StreamPtr> Merger::askedStreams() {
-  const std::lock_guard lock(stateMutex_);
-  std::vector<StreamPtr> streams;
-  for (const Source& source : state_.sources)
-    if (StreamPtr stream = source.stream.lock(); stream && source.asked)
-      streams.push_back(std::move(stream));
-  return streams;
-}
+  // With stateMutex_ held; null where nothing is known of the stream.
+  Source* sourceOf(const StreamPtr& stream) {
+    const auto source = std::ranges::find_if(
+        state_.sources, [&](const Source& each) { return each.stream.lock() == stream; });
+    return source != state_.sources.end() ? &*source : nullptr;
+  }
 
-// Null where nothing is known of the stream.
-Source* Merger::sourceOf(const StreamPtr& stream) {
-  const auto source = std::ranges::find_if(
-      state_.sources, [&](const Source& each) { return each.stream.lock() == stream; });
-  return source != state_.sources.end() ? &*source : nullptr;
-}
+  // With stateMutex_ held.
+  void release(Source& source) {
+    if (const StreamPtr stream = source.stream.lock()) stream->release(this);
+    source.asked = false;
+  }
 
-void Merger::release(Source& source) {
-  if (const StreamPtr stream = source.stream.lock()) stream->release(this);
-  source.asked = false;
-}
+  // The streaming thread's.
+  elf::Painter painter_;
+  bool warnedOfBare_ = false, warnedOfSize_ = false;
+  std::unique_ptr<ResultsFile> results_;
 
-// --- events and queries
-
-// Others may want to hear of the stream, too: a tee asks until one has answered.
-bool Merger::sinkQuery(GstQuery* query) {
-  if (const StreamPtr offered = elf::gst::parseStreamQuery(query)) ask(offered);
-  return false;
-}
-
-// --- state changes
-
-void Merger::start() {
-  const Settings now = settings();
-  if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
-  warnedOfBare_ = warnedOfSize_ = warnedOfOther_ = false;
-  const std::lock_guard lock(stateMutex_);
-  state_ = {.started = true};
-}
-
-void Merger::stop() {
-  results_.reset();
-  const std::vector<StreamPtr> streams = askedStreams();
-  const std::lock_guard lock(stateMutex_);
-  state_.started = false;
-  for (Source& source : state_.sources) release(source);
-  state_.sources.clear();
-}
+  std::atomic<bool> warnedOfOther_ = false;
+  std::mutex stateMutex_;
+  State state_;
+};
 
 }  // namespace
 
 // --- class init
 
-#define GST_TYPE_ELF_MERGE (gst_elf_merge_get_type())
-G_DECLARE_FINAL_TYPE(GstElfMerge, gst_elf_merge, GST, ELF_MERGE, GstBaseTransform)
-
-struct _GstElfMerge {
-  GstBaseTransform parent;
-  Merger* impl;
-};
-
+using GstElfMerge = elf::gst::TransformInstance<Merger>;
+using GstElfMergeClass = GstBaseTransformClass;
 G_DEFINE_TYPE_WITH_CODE(GstElfMerge, gst_elf_merge, GST_TYPE_BASE_TRANSFORM,
                         GST_DEBUG_CATEGORY_INIT(elfmerge_debug, "elfmerge", 0,
                                                 "Elf: shows and reports detections"))
-GST_ELEMENT_REGISTER_DEFINE(elfmerge, "elfmerge", GST_RANK_NONE, GST_TYPE_ELF_MERGE)
+GST_ELEMENT_REGISTER_DEFINE(elfmerge, "elfmerge", GST_RANK_NONE, gst_elf_merge_get_type())
 
-using Glue =
-    elf::gst::TransformGlue<GstElfMerge, Merger, &GstElfMerge::impl, &gst_elf_merge_parent_class>;
+using Glue = elf::gst::TransformGlue<Merger, &gst_elf_merge_parent_class>;
 
 static void gst_elf_merge_init(GstElfMerge* self) {
   Glue::init(self);

@@ -37,6 +37,11 @@ class MappedPixels : public FramePixels {
   gst::RgbCutter& cutter_;
 };
 
+/** True for what ends downstream's EOS. */
+bool beginsAnew(const Item& item) {
+  return item.is(GST_EVENT_SEGMENT) || item.is(GST_EVENT_STREAM_START);
+}
+
 }  // namespace
 
 // --- in
@@ -49,7 +54,8 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   {
     Lock lock(stateMutex_);
     // Downstream's EOS is over as soon as the task has come to the new segment.
-    changed_.wait(lock, [this] { return state_.flow != GST_FLOW_EOS || !willBeginAnew(); });
+    changed_.wait(lock,
+                  [this] { return state_.flow != GST_FLOW_EOS || !state_.holds(beginsAnew); });
     if (state_.flow != GST_FLOW_OK) return state_.flow;
     session = state_.session;
   }
@@ -176,18 +182,6 @@ bool Offload::hasRoom() const {
   return last - first <= std::max(mostTimeHeld(), state_.pipelineLatency) + frameTime_;
 }
 
-// With stateMutex_ held.
-bool Offload::willBeginAnew() const {
-  return std::ranges::any_of(state_.queue, [](const ItemPtr& item) {
-    return item->event && beginsAnew(item->event.get());
-  });
-}
-
-// With stateMutex_ held. Frames that nobody wants any more wait for no answer.
-bool Offload::mayLeave(const Item& item) const {
-  return !item.buffer || item.record || state_.flow == GST_FLOW_EOS;
-}
-
 // --- out: the task of the src pad
 
 void Offload::startTask() {
@@ -204,15 +198,18 @@ void Offload::loop() {
   ItemPtr item;
   {
     Lock lock(stateMutex_);
-    changed_.wait(lock, [this] {
+    // Frames that nobody wants any more wait for no answer.
+    const auto mayLeave = [this](const Item& next) {
+      return !next.buffer || next.record || state_.flow == GST_FLOW_EOS;
+    };
+    changed_.wait(lock, [&] {
       return !state_.flows() || (!state_.queue.empty() && mayLeave(*state_.queue.front()));
     });
     if (!state_.flows()) return endTask(lock);
     item = std::move(state_.queue.front());
     state_.queue.pop_front();
     item->progress = Item::Running;
-    if (item->event && beginsAnew(item->event.get()) && state_.flow == GST_FLOW_EOS)
-      setFlow(GST_FLOW_OK);
+    if (beginsAnew(*item) && state_.flow == GST_FLOW_EOS) setFlow(GST_FLOW_OK);
     changed_.notify_all();
   }
   if (item->buffer) {
@@ -232,9 +229,7 @@ void Offload::loop() {
 
 void Offload::endTask(Lock& lock) {
   const GstFlowReturn flow = state_.flow;
-  const bool eos = std::ranges::any_of(state_.queue, [](const ItemPtr& item) {
-    return item->event && GST_EVENT_TYPE(item->event.get()) == GST_EVENT_EOS;
-  });
+  const bool eos = state_.holds([](const Item& item) { return item.is(GST_EVENT_EOS); });
   // Under the lock, or a RECONFIGURE could start the task between the look at the flow and the
   // pause.
   gst_pad_pause_task(srcpad_);

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Events and queries of both pads.
-#include <algorithm>
 #include <utility>
 
-#include "gst/elfvision/gstelfallocation.h"
 #include "gst/elfvision/gstelfservers.h"
+#include "gst/elfvision/gstelfvideo.h"
 #include "plugins/elfoffload/offload.h"
 
 namespace elf::offloading {
+
+namespace {
+
+bool hasFlag(const GstEvent* event, GstEventTypeFlags flag) {
+  return gst_event_type_get_flags(GST_EVENT_TYPE(event)) & flag;
+}
+
+}  // namespace
 
 // --- the sink pad
 
@@ -68,10 +75,9 @@ void Offload::flushStart(GstEvent* event) {
   gst_pad_pause_task(srcpad_);
   // What describes the stream outlives a flush, as in queue.
   for (const ItemPtr& item : dropped)
-    if (GstEvent* old = item->event.get(); old && hasFlag(old, GST_EVENT_TYPE_STICKY) &&
-                                           GST_EVENT_TYPE(old) != GST_EVENT_SEGMENT &&
-                                           GST_EVENT_TYPE(old) != GST_EVENT_EOS)
-      gst_pad_store_sticky_event(srcpad_, old);
+    if (item->event && hasFlag(item->event.get(), GST_EVENT_TYPE_STICKY) &&
+        !item->is(GST_EVENT_SEGMENT) && !item->is(GST_EVENT_EOS))
+      gst_pad_store_sticky_event(srcpad_, item->event.get());
 }
 
 gboolean Offload::sinkQuery(GstQuery* query) {
@@ -92,7 +98,11 @@ bool Offload::takeOffer(GstQuery* query) {
 }
 
 gboolean Offload::serializedQuery(GstQuery* query) {
-  if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION && hasFrames()) return proposeAllocation(query);
+  if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) {
+    const std::lock_guard lock(stateMutex_);
+    if (state_.holds([](const Item& item) { return item.buffer != nullptr; }))
+      return proposeAllocation(query);
+  }
   const auto item = std::make_shared<Item>();
   item->query = query;
   if (enqueue(item) != GST_FLOW_OK) return FALSE;
@@ -103,12 +113,6 @@ gboolean Offload::serializedQuery(GstQuery* query) {
   });
   std::erase(state_.queue, item);
   return item->result;
-}
-
-bool Offload::hasFrames() {
-  const std::lock_guard lock(stateMutex_);
-  return std::ranges::any_of(state_.queue,
-                             [](const ItemPtr& item) { return item->buffer != nullptr; });
 }
 
 // Where downstream could be asked only when it has taken what waits: a live source would lose

@@ -60,64 +60,58 @@ constexpr int kMostInFlight = 64;
 
 std::span<const Offload::Property> Offload::properties() {
   static constexpr Property kProperties[] = {
-      {"servers", "Servers",
+      {"servers", "Servers", kPlaying, String{ELF_SETTING(servers)},
        "Comma-separated base URLs of the inference servers; a server listed twice gets two parts "
        "at a time, and each address of a host name counts as a server",
-       kPlaying, String{ELF_SETTING(servers)}, &Offload::setServers},
-      {"model", "Model", "Name of the model on the servers", kReady, String{ELF_SETTING(model)}},
-      {"model-version", "Model version",
-       "Version of the model on the servers (empty = the servers choose)", kReady,
-       String{ELF_SETTING(modelVersion)}},
-      {"tensor-names", "Tensor names",
+       &Offload::setServers},
+      {"model", "Model", kReady, String{ELF_SETTING(model)}, "Name of the model on the servers"},
+      {"model-version", "Model version", kReady, String{ELF_SETTING(modelVersion)},
+       "Version of the model on the servers (empty = the servers choose)"},
+      {"tensor-names", "Tensor names", kReady, String{ELF_SETTING(tensorNames)},
        "Names of the servers' tensors for image, boxes, scores, labels, masks, keypoints and "
-       "rotated, for example image=input_1,boxes=dets; names not given come from the .model file",
-       kReady, String{ELF_SETTING(tensorNames)}},
-      {"deadline", "Deadline",
-       "Milliseconds after which a frame goes on without missing answers, counted from capture for "
-       "live sources (and added to the pipeline's latency), else from entry (0 = 500 for live "
+       "rotated, for example image=input_1,boxes=dets; names not given come from the .model file"},
+      {"deadline", "Deadline", kPlaying, Int{ELF_SETTING(deadline), kNoDeadline, G_MAXINT},
+       "Milliseconds after which a frame goes on without missing answers, counted from capture "
+       "for live sources (and added to the pipeline's latency), else from entry (0 = 500 for live "
        "sources, else 2000; -1 = wait forever, not for live sources)",
-       kPlaying, Int{ELF_SETTING(deadline), kNoDeadline, G_MAXINT}, &Offload::applySettings},
-      {"max-in-flight", "Max in flight",
-       "Maximum number of frames in flight: sent but not answered yet", kPlaying,
-       Int{ELF_SETTING(maxInFlight), 1, kMostInFlight}, &Offload::applySettings},
-      {"encoding", "Encoding", "Encoding of the pixels that are sent", kPlaying,
-       Enum{ELF_SETTING(encoding), "GstElfEncoding", encodingChoices}, &Offload::applySettings},
-      {"jpeg-quality", "JPEG quality", "JPEG quality in percent: lower is smaller", kPlaying,
-       Int{ELF_SETTING(jpegQuality), 1, 100}, &Offload::applySettings},
-      {"bandwidth", "Bandwidth",
+       &Offload::applySettings},
+      {"max-in-flight", "Max in flight", kPlaying, Int{ELF_SETTING(maxInFlight), 1, kMostInFlight},
+       "Maximum number of frames in flight: sent but not answered yet", &Offload::applySettings},
+      {"encoding", "Encoding", kPlaying,
+       Enum{ELF_SETTING(encoding), "GstElfEncoding", encodingChoices},
+       "Encoding of the pixels that are sent", &Offload::applySettings},
+      {"jpeg-quality", "JPEG quality", kPlaying, Int{ELF_SETTING(jpegQuality), 1, 100},
+       "JPEG quality in percent: lower is smaller", &Offload::applySettings},
+      {"bandwidth", "Bandwidth", kPlaying, Int{ELF_SETTING(bandwidth), 0, G_MAXINT},
        "Upload limit in kbit/s: JPEG quality drops from jpeg-quality to 30, then parts are scaled "
        "down, then frames pass unsent (0 = no limit)",
-       kPlaying, Int{ELF_SETTING(bandwidth), 0, G_MAXINT}, &Offload::applySettings},
-      {"qos", "QoS",
+       &Offload::applySettings},
+      {"qos", "QoS", kPlaying, Boolean{ELF_SETTING(qos)},
        "Skip inference of frames that would reach the sink too late; they pass with predicted "
-       "boxes",
-       kPlaying, Boolean{ELF_SETTING(qos)}},
-      {"leaky", "Leaky",
+       "boxes"},
+      {"leaky", "Leaky", kPlaying, Boolean{ELF_SETTING(leaky)},
        "Skip inference of frames that arrive while max-in-flight frames are unanswered instead of "
        "blocking upstream; they pass in order with predicted boxes",
-       kPlaying, Boolean{ELF_SETTING(leaky)}, &Offload::applySettings},
-      {"hedging", "Hedging",
+       &Offload::applySettings},
+      {"hedging", "Hedging", kPlaying, Double{ELF_SETTING(hedging), 0, 100},
        "Maximum share of extra requests, in percent of all, that repeat a late part on a second "
        "server (0 = none)",
-       kPlaying, Double{ELF_SETTING(hedging), 0, 100}, &Offload::applySettings},
-      {"ca-file", "CA file",
-       "PEM file of the certificate authorities for https:// servers (unset = the system's)",
-       kReady, OptionalString{ELF_SETTING(security.caFile)}},
-      {"client-certificate", "Client certificate",
+       &Offload::applySettings},
+      {"ca-file", "CA file", kReady, OptionalString{ELF_SETTING(security.caFile)},
+       "PEM file of the certificate authorities for https:// servers (unset = the system's)"},
+      {"client-certificate", "Client certificate", kReady,
+       OptionalString{ELF_SETTING(security.clientCertificate)},
        "PEM file of the client certificate, with its key unless client-key is set, for servers "
-       "that require one",
-       kReady, OptionalString{ELF_SETTING(security.clientCertificate)}},
-      {"client-key", "Client key", "PEM file of the private key of client-certificate", kReady,
-       OptionalString{ELF_SETTING(security.clientKey)}},
-      {"token-file", "Token file",
-       "File with the bearer token for the servers; read when the element starts", kReady,
-       OptionalString{ELF_SETTING(security.tokenFile)}},
-      {"stats", "Statistics",
+       "that require one"},
+      {"client-key", "Client key", kReady, OptionalString{ELF_SETTING(security.clientKey)},
+       "PEM file of the private key of client-certificate"},
+      {"token-file", "Token file", kReady, OptionalString{ELF_SETTING(security.tokenFile)},
+       "File with the bearer token for the servers; read when the element starts"},
+      {"stats", "Statistics", kReadOnly, Statistics{&Offload::stats},
        "Counts since start: frames, skipped, parts-sent, parts-failed, parts-late, parts-retried, "
        "parts-hedged, hedges-won, bytes-sent, bytes-whole (if whole frames had been sent), "
        "pixels-sent; quality and scale of the last frame; servers (url, healthy, answers, "
-       "fixed-ms, ms-per-megapixel, ms-per-megabyte, outstanding-ms of each)",
-       kReadOnly, Statistics{&Offload::stats}},
+       "fixed-ms, ms-per-megapixel, ms-per-megabyte, outstanding-ms of each)"},
   };
   return kProperties;
 }
@@ -136,7 +130,7 @@ struct _GstElfOffload {
   GstElement parent;
   GstPad* sinkpad;
   GstPad* srcpad;
-  Offload* impl;
+  Offload* element;
 };
 
 G_DEFINE_TYPE_WITH_CODE(GstElfOffload, gst_elf_offload, GST_TYPE_ELEMENT,
@@ -145,7 +139,7 @@ G_DEFINE_TYPE_WITH_CODE(GstElfOffload, gst_elf_offload, GST_TYPE_ELEMENT,
 GST_ELEMENT_REGISTER_DEFINE(elfoffload, "elfoffload", GST_RANK_NONE, GST_TYPE_ELF_OFFLOAD)
 
 static Offload& of(gpointer instance) {
-  return *GST_ELF_OFFLOAD(instance)->impl;
+  return *GST_ELF_OFFLOAD(instance)->element;
 }
 
 static gboolean gst_elf_offload_activate_mode(GstPad* pad, GstObject* self, GstPadMode mode,
@@ -186,7 +180,7 @@ static void gst_elf_offload_init(GstElfOffload* self) {
     return guarded(GST_ELEMENT(parent), FALSE, [&] { return of(parent).srcQuery(query); });
   });
 
-  self->impl = new Offload(GST_ELEMENT(self), self->sinkpad, self->srcpad);
+  self->element = new Offload(GST_ELEMENT(self), self->sinkpad, self->srcpad);
 }
 
 static void gst_elf_offload_finalize(GObject* object) {
@@ -209,7 +203,8 @@ static GstStateChangeReturn gst_elf_offload_change_state(GstElement* element,
 
 static void gst_elf_offload_class_init(GstElfOffloadClass* klass) {
   G_OBJECT_CLASS(klass)->finalize = gst_elf_offload_finalize;
-  elf::gst::installProperties<GstElfOffload, Offload, &GstElfOffload::impl>(G_OBJECT_CLASS(klass));
+  elf::gst::installProperties<GstElfOffload, Offload, &GstElfOffload::element>(
+      G_OBJECT_CLASS(klass));
   auto* element_class = GST_ELEMENT_CLASS(klass);
   elf::gst::addVideoPads(element_class);
   gst_element_class_set_static_metadata(

@@ -4,6 +4,7 @@
 
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -36,8 +37,8 @@ using std::chrono::milliseconds;
 class Session;
 
 // --- settings and state
-// Locks: one for Settings and one for State. That of State comes before that of Settings and the
-// locks of lib/. Neither is held while pushing, querying or posting.
+// Locks: settingsMutex_ for Settings, stateMutex_ for State. The latter comes before the former and
+// before the locks of lib/. Neither is held while pushing, querying or posting.
 
 /** Values of `deadline`. */
 constexpr int kNoDeadline = -1;
@@ -87,6 +88,8 @@ struct Item {
   // Of a query.
   enum { Waiting, Running, Finished } progress = Waiting;
   bool result = false;
+
+  bool is(GstEventType type) const { return event && GST_EVENT_TYPE(event.get()) == type; }
 };
 using ItemPtr = std::shared_ptr<Item>;
 
@@ -121,17 +124,12 @@ struct State {
   Work lastWork;
 
   bool flows() const { return flow == GST_FLOW_OK || flow == GST_FLOW_EOS; }
+  /** Whether something like that is queued. */
+  template <typename Like>
+  bool holds(const Like& like) const {
+    return std::ranges::any_of(queue, [&](const ItemPtr& item) { return like(*item); });
+  }
 };
-
-inline bool hasFlag(const GstEvent* event, GstEventTypeFlags flag) {
-  return gst_event_type_get_flags(GST_EVENT_TYPE(event)) & flag;
-}
-
-/** True for what ends downstream's EOS. */
-inline bool beginsAnew(const GstEvent* event) {
-  return GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT ||
-         GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START;
-}
 
 /** True for what upstream or the application has to hear of, as a flush and EOS need not be. */
 inline bool isFailure(GstFlowReturn flow) {
@@ -181,8 +179,6 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   // waits,
   GstClockTime mostTimeHeld() const;
   bool hasRoom() const;
-  bool willBeginAnew() const;
-  bool mayLeave(const Item& item) const;
   // and leaves.
   void startTask();
   void loop();
@@ -194,7 +190,6 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   void flushStart(GstEvent* event);
   bool takeOffer(GstQuery* query);
   gboolean serializedQuery(GstQuery* query);
-  bool hasFrames();
   gboolean proposeAllocation(GstQuery* query);
   gboolean runQuery(GstQuery* query);
   gboolean latency(GstQuery* query);

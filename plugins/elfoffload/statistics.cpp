@@ -33,21 +33,16 @@ double inMilliseconds(Microseconds time) {
 }
 
 GstStructure* newStatistics(std::uint64_t frames, std::uint64_t skipped, const Work& work) {
-  GstStructure* structure = gst::newCounts(
-      "elf-offload-stats", {{"frames", frames},
-                            {"skipped", skipped},
-                            {"parts-sent", work.parts.partsSent},
-                            {"parts-failed", work.parts.partsFailed},
-                            {"parts-late", work.parts.partsLate},
-                            {"parts-retried", work.parts.partsRetried},
-                            {"parts-hedged", work.parts.partsHedged},
-                            {"hedges-won", work.parts.hedgesWon},
-                            {"bytes-sent", work.parts.bytesSent},
-                            {"bytes-whole", work.frames.wholeBytes},
-                            {"pixels-sent", static_cast<std::uint64_t>(work.parts.pixelsSent)}});
+  GstStructure* stats = gst_structure_new_empty("elf-offload-stats");
+  const OffloadStats& parts = work.parts;
+  gst::addCounts(stats, "frames", frames, "skipped", skipped, "parts-sent", parts.partsSent,
+                 "parts-failed", parts.partsFailed, "parts-late", parts.partsLate, "parts-retried",
+                 parts.partsRetried, "parts-hedged", parts.partsHedged, "hedges-won",
+                 parts.hedgesWon, "bytes-sent", parts.bytesSent, "bytes-whole",
+                 work.frames.wholeBytes, "pixels-sent", parts.pixelsSent);
   const BandwidthControl::Choice& last = work.frames.choice;
-  gst_structure_set(structure, "quality", G_TYPE_INT, last.quality, "scale", G_TYPE_DOUBLE,
-                    last.scale, nullptr);
+  gst_structure_set(stats, "quality", G_TYPE_INT, last.quality, "scale", G_TYPE_DOUBLE, last.scale,
+                    nullptr);
   GValue array = G_VALUE_INIT;
   g_value_init(&array, GST_TYPE_ARRAY);
   for (const ServerState& server : work.servers) {
@@ -57,8 +52,8 @@ GstStructure* newStatistics(std::uint64_t frames, std::uint64_t skipped, const W
     g_value_take_boxed(&element, structureOf(server));
     gst_value_array_append_and_take_value(&array, &element);
   }
-  gst_structure_take_value(structure, "servers", &array);
-  return structure;
+  gst_structure_take_value(stats, "servers", &array);
+  return stats;
 }
 
 void logWay(GstElement* element, const FrameRecord& record) {

@@ -65,7 +65,7 @@ std::span<const elf::Choice> regionsChoices() {
 }
 
 // --- settings and state
-// Locks: one for Settings and one for State, held for moments, and neither while the other is.
+// Locks: settingsMutex_ for Settings, stateMutex_ for State; held for moments, never both.
 
 struct Settings : elf::PlanSettings {
   int regions = kAuto;
@@ -85,37 +85,6 @@ struct State {
   elf::Microseconds time{0};
 };
 
-class Partition : public elf::gst::TransformElement<Partition, Settings> {
- public:
-  explicit Partition(GstBaseTransform* transform) : TransformElement(transform), entry_(element_) {}
-
-  static std::span<const Property> properties();
-
-  GstFlowReturn transform(GstBuffer* buffer);
-  void sinkEvent(GstEvent* event) { entry_.sinkEvent(event); }
-  void srcEvent(GstEvent* event) { entry_.srcEvent(event); }
-  void start();
-  void unblock() { entry_.setStopped(true); }
-
- private:
-  GstStructure* stats();
-  std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer, const Settings& now);
-  void plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer, const Settings& now);
-  void checkLrcServer(const std::string& url, const elf::Capacity& capacity);
-  void count(const elf::FrameRecord& record);
-
-  // The streaming thread's.
-  elf::gst::StreamEntry entry_;
-  bool roisSeen_ = false;
-  /** The `lrc-server` that no server has. */
-  std::string warnedOf_;
-
-  std::mutex stateMutex_;
-  State state_;
-};
-
-// --- properties
-
 /** As elfoffload spells it. What is not a URL stays as it is: no server has it. */
 std::string spelled(const std::string& server) {
   if (server.empty()) return {};
@@ -128,187 +97,198 @@ std::string spelled(const std::string& server) {
   return server;
 }
 
-std::span<const Partition::Property> Partition::properties() {
-  static constexpr Property kProperties[] = {
-      {"partitioner", "Partitioner", "Method that cuts the frame into parts", kReady,
-       Enum{ELF_SETTING(partitioner), "GstElfPartitioner", elf::partitionerChoices}},
-      {"scale-large", "Scale large objects",
-       "Scale a part down when all its objects are large enough for the model to find them at the "
-       "lower resolution (see the model's object-size)",
-       kPlaying, Boolean{ELF_SETTING(planner.scale)}},
-      {"scan-interval", "Scan interval",
-       "Scan the whole frame for new objects at least every N frames, twice as often while the "
-       "camera moves (0 = off)",
-       kPlaying, Int{ELF_SETTING(planner.discovery.scanInterval), 0, kMostFrames}},
-      {"change-threshold", "Change threshold",
-       "Scan a place for new objects when it has changed by N grey levels since it was last "
-       "inferred (0 = off)",
-       kPlaying, Int{ELF_SETTING(planner.discovery.changeThreshold), 0, 255}},
-      {"lrc-interval", "LRC interval",
-       "Also infer the whole frame at low resolution (LRC) every N frames (0 = never)", kPlaying,
-       Int{ELF_SETTING(planner.lrcInterval), 0, kMostFrames}},
-      {"lrc-ratio", "LRC ratio",
-       "Width and height of the low-resolution frame relative to the frame", kPlaying,
-       Double{ELF_SETTING(planner.lrcRatio), 0.01, 1}},
-      {"lrc-server", "LRC server",
-       "URL of the server that infers the low-resolution frame, one of elfoffload's servers "
-       "(unset = the least busy one)",
-       kPlaying, OptionalString{ELF_SETTING(planner.lrcServer), spelled}},
-      {"regions", "Regions",
-       "Which region-of-interest metas of a frame are used as region proposals", kPlaying,
-       Enum{ELF_SETTING(regions), "GstElfRegions", regionsChoices}},
-      {"regions-label", "Regions label",
-       "Use only region-of-interest metas of this type (unset = all types)", kPlaying,
-       OptionalString{ELF_SETTING(regionsLabel)}},
-      {"stats", "Statistics",
-       "Counts since start: frames; cold (frames without known RPs); empty (frames with no parts); "
-       "parts-rp, parts-lrc, parts-scan, parts-grid, parts-full; pixels (of all parts, as sent); "
-       "partition-us (microseconds spent)",
-       kReadOnly, Statistics{&Partition::stats}},
-  };
-  return kProperties;
-}
+class Partition : public elf::gst::TransformElement<Partition, Settings> {
+ public:
+  explicit Partition(GstBaseTransform* transform) : TransformElement(transform), entry_(element_) {}
 
-GstStructure* Partition::stats() {
-  const std::lock_guard lock(stateMutex_);
-  GstStructure* structure = elf::gst::newCounts(
-      "elf-partition-stats", {{"frames", state_.frames},
-                              {"cold", state_.cold},
-                              {"empty", state_.empty},
-                              {"pixels", static_cast<std::uint64_t>(state_.pixels)},
-                              {"partition-us", state_.time.count()}});
-  for (const elf::PartKind kind : kKinds)
-    gst_structure_set(structure, ("parts-" + std::string(elf::toString(kind))).c_str(),
-                      G_TYPE_UINT64, guint64{state_.parts[static_cast<std::size_t>(kind)]},
-                      nullptr);
-  return structure;
-}
+  // --- properties
 
-// --- data flow
-
-GstFlowReturn Partition::transform(GstBuffer* buffer) {
-  const Settings now = settings();
-  std::optional<elf::FrameRecord> record;
-  if (entry_.onItsWay(buffer, size())) {
-    record = elf::gst::takeRecord(buffer);
-  } else {
-    record =
-        entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
-    if (!record) return GST_FLOW_FLUSHING;
-    if (now.regions == kAuto) record->rps = rpsOfRois(buffer, now);
+  static std::span<const Property> properties() {
+    static constexpr Property kProperties[] = {
+        {"partitioner", "Partitioner", kReady,
+         Enum{ELF_SETTING(partitioner), "GstElfPartitioner", elf::partitionerChoices},
+         "Method that cuts the frame into parts"},
+        {"scale-large", "Scale large objects", kPlaying, Boolean{ELF_SETTING(planner.scale)},
+         "Scale a part down when all its objects are large enough for the model to find them at "
+         "the lower resolution (see the model's object-size)"},
+        {"scan-interval", "Scan interval", kPlaying,
+         Int{ELF_SETTING(planner.discovery.scanInterval), 0, kMostFrames},
+         "Scan the whole frame for new objects at least every N frames, twice as often while the "
+         "camera moves (0 = off)"},
+        {"change-threshold", "Change threshold", kPlaying,
+         Int{ELF_SETTING(planner.discovery.changeThreshold), 0, 255},
+         "Scan a place for new objects when it has changed by N grey levels since it was last "
+         "inferred (0 = off)"},
+        {"lrc-interval", "LRC interval", kPlaying,
+         Int{ELF_SETTING(planner.lrcInterval), 0, kMostFrames},
+         "Also infer the whole frame at low resolution (LRC) every N frames (0 = never)"},
+        {"lrc-ratio", "LRC ratio", kPlaying, Double{ELF_SETTING(planner.lrcRatio), 0.01, 1},
+         "Width and height of the low-resolution frame relative to the frame"},
+        {"lrc-server", "LRC server", kPlaying,
+         OptionalString{ELF_SETTING(planner.lrcServer), spelled},
+         "URL of the server that infers the low-resolution frame, one of elfoffload's servers "
+         "(unset = the least busy one)"},
+        {"regions", "Regions", kPlaying,
+         Enum{ELF_SETTING(regions), "GstElfRegions", regionsChoices},
+         "Which region-of-interest metas of a frame are used as region proposals"},
+        {"regions-label", "Regions label", kPlaying, OptionalString{ELF_SETTING(regionsLabel)},
+         "Use only region-of-interest metas of this type (unset = all types)"},
+        {"stats", "Statistics", kReadOnly, Statistics{&Partition::stats},
+         "Counts since start: frames; cold (frames without known RPs); empty (frames with no "
+         "parts); parts-rp, parts-lrc, parts-scan, parts-grid, parts-full; pixels (of all parts, "
+         "as sent); partition-us (microseconds spent)"},
+    };
+    return kProperties;
   }
-  if (now.regions == kUpstream)
-    record->predicted = std::exchange(record->rps, rpsOfRois(buffer, now));
-  if (const elf::gst::StreamPtr stream = record->stream.lock()) plan(*stream, *record, buffer, now);
-  count(*record);
-  GST_LOG_OBJECT(element_, "%s: %d parts, %.1f ms expected", record->name().c_str(),
-                 record->plan ? static_cast<int>(record->plan->parts.size()) : -1,
-                 record->plan ? record->plan->makespan * 1e3 : 0);
-  elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(*record)));
-  return GST_FLOW_OK;
-}
 
-std::optional<std::vector<elf::Rp>> Partition::rpsOfRois(GstBuffer* buffer, const Settings& now) {
-  const bool upstream = now.regions == kUpstream;
-  std::vector<elf::Rp> rps;
-  gpointer state = nullptr;
-  while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
-             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
-    const auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
-    if (!upstream && elf::gst::stageOf(roi)) continue;
-    const char* label = g_quark_to_string(roi->roi_type);
-    if (!now.regionsLabel.empty() && now.regionsLabel != label) continue;
-    const elf::Box box{static_cast<float>(roi->x), static_cast<float>(roi->y),
-                       static_cast<float>(roi->x) + static_cast<float>(roi->w),
-                       static_cast<float>(roi->y) + static_cast<float>(roi->h)};
-    elf::Rp rp;
-    rp.box = elf::clip(box, size());
-    if (rp.box.empty()) continue;
-    if (!upstream) {
-      rp.expected = rp.box;
-      rp.label = label;
+  // --- data flow
+
+  GstFlowReturn transform(GstBuffer* buffer) {
+    const Settings now = settings();
+    std::optional<elf::FrameRecord> record;
+    if (entry_.onItsWay(buffer, size())) {
+      record = elf::gst::takeRecord(buffer);
+    } else {
+      record =
+          entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
+      if (!record) return GST_FLOW_FLUSHING;
+      if (now.regions == kAuto) record->rps = rpsOfRois(buffer, now);
     }
-    rps.push_back(std::move(rp));
+    if (now.regions == kUpstream)
+      record->predicted = std::exchange(record->rps, rpsOfRois(buffer, now));
+    if (const elf::gst::StreamPtr stream = record->stream.lock())
+      plan(*stream, *record, buffer, now);
+    count(*record);
+    GST_LOG_OBJECT(element_, "%s: %d parts, %.1f ms expected", record->name().c_str(),
+                   record->plan ? static_cast<int>(record->plan->parts.size()) : -1,
+                   record->plan ? record->plan->makespan * 1e3 : 0);
+    elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(*record)));
+    return GST_FLOW_OK;
   }
-  roisSeen_ = roisSeen_ || upstream || !rps.empty();
-  if (!roisSeen_) return std::nullopt;
-  return rps;
-}
 
-void Partition::plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer,
-                     const Settings& now) {
-  const auto mapped = now.planner.discovery.changeThreshold > 0 && !record.skipped
-                          ? elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)
-                          : std::nullopt;
-  const elf::ImageView picture = mapped ? mapped->view() : elf::ImageView{};
-  stream.plan(this, record, now, mapped ? &picture : nullptr);
-  if (now.planner.lrcInterval > 0 && record.capacity)
-    checkLrcServer(now.planner.lrcServer, *record.capacity);
-}
+  // --- events and queries
 
-// Warns once of each that is none of elfoffload's.
-void Partition::checkLrcServer(const std::string& url, const elf::Capacity& capacity) {
-  if (url.empty() || url == warnedOf_ || capacity.servers.front().url.empty()) return;
-  if (std::ranges::find(capacity.servers, url, &elf::ServerState::url) != capacity.servers.end())
-    return;
-  warnedOf_ = url;
-  GST_ELEMENT_WARNING(element_, RESOURCE, NOT_FOUND,
-                      ("lrc-server: no server of elfoffload is '%s'.", url.c_str()),
-                      ("the low resolution goes to the server with the most time left"));
-}
+  void sinkEvent(GstEvent* event) { entry_.sinkEvent(event); }
+  void srcEvent(GstEvent* event) { entry_.srcEvent(event); }
 
-void Partition::count(const elf::FrameRecord& record) {
-  const std::lock_guard lock(stateMutex_);
-  ++state_.frames;
-  if (!record.rps) ++state_.cold;
-  state_.time += record.timings.partition;
-  if (!record.plan) return;
-  if (record.plan->parts.empty()) ++state_.empty;
-  for (const elf::Part& part : record.plan->parts)
-    ++state_.parts[static_cast<std::size_t>(part.kind)];
-  state_.pixels += record.plan->sentPixels();
-}
+  // --- state changes
 
-// --- state changes
+  void start() {
+    const Settings now = settings();
+    entry_.start();
+    roisSeen_ = false;
+    warnedOf_.clear();
+    {
+      const std::lock_guard lock(stateMutex_);
+      state_ = {};
+    }
+    GST_INFO_OBJECT(
+        element_,
+        "partitioner %s, scan interval %d frames, change threshold %d, LRC every %d frames at %g "
+        "on %s",
+        elf::partitionerChoices()[static_cast<std::size_t>(now.partitioner)].name,
+        now.planner.discovery.scanInterval, now.planner.discovery.changeThreshold,
+        now.planner.lrcInterval, now.planner.lrcRatio,
+        now.planner.lrcServer.empty() ? "any server" : now.planner.lrcServer.c_str());
+  }
 
-void Partition::start() {
-  const Settings now = settings();
-  entry_.start();
-  roisSeen_ = false;
-  warnedOf_.clear();
-  {
+  void unblock() { entry_.setStopped(true); }
+
+ private:
+  GstStructure* stats() {
     const std::lock_guard lock(stateMutex_);
-    state_ = {};
+    GstStructure* stats = gst_structure_new_empty("elf-partition-stats");
+    elf::gst::addCounts(stats, "frames", state_.frames, "cold", state_.cold, "empty", state_.empty,
+                        "pixels", state_.pixels, "partition-us", state_.time.count());
+    for (const elf::PartKind kind : kKinds)
+      elf::gst::addCounts(stats, ("parts-" + std::string(elf::toString(kind))).c_str(),
+                          state_.parts[static_cast<std::size_t>(kind)]);
+    return stats;
   }
-  GST_INFO_OBJECT(
-      element_,
-      "partitioner %s, scan interval %d frames, change threshold %d, LRC every %d frames at %g "
-      "on %s",
-      elf::partitionerChoices()[static_cast<std::size_t>(now.partitioner)].name,
-      now.planner.discovery.scanInterval, now.planner.discovery.changeThreshold,
-      now.planner.lrcInterval, now.planner.lrcRatio,
-      now.planner.lrcServer.empty() ? "any server" : now.planner.lrcServer.c_str());
-}
+
+  std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer, const Settings& now) {
+    const bool upstream = now.regions == kUpstream;
+    std::vector<elf::Rp> rps;
+    gpointer state = nullptr;
+    while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
+               buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+      const auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
+      if (!upstream && elf::gst::stageOf(roi)) continue;
+      const char* label = g_quark_to_string(roi->roi_type);
+      if (!now.regionsLabel.empty() && now.regionsLabel != label) continue;
+      const elf::Box box{static_cast<float>(roi->x), static_cast<float>(roi->y),
+                         static_cast<float>(roi->x) + static_cast<float>(roi->w),
+                         static_cast<float>(roi->y) + static_cast<float>(roi->h)};
+      elf::Rp rp;
+      rp.box = elf::clip(box, size());
+      if (rp.box.empty()) continue;
+      if (!upstream) {
+        rp.expected = rp.box;
+        rp.label = label;
+      }
+      rps.push_back(std::move(rp));
+    }
+    roisSeen_ = roisSeen_ || upstream || !rps.empty();
+    if (!roisSeen_) return std::nullopt;
+    return rps;
+  }
+
+  void plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer, const Settings& now) {
+    const auto mapped = now.planner.discovery.changeThreshold > 0 && !record.skipped
+                            ? elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)
+                            : std::nullopt;
+    const elf::ImageView picture = mapped ? mapped->view() : elf::ImageView{};
+    stream.plan(this, record, now, mapped ? &picture : nullptr);
+    if (now.planner.lrcInterval > 0 && record.capacity)
+      checkLrcServer(now.planner.lrcServer, *record.capacity);
+  }
+
+  // Warns once of each that is none of elfoffload's.
+  void checkLrcServer(const std::string& url, const elf::Capacity& capacity) {
+    if (url.empty() || url == warnedOf_ || capacity.servers.front().url.empty()) return;
+    if (std::ranges::find(capacity.servers, url, &elf::ServerState::url) != capacity.servers.end())
+      return;
+    warnedOf_ = url;
+    GST_ELEMENT_WARNING(element_, RESOURCE, NOT_FOUND,
+                        ("lrc-server: no server of elfoffload is '%s'.", url.c_str()),
+                        ("the low resolution goes to the server with the most time left"));
+  }
+
+  void count(const elf::FrameRecord& record) {
+    const std::lock_guard lock(stateMutex_);
+    ++state_.frames;
+    if (!record.rps) ++state_.cold;
+    state_.time += record.timings.partition;
+    if (!record.plan) return;
+    if (record.plan->parts.empty()) ++state_.empty;
+    for (const elf::Part& part : record.plan->parts)
+      ++state_.parts[static_cast<std::size_t>(part.kind)];
+    state_.pixels += record.plan->sentPixels();
+  }
+
+  // The streaming thread's.
+  elf::gst::StreamEntry entry_;
+  bool roisSeen_ = false;
+  /** The `lrc-server` that no server has. */
+  std::string warnedOf_;
+
+  std::mutex stateMutex_;
+  State state_;
+};
 
 }  // namespace
 
 // --- class init
 
-#define GST_TYPE_ELF_PARTITION (gst_elf_partition_get_type())
-G_DECLARE_FINAL_TYPE(GstElfPartition, gst_elf_partition, GST, ELF_PARTITION, GstBaseTransform)
-
-struct _GstElfPartition {
-  GstBaseTransform parent;
-  Partition* impl;
-};
-
+using GstElfPartition = elf::gst::TransformInstance<Partition>;
+using GstElfPartitionClass = GstBaseTransformClass;
 G_DEFINE_TYPE_WITH_CODE(GstElfPartition, gst_elf_partition, GST_TYPE_BASE_TRANSFORM,
                         GST_DEBUG_CATEGORY_INIT(elfpartition_debug, "elfpartition", 0,
                                                 "Elf: partition of frames"))
-GST_ELEMENT_REGISTER_DEFINE(elfpartition, "elfpartition", GST_RANK_NONE, GST_TYPE_ELF_PARTITION)
+GST_ELEMENT_REGISTER_DEFINE(elfpartition, "elfpartition", GST_RANK_NONE,
+                            gst_elf_partition_get_type())
 
-using Glue = elf::gst::TransformGlue<GstElfPartition, Partition, &GstElfPartition::impl,
-                                     &gst_elf_partition_parent_class>;
+using Glue = elf::gst::TransformGlue<Partition, &gst_elf_partition_parent_class>;
 
 static void gst_elf_partition_init(GstElfPartition* self) {
   Glue::init(self);

@@ -47,7 +47,7 @@ namespace {
 using elf::PaddingCalibrator;
 
 // --- settings and state
-// Locks: one for Settings and one for State, held for moments, and neither while the other is.
+// Locks: settingsMutex_ for Settings, stateMutex_ for State; held for moments, never both.
 
 struct Settings {
   /** Index into predictorChoices(). */
@@ -72,136 +72,119 @@ class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
  public:
   explicit RpPredict(GstBaseTransform* transform) : TransformElement(transform), entry_(element_) {}
 
-  static std::span<const Property> properties();
+  // --- properties
 
-  GstFlowReturn transform(GstBuffer* buffer);
-  void sinkEvent(GstEvent* event);
+  static std::span<const Property> properties() {
+    static constexpr Property kProperties[] = {
+        {"predictor", "Predictor", kReady,
+         Enum{ELF_SETTING(predictor), "GstElfPredictor", elf::predictorChoices},
+         "Method that predicts where each object will be"},
+        {"weights", "Weights", kReady, OptionalString{ELF_SETTING(weights)},
+         "Trained weights of the predictor: a file, or a name in the model folders (unset = the "
+         "weights that share the predictor's name)"},
+        {"history", "History", kReady, Int{ELF_SETTING(history), 1, 64},
+         "Number of past detections of an object that the prediction uses"},
+        {"coast-frames", "Coast frames", kReady, Int{ELF_SETTING(coastFrames), 0, 1000},
+         "Keep looking for a lost object for N frames, whether it was not found or no server "
+         "answered; an object that the model was unsure of is dropped after one frame"},
+        {"coverage", "Coverage", kPlaying,
+         Double{ELF_SETTING(coverage), PaddingCalibrator::kLeastCoverage,
+                PaddingCalibrator::kMostCoverage},
+         "Share of objects that should lie completely inside their region proposal",
+         &RpPredict::setCoverage},
+        {"stats", "Statistics", kReadOnly, Statistics{&RpPredict::stats},
+         "Counts since start: frames; cold (frames without RPs because nothing was known yet); "
+         "rps; answers (frames that servers answered or failed); late (answers that came after "
+         "the frame had gone on); predict-us (microseconds spent)"},
+    };
+    return kProperties;
+  }
+
+  // --- data flow
+
+  GstFlowReturn transform(GstBuffer* buffer) {
+    // The loop begins anew here, whatever the frame carries; of other pixels it warns.
+    entry_.onItsWay(buffer, size());
+    std::optional<elf::FrameRecord> record =
+        entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
+    if (!record) return GST_FLOW_FLUSHING;
+    entry_.own()->predict(*record);
+    {
+      const std::lock_guard lock(stateMutex_);
+      ++state_.frames;
+      if (record->rps)
+        state_.rps += record->rps->size();
+      else
+        ++state_.cold;
+      state_.time += record->timings.predict;
+    }
+    GST_LOG_OBJECT(element_, "%s: %d RPs, horizon %d%s", record->name().c_str(),
+                   record->rps ? static_cast<int>(record->rps->size()) : -1, record->horizon,
+                   record->skipped ? ", passes unsent" : "");
+    elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(*record)));
+    return GST_FLOW_OK;
+  }
+
+  // --- events and queries
+
+  void sinkEvent(GstEvent* event) {
+    entry_.sinkEvent(event);
+    const GstSegment* segment = nullptr;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT) gst_event_parse_segment(event, &segment);
+    if (GST_EVENT_TYPE(event) == GST_EVENT_GAP || (segment && segment->rate < 0))
+      entry_.own()->reset();
+  }
+
   void srcEvent(GstEvent* event) { entry_.srcEvent(event); }
-  bool sinkQuery(GstQuery* query);
-  void start();
+
+  // A stream that is offered ends here: another stage begins.
+  bool sinkQuery(GstQuery* query) { return elf::gst::parseStreamQuery(query) != nullptr; }
+
+  // --- state changes
+
+  void start() {
+    const Settings now = settings();
+    entry_.start(elf::RpPredictor::create(now.predictorName(), now.weights),
+                 {.length = now.history, .coastFrames = now.coastFrames});
+    const std::lock_guard lock(stateMutex_);
+    state_ = {};
+    GST_INFO_OBJECT(element_, "predictor %s, history %d frames, coast %d frames, coverage %g",
+                    now.predictorName(), now.history, now.coastFrames, now.coverage);
+  }
+
   void unblock() { entry_.setStopped(true); }
 
  private:
   void setCoverage() { entry_.own()->setCoverage(settings().coverage); }
-  GstStructure* stats();
+
+  GstStructure* stats() {
+    const elf::Stream::Stats loop = entry_.own()->stats();
+    const std::lock_guard lock(stateMutex_);
+    GstStructure* stats = gst_structure_new_empty("elf-rp-predict-stats");
+    elf::gst::addCounts(stats, "frames", state_.frames, "cold", state_.cold, "rps", state_.rps,
+                        "answers", loop.answers, "late", loop.late, "predict-us",
+                        state_.time.count());
+    return stats;
+  }
 
   elf::gst::StreamEntry entry_;
   std::mutex stateMutex_;
   State state_;
 };
 
-// --- properties
-
-std::span<const RpPredict::Property> RpPredict::properties() {
-  static constexpr Property kProperties[] = {
-      {"predictor", "Predictor", "Method that predicts where each object will be", kReady,
-       Enum{ELF_SETTING(predictor), "GstElfPredictor", elf::predictorChoices}},
-      {"weights", "Weights",
-       "Trained weights of the predictor: a file, or a name in the model folders (unset = the "
-       "weights that share the predictor's name)",
-       kReady, OptionalString{ELF_SETTING(weights)}},
-      {"history", "History", "Number of past detections of an object that the prediction uses",
-       kReady, Int{ELF_SETTING(history), 1, 64}},
-      {"coast-frames", "Coast frames",
-       "Keep looking for a lost object for N frames, whether it was not found or no server "
-       "answered; an object that the model was unsure of is dropped after one frame",
-       kReady, Int{ELF_SETTING(coastFrames), 0, 1000}},
-      {"coverage", "Coverage",
-       "Share of objects that should lie completely inside their region proposal", kPlaying,
-       Double{ELF_SETTING(coverage), PaddingCalibrator::kLeastCoverage,
-              PaddingCalibrator::kMostCoverage},
-       &RpPredict::setCoverage},
-      {"stats", "Statistics",
-       "Counts since start: frames; cold (frames without RPs because nothing was known yet); rps; "
-       "answers (frames that servers answered or failed); late (answers that came after the frame "
-       "had gone on); predict-us (microseconds spent)",
-       kReadOnly, Statistics{&RpPredict::stats}},
-  };
-  return kProperties;
-}
-
-GstStructure* RpPredict::stats() {
-  const elf::Stream::Stats loop = entry_.own()->stats();
-  const std::lock_guard lock(stateMutex_);
-  return elf::gst::newCounts("elf-rp-predict-stats", {{"frames", state_.frames},
-                                                      {"cold", state_.cold},
-                                                      {"rps", state_.rps},
-                                                      {"answers", loop.answers},
-                                                      {"late", loop.late},
-                                                      {"predict-us", state_.time.count()}});
-}
-
-// --- data flow
-
-GstFlowReturn RpPredict::transform(GstBuffer* buffer) {
-  // The loop begins anew here, whatever the frame carries; of other pixels it warns.
-  entry_.onItsWay(buffer, size());
-  std::optional<elf::FrameRecord> record =
-      entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
-  if (!record) return GST_FLOW_FLUSHING;
-  entry_.own()->predict(*record);
-  {
-    const std::lock_guard lock(stateMutex_);
-    ++state_.frames;
-    if (record->rps)
-      state_.rps += record->rps->size();
-    else
-      ++state_.cold;
-    state_.time += record->timings.predict;
-  }
-  GST_LOG_OBJECT(element_, "%s: %d RPs, horizon %d%s", record->name().c_str(),
-                 record->rps ? static_cast<int>(record->rps->size()) : -1, record->horizon,
-                 record->skipped ? ", passes unsent" : "");
-  elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(*record)));
-  return GST_FLOW_OK;
-}
-
-// --- events and queries
-
-void RpPredict::sinkEvent(GstEvent* event) {
-  entry_.sinkEvent(event);
-  const GstSegment* segment = nullptr;
-  if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT) gst_event_parse_segment(event, &segment);
-  if (GST_EVENT_TYPE(event) == GST_EVENT_GAP || (segment && segment->rate < 0))
-    entry_.own()->reset();
-}
-
-// A stream that is offered ends here: another stage begins.
-bool RpPredict::sinkQuery(GstQuery* query) {
-  return elf::gst::parseStreamQuery(query) != nullptr;
-}
-
-// --- state changes
-
-void RpPredict::start() {
-  const Settings now = settings();
-  entry_.start(elf::RpPredictor::create(now.predictorName(), now.weights),
-               {.length = now.history, .coastFrames = now.coastFrames});
-  const std::lock_guard lock(stateMutex_);
-  state_ = {};
-  GST_INFO_OBJECT(element_, "predictor %s, history %d frames, coast %d frames, coverage %g",
-                  now.predictorName(), now.history, now.coastFrames, now.coverage);
-}
-
 }  // namespace
 
 // --- class init
 
-#define GST_TYPE_ELF_RP_PREDICT (gst_elf_rp_predict_get_type())
-G_DECLARE_FINAL_TYPE(GstElfRpPredict, gst_elf_rp_predict, GST, ELF_RP_PREDICT, GstBaseTransform)
-
-struct _GstElfRpPredict {
-  GstBaseTransform parent;
-  RpPredict* impl;
-};
-
+using GstElfRpPredict = elf::gst::TransformInstance<RpPredict>;
+using GstElfRpPredictClass = GstBaseTransformClass;
 G_DEFINE_TYPE_WITH_CODE(GstElfRpPredict, gst_elf_rp_predict, GST_TYPE_BASE_TRANSFORM,
                         GST_DEBUG_CATEGORY_INIT(elfrppredict_debug, "elfrppredict", 0,
                                                 "Elf: prediction of region proposals"))
-GST_ELEMENT_REGISTER_DEFINE(elfrppredict, "elfrppredict", GST_RANK_NONE, GST_TYPE_ELF_RP_PREDICT)
+GST_ELEMENT_REGISTER_DEFINE(elfrppredict, "elfrppredict", GST_RANK_NONE,
+                            gst_elf_rp_predict_get_type())
 
-using Glue = elf::gst::TransformGlue<GstElfRpPredict, RpPredict, &GstElfRpPredict::impl,
-                                     &gst_elf_rp_predict_parent_class>;
+using Glue = elf::gst::TransformGlue<RpPredict, &gst_elf_rp_predict_parent_class>;
 
 static void gst_elf_rp_predict_init(GstElfRpPredict* self) {
   Glue::init(self);
