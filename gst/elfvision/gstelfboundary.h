@@ -33,11 +33,7 @@ Return guarded(GstElement* element, Return onError, Body&& body) noexcept {
 /** For callbacks that return nothing. */
 template <typename Body>
 void guarded(GstElement* element, Body&& body) noexcept {
-  try {
-    std::forward<Body>(body)();
-  } catch (const std::exception& error) {
-    postError(element, error);
-  }
+  guarded(element, false, [&] { return body(), true; });
 }
 
 }  // namespace elf::gst

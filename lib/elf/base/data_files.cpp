@@ -111,11 +111,10 @@ std::vector<std::string> listDataFiles(const DataFileKind& kind) {
          it.increment(unreadable))
       if (it->path().extension() == kind.suffix) names.insert(it->path().stem());
   }
-  gchar** builtIns = g_resources_enumerate_children(builtInFolder(kind).c_str(),
-                                                    G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr);
-  for (gchar** name = builtIns; name && *name; ++name)
+  const Ref<gchar*> builtIns(g_resources_enumerate_children(builtInFolder(kind).c_str(),
+                                                            G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr));
+  for (gchar** name = builtIns.get(); name && *name; ++name)
     if (fs::path(*name).extension() == kind.suffix) names.insert(fs::path(*name).stem());
-  g_strfreev(builtIns);
   return {names.begin(), names.end()};
 }
 

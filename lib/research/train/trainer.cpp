@@ -2,7 +2,6 @@
 #include "research/train/trainer.h"
 
 #include <ATen/Parallel.h>
-#include <glib.h>
 #include <torch/nn/module.h>
 #include <torch/nn/utils/clip_grad.h>
 #include <torch/optim/adam.h>
@@ -21,6 +20,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/predict/lstm_predictors.h"
 #include "elf/predict/motion_network.h"
 #include "research/train/box_nets.h"
@@ -76,18 +76,16 @@ std::vector<const Sample*> pointers(const std::vector<Sample>& samples) {
 /** A few words that are the same for the same samples. */
 std::string fingerprint(const std::vector<Sample>& training,
                         const std::vector<Sample>& validation) {
-  GChecksum* checksum = g_checksum_new(G_CHECKSUM_SHA256);
+  const Ref<GChecksum> checksum(g_checksum_new(G_CHECKSUM_SHA256));
   for (const auto* samples : {&training, &validation})
     for (const Sample& sample : *samples)
       for (const torch::Tensor& tensor : {sample.input, sample.target}) {
         const std::int64_t objects = tensor.size(0);
-        g_checksum_update(checksum, reinterpret_cast<const guchar*>(&objects), sizeof objects);
-        g_checksum_update(checksum, static_cast<const guchar*>(tensor.data_ptr()),
+        g_checksum_update(checksum.get(), reinterpret_cast<const guchar*>(&objects), sizeof objects);
+        g_checksum_update(checksum.get(), static_cast<const guchar*>(tensor.data_ptr()),
                           static_cast<gssize>(tensor.nbytes()));
       }
-  const std::string text = g_checksum_get_string(checksum);
-  g_checksum_free(checksum);
-  return text;
+  return g_checksum_get_string(checksum.get());
 }
 
 /** Takes a share of the videos out of `traces`, drawn by the seed; of a single one its end. */
