@@ -9,14 +9,10 @@ namespace elf::gst {
 /** The boxed GType of a std::shared_ptr; copying the box shares what is pointed to. */
 template <typename Pointer>
 GType boxedType(const char* name) {
-  static GType registered = 0;
-  if (g_once_init_enter(&registered)) {
-    const GType made = g_boxed_type_register_static(
-        name, [](gpointer box) -> gpointer { return new Pointer(*static_cast<Pointer*>(box)); },
-        [](gpointer box) { delete static_cast<Pointer*>(box); });
-    g_once_init_leave(&registered, made);
-  }
-  return registered;
+  static const GType type = g_boxed_type_register_static(
+      name, [](gpointer box) -> gpointer { return new Pointer(*static_cast<Pointer*>(box)); },
+      [](gpointer box) { delete static_cast<Pointer*>(box); });
+  return type;
 }
 
 /** Sets the field of that name. */

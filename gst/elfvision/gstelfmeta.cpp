@@ -67,23 +67,15 @@ gboolean metaTransform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark type, gp
 }  // namespace
 
 GType gst_elf_meta_api_get_type(void) {
-  static GType type = 0;
   static const gchar* tags[] = {GST_META_TAG_VIDEO_STR, GST_META_TAG_VIDEO_ORIENTATION_STR,
                                 GST_META_TAG_VIDEO_SIZE_STR, nullptr};
-  if (g_once_init_enter(&type)) {
-    const GType registered = gst_meta_api_type_register("GstElfMetaAPI", tags);
-    g_once_init_leave(&type, registered);
-  }
+  static const GType type = gst_meta_api_type_register("GstElfMetaAPI", tags);
   return type;
 }
 
 const GstMetaInfo* gst_elf_meta_get_info(void) {
-  static const GstMetaInfo* info = nullptr;
-  if (g_once_init_enter(&info)) {
-    const GstMetaInfo* registered = gst_meta_register(
-        GST_ELF_META_API_TYPE, "GstElfMeta", sizeof(GstElfMeta), metaInit, metaFree, metaTransform);
-    g_once_init_leave(&info, registered);
-  }
+  static const GstMetaInfo* const info = gst_meta_register(
+      GST_ELF_META_API_TYPE, "GstElfMeta", sizeof(GstElfMeta), metaInit, metaFree, metaTransform);
   return info;
 }
 
