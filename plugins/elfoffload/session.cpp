@@ -5,7 +5,7 @@
 
 #include "elf/base/printable.h"
 #include "elf/model/model_file.h"
-#include "elf/offload/server_url.h"
+#include "elf/servers/server_url.h"
 #include "gst/elfvision/gstelfservers.h"
 #include "plugins/elfoffload/statistics.h"
 
@@ -67,7 +67,7 @@ Session::Session(Offload& owner, GstElement* element, OffloadSettings offload,
       element_(element),
       pool_(gst::findServers(element)),
       transport_("elfoffload-io", settings.security),
-      sender_(std::move(offload), settings.encodingSettings(), *pool_, transport_, *this) {}
+      sender_(std::move(offload), settings.encodingSettings(), *pool_, client_, *this) {}
 
 Work Session::work() const {
   return {sender_.offloader().stats(), sender_.stats(), sender_.offloader().capacity().servers};

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "elf/client/http_inference_client.h"
 #include "elf/client/soup_transport.h"
 #include "elf/stream/frame_sender.h"
 #include "plugins/elfoffload/offload.h"
@@ -43,6 +44,7 @@ class Session : public OffloadListener {
   /** The element may be given another one. */
   const ServerPoolPtr pool_;
   SoupTransport transport_;
+  HttpInferenceClient client_{transport_};
   FrameSender sender_;
 };
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "elf/offload/server_url.h"
+#include "elf/servers/server_url.h"
 #include "plugins/elfoffload/offload.h"
 #include "plugins/elfoffload/session.h"
 #include "plugins/elfoffload/statistics.h"

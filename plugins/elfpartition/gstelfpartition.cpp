@@ -39,7 +39,7 @@
 #include <utility>
 #include <vector>
 
-#include "elf/offload/server_url.h"
+#include "elf/servers/server_url.h"
 #include "elf/partition/partitioner.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfresult.h"

@@ -35,8 +35,8 @@ class Suspend : public ::testing::Test, public testing::SilentListener {
   Suspend() {
     for (const std::string& url : {kA, kB}) pool_.server(url, "hog", 0)->endProbe(true);
     offloader_ = std::make_unique<Offloader>(
-        OffloadSettings{.servers = {kA, kB}, .model = "hog", .hedging = 0}, pool_, transport_,
-        *this);
+        OffloadSettings{.servers = {kA, kB}, .model = "hog", .hedging = 0}, pool_,
+        transport_.client, *this);
     offloader_->start();
     for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
   }

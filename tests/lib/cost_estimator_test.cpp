@@ -46,7 +46,7 @@ class CostEstimatorTest : public ::testing::TestWithParam<bool> {
  protected:
   CostEstimatorTest() { server_.tells = GetParam(); }
 
-  /** What elf/offload/probe.h sends. */
+  /** What elf/servers/probe.h sends. */
   void probe() {
     estimator_.add(server_.answer(4096, 1200));
     estimator_.add(server_.answer(36864, 1200));

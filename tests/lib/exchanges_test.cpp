@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "elf/offload/offloader.h"
-#include "elf/offload/remote_network.h"
+#include "elf/servers/remote_network.h"
 #include "tests/support/fake_transport.h"
 #include "tests/support/near.h"
 
@@ -102,7 +102,7 @@ TEST_P(Exchanges, GoAsTheyWent) {
   pool_.server(kUrl, "net", 0)->endProbe(true);
   Offloader offloader(
       OffloadSettings{.servers = {kUrl}, .model = "net", .localRules = {}, .network = said}, pool_,
-      transport_, *this);
+      transport_.client, *this);
   offloader.start();
   reply("/v2/models/net", "model");
   reply("/v2", "server");

@@ -24,8 +24,8 @@ class Stream : public OffloadListener {
  public:
   Stream(SimulatedNetwork& network, ServerPool& pool, std::vector<std::string> servers = {kA, kB})
       : network_(network),
-        offloader(OffloadSettings{.servers = servers, .model = "hog", .hedging = 0}, pool, network,
-                  *this) {
+        offloader(OffloadSettings{.servers = servers, .model = "hog", .hedging = 0}, pool,
+                  network.client, *this) {
     offloader.start();
   }
 

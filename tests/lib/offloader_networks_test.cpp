@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "elf/offload/offloader.h"
-#include "elf/offload/remote_network.h"
+#include "elf/servers/remote_network.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
 #include "tests/support/near.h"
@@ -51,7 +51,7 @@ class OffloaderNetworksTest : public ::testing::Test, public OffloadListener {
                                                              .tensors = network.tensors,
                                                              .network = network,
                                                              .hedging = 0},
-                                             pool_, transport_, *this);
+                                             pool_, transport_.client, *this);
     offloader_->start();
   }
   /** Answers the questions about the model and the server, and moves on to what comes next. */
@@ -171,7 +171,7 @@ TEST_F(OffloaderNetworksTest, GetTheirOwnTensorAndSayWhatIsInThePart) {
   ASSERT_EQ(request.outputs.size(), 1U);
   EXPECT_EQ(request.outputs[0].name, "output0");
   EXPECT_TRUE(request.outputs[0].binary);
-  EXPECT_EQ(transport_.requests.at(part).request.longestReply, kLongestNetworkReply);
+  EXPECT_EQ(transport_.requests.at(part).request.longestReply, kLongestRawReply);
   reply(part);
   ASSERT_EQ(calls_, 1);
   ASSERT_EQ(answers_[0].state, AnswerState::Answered) << answers_[0].error;
@@ -356,7 +356,7 @@ TEST_F(OffloaderNetworksTest, CostsAreLearnedOfPicturesThatShowNothing) {
   offloader_ = std::make_unique<Offloader>(
       OffloadSettings{
           .servers = {kA}, .model = "net", .localRules = {}, .network = remoteModel("net")},
-      pool_, transport_, *this);
+      pool_, transport_.client, *this);
   offloader_->start();
   tell(kA, described("FP32", "[-1,3,-1,-1]"), kTriton);
   const auto columnsOf = [](const wire::Tensor& picture) {

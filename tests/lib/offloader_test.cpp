@@ -9,7 +9,7 @@
 
 #include "elf/base/network_address.h"
 #include "elf/offload/encoding.h"
-#include "elf/offload/server_url.h"
+#include "elf/servers/server_url.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
@@ -39,7 +39,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
                                                              .model = "hog",
                                                              .localRules = local,
                                                              .hedging = hedging_},
-                                             pool_, transport_, *this);
+                                             pool_, transport_.client, *this);
     offloader_->start();
   }
   /** A is another server than elf-server, and says this of itself. */
@@ -47,7 +47,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
     settings.servers = {kA};
     settings.model = "hog";
     pool_.server(kA, "hog", 0)->endProbe(true);
-    offloader_ = std::make_unique<Offloader>(std::move(settings), pool_, transport_, *this);
+    offloader_ = std::make_unique<Offloader>(std::move(settings), pool_, transport_.client, *this);
     offloader_->start();
     transport_.reply(transport_.to("/v2/models/hog").at(0), text(200, R"({"name":"hog"})"));
     EXPECT_FALSE(offloader_->ready());
@@ -296,7 +296,7 @@ TEST_F(OffloaderTest, TensorsGoAndComeByTheNamesOfTheServer) {
 TEST_F(OffloaderTest, AVersionIsPartOfEachQuestionAboutTheModel) {
   OffloadSettings settings{.servers = {kA}, .model = "hog", .version = "3"};
   pool_.server(kA, "hog/versions/3", 0)->endProbe(true);
-  offloader_ = std::make_unique<Offloader>(settings, pool_, transport_, *this);
+  offloader_ = std::make_unique<Offloader>(settings, pool_, transport_.client, *this);
   offloader_->start();
   transport_.reply(transport_.to(kA + "/v2/models/hog/versions/3").at(0), metadata());
   sendFrame({0});
@@ -588,7 +588,8 @@ TEST_F(OffloaderTest, AMissingVersionIsToldWithThoseThatThereAre) {
   for (const auto& [status, answer, what] : cases) {
     missing_.clear();
     offloader_ = std::make_unique<Offloader>(
-        OffloadSettings{.servers = {kA}, .model = "hog", .version = "7"}, pool_, transport_, *this);
+        OffloadSettings{.servers = {kA}, .model = "hog", .version = "7"}, pool_, transport_.client,
+        *this);
     offloader_->start();
     transport_.reply(transport_.to(kA + "/v2/models/hog/versions/7").at(0), text(404, "{}"));
     transport_.reply(transport_.to(kA + "/v2/models/hog").at(0), text(status, answer));

@@ -70,7 +70,7 @@ class OffloaderInThreads : public ::testing::Test {
  protected:
   OffloaderInThreads()
       : transport_([this](const HttpRequest& request) { return serve(request, served_); }),
-        offloader_(settings(), pool_, transport_, listener_),
+        offloader_(settings(), pool_, transport_.client, listener_),
         frames_(kThreads * kFrames) {
     offloader_.start();
   }
@@ -162,7 +162,7 @@ TEST_F(OffloaderInThreads, OtherStreamsComeAndGoOnTheSameServers) {
     CountingListener listener;
     ThreadedTransport transport(
         [&served](const HttpRequest& request) { return serve(request, served); });
-    Offloader other(settings(), pool_, transport, listener);
+    Offloader other(settings(), pool_, transport.client, listener);
     other.start();
     Part part;
     part.rect = {0, 0, 100, 100};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/offload/probe.h"
+#include "elf/servers/probe.h"
 
 #include <gtest/gtest.h>
 

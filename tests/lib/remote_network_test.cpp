@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/offload/remote_network.h"
+#include "elf/servers/remote_network.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

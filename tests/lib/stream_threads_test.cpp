@@ -77,7 +77,7 @@ class StreamThreads : public ::testing::Test, public testing::SilentListener {
     pool_.server(kUrl, "hog", 0)->endProbe(true);
     sender_ = std::make_shared<FrameSender>(
         OffloadSettings{.servers = {kUrl}, .model = "hog", .localRules = {}},
-        EncodingSettings{.encoding = Encoding::Jpeg}, pool_, transport_, *this);
+        EncodingSettings{.encoding = Encoding::Jpeg}, pool_, transport_.client, *this);
     sender_->offloader().start();
     stream_->begin(RpPredictor::create("velocity"), {});
   }

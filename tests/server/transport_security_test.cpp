@@ -13,7 +13,7 @@
 #include "elf/base/token_file.h"
 #include "elf/client/client_security.h"
 #include "elf/client/soup_transport.h"
-#include "elf/offload/server_url.h"
+#include "elf/servers/server_url.h"
 #include "tests/support/certificates.h"
 #include "tests/support/folder.h"
 #include "tests/support/stub_server.h"

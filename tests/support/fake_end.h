@@ -51,7 +51,7 @@ class FakeEnd : public SilentListener {
     for (const std::string& url : urls) pool_.server(url, "hog", 0)->endProbe(true);
     sender_ = std::make_shared<FrameSender>(
         OffloadSettings{.servers = std::move(urls), .model = "hog", .localRules = {}, .hedging = 0},
-        EncodingSettings{.encoding = Encoding::Jpeg}, pool_, transport, *this);
+        EncodingSettings{.encoding = Encoding::Jpeg}, pool_, transport.client, *this);
     sender_->offloader().start();
     wire::ModelMetadata metadata;
     metadata.name = "hog";

@@ -8,12 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "elf/client/http_inference_client.h"
 #include "elf/client/transport.h"
 
 namespace elf::testing {
 
 class FakeTransport : public Transport {
  public:
+  /** Asks servers through this transport. */
+  HttpInferenceClient client{*this};
+
   struct Sent {
     HttpRequest request;
     std::function<void(HttpReply)> done;

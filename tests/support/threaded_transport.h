@@ -9,12 +9,16 @@
 #include <random>
 #include <thread>
 
+#include "elf/client/http_inference_client.h"
 #include "elf/client/transport.h"
 
 namespace elf::testing {
 
 class ThreadedTransport : public Transport {
  public:
+  /** Asks servers through this transport. */
+  HttpInferenceClient client{*this};
+
   /** What a server replies; unset: nothing, ever. Called in the transport's thread. */
   using Server = std::function<std::optional<HttpReply>(const HttpRequest&)>;
 

@@ -34,7 +34,7 @@ struct AnswerCost {
  * server. An answer that doesn't gives one point for their sum. Pixels and bytes of the parts of
  * one video nearly go together; as far as such answers leave open which of the two it was, what
  * was believed before stands in, and at the very start that is CostModel's default, in which the
- * server does it all. A probe (elf/offload/probe.h) makes pictures that leave nothing open.
+ * server does it all. A probe (elf/servers/probe.h) makes pictures that leave nothing open.
  *
  * The fit is least squares of relative errors with three additions. Huber's weights (P. J. Huber,
  * Robust Statistics, 1981; found by iterating, P. W. Holland and R. E. Welsch, 1977): an error

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the offloader sends through: HTTP requests, timers and a clock, so that tests can put in
-// their own.
+// HTTP requests, so that tests can put in their own.
 #pragma once
 
 #include <chrono>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "elf/base/blocks.h"
+#include "elf/client/event_loop.h"
 
 namespace elf {
 
@@ -46,35 +46,11 @@ struct HttpReply {
   std::chrono::seconds retryAfter{0};
 };
 
-/**
- * All functions may be called from any thread, also from inside a callback and with the caller's
- * locks held: callbacks run later, one at a time, in the transport's own thread, with none of its
- * locks held.
- */
-class Transport {
+/** An event loop that sends HTTP requests. */
+class Transport : public EventLoop {
  public:
-  using Clock = std::chrono::steady_clock;
-  /** Names a request, a look-up or a timer; never 0 and never given twice. */
-  using Handle = std::uint64_t;
-
-  virtual ~Transport() = default;
-
-  virtual Clock::time_point now() const = 0;
   /** Calls `done` exactly once, unless cancelled. No time limit of its own. */
   virtual Handle send(HttpRequest request, std::function<void(HttpReply)> done) = 0;
-  /**
-   * Calls `done` exactly once with the IPv4 and IPv6 addresses of a host name, in no order, unless
-   * cancelled; with none where it can't be looked up.
-   */
-  virtual Handle lookUp(const std::string& host,
-                        std::function<void(std::vector<std::string>)> done) = 0;
-  /** Calls `call` once at `when` or soon after, unless cancelled. */
-  virtual Handle at(Clock::time_point when, std::function<void()> call) = 0;
-  /**
-   * The callback is not called any more, unless it is about to run already. An unknown or finished
-   * handle is ignored.
-   */
-  virtual void cancel(Handle handle) = 0;
 };
 
 }  // namespace elf

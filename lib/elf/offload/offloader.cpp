@@ -6,17 +6,17 @@
 
 #include "elf/base/seconds.h"
 #include "elf/base/trace_id.h"
-#include "elf/offload/reading.h"
 #include "elf/partition/cutting.h"
+#include "elf/servers/part_reply.h"
 
 namespace elf {
 
 using std::chrono::duration_cast;
 
-Offloader::Offloader(OffloadSettings settings, ServerPool& pool, Transport& transport,
+Offloader::Offloader(OffloadSettings settings, ServerPool& pool, InferenceClient& client,
                      OffloadListener& listener)
-    : transport_(transport),
-      servers_(settings, pool, transport, listener, mutex_,
+    : loop_(client.loop()),
+      servers_(settings, pool, client, listener, mutex_,
                [this](std::size_t endpoint) { onLost(endpoint); }),
       firstServers_(settings.servers) {
   budget_.setShare(settings.hedging);
@@ -31,41 +31,37 @@ void Offloader::start() {
 }
 
 void Offloader::setServers(std::vector<std::string> urls) {
-  Calls calls;
-  {
-    const std::lock_guard lock(mutex_);
-    servers_.set(std::move(urls), calls);
-  }
-  run(calls);
+  const DeferringMutex::Lock lock(mutex_);
+  servers_.set(std::move(urls));
 }
 
 void Offloader::setHedging(double share) {
-  const std::lock_guard lock(mutex_);
+  const DeferringMutex::Lock lock(mutex_);
   budget_.setShare(share);
 }
 
 bool Offloader::ready() const {
-  const std::lock_guard lock(mutex_);
+  const DeferringMutex::Lock lock(mutex_);
   return servers_.ready();
 }
 
 Capacity Offloader::capacity() const {
-  const std::lock_guard lock(mutex_);
+  const DeferringMutex::Lock lock(mutex_);
   return servers_.capacity();
 }
 
 OffloadStats Offloader::stats() const {
-  const std::lock_guard lock(mutex_);
+  const DeferringMutex::Lock lock(mutex_);
   return stats_;
 }
 
 int Offloader::bestServer(Size sent) const {
-  const std::lock_guard lock(mutex_);
+  const DeferringMutex::Lock lock(mutex_);
   return std::max(0, servers_.pick(sent, nullptr, {}).server);
 }
 
 bool Offloader::hasIdleServer() const {
-  const std::lock_guard lock(mutex_);
+  const DeferringMutex::Lock lock(mutex_);
   return servers_.hasIdle();
 }
 
@@ -73,7 +69,7 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
                                    std::span<const Part> parts,
                                    std::optional<Clock::time_point> deadline, Answered done,
                                    std::string trace, Answered late) {
-  const std::lock_guard lock(mutex_);
+  const DeferringMutex::Lock lock(mutex_);
   const Ticket ticket = nextTicket_++;
   Frame& frame = frames_[ticket];
   frame.name = std::to_string(generation) + "." + std::to_string(frameId);
@@ -89,73 +85,64 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
     state.answer.server = std::clamp(part.server, 0, servers_.count() - 1);
     frame.parts.push_back(std::move(state));
   }
-  if (deadline) frame.timer = transport_.at(*deadline, [this, ticket] { onDeadline(ticket); });
+  if (deadline) frame.timer = loop_.at(*deadline, [this, ticket] { onDeadline(ticket); });
   return ticket;
 }
 
 void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
-  send(ticket, part, SentImage(std::move(image), servers_.tensors().image));
+  send(ticket, part, PartImage(std::move(image), servers_.tensors().image));
 }
 
 void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor prepared, Size sent,
                      RemoteNetworkPtr network) {
-  send(ticket, part, SentImage(std::move(prepared), sent, std::move(network)));
+  send(ticket, part, PartImage(std::move(prepared), sent, std::move(network)));
 }
 
-void Offloader::send(Ticket ticket, std::size_t index, SentImage image) {
-  Calls calls;
-  {
-    std::unique_lock lock(mutex_);
-    // The retry or the hedge of any part may meet a server that takes nothing else.
-    while (frames_.contains(ticket) && !image.hasJson() && servers_.wantsJson(image)) {
-      lock.unlock();
-      image.addJson();
-      lock.lock();
-    }
-    const auto frame = frames_.find(ticket);
-    if (frame == frames_.end()) return;
-    PartState& part = frame->second.parts[index];
-    part.image = std::move(image);
-    int server = part.answer.server;
-    servers_.noteImage(server, part.image, part.sent);
-    if (!servers_.usable(server) || !servers_.takesForm(server, part.image))
-      server = servers_.pick(part.sent, &part.image, {}).server;
-    if (server < 0) {
-      part.answer.error = servers_.target(part.answer.server).url +
-                          ": is left out, and no other server that takes such a part is up";
-      ++stats_.partsFailed;
-      settle(ticket, frame->second, index, calls);
-    } else {
-      dispatch(ticket, frame->second, index, server, false, calls);
-    }
+void Offloader::send(Ticket ticket, std::size_t index, PartImage image) {
+  DeferringMutex::Lock lock(mutex_);
+  // The retry or the hedge of any part may meet a server that takes nothing else.
+  while (frames_.contains(ticket) && !image.hasJson() && servers_.wantsJson(image)) {
+    lock.unlock();
+    image.addJson();
+    lock.lock();
   }
-  run(calls);
+  const auto frame = frames_.find(ticket);
+  if (frame == frames_.end()) return;
+  PartState& part = frame->second.parts[index];
+  part.image = std::move(image);
+  int server = part.answer.server;
+  servers_.noteImage(server, part.image, part.sent);
+  if (!servers_.usable(server) || !servers_.profile(server).takesForm(part.image))
+    server = servers_.pick(part.sent, &part.image, {}).server;
+  if (server < 0) {
+    part.answer.error = servers_.address(part.answer.server).url +
+                        ": is left out, and no other server that takes such a part is up";
+    ++stats_.partsFailed;
+    settle(ticket, frame->second, index);
+  } else {
+    dispatch(ticket, frame->second, index, server, false);
+  }
 }
 
 void Offloader::fail(Ticket ticket, std::size_t part, const std::string& why) {
-  Calls calls;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto frame = frames_.find(ticket);
-    if (frame == frames_.end()) return;
-    frame->second.parts[part].answer.error = why;
-    ++stats_.partsFailed;
-    settle(ticket, frame->second, part, calls);
-  }
-  run(calls);
+  const DeferringMutex::Lock lock(mutex_);
+  const auto frame = frames_.find(ticket);
+  if (frame == frames_.end()) return;
+  frame->second.parts[part].answer.error = why;
+  ++stats_.partsFailed;
+  settle(ticket, frame->second, part);
 }
 
-void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge,
-                         Calls& calls) {
+void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge) {
   PartState& part = frame.parts[index];
-  const Clock::time_point now = transport_.now();
-  const ServerSet::Target& target = servers_.target(server);
+  const Clock::time_point now = loop_.now();
+  const std::string& url = servers_.address(server).url;
   // Of a part that is under way already the deadline has its own timer.
   if (!hedge && !frame.late && frame.deadline && now >= *frame.deadline) {
     part.answer.state = AnswerState::Late;
-    part.answer.error = target.url + ": the deadline had passed before the part was sent";
+    part.answer.error = url + ": the deadline had passed before the part was sent";
     ++stats_.partsLate;
-    return settle(ticket, frame, index, calls);
+    return settle(ticket, frame, index);
   }
   part.answer.server = server;
   part.tried.push_back(server);
@@ -171,7 +158,7 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   request.id = frame.name + "." + std::to_string(index) + "." + std::to_string(attempt);
   if (part.placement) wire::setPlacement(request.parameters, *part.placement);
   Request sent{.server = server, .attempt = attempt, .hedge = hedge, .sentAt = now};
-  sent.bytes = servers_.bytes(server, part.image);
+  sent.bytes = servers_.profile(server).bytes(part.image);
   const auto bytes = static_cast<double>(sent.bytes);
   sent.expected = servers_.secondsFor(server, part.sent, bytes);
   sent.cost = servers_.beginRequest(server, part.sent, bytes);
@@ -184,18 +171,17 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
     wire::setTimeout(request.parameters,
                      std::max(Microseconds{1}, duration_cast<Microseconds>(sent.worthUntil - now)));
   }
-  HttpRequest post = servers_.toHttp(server, request, part.image);
   part.answer.bytesSent += sent.bytes;
   stats_.bytesSent += sent.bytes;
+  std::string trace;
   if (!frame.trace.empty()) {
     sent.span = newSpanId();
-    post.headers.emplace_back("traceparent", traceparent(frame.trace, sent.span));
+    trace = traceparent(frame.trace, sent.span);
   }
-  sent.handle = transport_.send(std::move(post),
-                                [this, ticket, index, attempt, id = request.id, size = part.sent,
-                                 network = servers_.network(server)](const HttpReply& reply) {
-                                  onReply(ticket, index, attempt, id, size, network, reply);
-                                });
+  sent.handle = servers_.infer(
+      server, std::move(request), part.image, trace,
+      [this, ticket, index, attempt, size = part.sent, network = servers_.profile(server).network](
+          const InferenceReply& reply) { onReply(ticket, index, attempt, size, network, reply); });
   part.requests.push_back(std::move(sent));
   if (frame.overdue) waitForWorth(ticket, frame);
   waitForLateness(ticket, frame, index);
@@ -209,7 +195,7 @@ void Offloader::waitForLateness(Ticket ticket, Frame& frame, std::size_t index) 
   // Of a server that has never answered nobody knows what is late.
   if (part.requests.size() != 1 || other.server < 0 || !servers_.lateness(request.server).known())
     return waitForSilence(ticket, part, index);
-  const Clock::time_point now = transport_.now();
+  const Clock::time_point now = loop_.now();
   double seconds = request.expected * servers_.lateness(request.server).factor();
   if (frame.deadline) {
     const double left = secondsOf(*frame.deadline - now);
@@ -232,75 +218,71 @@ void Offloader::waitForSilence(Ticket ticket, PartState& part, std::size_t index
 
 void Offloader::callWhenLate(Ticket ticket, PartState& part, std::size_t index,
                              Clock::duration time) {
-  transport_.cancel(part.timer);
-  part.lateAt = transport_.now() + time;
-  part.timer = transport_.at(part.lateAt, [this, ticket, index] { onLate(ticket, index); });
+  loop_.cancel(part.timer);
+  part.lateAt = loop_.now() + time;
+  part.timer = loop_.at(part.lateAt, [this, ticket, index] { onLate(ticket, index); });
 }
 
-Transport::Clock::duration Offloader::untilOverdue(const Request& request) const {
+EventLoop::Clock::duration Offloader::untilOverdue(const Request& request) const {
   const double factor = servers_.lateness(request.server).factor();
-  return durationOf(request.expected * factor) - (transport_.now() - request.sentAt);
+  return durationOf(request.expected * factor) - (loop_.now() - request.sentAt);
 }
 
-Transport::Clock::duration Offloader::untilSilent(const Request& request) const {
+EventLoop::Clock::duration Offloader::untilSilent(const Request& request) const {
   return servers_.longestSilence(request.server, request.expected) -
          servers_.silence(servers_.endpointOf(request.server));
 }
 
 void Offloader::onLate(Ticket ticket, std::size_t index) {
-  Calls calls;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = frames_.find(ticket);
-    if (found == frames_.end()) return;
-    Frame& frame = found->second;
-    PartState& part = frame.parts[index];
-    if (part.settled || part.requests.empty()) return;
-    // A computer that slept, or a program that was stopped, has kept no server waiting.
-    constexpr Clock::duration kAway = std::chrono::milliseconds(200);
-    const bool away = transport_.now() - part.lateAt > kAway;
-    if (away) servers_.forgiveSilence();
-    for (const Request& request : part.requests)
-      if (std::max(untilOverdue(request), untilSilent(request)) <= Clock::duration{})
-        servers_.giveUpSilent(servers_.endpointOf(request.server), calls);
-    // What it has under way goes elsewhere as soon as the lock is released.
-    if (!away && calls.empty() && part.requests.size() == 1) hedge(ticket, frame, index, calls);
-    waitForSilence(ticket, part, index);
-  }
-  run(calls);
+  const DeferringMutex::Lock lock(mutex_);
+  const auto found = frames_.find(ticket);
+  if (found == frames_.end()) return;
+  Frame& frame = found->second;
+  PartState& part = frame.parts[index];
+  if (part.settled || part.requests.empty()) return;
+  // A computer that slept, or a program that was stopped, has kept no server waiting.
+  constexpr Clock::duration kAway = std::chrono::milliseconds(200);
+  const bool away = loop_.now() - part.lateAt > kAway;
+  if (away) servers_.forgiveSilence();
+  bool lost = false;
+  for (const Request& request : part.requests)
+    if (std::max(untilOverdue(request), untilSilent(request)) <= Clock::duration{})
+      lost |= servers_.giveUpSilent(servers_.endpointOf(request.server));
+  // What it has under way goes elsewhere as soon as the lock is released.
+  if (!away && !lost && part.requests.size() == 1) hedge(ticket, frame, index);
+  waitForSilence(ticket, part, index);
 }
 
-void Offloader::hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
+void Offloader::hedge(Ticket ticket, Frame& frame, std::size_t index) {
   PartState& part = frame.parts[index];
   const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
   if (other.server < 0 || !servers_.lateness(part.requests.front().server).known()) return;
   const bool same =
       servers_.endpointOf(other.server) == servers_.endpointOf(part.requests.front().server);
-  const bool late =
-      frame.deadline && other.seconds >= secondsOf(*frame.deadline - transport_.now());
+  const bool late = frame.deadline && other.seconds >= secondsOf(*frame.deadline - loop_.now());
   if (same || late || !budget_.take()) return;
   ++stats_.partsHedged;
-  dispatch(ticket, frame, index, other.server, true, calls);
+  dispatch(ticket, frame, index, other.server, true);
 }
 
 // Cancels a request that nobody waits for any more. Else a server that became slow would be taken
 // for a fast one as long as others are faster, or it is too slow for the deadline.
-void Offloader::giveUp(const PartState& part, const Request& request, Calls& calls) {
-  transport_.cancel(request.handle);
+void Offloader::giveUp(const PartState& part, const Request& request) {
+  loop_.cancel(request.handle);
   servers_.endRequest(request.server, request.cost);
   servers_.learn(request.server, {.late = true, .sent = part.sent, .bytes = request.bytes},
-                 request.sentAt, calls);
+                 request.sentAt);
 }
 
 // Drops the requests of a part whose answers are not worth having any more.
-void Offloader::giveUpWorthless(Frame& frame, PartState& part, Calls& calls) {
+void Offloader::giveUpWorthless(Frame& frame, PartState& part) {
   std::erase_if(part.requests, [&](const Request& request) {
-    if (transport_.now() < request.worthUntil) return false;
-    giveUp(part, request, calls);
+    if (loop_.now() < request.worthUntil) return false;
+    giveUp(part, request);
     const std::size_t endpoint = servers_.endpointOf(request.server);
     if (std::ranges::find(frame.lateEndpoints, endpoint) == frame.lateEndpoints.end()) {
       frame.lateEndpoints.push_back(endpoint);
-      servers_.countLate(request.server, request.sentAt, calls);
+      servers_.countLate(request.server, request.sentAt);
     }
     return true;
   });
@@ -308,12 +290,12 @@ void Offloader::giveUpWorthless(Frame& frame, PartState& part, Calls& calls) {
 
 // Of a frame whose deadline has come.
 void Offloader::waitForWorth(Ticket ticket, Frame& frame) {
-  transport_.cancel(std::exchange(frame.timer, 0));
+  loop_.cancel(std::exchange(frame.timer, 0));
   auto next = Clock::time_point::max();
   for (const PartState& part : frame.parts)
     for (const Request& request : part.requests) next = std::min(next, request.worthUntil);
   if (next != Clock::time_point::max())
-    frame.timer = transport_.at(next, [this, ticket] { onDeadline(ticket); });
+    frame.timer = loop_.at(next, [this, ticket] { onDeadline(ticket); });
 }
 
 // What is said of a part that is open at the deadline.
@@ -322,207 +304,187 @@ PartAnswer Offloader::lateAnswer(const PartState& part) const {
   answer.state = AnswerState::Late;
   if (part.requests.empty()) {
     answer.error =
-        servers_.target(answer.server).url + ": the deadline came before the part was sent";
+        servers_.address(answer.server).url + ": the deadline came before the part was sent";
     return answer;
   }
   const Request& last = part.requests.back();
   answer.server = last.server;
-  answer.error = servers_.target(answer.server).url + ": did not answer by the deadline";
+  answer.error = servers_.address(answer.server).url + ": did not answer by the deadline";
   answer.span = last.span;
-  answer.roundTrip = duration_cast<Microseconds>(transport_.now() - last.sentAt);
+  answer.roundTrip = duration_cast<Microseconds>(loop_.now() - last.sentAt);
   return answer;
 }
 
-void Offloader::tellLate(Ticket ticket, Frame& frame, Calls& calls) {
+void Offloader::tellLate(Ticket ticket, Frame& frame) {
   std::vector<PartAnswer> answers;
   for (const PartState& part : frame.parts)
     answers.push_back(part.settled ? part.answer : lateAnswer(part));
   frame.telling = true;
-  calls.emplace_back([this, ticket, late = frame.late, answers = std::move(answers)]() mutable {
+  mutex_.defer([this, ticket, late = frame.late, answers = std::move(answers)]() mutable {
     late(std::move(answers));
     onTold(ticket);
   });
 }
 
 void Offloader::onTold(Ticket ticket) {
-  Calls calls;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = frames_.find(ticket);
-    if (found == frames_.end()) return;
-    found->second.telling = false;
-    if (found->second.open == 0) finish(ticket, found->second, calls);
-  }
-  run(calls);
+  const DeferringMutex::Lock lock(mutex_);
+  const auto found = frames_.find(ticket);
+  if (found == frames_.end()) return;
+  found->second.telling = false;
+  if (found->second.open == 0) finish(ticket, found->second);
 }
 
-void Offloader::finish(Ticket ticket, Frame& frame, Calls& calls) {
-  transport_.cancel(frame.timer);
+void Offloader::finish(Ticket ticket, Frame& frame) {
+  loop_.cancel(frame.timer);
   std::vector<PartAnswer> answers;
   for (PartState& each : frame.parts) answers.push_back(std::move(each.answer));
   // What the callbacks hold must not be destroyed under the lock.
-  calls.emplace_back([done = std::move(frame.done), late = std::move(frame.late),
-                      answers = std::move(answers)]() mutable { done(std::move(answers)); });
+  mutex_.defer([done = std::move(frame.done), late = std::move(frame.late),
+                answers = std::move(answers)]() mutable { done(std::move(answers)); });
   frames_.erase(ticket);
 }
 
-void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
+void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index) {
   PartState& part = frame.parts[index];
   if (std::exchange(part.settled, true)) return;
-  transport_.cancel(part.timer);
-  for (const Request& request : std::exchange(part.requests, {})) giveUp(part, request, calls);
-  if (--frame.open == 0 && !frame.telling) finish(ticket, frame, calls);
+  loop_.cancel(part.timer);
+  for (const Request& request : std::exchange(part.requests, {})) giveUp(part, request);
+  if (--frame.open == 0 && !frame.telling) finish(ticket, frame);
 }
 
 // A request of the part has failed. Another one may be under way; else the part goes to the next
 // server, where there is one in time.
-void Offloader::sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Calls& calls) {
+void Offloader::sendElsewhere(Ticket ticket, Frame& frame, std::size_t index) {
   PartState& part = frame.parts[index];
   if (!part.requests.empty()) return waitForLateness(ticket, frame, index);
   const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
   if (other.server >= 0 &&
-      (!frame.deadline || other.seconds < secondsOf(part.worthUntil - transport_.now()))) {
+      (!frame.deadline || other.seconds < secondsOf(part.worthUntil - loop_.now()))) {
     ++stats_.partsRetried;
-    return dispatch(ticket, frame, index, other.server, false, calls);
+    return dispatch(ticket, frame, index, other.server, false);
   }
   // Where it was late already that is what it counts as.
   if (!frame.overdue) ++stats_.partsFailed;
-  settle(ticket, frame, index, calls);
+  settle(ticket, frame, index);
 }
 
-void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id,
-                        Size sent, const RemoteNetworkPtr& network, const HttpReply& reply) {
+void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, Size sent,
+                        const RemoteNetworkPtr& network, const InferenceReply& reply) {
   const ModelRules rules = [this] {
-    const std::lock_guard lock(mutex_);
+    const DeferringMutex::Lock lock(mutex_);
     return servers_.rules();
   }();
-  ReadReply reading(reply, id, rules, servers_.tensors(), sent, network.get());
-  Calls calls;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = frames_.find(ticket);
-    if (found == frames_.end()) return;
-    Frame& frame = found->second;
-    PartState& part = frame.parts[index];
-    const auto at = std::ranges::find(part.requests, attempt, &Request::attempt);
-    if (at == part.requests.end()) return;
-    const Request request = *at;
-    part.requests.erase(at);
-    servers_.endRequest(request.server, request.cost);
-    const Clock::time_point now = transport_.now();
-    const int server = request.server;
-    PartAnswer& answer = part.answer;
-    answer.server = server;
-    answer.span = request.span;
-    answer.roundTrip = duration_cast<Microseconds>(now - request.sentAt);
-    if (reading.error.empty()) {
-      answer.state = AnswerState::Answered;
-      answer.error.clear();
-      answer.detections = std::move(reading.detections);
-      for (Detection& detection : answer.detections) detection.server = server;
-      answer.queue = reading.queue.value_or(Microseconds{0});
-      answer.decode = reading.decode.value_or(Microseconds{0});
-      answer.infer = reading.infer.value_or(Microseconds{0});
-      servers_.learn(server,
-                     {.sent = sent,
-                      .bytes = request.bytes,
-                      .queue = reading.queue,
-                      .decode = reading.decode,
-                      .infer = reading.infer},
-                     request.sentAt, calls);
-      servers_.countAnswer(server, request.expected, secondsOf(now - request.sentAt), calls);
-      if (request.hedge) ++stats_.hedgesWon;
-      settle(ticket, frame, index, calls);
-    } else {
-      answer.error = servers_.target(server).url + ": " + reading.error;
-      servers_.countFailedPart(servers_.endpointOf(server), answer.error, reply, calls);
-      sendElsewhere(ticket, frame, index, calls);
-    }
+  PartReply reading(reply, rules, servers_.tensors(), sent, network.get());
+  const DeferringMutex::Lock lock(mutex_);
+  const auto found = frames_.find(ticket);
+  if (found == frames_.end()) return;
+  Frame& frame = found->second;
+  PartState& part = frame.parts[index];
+  const auto at = std::ranges::find(part.requests, attempt, &Request::attempt);
+  if (at == part.requests.end()) return;
+  const Request request = *at;
+  part.requests.erase(at);
+  servers_.endRequest(request.server, request.cost);
+  const Clock::time_point now = loop_.now();
+  const int server = request.server;
+  PartAnswer& answer = part.answer;
+  answer.server = server;
+  answer.span = request.span;
+  answer.roundTrip = duration_cast<Microseconds>(now - request.sentAt);
+  if (reading.error.empty()) {
+    answer.state = AnswerState::Answered;
+    answer.error.clear();
+    answer.detections = std::move(reading.detections);
+    for (Detection& detection : answer.detections) detection.server = server;
+    answer.queue = reading.queue.value_or(Microseconds{0});
+    answer.decode = reading.decode.value_or(Microseconds{0});
+    answer.infer = reading.infer.value_or(Microseconds{0});
+    servers_.learn(server,
+                   {.sent = sent,
+                    .bytes = request.bytes,
+                    .queue = reading.queue,
+                    .decode = reading.decode,
+                    .infer = reading.infer},
+                   request.sentAt);
+    servers_.countAnswer(server, request.expected, secondsOf(now - request.sentAt));
+    if (request.hedge) ++stats_.hedgesWon;
+    settle(ticket, frame, index);
+  } else {
+    answer.error = servers_.address(server).url + ": " + reading.error;
+    servers_.countFailedPart(servers_.endpointOf(server), answer.error, reply);
+    sendElsewhere(ticket, frame, index);
   }
-  run(calls);
 }
 
 void Offloader::onDeadline(Ticket ticket) {
-  Calls calls;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = frames_.find(ticket);
-    if (found == frames_.end()) return;
-    Frame& frame = found->second;
-    const bool first = !std::exchange(frame.overdue, true);
-    std::vector<std::size_t> late;
-    for (std::size_t i = 0; i < frame.parts.size(); ++i) {
-      PartState& part = frame.parts[i];
-      if (part.settled) continue;
-      if (first) ++stats_.partsLate;
-      if (part.requests.empty() && frame.late) continue;
-      PartAnswer answer = lateAnswer(part);
-      giveUpWorthless(frame, part, calls);
-      if (!part.requests.empty()) continue;
-      part.answer = std::move(answer);
-      late.push_back(i);
-    }
-    waitForWorth(ticket, frame);
-    const bool tell = first && frame.late && late.size() < frame.open;
-    for (const std::size_t index : late) settle(ticket, frame, index, calls);
-    if (tell) tellLate(ticket, frame, calls);
+  const DeferringMutex::Lock lock(mutex_);
+  const auto found = frames_.find(ticket);
+  if (found == frames_.end()) return;
+  Frame& frame = found->second;
+  const bool first = !std::exchange(frame.overdue, true);
+  std::vector<std::size_t> late;
+  for (std::size_t i = 0; i < frame.parts.size(); ++i) {
+    PartState& part = frame.parts[i];
+    if (part.settled) continue;
+    if (first) ++stats_.partsLate;
+    if (part.requests.empty() && frame.late) continue;
+    PartAnswer answer = lateAnswer(part);
+    giveUpWorthless(frame, part);
+    if (!part.requests.empty()) continue;
+    part.answer = std::move(answer);
+    late.push_back(i);
   }
-  run(calls);
+  waitForWorth(ticket, frame);
+  const bool tell = first && frame.late && late.size() < frame.open;
+  for (const std::size_t index : late) settle(ticket, frame, index);
+  if (tell) tellLate(ticket, frame);
 }
 
 void Offloader::onLost(std::size_t endpoint) {
-  Calls calls;
-  {
-    const std::lock_guard lock(mutex_);
-    std::vector<std::pair<Ticket, std::size_t>> stranded;
-    for (auto& [ticket, frame] : frames_) {
-      for (std::size_t i = 0; i < frame.parts.size(); ++i) {
-        PartState& part = frame.parts[i];
-        const auto gone = std::erase_if(part.requests, [&](const Request& request) {
-          if (servers_.endpointOf(request.server) != endpoint) return false;
-          giveUp(part, request, calls);
-          part.answer.error = servers_.target(request.server).url + ": has been left out";
-          return true;
-        });
-        if (gone > 0) stranded.emplace_back(ticket, i);
-      }
-    }
-    for (const auto& [ticket, index] : stranded) {
-      const auto found = frames_.find(ticket);
-      if (found != frames_.end()) sendElsewhere(ticket, found->second, index, calls);
+  const DeferringMutex::Lock lock(mutex_);
+  std::vector<std::pair<Ticket, std::size_t>> stranded;
+  for (auto& [ticket, frame] : frames_) {
+    for (std::size_t i = 0; i < frame.parts.size(); ++i) {
+      PartState& part = frame.parts[i];
+      const auto gone = std::erase_if(part.requests, [&](const Request& request) {
+        if (servers_.endpointOf(request.server) != endpoint) return false;
+        giveUp(part, request);
+        part.answer.error = servers_.address(request.server).url + ": has been left out";
+        return true;
+      });
+      if (gone > 0) stranded.emplace_back(ticket, i);
     }
   }
-  run(calls);
+  for (const auto& [ticket, index] : stranded) {
+    const auto found = frames_.find(ticket);
+    if (found != frames_.end()) sendElsewhere(ticket, found->second, index);
+  }
 }
 
 void Offloader::abandon(Ticket ticket) {
-  Calls calls;
   // The callbacks may hold what must not be destroyed under the lock.
   std::map<Ticket, Frame>::node_type abandoned;
-  {
-    const std::lock_guard lock(mutex_);
-    abandoned = frames_.extract(ticket);
-    if (!abandoned) return;
-    Frame& frame = abandoned.mapped();
-    transport_.cancel(frame.timer);
-    for (PartState& part : frame.parts) {
-      transport_.cancel(part.timer);
-      for (const Request& request : part.requests) giveUp(part, request, calls);
-    }
+  const DeferringMutex::Lock lock(mutex_);
+  abandoned = frames_.extract(ticket);
+  if (!abandoned) return;
+  Frame& frame = abandoned.mapped();
+  loop_.cancel(frame.timer);
+  for (PartState& part : frame.parts) {
+    loop_.cancel(part.timer);
+    for (const Request& request : part.requests) giveUp(part, request);
   }
-  run(calls);
 }
 
 void Offloader::abandonAll() {
   // The callbacks may hold what must not be destroyed under the lock.
   std::map<Ticket, Frame> abandoned;
-  const std::lock_guard lock(mutex_);
+  const DeferringMutex::Lock lock(mutex_);
   for (auto& [ticket, frame] : frames_) {
-    transport_.cancel(frame.timer);
+    loop_.cancel(frame.timer);
     for (PartState& part : frame.parts) {
-      transport_.cancel(part.timer);
+      loop_.cancel(part.timer);
       for (const Request& request : std::exchange(part.requests, {})) {
-        transport_.cancel(request.handle);
+        loop_.cancel(request.handle);
         servers_.endRequest(request.server, request.cost);
       }
     }

@@ -5,16 +5,16 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "elf/base/deferring_mutex.h"
 #include "elf/capacity/server_pool.h"
-#include "elf/client/transport.h"
-#include "elf/offload/hedging.h"
-#include "elf/offload/server_set.h"
+#include "elf/client/inference_client.h"
+#include "elf/offload/hedge_budget.h"
+#include "elf/servers/server_set.h"
 #include "elf/types/capacity.h"
 #include "elf/types/frame_record.h"
 #include "elf/types/plan.h"
@@ -49,7 +49,7 @@ struct OffloadStats {
  *   have finished first.
  * - A part that failed, or whose server has just been left out, goes to the next such server that
  *   it has not been at, where that is expected to answer while it is worth having.
- * - A part is late when it has taken longer than nineteen of twenty do (elf/offload/hedging.h), or
+ * - A part is late when it has taken longer than nineteen of twenty do (elf/servers/lateness.h), or
  *   when another endpoint could only just answer before the deadline. It is then sent to that one
  *   too, as far as the budget of `hedging` goes. The first good answer counts, and the other
  *   request is cancelled, which tells the server.
@@ -61,21 +61,21 @@ struct OffloadStats {
  * looked up, left out and taken back says ServerSet.
  *
  * start() comes first. All functions may be called from any thread. The listener and the callbacks
- * of frames are called with no lock held, from the transport's thread or from inside the function
- * that caused them. Stop the transport before destroying the offloader.
+ * of frames are called with no lock held, from the client's thread or from inside the function that
+ * caused them. Stop the client's loop before destroying the offloader.
  */
 class Offloader {
  public:
-  using Clock = Transport::Clock;
+  using Clock = EventLoop::Clock;
   using Ticket = std::uint64_t;
   /** One answer for each part, in their order. */
   using Answered = std::function<void(std::vector<PartAnswer>)>;
 
   /**
-   * The transport and the listener outlive the offloader, and the transport's clock is that of the
-   * pool's other users. Throws elf::Error where JPEG files can't be made.
+   * The client and the listener outlive the offloader, and the client's clock is that of the pool's
+   * other users. Throws elf::Error where JPEG files can't be made.
    */
-  Offloader(OffloadSettings settings, ServerPool& pool, Transport& transport,
+  Offloader(OffloadSettings settings, ServerPool& pool, InferenceClient& client,
             OffloadListener& listener);
   Offloader(const Offloader&) = delete;
   Offloader& operator=(const Offloader&) = delete;
@@ -126,7 +126,7 @@ class Offloader {
 
  private:
   struct Request {
-    Transport::Handle handle = 0;
+    EventLoop::Handle handle = 0;
     int server = 0;
     /** Counts from 1. */
     int attempt = 0;
@@ -147,7 +147,7 @@ class Offloader {
     Size sent;
     /** Where the model wants to know it, and the part is not scaled. */
     std::optional<Placement> placement;
-    SentImage image;
+    PartImage image;
     PartAnswer answer;
     bool settled = false;
     /** Under way. */
@@ -157,7 +157,7 @@ class Offloader {
     /** The latest of its requests' so far. */
     Clock::time_point worthUntil{};
     /** Until it is late. */
-    Transport::Handle timer = 0;
+    EventLoop::Handle timer = 0;
     Clock::time_point lateAt{};
   };
 
@@ -168,7 +168,7 @@ class Offloader {
     std::size_t open = 0;
     std::optional<Clock::time_point> deadline;
     /** Until the deadline, and then until the next request is not worth having any more. */
-    Transport::Handle timer = 0;
+    EventLoop::Handle timer = 0;
     Answered done, late;
     /** The deadline has come. */
     bool overdue = false;
@@ -178,29 +178,28 @@ class Offloader {
     std::vector<std::size_t> lateEndpoints;
   };
 
-  void send(Ticket ticket, std::size_t part, SentImage image);
+  void send(Ticket ticket, std::size_t part, PartImage image);
 
   // With mutex_ held.
-  void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge,
-                Calls& calls);
+  void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge);
   void callWhenLate(Ticket ticket, PartState& part, std::size_t index, Clock::duration time);
   void waitForLateness(Ticket ticket, Frame& frame, std::size_t index);
   void waitForSilence(Ticket ticket, PartState& part, std::size_t index);
   Clock::duration untilOverdue(const Request& request) const;
   Clock::duration untilSilent(const Request& request) const;
-  void hedge(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
-  void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
-  void giveUp(const PartState& part, const Request& request, Calls& calls);
-  void giveUpWorthless(Frame& frame, PartState& part, Calls& calls);
+  void hedge(Ticket ticket, Frame& frame, std::size_t index);
+  void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index);
+  void giveUp(const PartState& part, const Request& request);
+  void giveUpWorthless(Frame& frame, PartState& part);
   void waitForWorth(Ticket ticket, Frame& frame);
   PartAnswer lateAnswer(const PartState& part) const;
-  void tellLate(Ticket ticket, Frame& frame, Calls& calls);
-  void finish(Ticket ticket, Frame& frame, Calls& calls);
-  void settle(Ticket ticket, Frame& frame, std::size_t index, Calls& calls);
+  void tellLate(Ticket ticket, Frame& frame);
+  void finish(Ticket ticket, Frame& frame);
+  void settle(Ticket ticket, Frame& frame, std::size_t index);
 
-  // Callbacks of the transport.
-  void onReply(Ticket ticket, std::size_t index, int attempt, const std::string& id, Size sent,
-               const RemoteNetworkPtr& network, const HttpReply& reply);
+  // Callbacks of the loop.
+  void onReply(Ticket ticket, std::size_t index, int attempt, Size sent,
+               const RemoteNetworkPtr& network, const InferenceReply& reply);
   void onLate(Ticket ticket, std::size_t index);
   void onDeadline(Ticket ticket);
   /** `late` has returned. */
@@ -208,10 +207,10 @@ class Offloader {
   /** An endpoint has just been left out. */
   void onLost(std::size_t endpoint);
 
-  Transport& transport_;
+  EventLoop& loop_;
 
-  // The locks of the transport and of the shared servers come after this one.
-  mutable std::mutex mutex_;
+  // The locks of the loop and of the shared servers come after this one.
+  mutable DeferringMutex mutex_;
   ServerSet servers_;
   const std::vector<std::string> firstServers_;
   std::map<Ticket, Frame> frames_;

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "elf/offload/remote_network.h"
+#include "elf/servers/remote_network.h"
 #include "elf/partition/cutting.h"
 
 namespace elf {

@@ -47,7 +47,7 @@ struct EncodingSettings {
  */
 class FrameSender {
  public:
-  using Clock = Transport::Clock;
+  using Clock = EventLoop::Clock;
 
   struct Stats {
     /** Bytes that the whole frames would have been. */
@@ -58,8 +58,8 @@ class FrameSender {
 
   /** As Offloader. */
   FrameSender(OffloadSettings settings, const EncodingSettings& encoding, ServerPool& pool,
-              Transport& transport, OffloadListener& listener)
-      : offloader_(std::move(settings), pool, transport, listener),
+              InferenceClient& client, OffloadListener& listener)
+      : offloader_(std::move(settings), pool, client, listener),
         settings_(encoding),
         stats_{.choice = {.quality = encoding.jpegQuality}} {}
 

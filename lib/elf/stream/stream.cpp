@@ -70,7 +70,7 @@ void addUnseen(std::vector<Rect>& unseen, const std::vector<Rect>& more) {
     unseen.erase(unseen.begin(), unseen.end() - static_cast<std::ptrdiff_t>(kMostUnseen));
 }
 
-Microseconds since(Transport::Clock::time_point begun) {
+Microseconds since(EventLoop::Clock::time_point begun) {
   return duration_cast<Microseconds>(steady_clock::now() - begun);
 }
 

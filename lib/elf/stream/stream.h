@@ -64,7 +64,7 @@ struct PlanSettings {
  */
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
-  using Clock = Transport::Clock;
+  using Clock = EventLoop::Clock;
   /** Called exactly once for a frame, with its record: `answered`, and never null. */
   using Done = std::function<void(FrameRecordPtr)>;
   /** Called for each frame that the loop is done with, in the order in which they were submitted,

@@ -29,7 +29,7 @@ struct PartAnswer {
   int server = 0;
   /** How often the part was sent, each time to another server. */
   int attempts = 0;
-  /** Of these: because another one was late (elf/offload/hedging.h). */
+  /** Of these: because another one was late (elf/servers/lateness.h). */
   int hedges = 0;
   /** The span of its last request (elf/base/trace_id.h); empty where none was sent. */
   std::string span;

@@ -16,7 +16,7 @@ class RemoteNetwork;
 
 /** One inference endpoint as it stands now. */
 struct ServerState {
-  /** As parseServers() (elf/offload/server_url.h) makes it of `servers`, with an address in the
+  /** As parseServers() (elf/servers/server_url.h) makes it of `servers`, with an address in the
    * place of a name that has several; a server that is named twice stands here twice. */
   std::string url;
   /** False while the server is left out after errors, or has yet to show that it infers. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/offload/probe.h"
+#include "elf/servers/probe.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <optional>
 
 #include "elf/base/random.h"
-#include "elf/offload/remote_network.h"
+#include "elf/servers/remote_network.h"
 
 namespace elf {
 

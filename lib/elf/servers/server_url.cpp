@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/offload/server_url.h"
+#include "elf/servers/server_url.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/offload/hedging.h"
+#include "elf/servers/lateness.h"
 
 #include <algorithm>
 
@@ -13,16 +13,6 @@ void Lateness::add(double expected, double taken) {
   const auto at = sorted.end() - (kSlowest + 1);
   std::nth_element(sorted.begin(), at, sorted.end());
   factor_ = std::max(kLeast, *at);
-}
-
-void HedgeBudget::count() {
-  left_ = std::min(kMost, left_ + share_);
-}
-
-bool HedgeBudget::take() {
-  if (off() || left_ < 1) return false;
-  left_ -= 1;
-  return true;
 }
 
 }  // namespace elf

@@ -20,9 +20,6 @@
 
 namespace elf {
 
-/** Of an answer of raw outputs, in bytes: kMostNumbers as JSON take about as many. */
-inline constexpr std::size_t kLongestNetworkReply = std::size_t{64} << 20;
-
 /** What a network is given. */
 struct NetworkInputs {
   struct Input {

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/servers/introduction.h"
+
+#include <utility>
+
+#include "elf/base/printable.h"
+
+namespace elf {
+
+using Status = ServerReply::Status;
+
+Introduction::Introduction(const OffloadSettings& settings, bool required)
+    : settings_(&settings), required_(required) {
+  profile_.takesEncoded = !settings.network.sendsTensor;
+}
+
+Introduction::Step Introduction::onModelMetadata(const ModelMetadataReply& reply) {
+  using enum Step::Kind;
+  if (!reply.ok()) {
+    if (reply.status != Status::NotFound || known_ || !required_)
+      return {.kind = Failed, .why = reply.error};
+    if (!settings_->version.empty()) return {.kind = AskVersions, .why = reply.error};
+    return {.kind = Missing, .what = "has no model '" + settings_->model + "'", .why = reply.error};
+  }
+  profile_.rules = reply.metadata.rules;
+  profile_.takesRaw = reply.metadata.takesRaw;
+  profile_.takesEncoded = reply.metadata.takesEncoded;
+  profile_.network = untried_ = nullptr;
+  profile_.untried = false;
+  // Who knows Elf's rules takes binary tensors (docs/wire.md); others are asked.
+  if (profile_.rules) return told();
+  auto network = RemoteNetwork::of(settings_->network, reply.metadata);
+  if (!network) return {.kind = Failed, .why = network.error()};
+  untried_ = std::move(network.value());
+  profile_.untried = untried_ != nullptr;
+  return {.kind = AskServer};
+}
+
+Introduction::Step Introduction::onVersions(const ModelMetadataReply& reply,
+                                            const std::string& why) const {
+  const std::string model = "model '" + settings_->model + "'";
+  if (reply.status == Status::NotFound)
+    return {.kind = Step::Kind::Missing, .what = "has no " + model, .why = reply.error};
+  std::string versions;
+  for (const std::string& version : reply.metadata.versions)
+    versions += (versions.empty() ? "; it has " : ", ") + version;
+  return {.kind = Step::Kind::Missing,
+          .what = "has no version '" + settings_->version + "' of " + model + printable(versions),
+          .why = why};
+}
+
+Introduction::Step Introduction::onServerMetadata(const ServerMetadataReply& reply) {
+  using enum Step::Kind;
+  if (reply.status == Status::Unreachable) return {.kind = Failed, .why = reply.error};
+  profile_.takesBinary = reply.takesBinary;
+  if (!untried_) return told();
+  known_ = true;
+  return {.kind = TryNetwork, .binary = reply.takesBinary || reply.mayTakeBinaryNumbers};
+}
+
+Introduction::Step Introduction::told() {
+  known_ = true;
+  return {.kind = Step::Kind::Done};
+}
+
+Introduction::Step Introduction::onTrial(const TrialReply& reply, bool binary) {
+  using enum Step::Kind;
+  if (binary && reply.status == Status::Refused && !profile_.takesBinary)
+    return {.kind = TryNetwork, .binary = false};
+  if (!reply.network) return {.kind = Failed, .why = reply.error};
+  profile_.network = reply.network;
+  profile_.untried = false;
+  profile_.rules = profile_.network->rules();
+  profile_.takesBinary = binary;
+  untried_ = nullptr;
+  return {.kind = Done};
+}
+
+}  // namespace elf

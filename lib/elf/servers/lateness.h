@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// From when on an answer is late.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace elf {
+
+/**
+ * How much longer than expected the answers of one server take. Allocates nothing. Not thread-safe.
+ */
+class Lateness {
+ public:
+  static constexpr std::size_t kWindow = 40;
+  /** While fewer than kWindow answers have come. */
+  static constexpr double kUnknown = 3;
+  /** Less than this is no lateness: machines are noisy. */
+  static constexpr double kLeast = 1.5;
+
+  /** An answer was expected after `expected` seconds, > 0, and came after `taken`. */
+  void add(double expected, double taken);
+
+  /**
+   * The factor of its expected time that one of twenty answers exceeded, of the last kWindow; at
+   * least kLeast.
+   */
+  double factor() const { return factor_; }
+  /** An answer has come. */
+  bool known() const { return count_ > 0; }
+
+ private:
+  std::array<double, kWindow> factors_{};
+  std::size_t count_ = 0;
+  double factor_ = kUnknown;
+};
+
+}  // namespace elf

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the user of an offloader hears of its servers.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "elf/geometry/box.h"
+#include "elf/types/cost_model.h"
+#include "elf/types/frame_record.h"
+
+namespace elf {
+
+/** What was learned from an answer, or from there being none. */
+struct Lesson {
+  /** Base URL of the server. */
+  std::string url;
+  bool probe = false;
+  /** No answer came while it was waited for: it takes more than `roundTrip`. */
+  bool late = false;
+  Size sent;
+  std::size_t bytes = 0;
+  Microseconds roundTrip{0};
+  /** The server's own account; unset where it gave none. */
+  std::optional<Microseconds> queue, decode, infer;
+  /** What a part costs by now. */
+  CostModel cost;
+  /** The model is noticeably another one than when this was last true, in any offloader. */
+  bool changed = false;
+};
+
+/** An endpoint is left out from now on. */
+struct Loss {
+  std::string url;
+  /** One sentence that begins with the URL. */
+  std::string why;
+  /** It had told about its model before. */
+  bool known = false;
+  /** So many endpoints can still be used. */
+  int left = 0;
+};
+
+/** Each call comes with no lock held. */
+class OffloadListener {
+ public:
+  virtual ~OffloadListener() = default;
+  /** Each endpoint has told about its model and was probed, or failed to. Once. */
+  virtual void onReady() = 0;
+  /** For each good answer to a part, and to a probe, and for each part that is late. */
+  virtual void onLearned(const Lesson& lesson) = 0;
+  /** `why` is one sentence that begins with the endpoint's URL. */
+  virtual void onProbeFailed(const std::string& why) = 0;
+  virtual void onServerLost(const Loss& loss) = 0;
+  /** An endpoint that was left out, or was added, has answered a part. */
+  virtual void onServerBack(const std::string& url) = 0;
+  /** Parts fail at an endpoint that is not left out, as it answers others. `why` is one sentence
+   * that begins with its URL. Once, and again after onServerBack(). */
+  virtual void onPartsFail(const std::string& why) = 0;
+  /** The endpoint runs, but has no such model, or no such version: `what` is the sentence that says
+   * so and begins with its URL, `why` what it answers. */
+  virtual void onModelMissing(const std::string& what, const std::string& why) = 0;
+};
+
+}  // namespace elf

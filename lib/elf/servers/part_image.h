@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The picture of a part as its requests carry it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "elf/geometry/box.h"
+#include "elf/servers/remote_network.h"
+#include "elf/wire/infer.h"
+
+namespace elf {
+
+using RemoteNetworkPtr = RemoteNetwork::Ptr;
+
+/** Encoded once, whatever the picture is sent to: copies share the bytes. */
+class PartImage {
+ public:
+  PartImage() = default;
+  /** `name` is what the servers call the tensor. */
+  PartImage(wire::Tensor image, const std::string& name);
+  /** A picture of size `sent` that was prepared for a network. */
+  PartImage(wire::Tensor prepared, Size sent, RemoteNetworkPtr network);
+
+  /** Makes the tensors as JSON, which for pixels takes a while: not with a lock held. */
+  void addJson();
+  bool hasJson() const { return !json_.empty(); }
+
+  bool isRaw() const { return tensors_[0]->type == wire::DataType::Uint8; }
+  /** The network that the picture is for; null where it is for a server that takes pictures. */
+  const RemoteNetworkPtr& network() const { return network_; }
+  /** For a server that takes tensors behind the JSON (`binary`), or inside it. */
+  std::span<const wire::EncodedTensor> tensors(bool binary) const {
+    return binary ? binary_ : json_;
+  }
+  /** Of these; inside the JSON with their names and shapes. */
+  std::size_t bytes(bool binary) const;
+
+ private:
+  void add(wire::Tensor tensor);
+
+  std::vector<std::shared_ptr<const wire::Tensor>> tensors_;
+  RemoteNetworkPtr network_;
+  std::vector<wire::EncodedTensor> binary_, json_;
+};
+
+}  // namespace elf

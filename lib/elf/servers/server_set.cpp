@@ -1,0 +1,671 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elf/servers/server_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "elf/base/seconds.h"
+#include "elf/servers/remote_network.h"
+#include "elf/servers/server_url.h"
+
+namespace elf {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+std::string probeId(std::size_t number) {
+  return "probe." + std::to_string(number);
+}
+
+constexpr const char* kTrialId = "probe.trial";
+
+/** Reads the answer to a trial. */
+TrialReply trialReply(const InferenceReply& reply, const RemoteNetwork& network,
+                      const std::string& url) {
+  TrialReply trial{static_cast<const ServerReply&>(reply)};
+  if (!reply.ok()) return trial;
+  auto known = network.tried(url, reply.response);
+  if (known) {
+    trial.network = std::move(known.value());
+    trial.probes = makeNetworkProbes(*trial.network);
+  } else {
+    trial.status = ServerReply::Status::Failed;
+    trial.error = known.error().substr(url.size() + 2);  // without "URL: "
+  }
+  return trial;
+}
+
+}  // namespace
+
+struct ServerSet::ProbeReply : ServerReply {
+  std::optional<PartReply> read = std::nullopt;
+};
+
+ServerSet::ServerSet(const OffloadSettings& settings, ServerPool& pool, InferenceClient& client,
+                     OffloadListener& listener, DeferringMutex& mutex, Lost lost)
+    : settings_(settings),
+      model_{settings.model, settings.version},
+      pool_(pool),
+      client_(client),
+      loop_(client.loop()),
+      listener_(listener),
+      mutex_(mutex),
+      lost_(std::move(lost)),
+      random_(settings.seed) {}
+
+ServerSet::~ServerSet() {
+  for (auto& [url, lookUp] : lookUps_) cancel(lookUp);
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) removeEndpoint(i);
+}
+
+// --- which servers there are
+
+void ServerSet::set(std::vector<std::string> urls) {
+  const auto change = directory_.setUrls(std::move(urls), loop_.now(), [this](std::size_t i) {
+    return endpoints_[i].silence.outstanding() > 0;
+  });
+  for (auto entry = lookUps_.begin(); entry != lookUps_.end();) {
+    const bool gone = !directory_.isName(entry->first);
+    if (gone) cancel(entry->second);
+    entry = gone ? lookUps_.erase(entry) : std::next(entry);
+  }
+  apply(change);
+  for (const std::string& url : change.lookUp) lookUp(url);
+}
+
+void ServerSet::cancel(LookUp& lookUp) {
+  loop_.cancel(std::exchange(lookUp.request, 0));
+  loop_.cancel(std::exchange(lookUp.timer, 0));
+}
+
+void ServerSet::lookUp(const std::string& url) {
+  const auto settled = [this, url](std::vector<std::string> addresses) {
+    const DeferringMutex::Lock lock(mutex_);
+    const auto asked = lookUps_.find(url);
+    if (asked == lookUps_.end() || asked->second.request == 0) return;  // reply and time-out met
+    cancel(asked->second);
+    asked->second.timer = loop_.at(loop_.now() + kLookUpAgain, [this, url] {
+      const DeferringMutex::Lock again(mutex_);
+      if (lookUps_.contains(url)) lookUp(url);
+    });
+    apply(directory_.setAddresses(url, std::move(addresses), loop_.now(), [this](std::size_t i) {
+      return endpoints_[i].silence.outstanding() > 0;
+    }));
+  };
+  LookUp& lookUp = lookUps_[url];
+  lookUp.request = loop_.lookUp(hostOf(url), settled);
+  // A slow name server must not hold up the rest: the transport tries the name as it is.
+  lookUp.timer = loop_.at(loop_.now() + kQuestionTimeout, [settled] { settled({}); });
+}
+
+void ServerSet::apply(const ServerDirectory::Change& change) {
+  // As long as nothing else is known of the addresses of a name, they are what it was as a whole.
+  std::optional<Endpoint> whole;
+  if (change.divided && endpoints_[*change.divided].introduction.known())
+    whole = endpoints_[*change.divided];
+  for (const std::size_t endpoint : change.removed) removeEndpoint(endpoint);
+  for (const std::size_t endpoint : change.added) {
+    addEndpoint(endpoint);
+    if (!whole) continue;
+    Endpoint& one = endpoints_[endpoint];
+    one.breaker = CircuitBreaker(whole->breaker.state(), ready_);
+    one.introduction.assume(whole->introduction.profile());
+    one.networkBytesPerPixel = whole->networkBytesPerPixel;
+  }
+  for (const int number : change.servers) {
+    const ServerDirectory::Server& server = directory_.servers()[static_cast<std::size_t>(number)];
+    costs_.set(number, pool_.server(address(number).key(), model_.path(), server.mention));
+  }
+  for (const std::size_t endpoint : change.ready) introduce(endpoint);
+  hurryIfNoneIsUp();
+  checkReady();
+}
+
+void ServerSet::addEndpoint(std::size_t index) {
+  endpoints_.resize(std::max(endpoints_.size(), index + 1));
+  Endpoint& endpoint = endpoints_[index];
+  // Answers of whoever had the number before may still come.
+  const Silence silence = endpoint.silence;
+  const std::uint64_t questions = endpoint.question.number + 1;
+  endpoint = Endpoint();
+  if (ready_) endpoint.breaker = CircuitBreaker(CircuitBreaker::State::HalfOpen, true);
+  endpoint.introduction = Introduction(settings_, !ready_);
+  endpoint.silence = silence;
+  endpoint.question.number = questions;
+}
+
+void ServerSet::removeEndpoint(std::size_t index) {
+  Endpoint& endpoint = endpoints_[index];
+  loop_.cancel(std::exchange(endpoint.question.request, 0));
+  loop_.cancel(std::exchange(endpoint.question.timer, 0));
+  ++endpoint.question.number;
+  if (endpoint.probing.turn) endProbe(index, false);
+  endpoint.breaker.open();
+}
+
+void ServerSet::settle(std::size_t index) {
+  endpoints_[index].settled = true;
+  checkReady();
+}
+
+void ServerSet::checkReady() {
+  if (ready_ || !directory_.lookedUp()) return;
+  for (std::size_t i = 0; i < endpoints_.size(); ++i)
+    if (!removed(i) && !endpoints_[i].settled) return;
+  ready_ = true;
+  mutex_.defer([this] { listener_.onReady(); });
+}
+
+// --- what they can do
+
+bool ServerSet::usable(int server) const {
+  return !directory_.servers()[static_cast<std::size_t>(server)].removed &&
+         at(server).breaker.closed();
+}
+
+bool ServerSet::hasIdle() const {
+  return std::ranges::any_of(endpoints_, [](const Endpoint& endpoint) {
+    return endpoint.breaker.closed() && endpoint.silence.outstanding() == 0;
+  });
+}
+
+int ServerSet::closedEndpoints() const {
+  return static_cast<int>(std::ranges::count_if(
+      endpoints_, [](const Endpoint& endpoint) { return endpoint.breaker.closed(); }));
+}
+
+Capacity ServerSet::capacity() const {
+  Capacity capacity;
+  for (int i = 0; i < count(); ++i) {
+    const ServerProfile& profile = this->profile(i);
+    const SharedServer::Standing standing = costs_.shared(i).standing();
+    capacity.servers.push_back(
+        {.url = address(i).url,
+         .healthy = usable(i),
+         .removed = directory_.servers()[static_cast<std::size_t>(i)].removed.has_value(),
+         .takesRaw = profile.takesRaw,
+         .takesEncoded = profile.takesEncoded,
+         .network = profile.network,
+         .cost = standing.cost,
+         .bytesPerPixel = bytesPerPixel(i),
+         .busy = standing.outstanding + heldBack(i),
+         .answers = standing.answers});
+  }
+  capacity.rules = rules();
+  return capacity;
+}
+
+const ModelRules& ServerSet::rules() const {
+  const ModelRules* told = &settings_.localRules;
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    const ServerProfile& profile = endpoints_[i].introduction.profile();
+    if (!profile.rules) continue;
+    told = &*profile.rules;
+    if (!removed(i)) break;
+  }
+  return *told;
+}
+
+double ServerSet::bytesPerPixel(int server) const {
+  constexpr double kRaw = 3;
+  if (profile(server).network) return at(server).networkBytesPerPixel;
+  return profile(server).takesEncoded ? costs_.bytesPerPixel(server) : kRaw;
+}
+
+double ServerSet::expectedBytes(int server, Size sent) const {
+  return (profile(server).network ? computed(sent) : sent.area()) * bytesPerPixel(server);
+}
+
+double ServerSet::heldBack(int server) const {
+  return std::max(0.0, secondsOf(at(server).breaker.heldBack(loop_.now())));
+}
+
+bool ServerSet::wantsJson(const PartImage& image) const {
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    const ServerProfile& profile = endpoints_[i].introduction.profile();
+    if (!removed(i) && !profile.takesBinary && profile.takesKind(image)) return true;
+  }
+  return false;
+}
+
+ServerSet::Choice ServerSet::pick(Size sent, const PartImage* image,
+                                  std::span<const int> tried) const {
+  std::vector<CostTable::Candidate> candidates;
+  for (int i = 0; i < count(); ++i) {
+    if (!usable(i) || std::ranges::find(tried, i) != tried.end()) continue;
+    if (image && !profile(i).takes(*image)) continue;
+    candidates.push_back(
+        {.server = i,
+         .bytes = image ? static_cast<double>(profile(i).bytes(*image)) : expectedBytes(i, sent),
+         .heldBack = heldBack(i),
+         .tried = std::ranges::any_of(
+             tried, [&](int each) { return endpointOf(each) == endpointOf(i); })});
+  }
+  return costs_.fastest(candidates, computed(sent));
+}
+
+void ServerSet::noteImage(int server, const PartImage& image, Size sent) {
+  if (!profile(server).takesForm(image)) return;
+  const auto bytes = static_cast<double>(profile(server).bytes(image));
+  if (image.network())
+    endpoints_[endpointOf(server)].networkBytesPerPixel =
+        bytes / image.network()->rules().inputSize(sent).area();
+  else if (image.isRaw())
+    costs_.countRaw(server);
+  else
+    costs_.countFile(server, bytes, sent.area());
+}
+
+double ServerSet::beginRequest(int server, Size sent, double bytes) {
+  endpoints_[endpointOf(server)].silence.begin(loop_.now());
+  return costs_.shared(server).begin(computed(sent), bytes);
+}
+
+void ServerSet::endRequest(int server, double cost) {
+  endpoints_[endpointOf(server)].silence.end(loop_.now());
+  costs_.shared(server).end(cost);
+}
+
+void ServerSet::countAnswer(int server, double expected, double taken) {
+  costs_.countAnswer(server, expected, taken);
+  Endpoint& endpoint = endpoints_[endpointOf(server)];
+  endpoint.breaker.countAnswer();
+  endpoint.answered = loop_.now();
+  endpoint.silence.reset(endpoint.answered);
+  if (endpoint.breaker.reportClosed())
+    mutex_.defer([this, url = address(server).url] { listener_.onServerBack(url); });
+}
+
+void ServerSet::learn(int server, Lesson lesson, Clock::time_point sent) {
+  const Clock::time_point now = loop_.now();
+  lesson.url = address(server).url;
+  lesson.roundTrip = duration_cast<Microseconds>(now - sent);
+  RequestTimes times{.pixels = computed(lesson.sent),
+                     .bytes = static_cast<double>(lesson.bytes),
+                     .sent = sent,
+                     .answered = now,
+                     .late = lesson.late,
+                     .queue = lesson.queue,
+                     .work = lesson.infer};
+  if (times.work) *times.work += lesson.decode.value_or(Microseconds{0});
+  lesson.changed = costs_.shared(server).learn(times);
+  lesson.cost = costs_.shared(server).standing().cost;
+  mutex_.defer([this, lesson = std::move(lesson)] { listener_.onLearned(lesson); });
+}
+
+// --- whether they are up
+
+void ServerSet::countError(std::size_t index, const std::string& why,
+                           std::chrono::seconds retryAfter) {
+  CircuitBreaker& breaker = endpoints_[index].breaker;
+  breaker.holdBack(loop_.now(), retryAfter);
+  if (breaker.countError()) lose(index, why);
+}
+
+// Where all fail it is lost, which is told; where others are answered in between, this is.
+void ServerSet::countFailedPart(std::size_t index, const std::string& why,
+                                const ServerReply& reply) {
+  Endpoint& endpoint = endpoints_[index];
+  if (reply.status == ServerReply::Status::Busy) {
+    endpoint.breaker.holdBack(loop_.now(), reply.retryAfter);
+    endpoint.silence.reset(loop_.now());
+  } else {
+    countError(index, why, reply.retryAfter);
+  }
+  if (endpoint.breaker.countFailedPart()) mutex_.defer([this, why] { listener_.onPartsFail(why); });
+}
+
+void ServerSet::countLate(int server, Clock::time_point sent) {
+  if (at(server).answered < sent)
+    countError(endpointOf(server), address(server).url + ": did not answer by the deadline", {});
+}
+
+ServerSet::Clock::duration ServerSet::silence(std::size_t endpoint) const {
+  return endpoints_[endpoint].silence.length(loop_.now());
+}
+
+ServerSet::Clock::duration ServerSet::longestSilence(int server, double expected) const {
+  constexpr double kTimes = 3;
+  const auto least = lateness(server).known() ? kSilence : kFirstSilence;
+  return std::max<Clock::duration>(least, durationOf(kTimes * expected));
+}
+
+void ServerSet::forgiveSilence() {
+  for (Endpoint& endpoint : endpoints_) endpoint.silence.reset(loop_.now());
+}
+
+bool ServerSet::giveUpSilent(std::size_t index) {
+  if (removed(index) && closedEndpoints() > 0)
+    mutex_.defer([this, index] { lost_(index); });
+  else if (endpoints_[index].breaker.closed() && closedEndpoints() > 1)
+    lose(index, urlOf(index) + ": does not answer");
+  else
+    return false;
+  return true;
+}
+
+// Leaves an endpoint out, and asks for its health after a pause, unless it is being asked already.
+void ServerSet::lose(std::size_t index, const std::string& why) {
+  Endpoint& endpoint = endpoints_[index];
+  const bool wasClosed = endpoint.breaker.open();
+  if (endpoint.breaker.reportOpen())
+    mutex_.defer([this, loss = Loss{urlOf(index), why, endpoint.introduction.known(),
+                                    closedEndpoints()}] { listener_.onServerLost(loss); });
+  if (endpoint.question.request == 0) {
+    askAgainLater(index);
+    settle(index);
+  }
+  if (!wasClosed) return;
+  hurryIfNoneIsUp();
+  mutex_.defer([this, index] { lost_(index); });
+}
+
+void ServerSet::close(std::size_t index) {
+  endpoints_[index].breaker.close();
+  endpoints_[index].silence.reset(loop_.now());
+}
+
+// With the last one gone, nobody is waited for as long as before.
+void ServerSet::hurryIfNoneIsUp() {
+  if (closedEndpoints() > 0) return;
+  for (std::size_t i = 0; i < endpoints_.size(); ++i)
+    if (!removed(i) && endpoints_[i].breaker.state() == CircuitBreaker::State::Open &&
+        endpoints_[i].question.request == 0)
+      askAgainLater(i);
+}
+
+void ServerSet::askAgainLater(std::size_t index) {
+  const double jitter = random_.uniform(0.5, 1);
+  const auto pause =
+      endpoints_[index].breaker.nextPause(loop_.now(), jitter, closedEndpoints() == 0);
+  wait(index, pause, [this, index] { askHealth(index); });
+}
+
+// --- questions
+
+// In the place of whatever the endpoint's timer was for.
+void ServerSet::wait(std::size_t index, Clock::duration time, std::function<void()> then) {
+  Question& question = endpoints_[index].question;
+  const std::uint64_t number = ++question.number;
+  loop_.cancel(question.timer);
+  question.timer = loop_.at(loop_.now() + time, [this, index, number, then = std::move(then)] {
+    const DeferringMutex::Lock lock(mutex_);
+    if (endpoints_[index].question.number == number) then();
+  });
+}
+
+// `send` is given what is to be called with the reply, and returns the handle of the request.
+template <typename Reply, typename Send, typename Then>
+void ServerSet::ask(std::size_t index, Clock::duration limit, Send send, Then then) {
+  const std::uint64_t number = ++endpoints_[index].question.number;
+  const auto settled = [this, index, number, then](const Reply& reply) {
+    const DeferringMutex::Lock lock(mutex_);
+    Question& question = endpoints_[index].question;
+    if (question.request == 0 || question.number != number) return;  // reply and time-out met
+    loop_.cancel(std::exchange(question.request, 0));
+    loop_.cancel(std::exchange(question.timer, 0));
+    then(reply);
+  };
+  Question& question = endpoints_[index].question;
+  question.request = send(settled);
+  question.timer = loop_.at(loop_.now() + limit, [settled] {
+    Reply none;
+    none.status = ServerReply::Status::Unreachable;
+    none.error = "does not answer";
+    settled(none);
+  });
+}
+
+InferenceClient::Handle ServerSet::infer(std::size_t index, wire::InferRequest request,
+                                         const PartImage& image, bool binary,
+                                         const std::string& traceparent,
+                                         InferenceClient::Done<InferenceReply> done) const {
+  const RemoteNetworkPtr& network = endpoints_[index].introduction.profile().network;
+  const RemoteNetwork* reads = network ? network.get() : image.network().get();
+  request.binaryOutputs = binary;
+  if (reads) request.outputs = reads->outputs(binary);
+  return client_.infer(addressOf(index), model_,
+                       {.request = std::move(request),
+                        .inputs = image.tensors(binary),
+                        .rawOutputs = image.network() != nullptr,
+                        .traceparent = traceparent},
+                       std::move(done));
+}
+
+InferenceClient::Handle ServerSet::infer(int server, wire::InferRequest request,
+                                         const PartImage& image, const std::string& traceparent,
+                                         InferenceClient::Done<InferenceReply> done) const {
+  return infer(endpointOf(server), std::move(request), image, profile(server).takesBinary,
+               traceparent, std::move(done));
+}
+
+// The endpoint may have another model than before: that is asked each time.
+void ServerSet::askHealth(std::size_t index) {
+  ask<ServerReply>(
+      index, closedEndpoints() > 0 ? kHealthTimeout : kUrgentTimeout,
+      [&](auto done) { return client_.askReadiness(addressOf(index), done); },
+      [this, index](const ServerReply& reply) {
+        if (reply.ok()) return introduce(index);
+        endpoints_[index].breaker.holdBack(loop_.now(), reply.retryAfter);
+        lose(index, urlOf(index) + ": " + reply.error);
+      });
+}
+
+void ServerSet::introduce(std::size_t index) {
+  ask<ModelMetadataReply>(
+      index, kQuestionTimeout,
+      [&](auto done) {
+        return client_.askModelMetadata(addressOf(index), model_, tensors().image, done);
+      },
+      [this, index](const ModelMetadataReply& reply) {
+        endpoints_[index].breaker.holdBack(loop_.now(), reply.retryAfter);
+        take(index, endpoints_[index].introduction.onModelMetadata(reply));
+      });
+}
+
+void ServerSet::take(std::size_t index, const Introduction::Step& step) {
+  Endpoint& endpoint = endpoints_[index];
+  switch (step.kind) {
+    case Introduction::Step::Kind::AskVersions:
+      return askVersions(index, step.why);
+    case Introduction::Step::Kind::AskServer:
+      return askServer(index);
+    case Introduction::Step::Kind::TryNetwork:
+      endpoint.breaker.tryAgain();
+      return makeTrial(index, step.binary);
+    case Introduction::Step::Kind::Done:
+      endpoint.breaker.tryAgain();
+      return probe(index);
+    case Introduction::Step::Kind::Missing:
+      endpoint.breaker.open();
+      mutex_.defer([this, what = urlOf(index) + " " + step.what, why = step.why] {
+        listener_.onModelMissing(what, why);
+      });
+      return settle(index);
+    case Introduction::Step::Kind::Failed:
+      return lose(index, urlOf(index) + ": " + step.why);
+  }
+}
+
+void ServerSet::askVersions(std::size_t index, const std::string& why) {
+  ask<ModelMetadataReply>(
+      index, kQuestionTimeout,
+      [&](auto done) {
+        return client_.askModelMetadata(addressOf(index), {model_.name}, tensors().image, done);
+      },
+      [this, index, why](const ModelMetadataReply& reply) {
+        take(index, endpoints_[index].introduction.onVersions(reply, why));
+      });
+}
+
+void ServerSet::askServer(std::size_t index) {
+  ask<ServerMetadataReply>(
+      index, kQuestionTimeout,
+      [&](auto done) { return client_.askServerMetadata(addressOf(index), done); },
+      [this, index](const ServerMetadataReply& reply) {
+        take(index, endpoints_[index].introduction.onServerMetadata(reply));
+      });
+}
+
+// Makes the tensor of a trial in a callback of the loop, which holds no lock.
+void ServerSet::makeTrial(std::size_t index, bool binary) {
+  Question& question = endpoints_[index].question;
+  const std::uint64_t number = ++question.number;
+  loop_.cancel(question.timer);
+  question.timer = loop_.at(loop_.now(), [this, index, number, binary,
+                                          network = endpoints_[index].introduction.untried()] {
+    PartImage image(network->trial(), network->trialSize(), network);
+    if (!binary) image.addJson();
+    const DeferringMutex::Lock lock(mutex_);
+    if (endpoints_[index].question.number == number) sendTrial(index, image, binary);
+  });
+}
+
+void ServerSet::sendTrial(std::size_t index, const PartImage& image, bool binary) {
+  wire::InferRequest request;
+  request.id = kTrialId;
+  wire::setTimeout(request.parameters, kTrialTimeout);
+  ask<TrialReply>(
+      index, kTrialTimeout,
+      [&](auto done) {
+        return infer(index, std::move(request), image, binary, {},
+                     [done, network = image.network(), url = urlOf(index)](
+                         const InferenceReply& reply) { done(trialReply(reply, *network, url)); });
+      },
+      [this, index, image, binary](const TrialReply& reply) {
+        onTrial(index, reply, image, binary);
+      });
+}
+
+void ServerSet::onTrial(std::size_t index, const TrialReply& reply, const PartImage& image,
+                        bool binary) {
+  Endpoint& endpoint = endpoints_[index];
+  endpoint.breaker.holdBack(loop_.now(), reply.retryAfter);
+  const Introduction::Step step = endpoint.introduction.onTrial(reply, binary);
+  if (step.kind == Introduction::Step::Kind::Done) {
+    const RemoteNetwork& network = *endpoint.introduction.profile().network;
+    endpoint.probing.probes = reply.probes;
+    endpoint.networkBytesPerPixel = static_cast<double>(image.bytes(binary)) /
+                                    network.rules().inputSize(network.trialSize()).area();
+    if (!endpoint.breaker.closed()) close(index);
+  }
+  take(index, step);
+}
+
+// --- probes
+
+std::vector<Probe>& ServerSet::probesFor(Endpoint& endpoint) {
+  const ServerProfile& profile = endpoint.introduction.profile();
+  if (profile.network) return endpoint.probing.probes;
+  std::vector<Probe>& probes = profile.takesEncoded ? probes_ : rawProbes_;
+  if (probes.empty())
+    probes = profile.takesEncoded ? makeProbes(rules(), encoder_) : makeRawProbes(rules());
+  return probes;
+}
+
+// Begins to probe an endpoint, unless it has been and is closed; while another offloader does,
+// waits for that.
+void ServerSet::probe(std::size_t index) {
+  Endpoint& endpoint = endpoints_[index];
+  const bool halfOpen = endpoint.breaker.state() == CircuitBreaker::State::HalfOpen;
+  if (probesFor(endpoint).empty()) {
+    if (halfOpen) {
+      endpoint.silence.reset(loop_.now());
+      endpoint.breaker.closeUnprobed();
+    }
+    return settle(index);
+  }
+  switch (sharedOf(index).takeProbe()) {
+    case SharedServer::ProbeTurn::Yours:
+      endpoint.probing.turn = true;
+      break;
+    case SharedServer::ProbeTurn::Another:
+      return wait(index, kProbePoll, [this, index] { probe(index); });
+    case SharedServer::ProbeTurn::Done:
+      if (!halfOpen) return settle(index);
+  }
+  endpoint.probing.next = 0;
+  sendProbe(index);
+}
+
+void ServerSet::sendProbe(std::size_t index) {
+  Endpoint& endpoint = endpoints_[index];
+  const ServerProfile& profile = endpoint.introduction.profile();
+  const Probe& probe = probesFor(endpoint)[endpoint.probing.next];
+  PartImage image = profile.network ? PartImage(probe.image, probe.size, profile.network)
+                                    : PartImage(probe.image, tensors().image);
+  if (!profile.takesBinary) image.addJson();
+  endpoint.probing.bytes = profile.bytes(image);
+  endpoint.probing.sent = loop_.now();
+  // A server that is known to be slow has longer.
+  constexpr double kPatience = 2;
+  const CostModel cost = sharedOf(index).standing().cost;
+  const double expected =
+      cost.seconds(computed(probe.size), static_cast<double>(endpoint.probing.bytes));
+  const auto limit =
+      std::max(kQuestionTimeout, duration_cast<milliseconds>(durationOf(kPatience * expected)));
+  wire::InferRequest request;
+  request.id = probeId(endpoint.probing.next);
+  wire::setTimeout(request.parameters, limit);
+  ask<ProbeReply>(
+      index, limit,
+      [&](auto done) {
+        return infer(index, std::move(request), image, profile.takesBinary, {},
+                     [this, done, rules = rules(), network = profile.network,
+                      size = probe.size](const InferenceReply& reply) {
+                       done({static_cast<const ServerReply&>(reply),
+                             PartReply(reply, rules, tensors(), size, network.get())});
+                     });
+      },
+      [this, index](const ProbeReply& reply) { onProbe(index, reply); });
+}
+
+void ServerSet::onProbe(std::size_t index, const ProbeReply& reply) {
+  if (!reply.ok() || !reply.read->error.empty()) return onFailedProbe(index, reply);
+  close(index);
+  Endpoint& endpoint = endpoints_[index];
+  Probing& probing = endpoint.probing;
+  if (!probing.turn) return settle(index);
+  const std::vector<Probe>& probes = probesFor(endpoint);
+  if (probing.next >= kWarmUpProbes)
+    for (int i = 0; i < count(); ++i)
+      if (endpointOf(i) == index && usable(i))
+        learn(i,
+              {.probe = true,
+               .sent = probes[probing.next].size,
+               .bytes = probing.bytes,
+               .queue = reply.read->queue,
+               .decode = reply.read->decode,
+               .infer = reply.read->infer},
+              probing.sent);
+  const double perByte = sharedOf(index).standing().cost.c;
+  if (++probing.next < probes.size() &&
+      perByte * static_cast<double>(probes[probing.next].image.data.size()) < kLongestUpload)
+    return sendProbe(index);
+  endProbe(index, true);
+  settle(index);
+}
+
+void ServerSet::onFailedProbe(std::size_t index, const ProbeReply& reply) {
+  Endpoint& endpoint = endpoints_[index];
+  const std::string why = urlOf(index) + ": " + (reply.ok() ? reply.read->error : reply.error);
+  mutex_.defer([this, why] { listener_.onProbeFailed(why); });
+  if (endpoint.probing.turn) endProbe(index, false);
+  // It may have been left out meanwhile: then nobody asks for its health yet.
+  if (endpoint.breaker.closed())
+    countError(index, why, reply.retryAfter);
+  else
+    lose(index, why);
+  if (endpoint.breaker.closed() && !std::exchange(endpoint.probing.again, true))
+    wait(index, kFirstPause, [this, index] { probe(index); });
+  settle(index);
+}
+
+void ServerSet::endProbe(std::size_t index, bool complete) {
+  endpoints_[index].probing.turn = false;
+  sharedOf(index).endProbe(complete);
+}
+
+}  // namespace elf

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The inference servers of one stream: which there are, whether they can be used, what they cost.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "elf/base/deferring_mutex.h"
+#include "elf/base/random.h"
+#include "elf/capacity/server_pool.h"
+#include "elf/client/inference_client.h"
+#include "elf/image/jpeg_encoder.h"
+#include "elf/servers/circuit_breaker.h"
+#include "elf/servers/cost_table.h"
+#include "elf/servers/introduction.h"
+#include "elf/servers/offload_listener.h"
+#include "elf/servers/offload_settings.h"
+#include "elf/servers/part_image.h"
+#include "elf/servers/part_reply.h"
+#include "elf/servers/probe.h"
+#include "elf/servers/server_directory.h"
+#include "elf/servers/server_profile.h"
+#include "elf/servers/silence.h"
+#include "elf/types/capacity.h"
+
+namespace elf {
+
+/**
+ * Does what its pieces say is to be done: ServerDirectory (which servers there are), CircuitBreaker
+ * (whether an endpoint gets parts), Introduction (what it takes) and CostTable (who is fastest).
+ *
+ * - At the start all endpoints are closed until something else is known of them; one that is added
+ *   later begins half open, and is left out where it has no such model yet.
+ * - A host name is looked up at the start and every kLookUpAgain after that.
+ * - An endpoint whose introduction is done is probed (elf/servers/probe.h), unless an offloader of
+ *   the pool has done so and it is closed. A failed probe is an error like that of a part, and is
+ *   made once more after a pause; where that fails too, when the endpoint is back after it was left
+ *   out.
+ * - kErrorsInARow errors in a row leave an endpoint out; a late part is one where nothing was
+ *   answered since it was sent. So does longestSilence(), where another one is closed. One that is
+ *   busy (`Retry-After`) makes no error by that.
+ * - One that was left out is asked for its health after a pause (CircuitBreaker::nextPause()), then
+ *   introduced again, as its model may be another one, and probed. While no endpoint at all is
+ *   closed, all pauses are short: whatever comes back first is used within that time.
+ * - The first network that is tried is what parts are cut for.
+ *
+ * A part of Offloader, whose lock it shares: all functions are called with it held, unless they say
+ * otherwise.
+ */
+class ServerSet {
+ public:
+  using Clock = EventLoop::Clock;
+  using Choice = CostTable::Choice;
+
+  static constexpr int kErrorsInARow = CircuitBreaker::kErrorsInARow;
+  static constexpr std::chrono::milliseconds kFirstPause = CircuitBreaker::kFirstPause;
+  static constexpr std::chrono::milliseconds kKeptPlace = ServerDirectory::kKeptPlace;
+  /** For a question about metadata, and for the answer to a probe of a server that is not known to
+   * be slow. */
+  static constexpr std::chrono::milliseconds kQuestionTimeout{2000};
+  /** For the answer to the trial of a network, which its server may have yet to load. */
+  static constexpr std::chrono::milliseconds kTrialTimeout{10000};
+  /** For a question about health, also while no endpoint is closed. */
+  static constexpr std::chrono::milliseconds kHealthTimeout{1000};
+  static constexpr std::chrono::milliseconds kUrgentTimeout{400};
+  /** How often it is looked whether the probe of another offloader is over. */
+  static constexpr std::chrono::milliseconds kProbePoll{10};
+  static constexpr std::chrono::milliseconds kSilence{500};
+  static constexpr std::chrono::milliseconds kFirstSilence{5000};
+  static constexpr std::chrono::milliseconds kLookUpAgain{5000};
+
+  /** Called with no lock held: `endpoint` has been left out, and its requests are lost. */
+  using Lost = std::function<void(std::size_t endpoint)>;
+
+  /** All but `settings` and `lost` outlive the set. */
+  ServerSet(const OffloadSettings& settings, ServerPool& pool, InferenceClient& client,
+            OffloadListener& listener, DeferringMutex& mutex, Lost lost);
+  ServerSet(const ServerSet&) = delete;
+  ServerSet& operator=(const ServerSet&) = delete;
+  /** With the lock held, or where nobody else is left. */
+  ~ServerSet();
+
+  /** From now on these; the first ones are those of the start. What is under way to others may
+   * still be answered. */
+  void set(std::vector<std::string> urls);
+
+  bool ready() const { return ready_; }
+  /** As it is now; what is the user's to say is left at its default. */
+  Capacity capacity() const;
+  /** What an endpoint told, or else the local ones. */
+  const ModelRules& rules() const;
+  int count() const { return static_cast<int>(directory_.servers().size()); }
+  const ServerAddress& address(int server) const { return addressOf(endpointOf(server)); }
+  std::size_t endpointOf(int server) const {
+    return directory_.servers()[static_cast<std::size_t>(server)].endpoint;
+  }
+  bool usable(int server) const;
+  /** A server can be used that has nothing to do for this offloader. */
+  bool hasIdle() const;
+  const ServerProfile& profile(int server) const { return at(server).introduction.profile(); }
+  /** How much later than expected its answers come. */
+  const Lateness& lateness(int server) const { return costs_.lateness(server); }
+
+  /**
+   * Of the usable servers that take `image` as it is encoded and are not of `tried`, the one that
+   * will have finished a part of that size first; one of an endpoint that is not in `tried` goes
+   * before any other. `image` is null where the part is not encoded yet.
+   */
+  Choice pick(Size sent, const PartImage* image, std::span<const int> tried) const;
+  /** Whether a server takes such a picture in JSON only. */
+  bool wantsJson(const PartImage& image) const;
+  /** In how many seconds a server would have finished a part that is sent now, and is taken. */
+  double secondsFor(int server, Size sent, double bytes) const {
+    return costs_.seconds(server, computed(sent), bytes);
+  }
+
+  /** A picture was made for a server. */
+  void noteImage(int server, const PartImage& image, Size sent);
+  /** Sends a request with `image`, which the server takes, and calls `done` as InferenceClient
+   * does. Encodes but a few bytes. */
+  InferenceClient::Handle infer(int server, wire::InferRequest request, const PartImage& image,
+                                const std::string& traceparent,
+                                InferenceClient::Done<InferenceReply> done) const;
+  /** A part goes out. Returns the seconds that it costs, for endRequest(). */
+  double beginRequest(int server, Size sent, double bytes);
+  /** It was answered or given up. */
+  void endRequest(int server, double cost);
+  /** A part was answered well: after `taken` seconds, where `expected` were expected. */
+  void countAnswer(int server, double expected, double taken);
+  /** A part has got `reply`; `why` says what is wrong with that and begins with the URL. */
+  void countFailedPart(std::size_t endpoint, const std::string& why, const ServerReply& reply);
+  /** A part that was sent then was not answered by the deadline. */
+  void countLate(int server, Clock::time_point sent);
+  void learn(int server, Lesson lesson, Clock::time_point sent);
+
+  /** How long it has had parts to answer and has answered none. */
+  Clock::duration silence(std::size_t endpoint) const;
+  /** From how much of that on it is to be left out: three times what a part was expected to take,
+   * at least kSilence, and kFirstSilence before its first answer. */
+  Clock::duration longestSilence(int server, double expected) const;
+  /** It was we who were away: no silence so far counts. */
+  void forgiveSilence();
+  /** Leaves a silent endpoint out, unless it is the last one; what a removed one has is lost. True
+   * where its requests are lost. */
+  bool giveUpSilent(std::size_t endpoint);
+
+  /** What the servers call their tensors. Never changes: needs no lock. */
+  const TensorNames& tensors() const { return settings_.tensors; }
+
+ private:
+  /** Of an endpoint: one is under way at most. */
+  struct Question {
+    /** 0: none. */
+    EventLoop::Handle request = 0;
+    /** Until it has taken too long, or until the next one. */
+    EventLoop::Handle timer = 0;
+    /** Questions and waits so far: what belongs to an older one comes too late. */
+    std::uint64_t number = 0;
+  };
+
+  struct Probing {
+    /** Of a network; the others share theirs. */
+    std::vector<Probe> probes;
+    /** It is this offloader's turn. */
+    bool turn = false;
+    /** Which one is under way, how much it carries, and since when. */
+    std::size_t next = 0;
+    std::size_t bytes = 0;
+    Clock::time_point sent{};
+    /** It has failed once. */
+    bool again = false;
+  };
+
+  struct Endpoint {
+    CircuitBreaker breaker;
+    Introduction introduction;
+    Probing probing;
+    /** The first introduction and probes are over, or have failed. */
+    bool settled = false;
+    Silence silence;
+    /** When a part was last answered well. */
+    Clock::time_point answered{};
+    Question question;
+    /** Of what was last made for its network: for each pixel that it computes. */
+    double networkBytesPerPixel = 0;
+  };
+
+  struct LookUp {
+    EventLoop::Handle request = 0;
+    EventLoop::Handle timer = 0;
+  };
+
+  const ServerAddress& addressOf(std::size_t endpoint) const {
+    return directory_.endpoints()[endpoint].address;
+  }
+  const std::string& urlOf(std::size_t endpoint) const { return addressOf(endpoint).url; }
+  bool removed(std::size_t endpoint) const {
+    return directory_.endpoints()[endpoint].removed.has_value();
+  }
+  const Endpoint& at(int server) const { return endpoints_[endpointOf(server)]; }
+  SharedServer& sharedOf(std::size_t endpoint) const {
+    return costs_.shared(directory_.firstServer(endpoint));
+  }
+  /** Pixels that the model makes of a picture: what its time depends on. */
+  double computed(Size sent) const { return rules().inputSize(sent).area(); }
+  double bytesPerPixel(int server) const;
+  double expectedBytes(int server, Size sent) const;
+  /** Seconds until it wants to be asked again. */
+  double heldBack(int server) const;
+  int closedEndpoints() const;
+
+  // Which servers there are.
+  void apply(const ServerDirectory::Change& change);
+  void lookUp(const std::string& url);
+  void cancel(LookUp& lookUp);
+  void addEndpoint(std::size_t endpoint);
+  void removeEndpoint(std::size_t endpoint);
+  void settle(std::size_t endpoint);
+  void checkReady();
+
+  // Whether they are up.
+  void countError(std::size_t endpoint, const std::string& why, std::chrono::seconds retryAfter);
+  void lose(std::size_t endpoint, const std::string& why);
+  void close(std::size_t endpoint);
+  void askAgainLater(std::size_t endpoint);
+  void hurryIfNoneIsUp();
+
+  // Questions. `then` is called with the lock held.
+  void wait(std::size_t endpoint, Clock::duration time, std::function<void()> then);
+  template <typename Reply, typename Send, typename Then>
+  void ask(std::size_t endpoint, Clock::duration limit, Send send, Then then);
+  InferenceClient::Handle infer(std::size_t endpoint, wire::InferRequest request,
+                                const PartImage& image, bool binary, const std::string& traceparent,
+                                InferenceClient::Done<InferenceReply> done) const;
+  void askHealth(std::size_t endpoint);
+  void introduce(std::size_t endpoint);
+  void take(std::size_t endpoint, const Introduction::Step& step);
+  void askVersions(std::size_t endpoint, const std::string& why);
+  void askServer(std::size_t endpoint);
+  void makeTrial(std::size_t endpoint, bool binary);
+  void sendTrial(std::size_t endpoint, const PartImage& image, bool binary);
+  void onTrial(std::size_t endpoint, const TrialReply& reply, const PartImage& image, bool binary);
+
+  // Probes.
+  std::vector<Probe>& probesFor(Endpoint& endpoint);
+  void probe(std::size_t endpoint);
+  void sendProbe(std::size_t endpoint);
+  struct ProbeReply;
+  void onProbe(std::size_t endpoint, const ProbeReply& reply);
+  void onFailedProbe(std::size_t endpoint, const ProbeReply& reply);
+  void endProbe(std::size_t endpoint, bool complete);
+
+  const OffloadSettings settings_;
+  const ModelVersion model_;
+  ServerPool& pool_;
+  InferenceClient& client_;
+  EventLoop& loop_;
+  OffloadListener& listener_;
+  DeferringMutex& mutex_;
+  const Lost lost_;
+
+  ServerDirectory directory_;
+  std::map<std::string, LookUp> lookUps_;
+  /** By number of the endpoint. */
+  std::vector<Endpoint> endpoints_;
+  CostTable costs_;
+  bool ready_ = false;
+  Random random_;
+  JpegEncoder encoder_;
+  /** For endpoints that take files, and for the others; made when the first one is probed. */
+  std::vector<Probe> probes_, rawProbes_;
+};
+
+}  // namespace elf
