@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "elf/base/printable.h"
+#include "elf/servers/remote_network.h"
 
 namespace elf {
 

@@ -8,7 +8,6 @@
 #include "elf/client/inference_client.h"
 #include "elf/servers/offload_settings.h"
 #include "elf/servers/probe.h"
-#include "elf/servers/remote_network.h"
 #include "elf/servers/server_profile.h"
 
 namespace elf {

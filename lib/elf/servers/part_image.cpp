@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "elf/servers/remote_network.h"
+
 namespace elf {
 
 PartImage::PartImage(wire::Tensor image, const std::string& name) {

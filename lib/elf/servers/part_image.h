@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "elf/geometry/box.h"
-#include "elf/servers/remote_network.h"
 #include "elf/wire/infer.h"
 
 namespace elf {
 
-using RemoteNetworkPtr = RemoteNetwork::Ptr;
+class RemoteNetwork;
+using RemoteNetworkPtr = std::shared_ptr<const RemoteNetwork>;
 
 /** Encoded once, whatever the picture is sent to: copies share the bytes. */
 class PartImage {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "elf/servers/remote_network.h"
 #include "elf/wire/infer.h"
 
 namespace elf {

@@ -8,11 +8,12 @@
 
 #include "elf/client/inference_client.h"
 #include "elf/model/tensor_names.h"
-#include "elf/servers/remote_network.h"
 #include "elf/types/frame_record.h"
 #include "elf/types/model_rules.h"
 
 namespace elf {
+
+class RemoteNetwork;
 
 struct PartReply {
   /** Empty where the reply is good. */

@@ -23,18 +23,9 @@ struct ServerProfile {
   bool untried = false;
 
   /** Whatever it is encoded as. */
-  bool takesKind(const PartImage& image) const {
-    if (untried) return false;
-    if (network || image.network())
-      return network && image.network() && network->takesSame(*image.network());
-    return image.isRaw() ? takesRaw : takesEncoded;
-  }
+  bool takesKind(const PartImage& image) const;
   /** As it is encoded. Who takes pictures may be sent either kind of them. */
-  bool takesForm(const PartImage& image) const {
-    if (!takesBinary && !image.hasJson()) return false;
-    const bool isPicture = !untried && !network && (takesRaw || takesEncoded);
-    return (isPicture && !image.network()) || takesKind(image);
-  }
+  bool takesForm(const PartImage& image) const;
   bool takes(const PartImage& image) const { return takesKind(image) && takesForm(image); }
   std::size_t bytes(const PartImage& image) const { return image.bytes(takesBinary); }
 };
