@@ -2,8 +2,8 @@
 #include "gst/elfvision/gstelfresult.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "elf/record/frame_fields.h"
@@ -12,53 +12,57 @@ namespace elf::gst {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr const char* kParameters = "detection";
 constexpr const char* kStage = "stage";
 
-GstStructure* newStructure(const char* name, const std::vector<Field>& fields);
+GstStructure* newStructure(const char* name, const Json& fields);
 
 // False for null, which a GstStructure can't hold.
-bool initValue(GValue* value, const char* name, const FieldValue& from) {
-  return std::visit(
-      [&](const auto& content) {
-        using Content = std::decay_t<decltype(content)>;
-        if constexpr (std::is_same_v<Content, std::monostate>) {
-          return false;
-        } else if constexpr (std::is_same_v<Content, bool>) {
-          g_value_init(value, G_TYPE_BOOLEAN);
-          g_value_set_boolean(value, content);
-        } else if constexpr (std::is_same_v<Content, std::int64_t>) {
-          g_value_init(value, G_TYPE_INT64);
-          g_value_set_int64(value, content);
-        } else if constexpr (std::is_same_v<Content, double>) {
-          g_value_init(value, G_TYPE_DOUBLE);
-          g_value_set_double(value, content);
-        } else if constexpr (std::is_same_v<Content, std::string>) {
-          g_value_init(value, G_TYPE_STRING);
-          g_value_take_string(
-              value, g_utf8_make_valid(content.data(), static_cast<gssize>(content.size())));
-        } else if constexpr (std::is_same_v<Content, std::vector<FieldValue>>) {
-          g_value_init(value, GST_TYPE_ARRAY);
-          for (const FieldValue& item : content) {
-            GValue element = G_VALUE_INIT;
-            if (initValue(&element, name, item))
-              gst_value_array_append_and_take_value(value, &element);
-          }
-        } else {
-          g_value_init(value, GST_TYPE_STRUCTURE);
-          g_value_take_boxed(value, newStructure(name, content));
-        }
-        return true;
-      },
-      from.content);
+bool initValue(GValue* value, const char* name, const Json& from) {
+  switch (from.type()) {
+    case Json::value_t::boolean:
+      g_value_init(value, G_TYPE_BOOLEAN);
+      g_value_set_boolean(value, from.get<bool>());
+      return true;
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned:
+      g_value_init(value, G_TYPE_INT64);
+      g_value_set_int64(value, from.get<std::int64_t>());
+      return true;
+    case Json::value_t::number_float:
+      g_value_init(value, G_TYPE_DOUBLE);
+      g_value_set_double(value, from.get<double>());
+      return true;
+    case Json::value_t::string: {
+      const auto& text = from.get_ref<const std::string&>();
+      g_value_init(value, G_TYPE_STRING);
+      g_value_take_string(value, g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())));
+      return true;
+    }
+    case Json::value_t::array:
+      g_value_init(value, GST_TYPE_ARRAY);
+      for (const Json& item : from) {
+        GValue element = G_VALUE_INIT;
+        if (initValue(&element, name, item)) gst_value_array_append_and_take_value(value, &element);
+      }
+      return true;
+    case Json::value_t::object:
+      g_value_init(value, GST_TYPE_STRUCTURE);
+      g_value_take_boxed(value, newStructure(name, from));
+      return true;
+    default:
+      return false;
+  }
 }
 
-GstStructure* newStructure(const char* name, const std::vector<Field>& fields) {
+GstStructure* newStructure(const char* name, const Json& fields) {
   GstStructure* structure = gst_structure_new_empty(name);
-  for (const Field& field : fields) {
+  for (const auto& [key, field] : fields.items()) {
     GValue value = G_VALUE_INIT;
-    if (initValue(&value, field.name.c_str(), field.value))
-      gst_structure_take_value(structure, field.name.c_str(), &value);
+    if (initValue(&value, key.c_str(), field))
+      gst_structure_take_value(structure, key.c_str(), &value);
   }
   return structure;
 }

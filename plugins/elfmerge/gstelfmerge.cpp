@@ -35,7 +35,7 @@
 
 #include "elf/merge/merge.h"
 #include "elf/predict/indexing.h"
-#include "elf/record/json_line.h"
+#include "elf/record/frame_fields.h"
 #include "elf/render/painter.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfref.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/record/json_line.h"
+#include "elf/record/frame_fields.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include <numeric>
 
 #include "elf/base/error.h"
-#include "elf/record/json_line.h"
+#include "elf/record/frame_fields.h"
 #include "tests/support/folder.h"
 #include "tests/support/traces.h"
 

@@ -4,11 +4,15 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace elf {
 
 namespace {
+
+// Keeps the order in which fields are written here.
+using Json = nlohmann::ordered_json;
 
 // The double whose shortest decimal form is that of the float: 0.87, not 0.870000005.
 double shortest(float number) {
@@ -20,101 +24,86 @@ double shortest(float number) {
   return same;
 }
 
-FieldValue integer(std::int64_t number) {
-  return {number};
-}
-
-FieldValue serverUrl(const FrameRecord& record, int server) {
+Json serverUrl(const FrameRecord& record, int server) {
   if (!record.capacity || server < 0 ||
       static_cast<std::size_t>(server) >= record.capacity->servers.size())
-    return {};
-  return {record.capacity->servers[static_cast<std::size_t>(server)].url};
+    return nullptr;
+  return record.capacity->servers[static_cast<std::size_t>(server)].url;
 }
 
-FieldValue box(const Box& b) {
-  return {std::vector<FieldValue>{
-      {shortest(b.x0)}, {shortest(b.y0)}, {shortest(b.x1)}, {shortest(b.y1)}}};
+Json box(const Box& b) {
+  return {shortest(b.x0), shortest(b.y0), shortest(b.x1), shortest(b.y1)};
 }
 
-FieldValue mask(const Mask& of) {
-  std::vector<FieldValue> runs;
-  for (const std::uint32_t length : runLengths(of)) runs.push_back(integer(length));
+Json mask(const Mask& of) {
   const Rect& r = of.rect();
-  return {std::vector<Field>{
-      {"rect",
-       {std::vector<FieldValue>{integer(r.x), integer(r.y), integer(r.width), integer(r.height)}}},
-      {"runs", {std::move(runs)}}}};
+  return {{"rect", {r.x, r.y, r.width, r.height}}, {"runs", runLengths(of)}};
 }
 
-FieldValue keypoints(const std::vector<Keypoint>& joints) {
-  std::vector<FieldValue> list;
+Json keypoints(const std::vector<Keypoint>& joints) {
+  Json list = Json::array();
   for (const Keypoint& joint : joints)
-    list.push_back({std::vector<FieldValue>{
-        {shortest(joint.x)}, {shortest(joint.y)}, {shortest(joint.visibility)}}});
-  return {std::move(list)};
+    list.push_back({shortest(joint.x), shortest(joint.y), shortest(joint.visibility)});
+  return list;
 }
 
 /** Those of earlier stages come first. */
-void addDetections(const FrameRecord& record, std::vector<FieldValue>& list) {
+void addDetections(const FrameRecord& record, Json& list) {
   if (record.before) addDetections(*record.before, list);
   for (const Detection& d : record.detections) {
-    std::vector<Field> fields{{"id", integer(d.id)},
-                              {"label", {d.label}},
-                              {"label_id", integer(d.labelId)},
-                              {"score", {shortest(d.score)}},
-                              {"box", box(d.box)},
-                              {"coasted", {d.coasted}},
-                              {"server", serverUrl(record, d.server)},
-                              {"stage", integer(record.stage)}};
-    if (d.mask) fields.push_back({"mask", mask(*d.mask)});
-    if (!d.keypoints.empty()) fields.push_back({"keypoints", keypoints(d.keypoints)});
-    if (d.rotated) fields.push_back({"rotated", toField(*d.rotated)});
-    list.push_back({std::move(fields)});
+    Json& fields = list.emplace_back(Json{{"id", d.id},
+                                          {"label", d.label},
+                                          {"label_id", d.labelId},
+                                          {"score", shortest(d.score)},
+                                          {"box", box(d.box)},
+                                          {"coasted", d.coasted},
+                                          {"server", serverUrl(record, d.server)},
+                                          {"stage", record.stage}});
+    if (d.mask) fields["mask"] = mask(*d.mask);
+    if (!d.keypoints.empty()) fields["keypoints"] = keypoints(d.keypoints);
+    if (d.rotated) fields["rotated"] = toField(*d.rotated);
   }
 }
 
-FieldValue milliseconds(const std::optional<std::chrono::nanoseconds>& time) {
-  if (!time) return {};
-  return {static_cast<double>(std::chrono::round<Microseconds>(*time).count()) * 1e-3};
+Json milliseconds(const std::optional<std::chrono::nanoseconds>& time) {
+  if (!time) return nullptr;
+  return static_cast<double>(std::chrono::round<Microseconds>(*time).count()) * 1e-3;
 }
 
-FieldValue timings(const Timings& t) {
-  return {std::vector<Field>{{"predict", integer(t.predict.count())},
-                             {"partition", integer(t.partition.count())},
-                             {"encode", integer(t.encode.count())},
-                             {"offload", integer(t.offload.count())},
-                             {"merge", integer(t.merge.count())},
-                             {"total", integer(t.total.count())}}};
+Json timings(const Timings& t) {
+  return {{"predict", t.predict.count()}, {"partition", t.partition.count()},
+          {"encode", t.encode.count()},   {"offload", t.offload.count()},
+          {"merge", t.merge.count()},     {"total", t.total.count()}};
 }
 
 }  // namespace
 
-FieldValue toField(const RotatedBox& box) {
-  return {std::vector<FieldValue>{{shortest(box.centreX)},
-                                  {shortest(box.centreY)},
-                                  {shortest(box.width)},
-                                  {shortest(box.height)},
-                                  {shortest(box.angle)}}};
+Json toField(const RotatedBox& box) {
+  return {shortest(box.centreX), shortest(box.centreY), shortest(box.width), shortest(box.height),
+          shortest(box.angle)};
 }
 
-std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
-  std::vector<Field> bytes{{"sent", integer(static_cast<std::int64_t>(record.bytesSent()))},
-                           {"whole", integer(static_cast<std::int64_t>(record.wholeBytes))}};
-  std::vector<FieldValue> found;
+Json frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
+  Json found = Json::array();
   addDetections(record, found);
-  return {{"frame", integer(static_cast<std::int64_t>(record.id))},
-          {"generation", integer(record.generation)},
-          {"stage", integer(record.stage)},
-          {"trace", record.trace.empty() ? FieldValue{} : FieldValue{record.trace}},
-          {"pts_ns", ptsNs ? integer(*ptsNs) : FieldValue{}},
-          {"width", integer(record.size.width)},
-          {"height", integer(record.size.height)},
-          {"horizon", integer(record.horizon)},
+  return {{"frame", record.id},
+          {"generation", record.generation},
+          {"stage", record.stage},
+          {"trace", record.trace.empty() ? Json() : Json(record.trace)},
+          {"pts_ns", ptsNs ? Json(*ptsNs) : Json()},
+          {"width", record.size.width},
+          {"height", record.size.height},
+          {"horizon", record.horizon},
           {"horizon_ms", milliseconds(record.horizonTime)},
-          {"inferred", {record.inferred}},
-          {"detections", {std::move(found)}},
+          {"inferred", record.inferred},
+          {"detections", std::move(found)},
           {"timings_us", timings(record.timings)},
-          {"bytes", {std::move(bytes)}}};
+          {"bytes", {{"sent", record.bytesSent()}, {"whole", record.wholeBytes}}}};
+}
+
+std::string toJsonLine(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
+  // Labels come from servers, and a server may send any bytes, and what a terminal obeys.
+  return frameFields(record, ptsNs).dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 }  // namespace elf

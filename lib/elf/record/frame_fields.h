@@ -1,34 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The result of a frame as named fields: the one list of names that the JSON lines and the bus
-// message `elf-result` share (docs/elfmerge.md).
+// The result of a frame as named fields: the one list of names that the JSON lines of
+// `elfmerge results-location=` and the bus message `elf-result` share (docs/elfmerge.md).
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-#include <variant>
-#include <vector>
 
 #include "elf/types/frame_record.h"
 
 namespace elf {
 
-struct Field;
-
-/** A value as JSON knows them; std::monostate is null. */
-struct FieldValue {
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<FieldValue>,
-               std::vector<Field>>
-      content;
-};
-
-struct Field {
-  std::string name;
-  FieldValue value;
-};
-
 /** A list: x and y of its centre, width, height, angle. */
-FieldValue toField(const RotatedBox& box);
+nlohmann::ordered_json toField(const RotatedBox& box);
 
 /**
  * What `record` says of its frame, with the detections of earlier stages before its own. `ptsNs` is
@@ -37,6 +22,9 @@ FieldValue toField(const RotatedBox& box);
  * have are not there. A mask is `rect`, as x, y, width and height, and `runs`, as runLengths() has
  * them; a keypoint is x, y, visibility; a rotated box is as toField() has it.
  */
-std::vector<Field> frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
+nlohmann::ordered_json frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
+
+/** The same as the text of one JSON object, without the line's end, in ASCII. */
+std::string toJsonLine(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
 
 }  // namespace elf
