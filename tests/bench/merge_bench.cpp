@@ -7,7 +7,7 @@
 
 #include "elf/merge/merge.h"
 #include "elf/predict/identifier.h"
-#include "elf/wire/infer.h"
+#include "elf/wire/detections.h"
 #include "tests/bench/benchmark_main.h"
 
 namespace elf {

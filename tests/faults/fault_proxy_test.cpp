@@ -10,6 +10,7 @@
 #include <string>
 
 #include "elf/client/soup_transport.h"
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "tests/support/stub_server.h"
 

@@ -10,6 +10,7 @@
 #include "elf/base/network_address.h"
 #include "elf/offload/encoding.h"
 #include "elf/servers/server_url.h"
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"

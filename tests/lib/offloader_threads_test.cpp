@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "elf/offload/offloader.h"
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/threaded_transport.h"

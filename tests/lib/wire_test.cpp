@@ -7,6 +7,7 @@
 #include <random>
 
 #include "elf/model/tensor_names.h"
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 

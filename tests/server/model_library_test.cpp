@@ -16,6 +16,7 @@
 #include "elf/server/backends.h"
 #include "elf/server/checked_run.h"
 #include "elf/server/local_server.h"
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/folder.h"

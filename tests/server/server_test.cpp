@@ -17,6 +17,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <thread>
 
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/certificates.h"

@@ -13,6 +13,7 @@
 
 #include "elf/base/blocks.h"
 #include "elf/stream/stream.h"
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"

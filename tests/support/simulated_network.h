@@ -7,6 +7,7 @@
 #include <string>
 
 #include "elf/server/image_decoder.h"
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"

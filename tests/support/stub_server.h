@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 

@@ -6,7 +6,7 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
-#include "elf/wire/infer.h"
+#include "elf/wire/detections.h"
 
 namespace elf {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "elf/base/printable.h"
-#include "elf/wire/infer.h"
+#include "elf/wire/detections.h"
 
 namespace elf {
 

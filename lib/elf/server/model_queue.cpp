@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "elf/server/checked_run.h"
+#include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 
 namespace elf {

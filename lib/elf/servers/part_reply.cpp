@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "elf/servers/remote_network.h"
-#include "elf/wire/infer.h"
+#include "elf/wire/detections.h"
 
 namespace elf {
 

@@ -17,52 +17,12 @@
 #include "elf/base/blocks.h"
 #include "elf/base/error.h"
 #include "elf/geometry/box.h"
-#include "elf/model/tensor_names.h"
-#include "elf/types/detection.h"
-#include "elf/types/model_rules.h"
+#include "elf/wire/tensor.h"
 
 namespace elf::wire {
 
-enum class DataType {
-  Bool,
-  Uint8,
-  Uint16,
-  Uint32,
-  Uint64,
-  Int8,
-  Int16,
-  Int32,
-  Int64,
-  Fp16,
-  Bf16,
-  Fp32,
-  Fp64,
-  Bytes
-};
-
-/** "BOOL", "UINT8", ... as the protocol spells them. */
-std::string_view toString(DataType type);
-/** Unset for a name that the protocol does not know. */
-std::optional<DataType> dataTypeFromString(std::string_view name);
-/** Bytes of one element; 0 for Bytes. */
-std::size_t elementSize(DataType type);
-
 using Parameter = std::variant<bool, std::int64_t, double, std::string>;
 using Parameters = std::map<std::string, Parameter>;
-
-/** A named tensor. */
-struct Tensor {
-  std::string name;
-  DataType type = DataType::Fp32;
-  std::vector<std::int64_t> shape;
-  /** Row-major and little-endian; each element of Bytes is a 4-byte length and its bytes. */
-  std::vector<std::uint8_t> data;
-  /**
-   * Whether the tensor is written behind the JSON rather than inside it. Inside, elements of Bytes
-   * of which one is no UTF-8 are base64, and the tensor's parameter `content_type` says so.
-   */
-  bool binary = true;
-};
 
 struct RequestedOutput {
   std::string name;
@@ -152,29 +112,5 @@ void setPlacement(Parameters& parameters, const Placement& placement);
  * missing.
  */
 Result<Placement> placementOf(const Parameters& parameters, Size picture);
-
-/**
- * `boxes`, `scores` and `labels` (docs/wire.md) for `detections`, in their order; `masks`,
- * `keypoints` and `rotated` where the model has them. A detection without a mask gets an empty one,
- * one with fewer joints more that are not seen, one without a rotated box its upright one.
- */
-std::vector<Tensor> encodeDetections(std::span<const Detection> detections,
-                                     const ModelRules& rules = {});
-
-/**
- * The detections of a response, in the pixels of the sent part, from outputs of those `names`;
- * boxes are clipped to `sent` and empty ones left out. Masks, keypoints and rotated boxes are read
- * where `rules` say that the model has them, and may be missing. Fails, naming the output, where
- * another one is missing, or one has a wrong shape or type, disagrees in length with the others,
- * holds a number that is not finite, a joint that is farther away than any picture is wide or a
- * rotated box that is not possible(), more than `kMaxDetections`, more than `kMaxJoints`, or masks
- * of more than `kMaxMaskPixels`.
- */
-inline constexpr std::size_t kMaxDetections = 1000;
-/** Of all detections together. */
-inline constexpr std::int64_t kMaxJoints = 1 << 15;
-Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
-                                                const ModelRules& rules, Size sent,
-                                                const TensorNames& names = {});
 
 }  // namespace elf::wire

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Reading JSON that nobody vouches for: what infer.cpp and metadata.cpp share. Not installed.
+// Reading JSON that nobody vouches for: what infer_parse.cpp and metadata.cpp share. Not installed.
 #pragma once
 
 #include <algorithm>
@@ -9,21 +9,12 @@
 #include <span>
 #include <string>
 
-#include "elf/base/printable.h"
 #include "elf/wire/infer.h"
+#include "elf/wire/malformed.h"
 
 namespace elf::wire {
 
 using Json = nlohmann::json;
-
-/** Thrown and caught inside elf/wire only: what is wrong, beginning with the field. */
-struct Malformed {
-  std::string why;
-};
-
-[[noreturn]] inline void fail(const std::string& field, const std::string& why) {
-  throw Malformed{printable(field + ": " + why)};
-}
 
 inline std::string stringOf(const Json& value, const std::string& field) {
   if (!value.is_string()) fail(field, "not a string");
