@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/model/model_file.h"
 
-#include <glib.h>
-
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <initializer_list>
 #include <memory>
-#include <optional>
-#include <string_view>
+#include <system_error>
 #include <utility>
 
-#include "elf/base/checksum.h"
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
-#include "elf/base/glib.h"
 #include "elf/base/network_address.h"
+#include "elf/model/key_reader.h"
+#include "elf/model/model_names.h"
+#include "elf/model/weight_files.h"
 
 namespace elf {
 
@@ -27,275 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::initializer_list<std::pair<const char*, ModelBackend>> kBackends = {
-    {"hog", ModelBackend::Hog},
-    {"library", ModelBackend::Library},
-    {"onnx", ModelBackend::Onnx},
-    {"onnxruntime", ModelBackend::OnnxRuntime},
-    {"opencv-dnn", ModelBackend::OpencvDnn},
-    {"openvino", ModelBackend::OpenVino},
-    {"remote", ModelBackend::Remote},
-    {"simulated", ModelBackend::Simulated},
-    {"torchscript", ModelBackend::TorchScript}};
-
-constexpr std::initializer_list<std::pair<const char*, OutputDecoder>> kDecoders = {
-    {"auto", OutputDecoder::Auto},
-    {"objects", OutputDecoder::Objects},
-    {"mmdeploy", OutputDecoder::MmDeploy},
-    {"yolox", OutputDecoder::Yolox},
-    {"yolox-decoded", OutputDecoder::YoloxDecoded},
-    {"darknet-region", OutputDecoder::DarknetRegion},
-    {"yolov5", OutputDecoder::Yolov5},
-    {"yolov8", OutputDecoder::Yolov8},
-    {"yolov8-seg", OutputDecoder::Yolov8Seg},
-    {"yolov8-pose", OutputDecoder::Yolov8Pose},
-    {"yolov8-obb", OutputDecoder::Yolov8Obb},
-    {"end2end", OutputDecoder::EndToEnd},
-    {"end2end-seg", OutputDecoder::EndToEndSeg},
-    {"end2end-pose", OutputDecoder::EndToEndPose},
-    {"end2end-obb", OutputDecoder::EndToEndObb},
-    {"rt-detr", OutputDecoder::RtDetr},
-    {"rt-detr-logits", OutputDecoder::RtDetrLogits},
-    {"rt-detr-rows", OutputDecoder::RtDetrRows},
-    {"rf-detr", OutputDecoder::RfDetr},
-    {"fastestdet", OutputDecoder::FastestDet},
-    {"nanodet", OutputDecoder::NanoDet},
-    {"ssd", OutputDecoder::Ssd},
-    {"mask-rcnn", OutputDecoder::MaskRcnn},
-    {"ultraface", OutputDecoder::UltraFace},
-    {"yunet", OutputDecoder::YuNet},
-    {"heat-maps", OutputDecoder::HeatMaps},
-    {"simcc", OutputDecoder::SimCc},
-    {"classes", OutputDecoder::Classes}};
-
-constexpr std::initializer_list<std::pair<const char*, TensorLayout>> kLayouts = {
-    {"NCHW", TensorLayout::Nchw},
-    {"NHWC", TensorLayout::Nhwc},
-    {"CHW", TensorLayout::Chw},
-    {"HWC", TensorLayout::Hwc}};
-
-constexpr std::initializer_list<std::pair<const char*, PictureType>> kPictureTypes = {
-    {"FP32", PictureType::Fp32}, {"FP16", PictureType::Fp16}, {"UINT8", PictureType::Uint8}};
-
-template <typename Enum>
-std::string_view nameOf(std::initializer_list<std::pair<const char*, Enum>> names, Enum value) {
-  return std::ranges::find(names, value, &std::pair<const char*, Enum>::second)->first;
-}
-
-/** The keys of one group; but for `keys` those that only some backends have a use for. */
-struct Group {
-  using Keys = std::vector<std::string_view>;
-  const char* name;
-  Keys keys = {}, networkKeys = {}, localKeys = {}, fileKeys = {}, torchKeys = {}, deviceKeys = {},
-       precisionKeys = {}, remoteKeys = {}, simulatedKeys = {}, batchKeys = {};
-};
-
-constexpr Group::Keys Group::*kKinds[] = {
-    &Group::keys,          &Group::networkKeys, &Group::localKeys,     &Group::fileKeys,
-    &Group::torchKeys,     &Group::deviceKeys,  &Group::precisionKeys, &Group::remoteKeys,
-    &Group::simulatedKeys, &Group::batchKeys};
-
-const std::vector<Group>& knownGroups() {
-  static const auto* const groups = new std::vector<Group>{
-      {.name = "model",
-       .keys = {"backend", "labels", "task"},
-       .localKeys = {"detector", "detector-labels", "url", "licence"},
-       .fileKeys = {"file", "sha256"},
-       .torchKeys = {"libraries"},
-       .deviceKeys = {"device"},
-       .precisionKeys = {"precision"}},
-      {.name = "input",
-       .keys = {"size", "multiple-of", "min-size", "max-size"},
-       .networkKeys = {"scale", "mean", "std", "colour", "fit"},
-       .torchKeys = {"batch"},
-       .batchKeys = {"max-batch"}},
-      {.name = "output",
-       .keys = {"min-score", "sure-score", "keypoints", "skeleton"},
-       .networkKeys = {"decoder", "nms"}},
-      {.name = "parts", .keys = {"align", "placed", "context", "context-share", "object-size"}},
-      {.name = "tensors",
-       .remoteKeys = {"image", "boxes", "scores", "labels", "masks", "keypoints", "rotated",
-                      "layout", "datatype", "orig-target-sizes", "outputs"}},
-      {.name = "simulated", .simulatedKeys = {"fixed-ms", "ms-per-megapixel"}}};
-  return *groups;
-}
-
-bool holds(const Group::Keys& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-/** Typed access to the keys of one file; each error names the file and the key. */
-class Reader {
- public:
-  Reader(const std::string& text, std::string path)
-      : path_(std::move(path)), file_(g_key_file_new()) {
-    requireText(path_, text);
-    GError* error = nullptr;
-    if (!g_key_file_load_from_data(file_.get(), text.data(), text.size(), G_KEY_FILE_NONE, &error))
-      throw Error(path_, takeReason(error));
-  }
-
-  void checkKeys() const {
-    const Ref<gchar*> groups(g_key_file_get_groups(file_.get(), nullptr));
-    for (char** group = groups.get(); *group; ++group) {
-      const auto known = std::find_if(knownGroups().begin(), knownGroups().end(),
-                                      [group](const Group& g) { return !strcmp(g.name, *group); });
-      if (known == knownGroups().end()) throw Error(path_ + ": [" + *group + "]", "unknown group");
-      const Ref<gchar*> keys(g_key_file_get_keys(file_.get(), *group, nullptr, nullptr));
-      for (char** key = keys.get(); *key; ++key)
-        if (std::ranges::none_of(kKinds, [&](auto kind) { return holds((*known).*kind, *key); }))
-          fail(*group, *key, "unknown key");
-    }
-  }
-
-  /** Fails for a key of the kind that `backend` has no use for. */
-  void refuse(Group::Keys Group::*kind) const {
-    for (const Group& group : knownGroups())
-      for (const std::string_view key : group.*kind)
-        if (has(group.name, key.data()))
-          fail(group.name, key.data(), "is not used by backend " + text("model", "backend"));
-  }
-
-  [[noreturn]] void fail(const char* group, const char* key, const std::string& why) const {
-    throw Error(path_ + ": [" + group + "] " + key, why);
-  }
-
-  bool has(const char* group, const char* key) const {
-    return g_key_file_has_key(file_.get(), group, key, nullptr);
-  }
-
-  std::string text(const char* group, const char* key) const {
-    const Ref<gchar> value(g_key_file_get_string(file_.get(), group, key, nullptr));
-    if (!value || !*value) fail(group, key, has(group, key) ? "is empty" : "is missing");
-    return g_strstrip(value.get());
-  }
-
-  std::vector<std::string> list(const char* group, const char* key) const {
-    const Ref<gchar*> values(g_key_file_get_string_list(file_.get(), group, key, nullptr, nullptr));
-    std::vector<std::string> list;
-    if (values)
-      for (char** value = values.get(); *value; ++value) list.emplace_back(g_strstrip(*value));
-    if (list.empty() || std::find(list.begin(), list.end(), "") != list.end())
-      fail(group, key, has(group, key) ? "is empty" : "is missing");
-    return list;
-  }
-
-  template <typename T>
-  void read(const char* group, const char* key, T& value) const {
-    if (has(group, key)) value = number<T>(group, key, text(group, key));
-  }
-
-  template <typename T>
-  void read(const char* group, const char* key, std::optional<T>& value) const {
-    if (has(group, key)) read(group, key, value.emplace());
-  }
-
-  void read(const char* group, const char* key, bool& value) const {
-    if (has(group, key)) value = choice<bool>(group, key, {{"true", true}, {"false", false}});
-  }
-
-  void read(const char* group, const char* key, Size& value) const {
-    if (!has(group, key)) return;
-    const std::vector<std::string> parts = list(group, key);
-    if (parts.size() != 2) fail(group, key, "not WIDTH;HEIGHT");
-    value = {number<int>(group, key, parts[0]), number<int>(group, key, parts[1])};
-    if (value.empty()) fail(group, key, "not a possible size");
-  }
-
-  void read(const char* group, const char* key, std::array<double, 3>& value) const {
-    if (!has(group, key)) return;
-    const std::vector<std::string> parts = list(group, key);
-    if (parts.size() != value.size()) fail(group, key, "not a list of three numbers");
-    for (std::size_t i = 0; i < value.size(); ++i) value[i] = number<double>(group, key, parts[i]);
-  }
-
-  /** Such as 0-1;1-2. */
-  void readPairs(const char* group, const char* key, std::vector<std::array<int, 2>>& value) const {
-    if (!has(group, key)) return;
-    for (const std::string& pair : list(group, key)) {
-      const std::size_t dash = pair.find('-');
-      if (dash == std::string::npos) fail(group, key, "'" + pair + "' is not a pair such as 0-1");
-      value.push_back({number<int>(group, key, pair.substr(0, dash)),
-                       number<int>(group, key, pair.substr(dash + 1))});
-    }
-  }
-
-  void read(TensorNames& names) const {
-    for (const Group& group : knownGroups())
-      for (const std::string_view key : group.remoteKeys)
-        if (std::string* const name = tensorNamed(names, key); name && has(group.name, key.data()))
-          *name = text(group.name, key.data());
-  }
-
-  void readMilliseconds(const char* group, const char* key, double& value) const {
-    constexpr double kMost = 3'600'000;
-    read(group, key, value);
-    if (value < 0 || value > kMost) fail(group, key, "is not between 0 and 3600000");
-  }
-
-  template <typename Enum>
-  Enum choice(const char* group, const char* key,
-              std::initializer_list<std::pair<const char*, Enum>> choices) const {
-    const std::string value = text(group, key);
-    std::string names;
-    for (const auto& [name, choice] : choices) {
-      if (value == name) return choice;
-      names += (names.empty() ? "" : ", ") + std::string(name);
-    }
-    fail(group, key, "'" + value + "' is not one of: " + names);
-  }
-
- private:
-  template <typename T>
-  T number(const char* group, const char* key, const std::string& text) const {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-      fail(group, key, "'" + text + "' is not a possible number");
-    if constexpr (std::is_floating_point_v<T>)
-      if (!std::isfinite(value)) fail(group, key, "'" + text + "' is not a possible number");
-    return value;
-  }
-
-  std::string path_;
-  Ref<GKeyFile> file_;
-};
-
-/** Where files that a `.model` file at `modelPath` names may be; the first that has one wins. */
-std::vector<std::string> foldersBeside(const std::string& modelPath) {
-  std::vector<std::string> folders;
-  if (!modelPath.empty()) folders.push_back(fs::path(modelPath).parent_path());
-  for (std::string& folder : dataFolders(kModelFiles)) folders.push_back(std::move(folder));
-  return folders;
-}
-
-std::optional<std::string> lookBeside(const std::string& modelPath, const std::string& file) {
-  for (const std::string& folder : foldersBeside(modelPath)) {
-    std::error_code ignored;
-    const fs::path candidate = fs::path(folder) / file;
-    if (fs::is_regular_file(candidate, ignored)) return candidate;
-  }
-  return std::nullopt;
-}
-
-/**
- * Full name of a file that a `.model` file at `modelPath` names; `subject` and `remedy` are for the
- * error.
- */
-std::string findBeside(const std::string& modelPath, const std::string& file,
-                       const std::string& subject, const std::string& remedy = {}) {
-  if (const auto found = lookBeside(modelPath, file)) return *found;
-  std::string looked;
-  for (const std::string& folder : foldersBeside(modelPath))
-    looked += (looked.empty() ? "" : ":") + (folder.empty() ? "." : folder);
-  throw Error(subject, "'" + file + "' is in none of " + looked + remedy);
-}
-
 bool isLabelFile(const std::string& name) {
   return name.ends_with(".names") || name.ends_with(".txt");
 }
 
-std::vector<std::string> readLabels(const Reader& reader, const std::string& path) {
+std::vector<std::string> readLabels(const KeyReader& reader, const std::string& path) {
   if (!reader.has("model", "labels")) return {};
   std::vector<std::string> labels = reader.list("model", "labels");
   if (labels.size() != 1 || !isLabelFile(labels[0])) return labels;
@@ -313,56 +43,8 @@ std::vector<std::string> readLabels(const Reader& reader, const std::string& pat
   return labels;
 }
 
-bool givesMasks(OutputDecoder decoder) {
-  return decoder == OutputDecoder::Yolov8Seg || decoder == OutputDecoder::EndToEndSeg ||
-         decoder == OutputDecoder::MaskRcnn || decoder == OutputDecoder::RfDetr ||
-         decoder == OutputDecoder::MmDeploy || decoder == OutputDecoder::Objects ||
-         decoder == OutputDecoder::Auto;
-}
-
-bool givesKeypoints(OutputDecoder decoder, int count) {
-  constexpr int kLandmarks = 5;
-  switch (decoder) {
-    case OutputDecoder::Auto:
-    case OutputDecoder::Objects:
-      return true;
-    case OutputDecoder::HeatMaps:
-    case OutputDecoder::SimCc:
-    case OutputDecoder::Yolov8Pose:
-    case OutputDecoder::EndToEndPose:
-      return count > 0;
-    case OutputDecoder::YuNet:
-      return count == 0 || count == kLandmarks;
-    default:
-      return count == 0;
-  }
-}
-
-/** The group of a key that ModelRules holds. */
-const char* groupOf(std::string_view key) {
-  for (const Group& group : knownGroups())
-    if (holds(group.keys, key)) return group.name;
-  return "";
-}
-
-void checkSum(const std::string& path, const std::string& expected) {
-  const std::string is = sha256Of(path);
-  if (is != expected) throw Error(path, "has sha256 " + is + ", not " + expected);
-}
-
-ModelFile libraryAt(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) throw Error(path, "no such file");
-  ModelFile model;
-  model.name = path.stem();
-  if (model.name.starts_with("lib")) model.name.erase(0, 3);
-  model.path = path;
-  model.backend = ModelBackend::Library;
-  model.files = {path.filename()};
-  return model;
-}
-
-ModelFile networkAt(const fs::path& path, ModelBackend backend) {
+/** A model that a file says nothing of but that it is there. */
+ModelFile modelAt(const fs::path& path, ModelBackend backend) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) throw Error(path, "no such file");
   ModelFile model;
@@ -370,6 +52,17 @@ ModelFile networkAt(const fs::path& path, ModelBackend backend) {
   model.path = path;
   model.backend = backend;
   model.files = {path.filename()};
+  return model;
+}
+
+ModelFile libraryAt(const fs::path& path) {
+  ModelFile model = modelAt(path, ModelBackend::Library);
+  if (model.name.starts_with("lib")) model.name.erase(0, 3);
+  return model;
+}
+
+ModelFile networkAt(const fs::path& path, ModelBackend backend) {
+  ModelFile model = modelAt(path, backend);
   model.openTask = true;
   model.rules.minScore = kUsualMinScore;
   return model;
@@ -380,8 +73,8 @@ bool isSha256(const std::string& text) {
 }
 
 /** Where the files are from, whose checksums are known. */
-void readOrigin(const Reader& reader, ModelFile& model) {
-  if (reader.has("model", "licence")) model.licence = reader.text("model", "licence");
+void readOrigin(const KeyReader& reader, ModelFile& model) {
+  reader.read("model", "licence", model.licence);
   if (!reader.has("model", "url")) return;
   model.urls = reader.list("model", "url");
   if (model.urls.size() != model.files.size() ||
@@ -392,7 +85,7 @@ void readOrigin(const Reader& reader, ModelFile& model) {
 
 ModelFile load(const std::string& nameOrPath, bool isDetector);
 
-std::string readDevice(const Reader& reader, ModelBackend backend) {
+std::string readDevice(const KeyReader& reader, ModelBackend backend) {
   const auto name = [](const char* text) {
     return std::pair<const char*, std::string>(text, text);
   };
@@ -412,7 +105,7 @@ std::string readDevice(const Reader& reader, ModelBackend backend) {
 }
 
 /** The weight files of a network or a library. */
-void readFiles(const Reader& reader, ModelFile& model) {
+void readFiles(const KeyReader& reader, ModelFile& model) {
   const bool one =
       model.backend == ModelBackend::TorchScript || model.backend == ModelBackend::Library;
   model.files = reader.list("model", "file");
@@ -430,39 +123,30 @@ void readFiles(const Reader& reader, ModelFile& model) {
 }
 
 /** What the runtime of a network is told. */
-void readRuntime(const Reader& reader, ModelFile& model) {
+void readRuntime(const KeyReader& reader, ModelFile& model) {
   if (reader.has("model", "device")) model.device = readDevice(reader, model.backend);
-  if (reader.has("model", "precision"))
-    model.precision = reader.choice<Precision>(
-        "model", "precision",
-        {{"f32", Precision::F32}, {"f16", Precision::F16}, {"bf16", Precision::Bf16}});
-  if (reader.has("model", "libraries")) model.libraries = reader.list("model", "libraries");
+  reader.read("model", "precision", model.precision, kPrecisions);
+  reader.read("model", "libraries", model.libraries);
   reader.read("input", "batch", model.batch);
 }
 
 /** What makes a network's input of a picture. */
-void readPreparation(const Reader& reader, ModelFile& model) {
+void readPreparation(const KeyReader& reader, ModelFile& model) {
   reader.read("input", "scale", model.scale);
   if (model.scale == 0.0) reader.fail("input", "scale", "is 0, which makes all pictures black");
   reader.read("input", "mean", model.mean);
   reader.read("input", "std", model.std);
   if (model.std && std::ranges::any_of(*model.std, [](double std) { return std == 0; }))
     reader.fail("input", "std", "holds a 0");
-  if (reader.has("input", "colour"))
-    model.colour = reader.choice<ChannelOrder>(
-        "input", "colour", {{"bgr", ChannelOrder::Bgr}, {"rgb", ChannelOrder::Rgb}});
-  if (reader.has("input", "fit"))
-    model.fit = reader.choice<Fit>(
-        "input", "fit",
-        {{"corner", Fit::Corner}, {"centre", Fit::Centre}, {"stretch", Fit::Stretch}});
+  reader.read("input", "colour", model.colour, kChannelOrders);
+  reader.read("input", "fit", model.fit, kFits);
 }
 
 /** How a network's outputs are read. */
-void readDecoder(const Reader& reader, ModelFile& model) {
+void readDecoder(const KeyReader& reader, ModelFile& model) {
   const bool isTorch = model.backend == ModelBackend::TorchScript;
   const bool isRemote = model.backend == ModelBackend::Remote;
-  if (reader.has("output", "decoder"))
-    model.decoder = reader.choice<OutputDecoder>("output", "decoder", kDecoders);
+  reader.read("output", "decoder", model.decoder, kDecoders);
   if ((isTorch || isRemote) && isSecondStage(model.decoder))
     reader.fail("output", "decoder",
                 "is of no use to backend " + std::string(toString(model.backend)));
@@ -478,24 +162,21 @@ void readDecoder(const Reader& reader, ModelFile& model) {
 }
 
 /** What the server of a remote model calls its tensors, and what they are. */
-void readTensors(const Reader& reader, ModelFile& model) {
+void readTensors(const KeyReader& reader, ModelFile& model) {
   reader.read(model.tensors);
   model.sendsTensor = reader.has("output", "decoder");
   if (model.sendsTensor)
     for (const char* key : {"boxes", "scores", "labels", "masks", "keypoints", "rotated"})
       if (reader.has("tensors", key))
         reader.fail("tensors", key, "has no meaning beside [output] decoder");
-  if (reader.has("tensors", "layout"))
-    model.layout = reader.choice<TensorLayout>("tensors", "layout", kLayouts);
-  if (reader.has("tensors", "datatype"))
-    model.datatype = reader.choice<PictureType>("tensors", "datatype", kPictureTypes);
-  if (reader.has("tensors", "orig-target-sizes"))
-    model.targetSizes = reader.text("tensors", "orig-target-sizes");
-  if (reader.has("tensors", "outputs")) model.outputs = reader.list("tensors", "outputs");
+  reader.read("tensors", "layout", model.layout, kLayouts);
+  reader.read("tensors", "datatype", model.datatype, kPictureTypes);
+  reader.read("tensors", "orig-target-sizes", model.targetSizes);
+  reader.read("tensors", "outputs", model.outputs);
 }
 
 /** Reads the detector, and takes what the model's rules have from it. */
-void readDetector(const Reader& reader, ModelFile& model) {
+void readDetector(const KeyReader& reader, ModelFile& model) {
   const std::string name = reader.text("model", "detector");
   // What sees whole pictures is the detector, and its file says how.
   for (const auto& [group, key] :
@@ -537,22 +218,15 @@ void readDetector(const Reader& reader, ModelFile& model) {
   requireDetectorLabels(model, model.detector->rules.labels);
 }
 
-ModelFile parse(const std::string& text, const std::string& name, const std::string& path,
-                bool isDetector) {
-  const Reader reader(text, path);
-  reader.checkKeys();
-  ModelFile model;
-  model.name = name;
-  model.path = path;
-  model.backend = reader.choice("model", "backend", kBackends);
-  ModelRules& rules = model.rules;
+/** What is said of any model. */
+ModelRules readRules(const KeyReader& reader, const std::string& path) {
+  ModelRules rules;
   enum class Task { Detection, Segmentation, Keypoints, Obb } task = Task::Detection;
-  if (reader.has("model", "task"))
-    task = reader.choice<Task>("model", "task",
-                               {{"detection", Task::Detection},
-                                {"segmentation", Task::Segmentation},
-                                {"keypoints", Task::Keypoints},
-                                {"obb", Task::Obb}});
+  reader.read("model", "task", task,
+              Names<Task>{{"detection", Task::Detection},
+                          {"segmentation", Task::Segmentation},
+                          {"keypoints", Task::Keypoints},
+                          {"obb", Task::Obb}});
   rules.masks = task == Task::Segmentation;
   rules.rotated = task == Task::Obb;
   rules.labels = readLabels(reader, path);
@@ -565,7 +239,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   reader.read("output", "min-score", rules.minScore);
   reader.read("output", "sure-score", rules.sureScore);
   reader.read("output", "keypoints", rules.keypoints);
-  reader.readPairs("output", "skeleton", rules.skeleton);
+  reader.read("output", "skeleton", rules.skeleton);
   if ((rules.keypoints > 0) != (task == Task::Keypoints))
     reader.fail("output", "keypoints",
                 "is the number of joints of a model whose task is keypoints");
@@ -575,20 +249,37 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   reader.read("parts", "context-share", rules.contextShare);
   reader.read("parts", "object-size", rules.objectSize);
   if (const auto bad = badKey(rules)) reader.fail(groupOf(bad->key), bad->key, bad->why);
+  return rules;
+}
 
-  const bool isTorch = model.backend == ModelBackend::TorchScript;
-  const bool isRemote = model.backend == ModelBackend::Remote;
-  const bool isNetwork = runsNetwork(model.backend);
-  const bool runsElsewhere = isNetwork && model.backend != ModelBackend::OpencvDnn;
+/** Fails for keys that the backend has no use for. */
+void refuseUseless(const KeyReader& reader, ModelBackend backend) {
+  const bool isTorch = backend == ModelBackend::TorchScript;
+  const bool isRemote = backend == ModelBackend::Remote;
+  const bool isNetwork = runsNetwork(backend);
+  const bool runsElsewhere = isNetwork && backend != ModelBackend::OpencvDnn;
   if (!isTorch) reader.refuse(&Group::torchKeys);
   if (!runsElsewhere) reader.refuse(&Group::deviceKeys);
-  if (model.backend != ModelBackend::OpenVino) reader.refuse(&Group::precisionKeys);
+  if (backend != ModelBackend::OpenVino) reader.refuse(&Group::precisionKeys);
   if (!isNetwork && !isRemote) reader.refuse(&Group::networkKeys);
   if (!isNetwork) reader.refuse(&Group::localKeys);
-  if (!isNetwork && model.backend != ModelBackend::Library) reader.refuse(&Group::fileKeys);
+  if (!isNetwork && backend != ModelBackend::Library) reader.refuse(&Group::fileKeys);
   if (!isRemote) reader.refuse(&Group::remoteKeys);
-  if (model.backend != ModelBackend::Simulated) reader.refuse(&Group::simulatedKeys);
-  if (model.backend == ModelBackend::Hog || isRemote) reader.refuse(&Group::batchKeys);
+  if (backend != ModelBackend::Simulated) reader.refuse(&Group::simulatedKeys);
+  if (backend == ModelBackend::Hog || isRemote) reader.refuse(&Group::batchKeys);
+}
+
+ModelFile parse(const std::string& text, const std::string& name, const std::string& path,
+                bool isDetector) {
+  const KeyReader reader(text, path);
+  reader.checkKeys();
+  ModelFile model;
+  model.name = name;
+  model.path = path;
+  model.backend = reader.choice("model", "backend", kBackends);
+  model.rules = readRules(reader, path);
+  refuseUseless(reader, model.backend);
+  const bool isRemote = model.backend == ModelBackend::Remote;
   reader.read("input", "max-batch", model.maxBatch);
   if (model.maxBatch < 1 || model.maxBatch > kMaxBatch)
     reader.fail("input", "max-batch", "is not between 1 and " + std::to_string(kMaxBatch));
@@ -634,22 +325,6 @@ ModelFile load(const std::string& nameOrPath, bool isDetector) {
 
 }  // namespace
 
-std::string_view toString(ModelBackend backend) {
-  return nameOf(kBackends, backend);
-}
-
-std::string_view toString(OutputDecoder decoder) {
-  return nameOf(kDecoders, decoder);
-}
-
-std::string_view toString(TensorLayout layout) {
-  return nameOf(kLayouts, layout);
-}
-
-std::string_view toString(PictureType type) {
-  return nameOf(kPictureTypes, type);
-}
-
 ModelFile remoteModel(const std::string& name) {
   ModelFile model;
   model.name = name;
@@ -659,23 +334,6 @@ ModelFile remoteModel(const std::string& name) {
   return model;
 }
 
-void requireTask(const ModelFile& model) {
-  const std::string name = "decoder " + std::string(toString(model.decoder));
-  if (model.rules.masks && !givesMasks(model.decoder))
-    throw Error(model.path + ": [model] task", "is segmentation, and " + name + " gives no masks");
-  if (model.rules.rotated && !tellsRotated(model.decoder) && model.decoder != OutputDecoder::Auto)
-    throw Error(model.path + ": [model] task", "is obb, and " + name + " gives no rotated boxes");
-  if (!givesKeypoints(model.decoder, model.rules.keypoints))
-    throw Error(model.path + ": [output] keypoints", "is not what " + name + " gives");
-}
-
-void requireDetectorLabels(const ModelFile& model, const Labels& labels) {
-  for (const std::string& label : model.detectorLabels)
-    if (labels.size() > 0 && std::ranges::find(labels.names(), label) == labels.names().end())
-      throw Error(model.path + ": [model] detector-labels",
-                  "'" + label + "' is not a label of the detector " + model.detector->name);
-}
-
 ModelFile parseModelFile(const std::string& text, const std::string& name,
                          const std::string& path) {
   return parse(text, name, path, false);
@@ -683,21 +341,6 @@ ModelFile parseModelFile(const std::string& text, const std::string& name,
 
 ModelFile loadModelFile(const std::string& nameOrPath) {
   return load(nameOrPath, false);
-}
-
-std::vector<std::string> weightFiles(const ModelFile& model) {
-  const std::string remedy =
-      model.urls.empty() ? "" : " (elf-server --fetch " + model.path + " brings it)";
-  std::vector<std::string> paths;
-  for (std::size_t i = 0; i < model.files.size(); ++i) {
-    paths.push_back(findBeside(model.path, model.files[i], model.path + ": [model] file", remedy));
-    if (!model.sha256.empty()) checkSum(paths.back(), model.sha256[i]);
-  }
-  return paths;
-}
-
-std::optional<std::string> findWeightFile(const ModelFile& model, const std::string& file) {
-  return lookBeside(model.path, file);
 }
 
 }  // namespace elf
