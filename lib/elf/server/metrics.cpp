@@ -23,6 +23,13 @@ prometheus::Family<prometheus::Histogram>& histograms(prometheus::Registry& regi
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
+/** What Prometheus keeps as seconds. */
+Tally tallyOf(const prometheus::Histogram& histogram) {
+  const auto seen = histogram.Collect().histogram;
+  return {seen.sample_count, std::chrono::round<std::chrono::microseconds>(
+                                 std::chrono::duration<double>(seen.sample_sum))};
+}
+
 }  // namespace
 
 ServerMetrics::ServerMetrics()
@@ -61,19 +68,20 @@ ModelMetrics::ModelMetrics(ServerMetrics& all, const std::string& model)
 void ModelMetrics::answered(unsigned status, const InferTimes& times) {
   prometheus::Labels labels = model_;
   labels["code"] = std::to_string(status);
-  all_.requests_.Add(labels).Increment();
   const std::lock_guard lock(mutex_);
-  ++tallies_.codes[status];
-  if (status != kOk) return tallies_.fail.add(times.total);
+  prometheus::Counter& requests = all_.requests_.Add(labels);
+  requests.Increment();
+  requests_[status] = &requests;
+  if (status != kOk) {
+    others_.fail.time += times.total;
+    return;
+  }
   queue_.Observe(secondsOf(times.queue));
   decode_.Observe(secondsOf(times.decode));
   infer_.Observe(secondsOf(times.infer));
-  tallies_.success.add(times.total);
-  tallies_.queue.add(times.queue);
-  tallies_.decode.add(times.decode);
-  tallies_.infer.add(times.infer);
-  tallies_.encode.add(times.encode);
-  tallies_.last = std::chrono::system_clock::now();
+  others_.success.time += times.total;
+  others_.encode.time += times.encode;
+  others_.last = std::chrono::system_clock::now();
   if (recent_.size() == kRecent) recent_.pop_front();
   recent_.push_back({.at = std::chrono::steady_clock::now(),
                      .times = times,
@@ -83,12 +91,24 @@ void ModelMetrics::answered(unsigned status, const InferTimes& times) {
 void ModelMetrics::ran(std::size_t pictures, std::chrono::microseconds took) {
   runs_.Increment();
   const std::lock_guard lock(mutex_);
-  tallies_.runs[pictures].add(took);
+  Tally& runs = others_.runs[pictures];
+  ++runs.count;
+  runs.time += took;
 }
 
 ModelTallies ModelMetrics::tallies() const {
   const std::lock_guard lock(mutex_);
-  return tallies_;
+  ModelTallies tallies = others_;
+  for (const auto& [status, requests] : requests_) {
+    const auto count = static_cast<std::uint64_t>(requests->Value());
+    tallies.codes[status] = count;
+    (status == kOk ? tallies.success : tallies.fail).count += count;
+  }
+  tallies.queue = tallyOf(queue_);
+  tallies.decode = tallyOf(decode_);
+  tallies.infer = tallyOf(infer_);
+  tallies.encode.count = tallies.success.count;
+  return tallies;
 }
 
 std::vector<RecentAnswer> ModelMetrics::recent() const {

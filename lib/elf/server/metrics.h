@@ -38,11 +38,6 @@ struct InferTimes {
 struct Tally {
   std::uint64_t count = 0;
   std::chrono::microseconds time{};
-
-  void add(std::chrono::microseconds one) {
-    ++count;
-    time += one;
-  }
 };
 
 /** What the protocol's statistics are made of. */
@@ -113,7 +108,11 @@ class ModelMetrics {
   prometheus::Histogram& decode_;
   prometheus::Histogram& infer_;
   mutable std::mutex mutex_;
-  ModelTallies tallies_;
+  /** By HTTP status. */
+  std::map<unsigned, prometheus::Counter*> requests_;
+  /** What Prometheus is not told: times of requests as a whole and of writing answers, runs by
+   * their pictures. */
+  ModelTallies others_;
   std::deque<RecentAnswer> recent_;
 };
 
