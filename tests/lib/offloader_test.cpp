@@ -1452,6 +1452,7 @@ TEST(ServerUrl, TheHostIsANameOrAnAddress) {
   EXPECT_FALSE(isAddress("localhost"));
   EXPECT_EQ(withHost("http://detector:8000/x", "10.0.0.1"), "http://10.0.0.1:8000/x");
   EXPECT_EQ(withHost("https://detector", "fd00::1"), "https://[fd00::1]");
+  EXPECT_EQ(withHost("http://detector/%C3%9C%2Fx%FF", "10.0.0.1"), "http://10.0.0.1/%C3%9C%2Fx%FF");
 }
 
 TEST(Lateness, IsWhatOneOfTwentyAnswersExceeds) {

@@ -210,7 +210,7 @@ TEST(Token, WhatGoesToAnotherMachineWithoutTlsIsInClear) {
                           "http://127.0.0.1.example.org", "http://localhost.example.org"})
     EXPECT_TRUE(goesInClear(url)) << url;
   for (const char* url : {"https://10.0.0.2:8000", "http://127.0.0.1:8000", "http://127.8.9.1",
-                          "http://[::1]:8000", "http://localhost:8000"})
+                          "http://[::1]:8000", "http://localhost:8000", "https://a/%FF"})
     EXPECT_FALSE(goesInClear(url)) << url;
 }
 

@@ -15,9 +15,7 @@ bool isLoopback(const std::string& host) {
 }
 
 bool isHttpsOrThisMachine(const std::string& url) {
-  const Ref<GUri> uri(g_uri_parse(
-      url.c_str(), static_cast<GUriFlags>(G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_SCHEME_NORMALIZE),
-      nullptr));
+  const Ref<GUri> uri(g_uri_parse(url.c_str(), G_URI_FLAGS_ENCODED, nullptr));
   if (!uri) return false;
   const std::string scheme = g_uri_get_scheme(uri.get());
   const char* named = g_uri_get_host(uri.get());

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/network_address.h"
 
 namespace elf {
@@ -17,21 +18,11 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(" \t\n") - first + 1));
 }
 
-/** Where the host of a URL begins, behind "://", and how long it is, brackets included. */
-std::pair<std::size_t, std::size_t> hostRange(std::string_view url) {
-  constexpr std::string_view kSeparator = "://";
-  const std::size_t begin = url.find(kSeparator) + kSeparator.size();
-  const std::string_view authority = url.substr(begin, url.find('/', begin) - begin);
-  // The port is what follows the last colon outside of the brackets of an IPv6 address.
-  const auto bracket = authority.rfind(']');
-  const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  return {begin, std::min(colon, authority.size())};
-}
+// A path keeps its escapes.
+constexpr auto kFlags = G_URI_FLAGS_ENCODED;
 
-bool isPort(std::string_view text) {
-  return !text.empty() && text.size() <= 5 &&
-         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }) &&
-         std::stoi(std::string(text)) >= 1 && std::stoi(std::string(text)) <= 65535;
+Ref<GUri> parsed(std::string_view url, GError** error = nullptr) {
+  return Ref<GUri>(g_uri_parse(std::string(url).c_str(), kFlags, error));
 }
 
 /** What is wrong with an entry of the list; empty where nothing is. */
@@ -40,17 +31,16 @@ std::string faultOf(std::string_view url) {
     return "is not an http:// or https:// URL";
   if (url.find_first_of(" \t\n?#\"<>\\") != std::string_view::npos)
     return "has a character that no base URL has";
-  const auto [begin, length] = hostRange(url);
-  if (length == 0) return "has no host";
-  const std::string_view rest = url.substr(begin + length);
-  if (!rest.starts_with(':')) return {};
-  const std::string_view port = rest.substr(1, rest.find('/') - 1);
-  return isPort(port) ? "" : "has a port that is not between 1 and 65535";
-}
-
-bool namesAUser(std::string_view url) {
-  const std::size_t begin = url.find("://") + 3;
-  return url.substr(begin, url.find('/', begin) - begin).find('@') != std::string_view::npos;
+  GError* error = nullptr;
+  const Ref<GUri> uri = parsed(url, &error);
+  const Ref<GError> owner(error);
+  const bool badPort = g_error_matches(error, G_URI_ERROR, G_URI_ERROR_BAD_PORT);
+  if (!badPort && (!uri || !*g_uri_get_host(uri.get()))) return "has no host";
+  // GLib takes a colon without a port, and 0.
+  const std::string_view authority = url.substr(0, url.find('/', url.find("://") + 3));
+  return badPort || g_uri_get_port(uri.get()) == 0 || authority.ends_with(':')
+             ? "has a port that is not between 1 and 65535"
+             : "";
 }
 
 }  // namespace
@@ -65,7 +55,8 @@ std::vector<std::string> parseServers(std::string_view list) {
     const std::string fault = faultOf(url);
     // A password belongs into no error, and may hold commas and slashes.
     const std::string_view rest = list.substr(entry);
-    if ((!fault.empty() && rest.find('@') != rest.npos) || (fault.empty() && namesAUser(url)))
+    if ((!fault.empty() && rest.find('@') != rest.npos) ||
+        (fault.empty() && g_uri_get_userinfo(parsed(url).get())))
       throw Error("servers", "a user name stands before '" +
                                  trimmed(rest.substr(rest.rfind('@') + 1)) + "'; see token-file");
     if (!fault.empty()) throw Error("servers", "'" + url + "' " + fault);
@@ -78,24 +69,18 @@ std::vector<std::string> parseServers(std::string_view list) {
 }
 
 std::string hostOf(std::string_view url) {
-  const auto [begin, length] = hostRange(url);
-  std::string_view host = url.substr(begin, length);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return std::string(host);
+  return g_uri_get_host(parsed(url).get());
 }
 
 std::string withHost(std::string_view url, std::string_view address) {
-  const auto [begin, length] = hostRange(url);
-  const bool brackets = address.find(':') != std::string_view::npos;
-  std::string made(url.substr(0, begin));
-  made += brackets ? "[" + std::string(address) + "]" : std::string(address);
-  made += url.substr(begin + length);
-  return made;
+  const Ref<GUri> uri = parsed(url);
+  return takeText(g_uri_join(kFlags, g_uri_get_scheme(uri.get()), nullptr,
+                             std::string(address).c_str(), g_uri_get_port(uri.get()),
+                             g_uri_get_path(uri.get()), nullptr, nullptr));
 }
 
 bool goesInClear(std::string_view url) {
-  const std::string host = hostOf(url);
-  return url.starts_with("http://") && host != "localhost" && !isLoopback(host);
+  return !isHttpsOrThisMachine(std::string(url));
 }
 
 }  // namespace elf
