@@ -17,6 +17,7 @@ namespace {
 
 constexpr Size kFrame{1920, 1080};
 constexpr int kObjects = 20;
+constexpr int kLabels = 32;
 constexpr Size kObject{150, 400};
 
 /** A person-like ellipse that fills `rect`. */
@@ -61,7 +62,23 @@ FrameRecord makeFrame() {
   return record;
 }
 
-void paint(benchmark::State& state, PixelFormat format, PaintOptions options) {
+/** Small objects, each with one of a few names of classes and a score of its own. */
+FrameRecord makeLabels(const std::vector<std::string>& names) {
+  FrameRecord record;
+  record.size = kFrame;
+  for (int i = 0; i < kLabels; ++i) {
+    Detection d;
+    d.id = i + 1;
+    d.label = names[static_cast<std::size_t>(i) % names.size()];
+    d.score = 0.5F + 0.01F * static_cast<float>(i);
+    d.box = toBox({20 + 230 * (i % 8), 100 + 250 * (i / 8), 100, 100});
+    record.detections.push_back(std::move(d));
+  }
+  return record;
+}
+
+void paint(benchmark::State& state, PixelFormat format, PaintOptions options,
+           const FrameRecord& record) {
   // As much memory as any format needs, so that all are laid out in one way.
   constexpr int kStride = kFrame.width * 4;
   std::array<std::vector<std::uint8_t>, 3> memory;
@@ -71,7 +88,6 @@ void paint(benchmark::State& state, PixelFormat format, PaintOptions options) {
     picture.planes[i] = memory[i].data();
     picture.strides[i] = kStride;
   }
-  const FrameRecord record = makeFrame();
   Painter painter;
   for (auto _ : state) {
     painter.paint(record, options, picture);
@@ -92,8 +108,17 @@ void registerAll() {
           std::pair{"BGR", PixelFormat::BGR}, std::pair{"RGB", PixelFormat::RGB},
           std::pair{"BGRx", PixelFormat::BGRx}, std::pair{"GRAY8", PixelFormat::GRAY8}})
       benchmark::RegisterBenchmark(("paint/" + std::string(what) + "/" + name).c_str(), paint,
-                                   format, options)
+                                   format, options, makeFrame())
           ->Unit(benchmark::kMillisecond);
+  PaintOptions labels = kNone;
+  labels.labels = true;
+  for (const auto& [what, names] :
+       {std::pair{"ascii", std::vector<std::string>{"person", "car", "bicycle", "dog"}},
+        std::pair{"unicode",
+                  std::vector<std::string>{"Fußgänger", "Kfz-Anhänger", "Zügel", "Ärmel"}}})
+    benchmark::RegisterBenchmark(("paint/labels/" + std::string(what)).c_str(), paint,
+                                 PixelFormat::I420, labels, makeLabels(names))
+        ->Unit(benchmark::kMillisecond);
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/render/letters.h"
 
+#include <glib.h>
+
 #include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
-#include <string>
+
+#include "elf/base/printable.h"
 
 namespace elf {
 
@@ -16,9 +19,44 @@ constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
 constexpr double kAbove = 22;
 constexpr double kBelow = 7;
 constexpr double kStroke = 2.8;
+constexpr double kHeight = kAbove + kBelow + kStroke;
 constexpr int kFiner = 4;
 
+bool isAscii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+/** Empty where `text` is not UTF-8. */
+std::string oneLine(std::string_view text, std::size_t most) {
+  constexpr gunichar kNonJoiner = 0x200c, kJoiner = 0x200d;
+  std::string line;
+  for (std::size_t count = 0; count < most && !text.empty(); ++count) {
+    const gunichar letter =
+        g_utf8_get_char_validated(text.data(), static_cast<gssize>(text.size()));
+    if (!g_unichar_validate(letter)) return {};
+    char bytes[6];
+    const auto length = static_cast<std::size_t>(g_unichar_to_utf8(letter, bytes));
+    const bool shown = g_unichar_isprint(letter) || letter == kNonJoiner || letter == kJoiner;
+    line += shown ? text.substr(0, length) : " ";
+    text.remove_prefix(length);
+  }
+  return line;
+}
+
 }  // namespace
+
+std::string Letters::drawable(std::string_view text, std::size_t most) {
+  std::string line = oneLine(text, most);
+  return !line.empty() && (isAscii(line) || script(line)) ? line : printable(text, most);
+}
+
+const Ink* Letters::script(std::string_view words) {
+  if (isAscii(words)) return nullptr;
+  if (!script_)
+    script_ = createScript(
+        height_, static_cast<int>(std::lround((kAbove + kStroke / 2) / kHeight * height_)));
+  return script_ ? script_->drawn(std::string(words)) : nullptr;
+}
 
 const Letters::Letter& Letters::letter(char c) {
   if (c < kFirst || c > kLast) c = ' ';
@@ -26,7 +64,7 @@ const Letters::Letter& Letters::letter(char c) {
   if (!letter.ink.empty()) return letter;
 
   const std::string text(1, c);
-  const double scale = kFiner * height_ / (kAbove + kBelow + kStroke);
+  const double scale = kFiner * height_ / kHeight;
   const int stroke = std::max(1, static_cast<int>(std::lround(kStroke * scale)));
   // OpenCV adds the thickness, here 1, to the width.
   const int wide = cv::getTextSize(text, kFont, scale, 1, nullptr).width - 1;
@@ -41,29 +79,39 @@ const Letters::Letter& Letters::letter(char c) {
   return letter;
 }
 
-int Letters::width(std::string_view words) {
-  int sum = 0;
-  for (const char c : words) sum += letter(c).advance;
+int Letters::width(std::string_view name, std::string_view rest) {
+  const Ink* ink = script(name);
+  int sum = ink ? ink->width : 0;
+  for (const std::string_view words : {ink ? "" : name, rest})
+    for (const char c : words) sum += letter(c).advance;
   return sum;
 }
 
-std::vector<std::uint8_t> Letters::drawn(std::string_view words) {
-  const int width = this->width(words);
+std::vector<std::uint8_t> Letters::drawn(std::string_view name, std::string_view rest) {
+  const int width = this->width(name, rest);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(width) *
                                    static_cast<std::size_t>(height_));
-  int left = -kOverhang;
-  for (const char c : words) {
-    const Letter& letter = this->letter(c);
-    const int side = letter.advance + 2 * kOverhang;
-    const int from = std::max(0, -left);
-    const int to = std::min(side, width - left);
-    for (int y = 0; y < height_; ++y)
+  int left = 0;
+  // What sticks out at either end is left out.
+  const auto add = [&](const std::uint8_t* ink, int side, int x0) {
+    const int from = std::max(0, -x0), to = std::min(side, width - x0);
+    for (int y = 0; y < height_; ++y, ink += side)
       for (int x = from; x < to; ++x) {
-        std::uint8_t& pixel = pixels[static_cast<std::size_t>(y * width + left + x)];
-        pixel = std::max(pixel, letter.ink[static_cast<std::size_t>(y * side + x)]);
+        std::uint8_t& pixel = pixels[static_cast<std::size_t>(y * width + x0 + x)];
+        pixel = std::max(pixel, ink[x]);
       }
-    left += letter.advance;
+  };
+  const Ink* ink = script(name);
+  if (ink) {
+    add(ink->pixels.data(), ink->width, 0);
+    left = ink->width;
   }
+  for (const std::string_view words : {ink ? "" : name, rest})
+    for (const char c : words) {
+      const Letter& letter = this->letter(c);
+      add(letter.ink.data(), letter.advance + 2 * kOverhang, left - kOverhang);
+      left += letter.advance;
+    }
   return pixels;
 }
 

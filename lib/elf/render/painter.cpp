@@ -142,22 +142,40 @@ void skeleton(Brush& brush, const Detection& object, std::span<const std::array<
   }
 }
 
+/** Of a letter in UTF-8. */
+bool isFirstByte(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0U) != 0x80;
+}
+
+struct Words {
+  std::string name;
+  /** ASCII. */
+  std::string rest;
+};
+
 /** Words on bars, none of which covers another if that can be. */
 class Bars {
  public:
   Bars(Letters& letters, Size frame, int margin)
       : letters_(letters), frame_(frame), margin_(margin) {}
 
-  /** The end of `name` is left out where else `name` and `rest` would not fit into the frame. */
-  std::string fitted(std::string name, std::string_view rest = {}) {
-    while (!name.empty() &&
-           letters_.width(name) + letters_.width(rest) + 2 * margin_ > frame_.width)
-      name.pop_back();
-    return name.append(rest);
+  /** The end of the name is left out where else the words would not fit into the frame. */
+  Words fitted(Words words) {
+    const auto fits = [&](std::size_t size) {
+      const auto name = std::string_view(words.name).substr(0, size);
+      return letters_.width(name, words.rest) + 2 * margin_ <= frame_.width;
+    };
+    if (fits(words.name.size())) return words;
+    std::vector<std::size_t> sizes;  // that end between letters
+    for (std::size_t i = 0; i < words.name.size(); ++i)
+      if (isFirstByte(words.name[i])) sizes.push_back(i);
+    const auto tooLong = std::ranges::partition_point(sizes, fits);
+    words.name.resize(tooLong == sizes.begin() ? 0 : *(tooLong - 1));
+    return words;
   }
 
-  Size sizeOf(std::string_view words) {
-    return {letters_.width(words) + 2 * margin_, letters_.height() + 2 * margin_};
+  Size sizeOf(const Words& words) {
+    return {letters_.width(words.name, words.rest) + 2 * margin_, letters_.height() + 2 * margin_};
   }
 
   struct Corner {
@@ -166,7 +184,7 @@ class Bars {
   };
   /** With its upper left corner at the first of `corners` where there is room, else at the first.
    */
-  void add(std::string words, std::initializer_list<Corner> corners, const Colour& bar) {
+  void add(Words words, std::initializer_list<Corner> corners, const Colour& bar) {
     const Size size = sizeOf(words);
     Rect place = inside(*corners.begin(), size);
     for (const Corner& corner : corners) {
@@ -183,7 +201,7 @@ class Bars {
   void draw(Brush& brush) {
     for (auto bar = bars_.rbegin(); bar != bars_.rend(); ++bar) {
       brush.fill(bar->place, bar->colour);
-      const std::vector<std::uint8_t> ink = letters_.drawn(bar->words);
+      const std::vector<std::uint8_t> ink = letters_.drawn(bar->words.name, bar->words.rest);
       const Rect rect{bar->place.x + margin_, bar->place.y + margin_,
                       bar->place.width - 2 * margin_, letters_.height()};
       brush.blend({rect, ink}, inkOn(bar->colour));
@@ -193,7 +211,7 @@ class Bars {
  private:
   struct Bar {
     Rect place;
-    std::string words;
+    Words words;
     Colour colour;
   };
 
@@ -214,8 +232,8 @@ class Bars {
 };
 
 /** The number of the class where it has no name, or none in letters that can be drawn. */
-std::string nameOf(const Detection& d) {
-  const std::string name = printable(d.label, kLongestName);
+std::string nameOf(const Detection& d, Letters& letters) {
+  const std::string name = letters.drawable(d.label, kLongestName);
   return name.find_first_not_of(' ') == std::string::npos ? std::to_string(d.labelId) : name;
 }
 
@@ -281,7 +299,7 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
       if ((*d)->mask) mask(brush, *(*d)->mask, colourFor(**d));
   }
   if (options.statistics) {
-    const std::string words = bars.fitted(statistics(record));
+    const Words words = bars.fitted({statistics(record), {}});
     bars.add(words, {{0, frame.height - bars.sizeOf(words).height}}, kStatisticsBar);
   }
   if (options.parts && record.plan) {
@@ -289,7 +307,7 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
       const Rect& r = record.plan->parts[i].rect;
       const int server = serverOf(record, i);
       outline(brush, r, scale.thin, colourOf(server));
-      const std::string words = bars.fitted(nameOfServer(record, server));
+      const Words words = bars.fitted({nameOfServer(record, server), {}});
       const Size size = bars.sizeOf(words);
       bars.add(words,
                {{r.x, r.y},
@@ -323,8 +341,8 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
     std::ranges::stable_sort(seen, {}, &Detection::id);
     for (const Detection* d : seen) {
       const Rect r = outerRect(d->box, frame, scale.line);
-      const std::string words =
-          bars.fitted(nameOf(*d), " " + formatNumber(static_cast<double>(d->score), 2));
+      const Words words = bars.fitted(
+          {nameOf(*d, *letters_), " " + formatNumber(static_cast<double>(d->score), 2)});
       const Size bar = bars.sizeOf(words);
       const Bars::Corner above{r.x, r.y - bar.height}, inside{r.x, std::max(0, r.y)},
           below{r.x, r.bottom()}, beside{r.right(), r.y};

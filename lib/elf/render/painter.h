@@ -44,7 +44,9 @@ class Painter {
    * the frame, and letters are never smaller than can be read. A label stands where no other one
    * does if there is such a place beside its box, and never reaches out of the frame: its end is
    * left out where it is too long. Boxes, masks and joints may lie outside the frame or hold NaN:
-   * what can't be seen is not drawn. Text of servers is drawn as printable() makes it.
+   * what can't be seen is not drawn. A label is drawn in any script that Pango, where it is built
+   * in, finds a font for; other text of servers, and what it finds none for, as printable() makes
+   * it.
    */
   void paint(const FrameRecord& record, const PaintOptions& options,
              const MutableImageView& picture);
