@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Layers of small neural networks, run without a framework: PyTorch's, with PyTorch's names.
+// Layers of small neural networks, run without a framework, by Eigen: PyTorch's, with
+// PyTorch's names.
 //
 // One sample at a time; none of the run functions allocates. Objects are immutable once made and
 // may be used from several threads.
@@ -34,8 +35,9 @@ class Linear {
  private:
   int in_;
   int out_;
-  /** Blocks of 16 rows; each: the biases, then for each input the 16 weights. */
-  std::vector<float> blocks_;
+  /** The weights, those of each input together. */
+  std::vector<float> columns_;
+  std::vector<float> bias_;
 };
 
 /** More hidden units than any cell may have: what a step needs is kept on the stack. */
