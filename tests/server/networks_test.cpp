@@ -206,7 +206,8 @@ std::vector<Object> suppressed(const std::vector<Object>& objects, const ModelFi
       boxes.push_back(object.box);
       scores.push_back(static_cast<float>(object.score));
     }
-    cv::dnn::NMSBoxes(boxes, scores, file.rules.minScore, static_cast<float>(file.nms.value()), kept);
+    cv::dnn::NMSBoxes(boxes, scores, file.rules.minScore, static_cast<float>(file.nms.value()),
+                      kept);
     for (const int i : kept) left.push_back(all[static_cast<std::size_t>(i)]);
   }
   return left;

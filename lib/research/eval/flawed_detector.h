@@ -7,16 +7,16 @@
 #include <vector>
 
 #include "elf/base/random.h"
-#include "research/data/traces.h"
 #include "elf/types/detection.h"
+#include "research/data/traces.h"
 
 namespace elf::eval {
 
 /**
- * Misses objects at random and shakes the boxes of the others. The same seed makes the same flaws in
- * the same frames, whatever is made of them. Numbers are drawn for each object in turn, ignored ones
- * left out: one decides on whether it is missed, two pairs on the errors of its left and top and of
- * its right and bottom side. They are drawn even if they are not needed.
+ * Misses objects at random and shakes the boxes of the others. The same seed makes the same flaws
+ * in the same frames, whatever is made of them. Numbers are drawn for each object in turn, ignored
+ * ones left out: one decides on whether it is missed, two pairs on the errors of its left and top
+ * and of its right and bottom side. They are drawn even if they are not needed.
  */
 class FlawedDetector {
  public:
@@ -29,8 +29,8 @@ class FlawedDetector {
 
   /**
    * One for each object of the frame, in its order: where it is found, with score 1; unset where it
-   * is missed or to be ignored. A box whose sides cross is turned; then it is clipped, and if nothing
-   * is left, it is not found.
+   * is missed or to be ignored. A box whose sides cross is turned; then it is clipped, and if
+   * nothing is left, it is not found.
    */
   std::vector<std::optional<Detection>> look(const TraceFrame& frame);
 
