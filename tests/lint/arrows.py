@@ -9,9 +9,9 @@ usage: arrows.py [CHECKOUT]
 - Plain data (elf/types) uses nothing but elf/base and elf/geometry.
 - No folder uses, however indirectly, one that uses it.
 """
-import pathlib
 import re
-import sys
+
+import checkout
 
 # From the bottom up. A folder is of the first layer that its name begins with.
 LAYERS = [("lib/research", 3), ("lib/", 0), ("gst/bench", 3), ("gst/programs/elf-bench", 3),
@@ -58,9 +58,7 @@ def circles(uses):
                     ways.append(way + [then])
 
 
-def main():
-    here = pathlib.Path(__file__).resolve().parents[2]
-    root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here
+def check(root):
     wrong = []
     uses = {}
     for source, header in arrows(root):
@@ -74,9 +72,8 @@ def main():
     wrong += [f"{way[0]}: uses itself: {' -> '.join(way)}" for way in circles(uses)]
     if not uses:
         wrong.append(f"{root}: holds no includes")
-    print("\n".join(wrong) or f"{sum(map(len, uses.values()))} arrows between folders go down")
-    return bool(wrong)
+    return wrong, f"{sum(map(len, uses.values()))} arrows between folders go down"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    checkout.run(check)

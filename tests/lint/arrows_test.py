@@ -1,26 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What arrows.py says of checkouts that are made here."""
-import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-PROGRAM = pathlib.Path(__file__).with_name("arrows.py")
+from made_checkout import CheckTest
 
 
-class Arrows(unittest.TestCase):
-    def run_on(self, files):
-        """Exit status and output for a checkout of these files and what each includes."""
-        with tempfile.TemporaryDirectory() as folder:
-            root = pathlib.Path(folder)
-            for name, includes in files.items():
-                file = root / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text("".join(f'#include "{each}"\n' for each in includes))
-            ran = subprocess.run([sys.executable, PROGRAM, root], capture_output=True, text=True,
-                                 check=False)
-            return ran.returncode, ran.stdout + ran.stderr
+class Arrows(CheckTest):
+    program = "arrows.py"
+
+    def run_on(self, files, **environment):
+        """`files` says what each includes."""
+        return super().run_on({name: "".join(f'#include "{each}"\n' for each in includes)
+                               for name, includes in files.items()}, **environment)
 
     def test_arrows_that_go_down_are_fine(self):
         code, text = self.run_on({
