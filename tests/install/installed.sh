@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Installs into a temporary root and runs from there: programs, elements, models, pipelines, and an
-# app that is built with nothing but the installed headers and .pc files.
+# Installs into a temporary root and runs from there: programs, elements, models, pipelines, and
+# apps and a model that are built with nothing but the installed headers and .pc files.
 # usage: installed.sh SOURCE-FOLDER BUILD-FOLDER PREFIX LIBDIR
 set -euo pipefail
 
@@ -53,17 +53,40 @@ flags=$(pkg-config --cflags --libs gstreamer-elfvision-1.0)
 cc "$source/docs/embed/embed.c" -o "$root/embed" $flags
 "$root/embed" "$source/docs/embed/embed.pipeline" frames=3
 
-cat >"$root/lib.cpp" <<'CPP'
-#include <elf/partition/partitioner.h>
-int main() { return elf::Partitioner::create("elf") ? 0 : 1; }
+cat >"$root/record.cpp" <<'CPP'
+#include <gst/elfvision/gstelfmeta.h>
+
+int main(int argc, char** argv) {
+  gst_init(&argc, &argv);
+  elf::FrameRecord made;
+  made.id = 7;
+  made.detections.push_back({.box = {1, 2, 3, 4}, .score = 0.5F});
+  GstBuffer* buffer = gst_buffer_new();
+  elf::gst::setRecord(buffer, std::make_shared<const elf::FrameRecord>(std::move(made)));
+  const elf::FrameRecordPtr record = elf::gst::getRecord(buffer);
+  const bool same = record && record->id == 7 && record->detections.size() == 1 &&
+                    record->name().starts_with("frame 0.7");
+  gst_buffer_unref(buffer);
+  return same ? 0 : 1;
+}
 CPP
-flags=$(pkg-config --cflags --libs elfvision)
 # shellcheck disable=SC2086
-c++ -std=c++20 "$root/lib.cpp" -o "$root/lib" $flags
-"$root/lib"
+c++ -std=c++20 "$root/record.cpp" -o "$root/record" $flags
+"$root/record"
 
 flags=$(pkg-config --cflags --libs elfvision-server)
 # shellcheck disable=SC2086
 c++ -std=c++20 -shared -fPIC "$source/docs/own-model/bright_blobs.cpp" -o "$root/libbright_blobs.so" $flags \
   -lopencv_core -lopencv_imgproc
 elf-server --check "$root/libbright_blobs.so" --output "$root/check.png" | grep "^merged: 4"
+
+# Every header stands alone, whatever is not installed.
+flags=$(pkg-config --cflags elfvision-server gstreamer-elfvision-1.0)
+cd "$here/include/elfvision-1.0"
+find . -name '*.h' | while read -r header; do
+  # shellcheck disable=SC2086
+  echo "#include <$header>" | c++ -std=c++20 -fsyntax-only -x c++ -I. $flags - ||
+    { echo "$header: needs what is not installed" >&2 && exit 1; }
+done
+# Each is a promise: more of them is a decision.
+[ "$(find . -name '*.h' | wc -l)" -eq 20 ]
