@@ -14,8 +14,7 @@ import re
 import checkout
 
 # From the bottom up. A folder is of the first layer that its name begins with.
-LAYERS = [("lib/research", 3), ("lib/", 0), ("gst/bench", 3), ("gst/programs/elf-bench", 3),
-          ("gst/", 1), ("plugins/", 2)]
+LAYERS = [("lib/research", 3), ("lib/", 0), ("gst/bench", 3), ("gst/", 1), ("plugins/", 2)]
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 DATA = "lib/elf/types"
 UNDER_DATA = {"lib/elf/base", "lib/elf/geometry"}

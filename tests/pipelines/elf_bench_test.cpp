@@ -30,7 +30,7 @@ struct Outcome {
 
 Outcome bench(std::vector<std::string> arguments) {
   const std::string build = std::getenv("ELF_TEST_BUILD_ROOT");
-  arguments.insert(arguments.begin(), build + "/gst/programs/elf-bench");
+  arguments.insert(arguments.begin(), build + "/gst/bench/elf-bench");
   // Where it finds elf-server.
   const std::string path = build + "/lib/programs:" + std::getenv("PATH");
   char** environment = g_environ_setenv(g_get_environ(), "PATH", path.c_str(), TRUE);
