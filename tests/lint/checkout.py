@@ -54,10 +54,14 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
-def run(check):
-    """Makes the check of the checkout that the command line names, by default the one that holds
-    this file. `check(root)` returns its findings and one line that says what was looked at."""
-    here = pathlib.Path(__file__).resolve().parents[2]
-    findings, summary = check(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here)
+def done(findings, summary):
+    """Ends a check: with its findings, or else the one line that says what was looked at."""
     print("\n".join(findings) or summary)
     sys.exit(bool(findings))
+
+
+def run(check):
+    """Makes the check of the checkout that the command line names, by default the one that holds
+    this file. `check(root)` returns its findings and that line."""
+    here = pathlib.Path(__file__).resolve().parents[2]
+    done(*check(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here))
