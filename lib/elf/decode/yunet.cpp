@@ -21,7 +21,8 @@ std::optional<Candidates> decodeYuNet(const Tensors& tensors, const Reading& rea
     for (int i = 0; i < columns * rows; ++i) {
       const float score = std::sqrt(face[i] * object[i]);
       if (!(score >= reading.minScore)) continue;
-      const auto left = static_cast<float>(i % columns), top = static_cast<float>(i / columns);
+      const int column = i % columns, row = i / columns;
+      const auto left = static_cast<float>(column), top = static_cast<float>(row);
       const float* sides = box + i * 4;
       Candidate candidate{.box = aroundCentre((left + sides[0]) * s, (top + sides[1]) * s,
                                               std::exp(sides[2]) * s, std::exp(sides[3]) * s),

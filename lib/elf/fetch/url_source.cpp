@@ -42,7 +42,7 @@ std::string validatorOf(SoupMessage* message) {
   return etag.empty() || etag.starts_with("W/") ? header(message, "Last-Modified") : etag;
 }
 
-class UrlSource : public Source {
+class UrlSource final : public Source {
  public:
   UrlSource(const std::string& url, PartFile& part, const SourceLimits& limits)
       : uri_(g_uri_parse(url.c_str(), kUriFlags, nullptr)),
