@@ -116,7 +116,8 @@ def main() -> int:
     environment = dict(os.environ)
     # Programs of the reader's are built as in `meson devenv`.
     environment["PKG_CONFIG_PATH"] = str(BUILD / "meson-uninstalled")
-    programs = [BUILD / folder / "programs" for folder in ("lib", "lib/research", "gst")]
+    programs = [BUILD / folder for folder in ("lib/programs", "lib/research/programs",
+                                              "gst/programs", "gst/bench")]
     environment["PATH"] = ":".join([*map(str, programs), environment["PATH"]])
     with tempfile.TemporaryDirectory() as folder:
         make_clip(folder)
