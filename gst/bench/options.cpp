@@ -119,9 +119,9 @@ Command parseCommandLine(int argc, char** argv) {
       {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw.fps,
        "Let no more frames come in a second (as fast as they are done with)", "F"},
       {"live", 0, 0, G_OPTION_ARG_DOUBLE, &raw.live,
-       "Play the input by the clock, with so many frames a second", "FPS"},
+       "Play the input by the clock, FPS frames a second", "FPS"},
       {"deadline", 0, 0, G_OPTION_ARG_INT, &raw.deadline,
-       "Show a live frame so many milliseconds after its capture (200)", "MS"},
+       "Show a live frame MS milliseconds after its capture (200)", "MS"},
       {"version", 0, 0, G_OPTION_ARG_NONE, &raw.version, "Print the version", nullptr},
       {"help", 'h', 0, G_OPTION_ARG_NONE, &raw.help, "Print this help", nullptr},
       {}};

@@ -110,7 +110,7 @@ std::optional<FrameRecord> Offload::recordOf(GstBuffer* buffer,
     if (!std::exchange(warnedOfOther_, true))
       GST_ELEMENT_WARNING(element_, STREAM, FAILED,
                           ("Another elfoffload sends the frames of this stream."),
-                          ("this one sends whole frames, and nobody learns from them"));
+                          ("this one sends whole frames, and learns nothing from them"));
   }
   attach(entry_.own(), session);
   return entry_.enter(srcpad_, buffer, segment_, size);

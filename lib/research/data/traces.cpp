@@ -21,6 +21,7 @@
 #include "elf/base/printable.h"
 #include "research/data/columns.h"
 #include "research/data/mot.h"
+#include "research/data/trace_sources.h"
 
 namespace elf {
 
@@ -28,164 +29,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class Format { Released, Kitti, Mot, JsonLines };
-
-constexpr Choice kFormats[] = {
-    {"released", "Text files of the released Elf, one for each frame"},
-    {"kitti", "KITTI tracking labels"},
-    {"mot", "MOTChallenge truth or detections"},
-    {"jsonl", "JSON lines that elfmerge writes"},
-};
-
 /** The size of most KITTI frames; the others differ by less than two per cent. */
 constexpr Size kKittiSize{1242, 375};
 constexpr double kKittiRate = 10;
 /** Frames in a second; fewer would be beyond all time with kMostFrames. */
 constexpr double kLeastRate = 0.01;
-/** Four days at 30 frames per second: a larger number is a slip, and would fill the memory. */
-constexpr std::int64_t kMostFrames = 10'000'000;
-
-/** A file or folder that holds one trace, or one after another. */
-struct Source {
-  Format format;
-  fs::path path;
-  std::string name;
-};
-
 std::string place(const std::string& file, std::size_t line) {
   return file + ":" + std::to_string(line);
-}
-
-// --- What is where ---
-
-/** Files and folders in `folder` that are not hidden, sorted. */
-std::vector<fs::path> entriesOf(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (!it->path().filename().string().starts_with('.')) entries.push_back(it->path());
-  if (error) throw Error(folder, "can't be read: " + error.message());
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
-
-/** The files of `folder` that end so. The list of videos of the released Elf is no video. */
-std::vector<fs::path> filesOf(const fs::path& folder, std::string_view extension) {
-  std::vector<fs::path> files = entriesOf(folder);
-  std::erase_if(files, [&](const fs::path& file) {
-    return file.extension() != extension || file.filename() == "whitelist.txt" ||
-           fs::is_directory(file);
-  });
-  return files;
-}
-
-std::optional<std::int64_t> frameNumber(const fs::path& file) {
-  const std::string stem = file.stem();
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
-  if (error != std::errc{} || end != stem.data() + stem.size()) return std::nullopt;
-  if (number < 0 || number >= kMostFrames) return std::nullopt;
-  return number;
-}
-
-/** Formats of text differ in how many columns they have; nothing where there is no line. */
-std::optional<Format> formatOfText(const fs::path& file) {
-  std::optional<Format> format;
-  forEachLine(readText(file), [&](const std::string& line, std::size_t) {
-    constexpr std::size_t kKittiColumns = 10;
-    if (format) return;
-    if (line.find_first_not_of(" \t") == line.find('{'))
-      format = Format::JsonLines;
-    else if (line.find(',') != std::string::npos)
-      format = Format::Mot;
-    else if (Columns(line, Columns::Separator::Blanks, {}, {}).size() >= kKittiColumns)
-      format = Format::Kitti;
-    else
-      format = Format::Released;
-  });
-  return format;
-}
-
-/** The format of text files in a folder; nothing where there is none to be told. */
-std::optional<Format> formatOfTexts(const std::vector<fs::path>& files) {
-  if (files.empty()) return std::nullopt;
-  for (const fs::path& file : files)
-    if (const auto format = formatOfText(file)) return format;
-  // Not one line. KITTI's numbers have leading zeros.
-  const bool numbers = std::all_of(files.begin(), files.end(), [](const fs::path& file) {
-    const auto number = frameNumber(file);
-    return number && std::to_string(*number) == file.stem();
-  });
-  return numbers ? Format::Released : Format::Kitti;
-}
-
-/** MOTChallenge's file of a sequence: the truth, or else detections; empty where there is none. */
-fs::path motFile(const fs::path& sequence) {
-  for (const char* name : {"gt/gt.txt", "det/det.txt"})
-    if (fs::is_regular_file(sequence / name)) return sequence / name;
-  return {};
-}
-
-/** The name of the sequence that `file` is of. */
-std::string motName(const fs::path& file) {
-  const std::string stem = file.stem();
-  const fs::path folder = fs::absolute(file).parent_path();
-  const bool inSequence = (stem == "gt" || stem == "det") && folder.filename() == stem;
-  return inSequence ? folder.parent_path().filename().string() : stem;
-}
-
-std::string folderName(const fs::path& folder) {
-  const fs::path whole = fs::absolute(folder).lexically_normal();
-  return whole.has_filename() ? whole.filename() : whole.parent_path().filename();
-}
-
-std::vector<Source> sourcesOf(Format format, const std::vector<fs::path>& files) {
-  std::vector<Source> sources;
-  for (const fs::path& file : files)
-    sources.push_back({format, file, format == Format::Mot ? motName(file) : file.stem().string()});
-  return sources;
-}
-
-/** What is directly in `folder`; empty where that is nothing of `wanted`. */
-std::vector<Source> sourcesIn(const fs::path& folder, std::optional<Format> wanted) {
-  const auto may = [&](Format format) { return !wanted || *wanted == format; };
-  if (may(Format::JsonLines))
-    if (const auto files = filesOf(folder, ".jsonl"); !files.empty())
-      return sourcesOf(Format::JsonLines, files);
-  if (may(Format::Mot))
-    if (const fs::path file = motFile(folder); !file.empty()) return sourcesOf(Format::Mot, {file});
-  if (may(Format::Kitti) && fs::is_directory(folder / "label_02"))
-    return sourcesOf(Format::Kitti, filesOf(folder / "label_02", ".txt"));
-  const std::vector<fs::path> texts = filesOf(folder, ".txt");
-  if (texts.empty()) return {};
-  const std::optional<Format> format = wanted ? wanted : formatOfTexts(texts);
-  if (format == Format::Released) return {{Format::Released, folder, folderName(folder)}};
-  if (format == Format::Kitti || format == Format::Mot) return sourcesOf(*format, texts);
-  return {};
-}
-
-std::vector<Source> sourcesAt(const fs::path& path, std::optional<Format> wanted) {
-  if (!fs::exists(path)) throw Error(path, "does not exist");
-  if (!fs::is_directory(path)) {
-    std::optional<Format> format = wanted;
-    if (!format && path.extension() == ".jsonl") format = Format::JsonLines;
-    if (!format) format = formatOfText(path);
-    if (!format) throw Error(path, "is empty: its format can't be told");
-    if (format == Format::Released) throw Error(path, "is one file, not a trace of a known format");
-    return sourcesOf(*format, {path});
-  }
-  if (std::vector<Source> sources = sourcesIn(path, wanted); !sources.empty()) return sources;
-  std::vector<Source> all;
-  for (const fs::path& folder : entriesOf(path)) {
-    if (!fs::is_directory(folder)) continue;
-    std::vector<Source> sources = sourcesIn(folder, wanted);
-    if (sources.empty()) throw Error(folder, "holds no traces of a known format");
-    if (!all.empty() && sources.front().format != all.front().format)
-      throw Error(folder, "holds traces of another format than " + all.front().path.string());
-    all.insert(all.end(), sources.begin(), sources.end());
-  }
-  if (all.empty()) throw Error(path, "holds no traces of a known format");
-  return all;
 }
 
 // --- What all formats share ---
@@ -259,9 +109,9 @@ TraceObject releasedObject(const Columns& line, Size& size) {
   return object;
 }
 
-Trace readReleased(const Source& source, const TraceOptions& options) {
+Trace readReleased(const TraceSource& source, const TraceOptions& options) {
   std::map<std::int64_t, fs::path> files;
-  for (const fs::path& file : filesOf(source.path, ".txt")) {
+  for (const fs::path& file : traceFilesOf(source.path, ".txt")) {
     const auto number = frameNumber(file);
     if (!number) throw Error(file, "its name is not a frame number");
     if (!files.emplace(*number, file).second)
@@ -317,7 +167,7 @@ TraceObject kittiObject(const Columns& line) {
   return object;
 }
 
-Trace readKitti(const Source& source, const TraceOptions& options) {
+Trace readKitti(const TraceSource& source, const TraceOptions& options) {
   struct Entry {
     std::int64_t frame;
     TraceObject object;
@@ -382,7 +232,7 @@ std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
   return info;
 }
 
-Trace readMotTrace(const Source& source, const TraceOptions& options) {
+Trace readMotTrace(const TraceSource& source, const TraceOptions& options) {
   const std::vector<MotEntry> entries = readMot(source.path);
   const fs::path beside = fs::absolute(source.path).parent_path().parent_path() / "seqinfo.ini";
   std::optional<SequenceInfo> info = readSequenceInfo(beside);
@@ -521,7 +371,7 @@ TraceFrame jsonFrame(const Fields& line, const std::string& where) {
   return frame;
 }
 
-std::vector<Trace> readJsonLines(const Source& source) {
+std::vector<Trace> readJsonLines(const TraceSource& source) {
   std::vector<Trace> traces;
   std::int64_t generation = 0;
   forEachLine(readText(source.path), [&](const std::string& text, std::size_t row) {
@@ -548,35 +398,24 @@ std::vector<Trace> readJsonLines(const Source& source) {
   return traces;
 }
 
-std::optional<Format> formatCalled(const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  for (std::size_t i = 0; i < std::size(kFormats); ++i)
-    if (name == kFormats[i].name) return static_cast<Format>(i);
-  throw Error("format", "unknown name \"" + name + "\"");
-}
-
 }  // namespace
 
-std::span<const Choice> traceFormatChoices() {
-  return kFormats;
-}
-
 std::vector<Trace> readTraces(const std::string& path, const TraceOptions& options) {
-  const std::optional<Format> wanted = formatCalled(options.format);
+  const std::optional<TraceFormat> wanted = traceFormatCalled(options.format);
   std::vector<Trace> traces;
   try {
-    for (const Source& source : sourcesAt(path, wanted)) {
+    for (const TraceSource& source : traceSourcesAt(path, wanted)) {
       switch (source.format) {
-        case Format::Released:
+        case TraceFormat::Released:
           traces.push_back(readReleased(source, options));
           break;
-        case Format::Kitti:
+        case TraceFormat::Kitti:
           traces.push_back(readKitti(source, options));
           break;
-        case Format::Mot:
+        case TraceFormat::Mot:
           traces.push_back(readMotTrace(source, options));
           break;
-        case Format::JsonLines:
+        case TraceFormat::JsonLines:
           for (Trace& trace : readJsonLines(source)) traces.push_back(std::move(trace));
           break;
       }

@@ -38,7 +38,7 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
        "Write the figures as JSON; - is standard output", "FILE"},
       {"render", 0, 0, G_OPTION_ARG_FILENAME, render.slot(), "Write pictures of frames", "DIR"},
       {"render-count", 0, 0, G_OPTION_ARG_INT, &common.renderCount,
-       "At most so many pictures, evenly spread (default: 20)", "N"},
+       "At most N pictures, evenly spread (default: 20)", "N"},
       {"frames", 0, 0, G_OPTION_ARG_FILENAME, frames.slot(),
        framesUse == FramesUse::DrawnOn
            ? "Pictures of the videos to draw on (default: a blank canvas)"

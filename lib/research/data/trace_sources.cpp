@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "research/data/trace_sources.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include "elf/base/error.h"
+#include "research/data/columns.h"
+
+namespace elf {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr Choice kFormats[] = {
+    {"released", "Text files of the released Elf, one for each frame"},
+    {"kitti", "KITTI tracking labels"},
+    {"mot", "MOTChallenge truth or detections"},
+    {"jsonl", "JSON lines that elfmerge writes"},
+};
+
+/** Files and folders in `folder` that are not hidden, sorted. */
+std::vector<fs::path> entriesOf(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (!it->path().filename().string().starts_with('.')) entries.push_back(it->path());
+  if (error) throw Error(folder, "can't be read: " + error.message());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+/** Formats of text differ in how many columns they have; nothing where there is no line. */
+std::optional<TraceFormat> formatOfText(const fs::path& file) {
+  std::optional<TraceFormat> format;
+  forEachLine(readText(file), [&](const std::string& line, std::size_t) {
+    constexpr std::size_t kKittiColumns = 10;
+    if (format) return;
+    if (line.find_first_not_of(" \t") == line.find('{'))
+      format = TraceFormat::JsonLines;
+    else if (line.find(',') != std::string::npos)
+      format = TraceFormat::Mot;
+    else if (Columns(line, Columns::Separator::Blanks, {}, {}).size() >= kKittiColumns)
+      format = TraceFormat::Kitti;
+    else
+      format = TraceFormat::Released;
+  });
+  return format;
+}
+
+/** The format of text files in a folder; nothing where there is none to be told. */
+std::optional<TraceFormat> formatOfTexts(const std::vector<fs::path>& files) {
+  if (files.empty()) return std::nullopt;
+  for (const fs::path& file : files)
+    if (const auto format = formatOfText(file)) return format;
+  // Not one line. KITTI's numbers have leading zeros.
+  const bool numbers = std::all_of(files.begin(), files.end(), [](const fs::path& file) {
+    const auto number = frameNumber(file);
+    return number && std::to_string(*number) == file.stem();
+  });
+  return numbers ? TraceFormat::Released : TraceFormat::Kitti;
+}
+
+/** MOTChallenge's file of a sequence: the truth, or else detections; empty where there is none. */
+fs::path motFile(const fs::path& sequence) {
+  for (const char* name : {"gt/gt.txt", "det/det.txt"})
+    if (fs::is_regular_file(sequence / name)) return sequence / name;
+  return {};
+}
+
+/** The name of the sequence that `file` is of. */
+std::string motName(const fs::path& file) {
+  const std::string stem = file.stem();
+  const fs::path folder = fs::absolute(file).parent_path();
+  const bool inSequence = (stem == "gt" || stem == "det") && folder.filename() == stem;
+  return inSequence ? folder.parent_path().filename().string() : stem;
+}
+
+std::string folderName(const fs::path& folder) {
+  const fs::path whole = fs::absolute(folder).lexically_normal();
+  return whole.has_filename() ? whole.filename() : whole.parent_path().filename();
+}
+
+std::vector<TraceSource> sourcesOf(TraceFormat format, const std::vector<fs::path>& files) {
+  std::vector<TraceSource> sources;
+  for (const fs::path& file : files)
+    sources.push_back(
+        {format, file, format == TraceFormat::Mot ? motName(file) : file.stem().string()});
+  return sources;
+}
+
+/** What is directly in `folder`; empty where that is nothing of `wanted`. */
+std::vector<TraceSource> sourcesIn(const fs::path& folder, std::optional<TraceFormat> wanted) {
+  const auto may = [&](TraceFormat format) { return !wanted || *wanted == format; };
+  if (may(TraceFormat::JsonLines))
+    if (const auto files = traceFilesOf(folder, ".jsonl"); !files.empty())
+      return sourcesOf(TraceFormat::JsonLines, files);
+  if (may(TraceFormat::Mot))
+    if (const fs::path file = motFile(folder); !file.empty())
+      return sourcesOf(TraceFormat::Mot, {file});
+  if (may(TraceFormat::Kitti) && fs::is_directory(folder / "label_02"))
+    return sourcesOf(TraceFormat::Kitti, traceFilesOf(folder / "label_02", ".txt"));
+  const std::vector<fs::path> texts = traceFilesOf(folder, ".txt");
+  if (texts.empty()) return {};
+  const std::optional<TraceFormat> format = wanted ? wanted : formatOfTexts(texts);
+  if (format == TraceFormat::Released) return {{TraceFormat::Released, folder, folderName(folder)}};
+  if (format == TraceFormat::Kitti || format == TraceFormat::Mot) return sourcesOf(*format, texts);
+  return {};
+}
+
+}  // namespace
+
+std::span<const Choice> traceFormatChoices() {
+  return kFormats;
+}
+
+std::optional<TraceFormat> traceFormatCalled(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  for (std::size_t i = 0; i < std::size(kFormats); ++i)
+    if (name == kFormats[i].name) return static_cast<TraceFormat>(i);
+  throw Error("format", "unknown name \"" + name + "\"");
+}
+
+std::vector<fs::path> traceFilesOf(const fs::path& folder, std::string_view extension) {
+  std::vector<fs::path> files = entriesOf(folder);
+  std::erase_if(files, [&](const fs::path& file) {
+    return file.extension() != extension || file.filename() == "whitelist.txt" ||
+           fs::is_directory(file);
+  });
+  return files;
+}
+
+std::optional<std::int64_t> frameNumber(const fs::path& file) {
+  const std::string stem = file.stem();
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+  if (error != std::errc{} || end != stem.data() + stem.size()) return std::nullopt;
+  if (number < 0 || number >= kMostFrames) return std::nullopt;
+  return number;
+}
+
+std::vector<TraceSource> traceSourcesAt(const fs::path& path, std::optional<TraceFormat> wanted) {
+  if (!fs::exists(path)) throw Error(path, "does not exist");
+  if (!fs::is_directory(path)) {
+    std::optional<TraceFormat> format = wanted;
+    if (!format && path.extension() == ".jsonl") format = TraceFormat::JsonLines;
+    if (!format) format = formatOfText(path);
+    if (!format) throw Error(path, "is empty: its format can't be told");
+    if (format == TraceFormat::Released)
+      throw Error(path, "is one file, not a trace of a known format");
+    return sourcesOf(*format, {path});
+  }
+  if (std::vector<TraceSource> sources = sourcesIn(path, wanted); !sources.empty()) return sources;
+  std::vector<TraceSource> all;
+  for (const fs::path& folder : entriesOf(path)) {
+    if (!fs::is_directory(folder)) continue;
+    std::vector<TraceSource> sources = sourcesIn(folder, wanted);
+    if (sources.empty()) throw Error(folder, "holds no traces of a known format");
+    if (!all.empty() && sources.front().format != all.front().format)
+      throw Error(folder, "holds traces of another format than " + all.front().path.string());
+    all.insert(all.end(), sources.begin(), sources.end());
+  }
+  if (all.empty()) throw Error(path, "holds no traces of a known format");
+  return all;
+}
+
+}  // namespace elf
