@@ -58,8 +58,8 @@ using elf::gst::StreamPtr;
 struct Settings {
   elf::PaintOptions paint;
   bool postMessages = false;
-  /** An elf::Doubles, for the loop. */
-  int doubles = static_cast<int>(elf::Doubles::Drop);
+  /** An elf::MergeMode, for the loop. */
+  int mergeMode = static_cast<int>(elf::MergeMode::Nms);
   bool reportMissed = false;
   /** Index into indexerChoices(), for the loop. */
   int indexing = 0;
@@ -169,8 +169,8 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
         {"indexing", "Indexing", kReady,
          Enum{ELF_SETTING(indexing), "GstElfIndexing", elf::indexerChoices},
          "Method that matches detections to the objects of earlier frames", &Merger::askAgain},
-        {"doubles", "Doubles", kPlaying,
-         Enum{ELF_SETTING(doubles), "GstElfDoubles", elf::doublesChoices},
+        {"merge-mode", "Merge mode", kPlaying,
+         Enum{ELF_SETTING(mergeMode), "GstElfMergeMode", elf::mergeModeChoices},
          "What to do with two boxes of one object that two parts found", &Merger::askAgain},
         {"report-missed", "Report missed", kPlaying, Boolean{ELF_SETTING(reportMissed)},
          "Also report objects that are expected but were not found in this frame, marked as "
@@ -357,13 +357,13 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
         elf::gst::guarded(element_, [&] { tell(*record); });
       });
       const Settings now = settings();
-      if (stream->setMerging(this, {static_cast<elf::Doubles>(now.doubles), now.indexing}) ||
+      if (stream->setMerging(this, {static_cast<elf::MergeMode>(now.mergeMode), now.indexing}) ||
           warnedOfOther_.exchange(true))
         return;
     }
     GST_ELEMENT_WARNING(element_, STREAM, FAILED,
                         ("Another elfmerge has said how the frames are to be merged."),
-                        ("doubles and indexing of this one do nothing"));
+                        ("merge-mode and indexing of this one do nothing"));
   }
 
   void askAgain() {

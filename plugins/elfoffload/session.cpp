@@ -14,14 +14,14 @@ namespace elf::offloading {
 namespace {
 
 /** What the server says of its time, for the log; empty where it says nothing. */
-std::string accountOf(const Lesson& lesson) {
+std::string accountOf(const CostSample& sample) {
   std::string account;
   const auto add = [&](const char* what, const std::optional<Microseconds>& time) {
     if (time) account += std::string(", ") + what + " " + formatNumber(inMilliseconds(*time), 1);
   };
-  add("queue", lesson.queue);
-  add("decode", lesson.decode);
-  add("infer", lesson.infer);
+  add("queue", sample.queue);
+  add("decode", sample.decode);
+  add("infer", sample.infer);
   return account;
 }
 
@@ -80,28 +80,28 @@ void Session::stop() {
 
 // --- what the servers do
 
-void Session::onLearned(const Lesson& lesson) {
-  const char* const url = lesson.url.c_str();
+void Session::onCostSample(const CostSample& sample) {
+  const char* const url = sample.url.c_str();
   GST_DEBUG_OBJECT(element_, "%s: %s of %dx%d, %" G_GSIZE_FORMAT " bytes: %s%.1f ms%s", url,
-                   lesson.probe ? "probe" : "part", lesson.sent.width, lesson.sent.height,
-                   lesson.bytes, lesson.late ? "no answer after " : "",
-                   inMilliseconds(lesson.roundTrip), accountOf(lesson).c_str());
-  if (lesson.changed)
+                   sample.probe ? "probe" : "part", sample.sent.width, sample.sent.height,
+                   sample.bytes, sample.late ? "no answer after " : "",
+                   inMilliseconds(sample.roundTrip), accountOf(sample).c_str());
+  if (sample.changed)
     GST_INFO_OBJECT(element_, "%s costs %.1f ms, %.1f ms/megapixel, %.1f ms/megabyte", url,
-                    lesson.cost.a * kMilliseconds, lesson.cost.b * kMilliseconds * kMega,
-                    lesson.cost.c * kMilliseconds * kMega);
+                    sample.cost.a * kMilliseconds, sample.cost.b * kMilliseconds * kMega,
+                    sample.cost.c * kMilliseconds * kMega);
 }
 
 void Session::onProbeFailed(const std::string& why) {
   GST_WARNING_OBJECT(element_, "probe failed: %s", why.c_str());
 }
 
-void Session::onServerLost(const Loss& loss) {
-  const char* const why = loss.why.c_str();
-  if (loss.left == 0)
+void Session::onServerDown(const ServerDown& down) {
+  const char* const why = down.why.c_str();
+  if (down.left == 0)
     GST_ELEMENT_WARNING(element_, RESOURCE, OPEN_READ, ("No inference server is left: %s", why),
                         ("until one is back, frames pass with what was predicted, and then bare"));
-  else if (!loss.known)
+  else if (!down.known)
     GST_ELEMENT_WARNING(element_, RESOURCE, OPEN_READ, ("Inference server %s", why),
                         ("it is used as soon as it is there"));
   else  // The others do its work.
@@ -109,7 +109,7 @@ void Session::onServerLost(const Loss& loss) {
                      ("it is left out until it is ready and infers again"));
 }
 
-void Session::onServerBack(const std::string& url) {
+void Session::onServerUp(const std::string& url) {
   GST_ELEMENT_INFO(element_, RESOURCE, OPEN_READ, ("Inference server %s answers.", url.c_str()),
                    (nullptr));
 }

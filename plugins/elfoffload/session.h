@@ -31,10 +31,10 @@ class Session : public OffloadListener {
   void stop();
 
   void onReady() override { owner_.setReady(); }
-  void onLearned(const Lesson& lesson) override;
+  void onCostSample(const CostSample& sample) override;
   void onProbeFailed(const std::string& why) override;
-  void onServerLost(const Loss& loss) override;
-  void onServerBack(const std::string& url) override;
+  void onServerDown(const ServerDown& down) override;
+  void onServerUp(const std::string& url) override;
   void onPartsFail(const std::string& why) override;
   void onModelMissing(const std::string& what, const std::string& why) override;
 

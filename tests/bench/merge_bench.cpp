@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "elf/merge/merge.h"
-#include "elf/predict/identifier.h"
+#include "elf/predict/tracker.h"
 #include "elf/wire/detections.h"
 #include "tests/bench/benchmark_main.h"
 
@@ -51,12 +51,12 @@ void mergeNoise(benchmark::State& state, float side, bool rotated) {
   std::mt19937 random(1);
   std::vector<FrameRecord> records;
   for (int i = 0; i < kFrames; ++i) records.push_back(noise(side, rotated, random));
-  Identifier identifier;
+  Tracker tracker;
   std::uint64_t frame = 0;
   const auto take = [&] {
     FrameRecord& record = records[frame % kFrames];
     mergeAnswers(record);
-    identifier.identify({.at = static_cast<double>(frame++)}, record.size, {}, record.detections);
+    tracker.track({.at = static_cast<double>(frame++)}, record.size, {}, record.detections);
     benchmark::DoNotOptimize(record.detections.data());
   };
   while (frame < kFrames) take();
@@ -67,7 +67,7 @@ void registerAll() {
   for (const bool rotated : {false, true})
     for (const int side : {30, 100, 600})
       benchmark::RegisterBenchmark(
-          ((rotated ? "merge+identify/rotated/4x1000/" : "merge+identify/noise/4x1000/") +
+          ((rotated ? "merge+track/rotated/4x1000/" : "merge+track/noise/4x1000/") +
            std::to_string(side))
               .c_str(),
           [side, rotated](benchmark::State& state) {

@@ -12,19 +12,19 @@
 
 #include "elf/base/error.h"
 #include "elf/predict/history.h"
-#include "elf/predict/identifier.h"
 #include "elf/predict/indexing.h"
 #include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
+#include "elf/predict/tracker.h"
 #include "tests/bench/benchmark_main.h"
 
 namespace elf {
 namespace {
 
 constexpr Size kFrame{1920, 1080};
-/** Frames after which the objects are where they were, and sightings that a history holds. */
+/** Frames after which the objects are where they were, and observations that a history holds. */
 constexpr std::size_t kPeriod = 64;
-constexpr std::uint64_t kSightings = 10;
+constexpr std::uint64_t kObservations = 10;
 
 /** Objects of two classes, each going round in a circle, as a detector with some jitter sees them.
  */
@@ -70,7 +70,7 @@ class Scene {
 /** What elfmerge and elfrppredict know of a scene. */
 struct Pipeline {
   explicit Pipeline(const Scene& seen) : scene(seen) {
-    while (frame < kSightings) look({}, {});
+    while (frame < kObservations) look({}, {});
   }
 
   /** Takes in the next frame. */
@@ -81,7 +81,7 @@ struct Pipeline {
     feedback.size = kFrame;
     feedback.looked = true;
     feedback.detections = scene.detections(frame);
-    identifier.identify(when(), kFrame, rps, feedback.detections);
+    tracker.track(when(), kFrame, rps, feedback.detections);
     calibrator.observe(predictions, rps, feedback.detections, 1, kFrame);
     history.add(feedback);
     ++frame;
@@ -94,8 +94,8 @@ struct Pipeline {
   FrameTime when() const { return {static_cast<double>(frame)}; }
 
   const Scene& scene;
-  Identifier identifier;
-  History history{{.length = kSightings}};
+  Tracker tracker;
+  History history{{.length = kObservations}};
   PaddingCalibrator calibrator;
   std::uint64_t frame = 0;
 };

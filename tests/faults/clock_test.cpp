@@ -41,7 +41,7 @@ class Suspend : public ::testing::Test, public testing::SilentListener {
     offloader_->start();
     for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
   }
-  void onServerLost(const Loss& loss) override { lost_.push_back(loss.url); }
+  void onServerDown(const ServerDown& down) override { lost_.push_back(down.url); }
 
   static HttpReply metadata() {
     return text(wire::encodeMetadata({.name = "hog", .rules = ModelRules()}));

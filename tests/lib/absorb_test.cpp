@@ -22,7 +22,7 @@ const Box& boxOf(const Item& item) {
 }
 
 /** Grows, so that what takes one in may be taken in itself. */
-bool uniteDoubles(Item& one, const Item& other) {
+bool merge(Item& one, const Item& other) {
   if (one.part == other.part || iou(one.box, other.box) < 0.2) return false;
   one.box = unite(one.box, other.box);
   one.part = std::max(one.part, other.part);
@@ -36,7 +36,7 @@ std::vector<Item> oneByOne(const std::vector<Item>& items) {
     std::size_t at = kept.size();
     while (true) {
       auto taker = kept.begin();
-      while (taker != kept.end() && !uniteDoubles(*taker, candidate)) ++taker;
+      while (taker != kept.end() && !merge(*taker, candidate)) ++taker;
       if (taker == kept.end()) break;
       at = static_cast<std::size_t>(taker - kept.begin());
       candidate = *taker;
@@ -59,7 +59,7 @@ TEST(Absorbed, IsWhatComparingEachWithEachLeaves) {
                   static_cast<int>(random() % 4),
                   static_cast<int>(i)};
     }
-    const std::vector<Item> left = absorbed(items, boxOf, uniteDoubles);
+    const std::vector<Item> left = absorbed(items, boxOf, merge);
     ASSERT_EQ(left, oneByOne(items)) << round;
     taken += items.size() - left.size();
   }

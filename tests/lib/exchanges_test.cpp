@@ -76,10 +76,10 @@ class Exchanges : public ::testing::TestWithParam<const char*>, public OffloadLi
   }
 
   void onReady() override { ready_ = true; }
-  void onLearned(const Lesson&) override {}
+  void onCostSample(const CostSample&) override {}
   void onProbeFailed(const std::string& why) override { ADD_FAILURE() << why; }
-  void onServerLost(const Loss& loss) override { ADD_FAILURE() << loss.why; }
-  void onServerBack(const std::string&) override {}
+  void onServerDown(const ServerDown& down) override { ADD_FAILURE() << down.why; }
+  void onServerUp(const std::string&) override {}
   void onPartsFail(const std::string& why) override { ADD_FAILURE() << why; }
   void onModelMissing(const std::string& what, const std::string&) override {
     ADD_FAILURE() << what;

@@ -105,7 +105,7 @@ TEST(History, WhileServersAreSilentAnObjectIsForgottenAfterAsManyFramesAsItCoast
   }
 }
 
-TEST(History, ASightingEndsTheSilence) {
+TEST(History, AnObservationEndsTheSilence) {
   History history({.length = 4, .coastFrames = 1});
   for (std::uint64_t frame = 0; frame < 10; frame += 2) {
     history.add(saw(frame, {object(1)}));
@@ -114,12 +114,12 @@ TEST(History, ASightingEndsTheSilence) {
   EXPECT_TRUE(history.tracks().contains(1));
 }
 
-TEST(History, ACoastedDetectionIsNeitherASightingNorAMiss) {
+TEST(History, ACoastedDetectionIsNeitherAnObservationNorAMiss) {
   History history({.length = 4, .coastFrames = 1});
   history.add(saw(0, {object(1)}));
   history.add(saw(1, {object(1, {90, 90, 99, 99}, true)}));
   ASSERT_TRUE(history.tracks().contains(1));
-  EXPECT_EQ(history.tracks().at(1).sightings.size(), 1U);
+  EXPECT_EQ(history.tracks().at(1).observations.size(), 1U);
   EXPECT_EQ(history.tracks().at(1).missed, 0);
 }
 
@@ -151,8 +151,8 @@ TEST(History, ASecondAnswerForOneFrameIsIgnored) {
 TEST(History, KeepsOnlyItsLength) {
   History history({.length = 3, .coastFrames = 0});
   for (std::uint64_t frame = 0; frame < 10; ++frame) history.add(saw(frame, {object(1)}));
-  ASSERT_EQ(history.tracks().at(1).sightings.size(), 3U);
-  EXPECT_EQ(history.tracks().at(1).sightings.front().at, 7);
+  ASSERT_EQ(history.tracks().at(1).observations.size(), 3U);
+  EXPECT_EQ(history.tracks().at(1).observations.front().at, 7);
 }
 
 }  // namespace

@@ -210,40 +210,40 @@ TEST(AssignmentIndexer, ABoxOfTheOwnClassComesFirst) {
   EXPECT_EQ(match("assignment", car, now), (std::vector{kNew, 0}));
 }
 
-TEST(ReleasedIndexer, AddsUpDistancesAndChangeOfSize) {
+TEST(ElfReleaseIndexer, AddsUpDistancesAndChangeOfSize) {
   // 0.005 in x, 0.01 in y.
   const Boxes before{{around(500, 250, 100, 50)}};
-  EXPECT_EQ(match("released", before, {{around(505, 255, 100, 50)}}), std::vector{0});
+  EXPECT_EQ(match("elf-release", before, {{around(505, 255, 100, 50)}}), std::vector{0});
   // Root of the area: 0.1 before, 0.106 now.
-  EXPECT_EQ(match("released", before, {{around(505, 255, 106, 53)}}), std::vector{kNew});
-  EXPECT_EQ(match("released", before, {{around(505, 250, 106, 53)}}), std::vector{0});
+  EXPECT_EQ(match("elf-release", before, {{around(505, 255, 106, 53)}}), std::vector{kNew});
+  EXPECT_EQ(match("elf-release", before, {{around(505, 250, 106, 53)}}), std::vector{0});
 }
 
-TEST(ReleasedIndexer, TwoBoxesMayBeTheSameOldOneAndClassesDoNotCount) {
+TEST(ElfReleaseIndexer, TwoBoxesMayBeTheSameOldOneAndClassesDoNotCount) {
   const Boxes before{{around(500, 250, 100, 50), 1}};
-  EXPECT_EQ(
-      match("released", before, {{around(502, 250, 100, 50), 2}, {around(498, 250, 100, 50), 3}}),
-      (std::vector{0, 0}));
+  EXPECT_EQ(match("elf-release", before,
+                  {{around(502, 250, 100, 50), 2}, {around(498, 250, 100, 50), 3}}),
+            (std::vector{0, 0}));
 }
 
-TEST(ReleasedIndexer, TheFirstOfEquallyNearOnesWins) {
+TEST(ElfReleaseIndexer, TheFirstOfEquallyNearOnesWins) {
   const Boxes before{{around(504, 250, 100, 50)}, {around(496, 250, 100, 50)}};
-  EXPECT_EQ(match("released", before, {{around(500, 250, 100, 50)}}), std::vector{0});
+  EXPECT_EQ(match("elf-release", before, {{around(500, 250, 100, 50)}}), std::vector{0});
 }
 
-TEST(Algorithm1Indexer, PrefersTheSameSizeToTheSamePlace) {
+TEST(ElfPaperIndexer, PrefersTheSameSizeToTheSamePlace) {
   const Boxes before{{around(500, 250, 109, 50)}, {around(515, 255, 101, 50)}};
-  EXPECT_EQ(match("algorithm1", before, {{around(500, 250, 100, 50)}}), std::vector{1});
+  EXPECT_EQ(match("elf-paper", before, {{around(500, 250, 100, 50)}}), std::vector{1});
 }
 
-TEST(Algorithm1Indexer, EachBoundIsABoundOfItsOwn) {
+TEST(ElfPaperIndexer, EachBoundIsABoundOfItsOwn) {
   const Boxes before{{around(500, 250, 100, 50)}};
-  EXPECT_EQ(match("algorithm1", before, {{around(519, 259, 100, 50)}}), std::vector{0});
-  EXPECT_EQ(match("algorithm1", before, {{around(521, 250, 100, 50)}}), std::vector{kNew});
-  EXPECT_EQ(match("algorithm1", before, {{around(500, 261, 100, 50)}}), std::vector{kNew});
+  EXPECT_EQ(match("elf-paper", before, {{around(519, 259, 100, 50)}}), std::vector{0});
+  EXPECT_EQ(match("elf-paper", before, {{around(521, 250, 100, 50)}}), std::vector{kNew});
+  EXPECT_EQ(match("elf-paper", before, {{around(500, 261, 100, 50)}}), std::vector{kNew});
   // |1 - old/new|: 1 - 1/1.24 is below 0.2, 1/0.82 - 1 is above.
-  EXPECT_EQ(match("algorithm1", before, {{around(500, 250, 124, 50)}}), std::vector{0});
-  EXPECT_EQ(match("algorithm1", before, {{around(500, 250, 82, 50)}}), std::vector{kNew});
+  EXPECT_EQ(match("elf-paper", before, {{around(500, 250, 124, 50)}}), std::vector{0});
+  EXPECT_EQ(match("elf-paper", before, {{around(500, 250, 82, 50)}}), std::vector{kNew});
 }
 
 TEST(RpIndexer, NothingAndBoxesWithoutAreaMatchNothing) {
@@ -259,8 +259,8 @@ TEST(RpIndexer, NothingAndBoxesWithoutAreaMatchNothing) {
     EXPECT_EQ(match(rule.name, hollow, hollow), (std::vector{kNew, kNew, kNew}));
     EXPECT_EQ(match(rule.name, some, some), std::vector{0});
   }
-  EXPECT_EQ(match("released", some, some, {}), std::vector{kNew});
-  EXPECT_EQ(match("algorithm1", some, some, {}), std::vector{kNew});
+  EXPECT_EQ(match("elf-release", some, some, {}), std::vector{kNew});
+  EXPECT_EQ(match("elf-paper", some, some, {}), std::vector{kNew});
 }
 
 TEST(RpIndexer, AnUnknownRuleIsNamedInTheError) {

@@ -51,13 +51,13 @@ TEST(KalmanPredictor, EqualsOpenCvsOnRandomTracksWithGaps) {
     History history({.length = 8, .coastFrames = 100});
     std::array<std::vector<double>, 4> seen;
     Box box{100, 120, 160, 210};
-    int sightings = 0;
+    int observations = 0;
     const int wanted = 1 + round % 8;
-    for (std::uint64_t frame = 0; sightings < wanted; ++frame) {
+    for (std::uint64_t frame = 0; observations < wanted; ++frame) {
       const float dx = step(random), dy = step(random);
       box = {box.x0 + dx, box.y0 + dy, box.x1 + dx + step(random) / 10, box.y1 + dy};
       const bool visible = frame == 0 || random() % 3 != 0;
-      if (visible) ++sightings;
+      if (visible) ++observations;
       const float sides[] = {box.x0, box.y0, box.x1, box.y1};
       for (std::size_t i = 0; i < 4; ++i)
         seen[i].push_back(visible ? sides[i] : std::numeric_limits<double>::quiet_NaN());

@@ -82,9 +82,9 @@ BoxShares next(const Weights& weights, const BoxShares& before, const BoxShares&
                                                 : AttnLstmNetwork(weights).next(before, last);
 }
 
-History seen(std::initializer_list<std::pair<std::uint64_t, Box>> sightings) {
+History seen(std::initializer_list<std::pair<std::uint64_t, Box>> observations) {
   History history;
-  for (const auto& [frame, box] : sightings)
+  for (const auto& [frame, box] : observations)
     history.add({.id = frame,
                  .when = {.at = static_cast<double>(frame)},
                  .size = kFrame,
@@ -206,7 +206,7 @@ TEST_P(LstmPredictors, AreMadeByNameFromAFile) {
 
 TEST(ReleasedNetworks, ConvertedAnswerAsTheReleasedCodeDoes) {
   const std::filesystem::path released =
-      std::filesystem::path(std::getenv("ELF_TEST_SHARED")) / "data" / "released";
+      std::filesystem::path(std::getenv("ELF_TEST_SHARED")) / "data" / "elf-release";
   if (!std::filesystem::exists(released)) GTEST_SKIP() << "the released checkpoints are not here";
   const Folder folder;
   const auto convert = [&](const std::string& checkpoint, const std::string& name) {

@@ -31,8 +31,8 @@ FrameRecord twoHalves() {
   return record;
 }
 
-std::vector<Detection> merge(FrameRecord& record, Doubles doubles = Doubles::Drop) {
-  mergeAnswers(record, doubles);
+std::vector<Detection> merge(FrameRecord& record, MergeMode mode = MergeMode::Nms) {
+  mergeAnswers(record, mode);
   return record.detections;
 }
 
@@ -139,7 +139,7 @@ TEST(Merge, OfTwoRotatedBoxesForOneObjectTheStrongerStaysOrBothAreUnited) {
   auto merged = merge(record);
   ASSERT_EQ(merged.size(), 1U);
   EXPECT_EQ(merged[0].rotated, (RotatedBox{502, 252, 58, 20, kDiagonal}));
-  merged = merge(record, Doubles::Unite);
+  merged = merge(record, MergeMode::Nmm);
   ASSERT_EQ(merged.size(), 1U);
   ASSERT_TRUE(merged[0].rotated);
   // From -30 of the one to 29 behind the other's middle, which is 2.83 farther along.
@@ -147,7 +147,7 @@ TEST(Merge, OfTwoRotatedBoxesForOneObjectTheStrongerStaysOrBothAreUnited) {
   EXPECT_NEAR(merged[0].rotated->height, 20, 0.01);
   // Where one of the servers tells none, nobody knows that of both.
   record.answers[0].detections[0].rotated.reset();
-  EXPECT_FALSE(merge(record, Doubles::Unite).at(0).rotated);
+  EXPECT_FALSE(merge(record, MergeMode::Nmm).at(0).rotated);
 }
 
 TEST(Merge, TwoSideBySideAtAnAngleAreNotOneWhereverTheirUprightBoxesLie) {
@@ -371,11 +371,11 @@ TEST(Merge, AtTheEdgeOfTheFrameNothingIsCut) {
   EXPECT_EQ(merge(record).size(), 1U);
 }
 
-TEST(Merge, DoublesAreUnitedIfAskedFor) {
+TEST(Merge, OverlappingBoxesAreMergedIfAskedFor) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({460, 100, 530, 300}, 0.6F)};
   record.answers[1].detections = {person({22, 102, 81, 310}, 0.8F)};
-  const auto merged = merge(record, Doubles::Unite);
+  const auto merged = merge(record, MergeMode::Nmm);
   ASSERT_EQ(merged.size(), 1U);
   EXPECT_EQ(merged[0].box, (Box{460, 100, 531, 310}));
   EXPECT_FLOAT_EQ(merged[0].score, 0.8F);
@@ -547,7 +547,7 @@ TEST(Merge, ACrowdSurvivesNoiseThatIsWeaker) {
   const auto merged = merge(record);
   EXPECT_EQ(merged.size(), kMostDetections);
   EXPECT_EQ(std::ranges::count(merged, 0.6F, &Detection::score), 500);
-  EXPECT_EQ(std::ranges::count(merged, 0.5F, &Detection::score), 0) << "they are doubles";
+  EXPECT_EQ(std::ranges::count(merged, 0.5F, &Detection::score), 0) << "they are the same object";
 }
 
 TEST(Merge, OfTooManyBoxesOfOneScoreTheFirstAreKept) {

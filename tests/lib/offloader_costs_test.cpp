@@ -47,10 +47,10 @@ class Stream : public OffloadListener {
   ServerState server(std::size_t index) const { return offloader.capacity().servers.at(index); }
 
   void onReady() override { readyAt = network_.now(); }
-  void onLearned(const Lesson& lesson) override { lessons.push_back(lesson); }
+  void onCostSample(const CostSample& sample) override { samples.push_back(sample); }
   void onProbeFailed(const std::string& why) override { failed.push_back(why); }
-  void onServerLost(const Loss& loss) override { lost.push_back(loss.why); }
-  void onServerBack(const std::string&) override {}
+  void onServerDown(const ServerDown& down) override { lost.push_back(down.why); }
+  void onServerUp(const std::string&) override {}
   void onPartsFail(const std::string&) override { ADD_FAILURE(); }
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
 
@@ -59,7 +59,7 @@ class Stream : public OffloadListener {
 
  public:
   std::optional<Transport::Clock::time_point> readyAt;
-  std::vector<Lesson> lessons;
+  std::vector<CostSample> samples;
   std::vector<std::string> failed, lost;
   int answered = 0;
   Offloader offloader;
@@ -154,10 +154,10 @@ TEST_F(OffloaderCosts, AServerTooSlowForTheDeadlineIsKnownToBe) {
     ASSERT_TRUE(stream->server(0).healthy);
   }
   EXPECT_LE(late, 13) << "half of what is remembered";
-  const auto lesson = std::ranges::find(stream->lessons, true, &Lesson::late);
-  ASSERT_NE(lesson, stream->lessons.end());
-  EXPECT_EQ(lesson->url, kA);
-  EXPECT_GE(lesson->roundTrip, ServerSet::kSilence);
+  const auto sample = std::ranges::find(stream->samples, true, &CostSample::late);
+  ASSERT_NE(sample, stream->samples.end());
+  EXPECT_EQ(sample->url, kA);
+  EXPECT_GE(sample->roundTrip, ServerSet::kSilence);
   EXPECT_EQ(stream->offloader.bestServer(part.size), 1);
 }
 
@@ -178,8 +178,8 @@ TEST_F(OffloaderCosts, ProbesCountAsNoParts) {
   EXPECT_EQ(stats.partsSent, 0U);
   EXPECT_EQ(stats.bytesSent, 0U);
   EXPECT_EQ(stats.pixelsSent, 0);
-  ASSERT_EQ(stream->lessons.size(), 8U);
-  for (const Lesson& lesson : stream->lessons) EXPECT_TRUE(lesson.probe);
+  ASSERT_EQ(stream->samples.size(), 8U);
+  for (const CostSample& sample : stream->samples) EXPECT_TRUE(sample.probe);
 }
 
 TEST_F(OffloaderCosts, AServerThatTakesOnlyPixelsIsProbedWithThose) {

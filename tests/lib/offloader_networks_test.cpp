@@ -121,10 +121,10 @@ class OffloaderNetworksTest : public ::testing::Test, public OffloadListener {
   }
 
   void onReady() override { ++ready_; }
-  void onLearned(const Lesson& lesson) override { lesson_ = lesson; }
+  void onCostSample(const CostSample& sample) override { sample_ = sample; }
   void onProbeFailed(const std::string& why) override { ADD_FAILURE() << why; }
-  void onServerLost(const Loss& loss) override { lost_.push_back(loss.why); }
-  void onServerBack(const std::string& url) override { back_.push_back(url); }
+  void onServerDown(const ServerDown& down) override { lost_.push_back(down.why); }
+  void onServerUp(const std::string& url) override { back_.push_back(url); }
   void onPartsFail(const std::string& why) override { failing_.push_back(why); }
   void onModelMissing(const std::string& what, const std::string&) override {
     ADD_FAILURE() << what;
@@ -135,7 +135,7 @@ class OffloaderNetworksTest : public ::testing::Test, public OffloadListener {
   std::unique_ptr<Offloader> offloader_;
   std::vector<PartAnswer> answers_;
   int calls_ = 0, ready_ = 0;
-  std::optional<Lesson> lesson_;
+  std::optional<CostSample> sample_;
   std::vector<std::string> lost_, back_, failing_;
 };
 
@@ -188,7 +188,7 @@ TEST_F(OffloaderNetworksTest, BytesAreThoseOfTheTensor) {
   EXPECT_EQ(offloader_->stats().bytesSent, kBytes);
   reply(infer(kA));
   EXPECT_EQ(answers_.at(0).bytesSent, kBytes);
-  EXPECT_EQ(lesson_->bytes, kBytes);
+  EXPECT_EQ(sample_->bytes, kBytes);
   const Capacity capacity = offloader_->capacity();
   EXPECT_EQ(capacity.servers[0].bytes(kPart.area(), capacity.rules.inputSize(kPart).area()), kBytes)
       << "known before it is made, and whatever the part";
@@ -234,7 +234,7 @@ TEST_F(OffloaderNetworksTest, GetJsonWhereTheyListNoBinaryTensors) {
   EXPECT_LT(offloader_->stats().bytesSent, body);
   EXPECT_GT(offloader_->stats().bytesSent, body - 300) << "all but the rest of the JSON";
   reply(part, {middle()}, false);
-  EXPECT_EQ(lesson_->bytes, offloader_->stats().bytesSent);
+  EXPECT_EQ(sample_->bytes, offloader_->stats().bytesSent);
   EXPECT_EQ(answers_.at(0).detections.size(), 1U) << answers_[0].error;
 }
 
@@ -376,7 +376,7 @@ TEST_F(OffloaderNetworksTest, CostsAreLearnedOfPicturesThatShowNothing) {
     reply(handle, {columnsOf(picture)});
   }
   EXPECT_THAT(widths, ElementsAre(320, 64, 64, 192, 64, 192));
-  EXPECT_EQ(lesson_->bytes, 192U * 192 * 12);
+  EXPECT_EQ(sample_->bytes, 192U * 192 * 12);
   EXPECT_EQ(offloader_->capacity().servers[0].answers, 4U);
 }
 

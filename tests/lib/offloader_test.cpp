@@ -162,13 +162,13 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
   std::size_t healthQuestions() const { return transport_.to("/v2/health/ready").size(); }
 
   void onReady() override { ++ready_; }
-  void onLearned(const Lesson& lesson) override { lesson_ = lesson; }
+  void onCostSample(const CostSample& sample) override { sample_ = sample; }
   void onProbeFailed(const std::string& why) override { failedProbes_.push_back(why); }
-  void onServerLost(const Loss& loss) override {
-    lost_.push_back(loss.why);
-    left_ = loss.left;
+  void onServerDown(const ServerDown& down) override {
+    lost_.push_back(down.why);
+    left_ = down.left;
   }
-  void onServerBack(const std::string& url) override { back_.push_back(url); }
+  void onServerUp(const std::string& url) override { back_.push_back(url); }
   void onPartsFail(const std::string& why) override { failing_.push_back(why); }
   void onModelMissing(const std::string& what, const std::string&) override {
     missing_.push_back(what);
@@ -179,7 +179,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
   std::unique_ptr<Offloader> offloader_;
   std::vector<PartAnswer> answers_;
   int calls_ = 0, ready_ = 0;
-  std::optional<Lesson> lesson_;
+  std::optional<CostSample> sample_;
   std::vector<std::string> failedProbes_, lost_, back_, failing_, missing_;
   int left_ = -1;
   /** Most tests are about what happens without. */
@@ -675,16 +675,16 @@ TEST_F(OffloaderTest, TellsWhatItLearnsFromEachAnswer) {
   const auto b = transport_.to("/infer").at(0);
   transport_.advance(200ms);
   transport_.reply(b, good(b));
-  ASSERT_TRUE(lesson_);
-  EXPECT_EQ(lesson_->url, kB);
-  EXPECT_FALSE(lesson_->probe);
-  EXPECT_EQ(lesson_->sent, (Size{100, 100}));
-  EXPECT_EQ(lesson_->bytes, kPicture.data.size());
-  EXPECT_EQ(lesson_->roundTrip, 200ms);
-  EXPECT_FALSE(lesson_->queue);
-  EXPECT_EQ(lesson_->infer, 1234us);
-  EXPECT_TRUE(lesson_->changed);
-  EXPECT_EQ(lesson_->cost, offloader_->capacity().servers[1].cost);
+  ASSERT_TRUE(sample_);
+  EXPECT_EQ(sample_->url, kB);
+  EXPECT_FALSE(sample_->probe);
+  EXPECT_EQ(sample_->sent, (Size{100, 100}));
+  EXPECT_EQ(sample_->bytes, kPicture.data.size());
+  EXPECT_EQ(sample_->roundTrip, 200ms);
+  EXPECT_FALSE(sample_->queue);
+  EXPECT_EQ(sample_->infer, 1234us);
+  EXPECT_TRUE(sample_->changed);
+  EXPECT_EQ(sample_->cost, offloader_->capacity().servers[1].cost);
 }
 
 class OffloaderLateTest : public OffloaderTest {
@@ -750,9 +750,9 @@ TEST_F(OffloaderLateTest, AnAnswerAfterTheDeadlineIsKeptWhileItIsWorthHaving) {
     EXPECT_TRUE(answer.error.empty());
   }
   EXPECT_EQ(answers_[1].roundTrip, 300ms);
-  ASSERT_TRUE(lesson_);
-  EXPECT_FALSE(lesson_->late);
-  EXPECT_EQ(lesson_->roundTrip, 300ms);
+  ASSERT_TRUE(sample_);
+  EXPECT_FALSE(sample_->late);
+  EXPECT_EQ(sample_->roundTrip, 300ms);
   EXPECT_EQ(offloader_->stats().partsLate, 1U);
 }
 
@@ -877,7 +877,7 @@ TEST_F(OffloaderLateTest, APartThatFailsAfterItsDeadlineGoesElsewhereWhileItIsWo
 
 TEST_F(OffloaderLateTest, AnAbandonedFrameIsCancelledLearnedFromAndNeverCalledBack) {
   answerOnce(0, kA);
-  lesson_.reset();
+  sample_.reset();
   const auto ticket = sendWorthMore({0, 1});
   const auto other = sendWorthMore({0});
   transport_.advance(200ms);
@@ -885,9 +885,9 @@ TEST_F(OffloaderLateTest, AnAbandonedFrameIsCancelledLearnedFromAndNeverCalledBa
   offloader_->abandon(ticket);
   EXPECT_EQ(toA().size(), 1U);
   EXPECT_TRUE(toB().empty());
-  ASSERT_TRUE(lesson_);
-  EXPECT_TRUE(lesson_->late);
-  EXPECT_EQ(pool_.server(kB, "hog", 0)->standing().outstanding, 0);
+  ASSERT_TRUE(sample_);
+  EXPECT_TRUE(sample_->late);
+  EXPECT_EQ(pool_.server(kB, "hog", 0)->state().outstanding, 0);
   offloader_->send(ticket, 0, kPicture);
   offloader_->abandon(ticket);
   EXPECT_EQ(calls_, 0);
@@ -1400,7 +1400,7 @@ TEST_F(OffloaderServersTest, WhatWasSentBeforeANameWasLookedUpIsThatServersStill
   ASSERT_EQ(calls_, 1);
   EXPECT_EQ(offloader_->capacity().servers.at(static_cast<std::size_t>(answers_[0].server)).url,
             "http://detector.svc:8000");
-  EXPECT_EQ(pool_.server("http://detector.svc:8000", "hog", 0)->standing().outstanding, 0);
+  EXPECT_EQ(pool_.server("http://detector.svc:8000", "hog", 0)->state().outstanding, 0);
 }
 
 TEST_F(OffloaderServersTest, EachAddressOfANameIsAServer) {

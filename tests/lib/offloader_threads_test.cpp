@@ -50,13 +50,13 @@ struct CountingListener : OffloadListener {
     ++ready;
     ready.notify_all();
   }
-  void onLearned(const Lesson& lesson) override { EXPECT_FALSE(lesson.url.empty()); }
+  void onCostSample(const CostSample& sample) override { EXPECT_FALSE(sample.url.empty()); }
   void onProbeFailed(const std::string& why) override { EXPECT_FALSE(why.empty()); }
-  void onServerLost(const Loss& loss) override {
-    EXPECT_FALSE(loss.why.empty());
-    EXPECT_GE(loss.left, 0);
+  void onServerDown(const ServerDown& down) override {
+    EXPECT_FALSE(down.why.empty());
+    EXPECT_GE(down.left, 0);
   }
-  void onServerBack(const std::string& url) override { EXPECT_FALSE(url.empty()); }
+  void onServerUp(const std::string& url) override { EXPECT_FALSE(url.empty()); }
   void onPartsFail(const std::string& why) override { EXPECT_FALSE(why.empty()); }
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
   std::atomic<int> ready = 0;

@@ -17,7 +17,7 @@ TraceObject object(Box box, bool ignored = false) {
 }
 
 std::vector<Trace> traceOf(std::vector<std::vector<TraceObject>> frames) {
-  Trace trace{"made", {}};
+  Trace trace{"synthetic", {}};
   for (std::vector<TraceObject>& objects : frames)
     trace.frames.push_back(
         {static_cast<std::int64_t>(trace.frames.size()), kFrame, std::move(objects)});

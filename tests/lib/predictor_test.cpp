@@ -97,7 +97,7 @@ TEST(VelocityPredictor, IsExactForConstantMotionAtEveryHorizon) {
   }
 }
 
-TEST(VelocityPredictor, TimeBetweenSightingsCounts) {
+TEST(VelocityPredictor, TimeBetweenObservationsCounts) {
   const auto predictions =
       RpPredictor::create("velocity")->predict(moving(5, 0, {0, 1, 4, 5}), {7});
   expectNear(predictions.at(0).box, {135, 100, 175, 180}, 1e-2F);

@@ -113,8 +113,8 @@ class PlainVelocity final : public RpPredictor {
   std::vector<Prediction> predict(const History& history, const FrameTime&) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
-      const Box& a = track.sightings.front().box;
-      const Box& b = track.sightings.back().box;
+      const Box& a = track.observations.front().box;
+      const Box& b = track.observations.back().box;
       predictions.push_back(
           {id, {2 * b.x0 - a.x0, 2 * b.y0 - a.y0, 2 * b.x1 - a.x1, 2 * b.y1 - a.y1}, {}});
     }
@@ -235,7 +235,8 @@ class Spy final : public RpPredictor {
     asked.emplace_back(history.framesUntil(when), when.at);
     for (const auto& [id, track] : history.tracks()) {
       ids.insert(id);
-      for (const Sighting& sighting : track.sightings) boxes[{id, sighting.at}] = sighting.box;
+      for (const Observation& observation : track.observations)
+        boxes[{id, observation.at}] = observation.box;
     }
     return lastPredictor().predict(history, when);
   }

@@ -19,7 +19,7 @@ double learned(SharedServer& server, RequestTimes times) {
     times.sent += 1s;
     times.answered += 1s;
   }
-  return server.standing().cost.seconds(kPixels, kBytes);
+  return server.state().cost.seconds(kPixels, kBytes);
 }
 
 RequestTimes request(Clock::duration sent, Clock::duration answered) {
@@ -80,11 +80,11 @@ TEST(SharedServer, WhatIsSentIsOutstandingUntilItEnds) {
   SharedServer server;
   const double large = server.begin(kPixels, kBytes), small = server.begin(0.1, 0.1);
   EXPECT_EQ(large, CostModel().seconds(kPixels, kBytes));
-  EXPECT_EQ(server.standing().outstanding, large + small);
+  EXPECT_EQ(server.state().outstanding, large + small);
   server.end(large);
-  EXPECT_NEAR(server.standing().outstanding, small, 1e-9);
+  EXPECT_NEAR(server.state().outstanding, small, 1e-9);
   server.end(small);
-  EXPECT_EQ(server.standing().outstanding, 0);
+  EXPECT_EQ(server.state().outstanding, 0);
 }
 
 TEST(SharedServer, TheQueueOfTheServerDoesNotCount) {
@@ -108,7 +108,7 @@ TEST(SharedServer, AServerThatTellsNoQueueWorksOffItsPartsOneByOne) {
     // Three at once, each of which takes 100 ms.
     for (int part = 1; part <= 3; ++part) server.learn(request(i * 1s, i * 1s + part * 100ms));
   }
-  EXPECT_NEAR(server.standing().cost.seconds(kPixels, kBytes), 0.1, 0.001);
+  EXPECT_NEAR(server.state().cost.seconds(kPixels, kBytes), 0.1, 0.001);
 }
 
 TEST(SharedServer, APartThatWaitedForTheLinkBehindAnotherHasNotTakenAsLong) {
@@ -122,7 +122,7 @@ TEST(SharedServer, APartThatWaitedForTheLinkBehindAnotherHasNotTakenAsLong) {
       server.learn(times);
     }
   }
-  EXPECT_NEAR(server.standing().cost.seconds(kPixels, kBytes), 0.15, 0.001);
+  EXPECT_NEAR(server.state().cost.seconds(kPixels, kBytes), 0.15, 0.001);
 }
 
 TEST(SharedServer, AnAccountOfMoreThanTheWholeTimeIsNone) {
@@ -151,10 +151,10 @@ TEST(SharedServer, WhatIsLateTeachesNothingWhereLongerWasExpectedOrItStoodBehind
   RequestTimes times = request(100s, 100s + 50ms);
   times.late = true;
   server.learn(times);
-  EXPECT_EQ(server.standing().answers, 50U);
+  EXPECT_EQ(server.state().answers, 50U);
   times.answered += 2s;
   for (int i = 0; i < 3; ++i) server.learn(times);
-  EXPECT_EQ(server.standing().answers, 51U);
+  EXPECT_EQ(server.state().answers, 51U);
 }
 
 TEST(SharedServer, TellsOnceThatItsCostsHaveChanged) {

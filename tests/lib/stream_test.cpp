@@ -858,14 +858,14 @@ class StreamMerge : public StreamTest {
   static constexpr Box kOne{150, 100, 200, 200}, kTwo{154, 104, 204, 204};
 };
 
-TEST_F(StreamMerge, OfDoublesTheBetterOneStays) {
+TEST_F(StreamMerge, OfTwoBoxesForOneObjectTheBetterOneStays) {
   const FrameRecordPtr record = seenTwice();
   ASSERT_EQ(record->detections.size(), 1U);
   EXPECT_EQ(record->detections[0].box, kOne);
 }
 
-TEST_F(StreamMerge, DoublesAreUnitedWhereThatIsAskedFor) {
-  EXPECT_TRUE(stream_->setMerging(this, {.doubles = Doubles::Unite}));
+TEST_F(StreamMerge, OverlappingBoxesAreMergedWhereThatIsAskedFor) {
+  EXPECT_TRUE(stream_->setMerging(this, {.mode = MergeMode::Nmm}));
   const FrameRecordPtr record = seenTwice();
   ASSERT_EQ(record->detections.size(), 1U);
   EXPECT_EQ(record->detections[0].box, (Box{150, 100, 204, 204}));
@@ -874,8 +874,8 @@ TEST_F(StreamMerge, DoublesAreUnitedWhereThatIsAskedFor) {
 
 TEST_F(StreamMerge, TheFirstWhoAsksDecidesUntilItGoes) {
   const int first = 1, second = 2;
-  EXPECT_TRUE(stream_->setMerging(&first, {.doubles = Doubles::Unite}));
-  EXPECT_TRUE(stream_->setMerging(&second, {.doubles = Doubles::Unite})) << "the same";
+  EXPECT_TRUE(stream_->setMerging(&first, {.mode = MergeMode::Nmm}));
+  EXPECT_TRUE(stream_->setMerging(&second, {.mode = MergeMode::Nmm})) << "the same";
   EXPECT_FALSE(stream_->setMerging(&second, {}));
   EXPECT_EQ(seenTwice()->detections.at(0).box, (Box{150, 100, 204, 204}));
   stream_->release(&second);
@@ -901,8 +901,8 @@ TEST_F(StreamTest, WhichObjectIsWhichIsDecidedByTheRuleOfIndexing) {
     return look({object(shift(box, 30, 0))})->detections.at(0).id == first;
   };
   EXPECT_TRUE(sameAfterAStep("assignment"));
-  EXPECT_FALSE(sameAfterAStep("released"));
-  EXPECT_FALSE(sameAfterAStep("algorithm1"));
+  EXPECT_FALSE(sameAfterAStep("elf-release"));
+  EXPECT_FALSE(sameAfterAStep("elf-paper"));
 }
 
 TEST_F(StreamTest, AnswersThatTakeLongToMergeAreMergedInAnotherThread) {

@@ -175,7 +175,7 @@ TEST_F(StreamThreads, EachFrameGoesOnOnceAndThoseThatWereSentInOrder) {
     }
   });
   std::thread asking([&] {
-    MergeSettings united{.doubles = Doubles::Unite, .indexing = 0};
+    MergeSettings united{.mode = MergeMode::Nmm, .indexing = 0};
     while (!stop_) {
       stream_->setMerging(this, united);
       united.indexing = 1 - united.indexing;

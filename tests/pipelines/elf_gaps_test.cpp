@@ -429,8 +429,8 @@ TEST_F(ElfPipeline, OfTwoElfoffloadsBehindATeeTheSecondWarnsOnceAndBothShowAll) 
 
 TEST_F(ElfPipeline, OfTwoElfmergesThatDifferTheSecondWarnsOnce) {
   Pipeline pipeline(kBall + elf().substr(0, elf().rfind("elfmerge")) +
-                    "tee name=t ! queue ! elfmerge doubles=drop ! " + kSink +
-                    " t. ! queue ! elfmerge doubles=unite ! appsink name=other sync=false");
+                    "tee name=t ! queue ! elfmerge merge-mode=nms ! " + kSink +
+                    " t. ! queue ! elfmerge merge-mode=nmm ! appsink name=other sync=false");
   pipeline.play();
   EXPECT_EQ(pipeline.all().size(), static_cast<std::size_t>(kFrames));
   EXPECT_EQ(pipeline.allOf("other").size(), static_cast<std::size_t>(kFrames));

@@ -494,8 +494,8 @@ std::map<std::string, std::function<void(MutableProperty&)>> MutableProperty::ch
          t.results();
          t.expectStays([&](const Frame&) { return t.results() == 0; });
        }},
-      // MergeInTheLoop.DoublesAreUnitedFromTheFirstFrameOnAndChangeWhilePlaying
-      {"elfmerge.doubles", [](Test&) {}},
+      // MergeInTheLoop.TheMergeModeHoldsFromTheFirstFrameOnAndChangesWhilePlaying
+      {"elfmerge.merge-mode", [](Test&) {}},
       {"elfmerge.report-missed",
        [](Test& t) {
          const auto coasted = [](const Frame& f) {

@@ -434,22 +434,22 @@ TEST_F(MergeInTheLoop, WhichObjectIsWhichIsDecidedByTheRuleOfIndexing) {
   };
   EXPECT_TRUE(sameAfterAStep("elfmerge"));
   EXPECT_TRUE(sameAfterAStep("elfmerge indexing=assignment"));
-  EXPECT_FALSE(sameAfterAStep("elfmerge indexing=released"));
-  EXPECT_FALSE(sameAfterAStep("elfmerge indexing=algorithm1"));
+  EXPECT_FALSE(sameAfterAStep("elfmerge indexing=elf-release"));
+  EXPECT_FALSE(sameAfterAStep("elfmerge indexing=elf-paper"));
 }
 
-TEST_F(MergeInTheLoop, DoublesAreUnitedFromTheFirstFrameOnAndChangeWhilePlaying) {
-  useIn("elfmerge doubles=unite");
+TEST_F(MergeInTheLoop, TheMergeModeHoldsFromTheFirstFrameOnAndChangesWhilePlaying) {
+  useIn("elfmerge merge-mode=nmm");
   EXPECT_TRUE(united());
-  gst_util_set_object_arg(G_OBJECT(harness_->element()), "doubles", "drop");
+  gst_util_set_object_arg(G_OBJECT(harness_->element()), "merge-mode", "nms");
   EXPECT_FALSE(united());
-  gst_util_set_object_arg(G_OBJECT(harness_->element()), "doubles", "unite");
+  gst_util_set_object_arg(G_OBJECT(harness_->element()), "merge-mode", "nmm");
   EXPECT_TRUE(united());
 }
 
 TEST_F(MergeInTheLoop, WhereItCannotBeAskedItTellsWithTheFirstFrame) {
   useIn("elfmerge");
-  Harness behindAnAppsink("elfmerge doubles=unite");
+  Harness behindAnAppsink("elfmerge merge-mode=nmm");
   behindAnAppsink.setVideo(kSize.width, kSize.height);
   harness_.reset();
   const FrameRecordPtr first = seenTwice();
@@ -462,8 +462,8 @@ TEST_F(MergeInTheLoop, WhereItCannotBeAskedItTellsWithTheFirstFrame) {
 }
 
 TEST_F(MergeInTheLoop, AnotherOneThatDiffersWarnsOnceAndOneThatDoesNotIsSilent) {
-  useIn("elfmerge doubles=unite");
-  Harness same("elfmerge doubles=unite"), differs("elfmerge");
+  useIn("elfmerge merge-mode=nmm");
+  Harness same("elfmerge merge-mode=nmm"), differs("elfmerge");
   elf::testing::BusOf sameBus(same.element()), bus(differs.element());
   for (Harness* each : {&same, &differs}) {
     each->setVideo(kSize.width, kSize.height);
@@ -485,10 +485,10 @@ TEST_F(MergeInTheLoop, AnotherOneThatDiffersWarnsOnceAndOneThatDoesNotIsSilent) 
 }
 
 TEST_F(MergeInTheLoop, WhereTheFirstOneHasGoneAnotherOneDecides) {
-  useIn("elfmerge doubles=unite");
+  useIn("elfmerge merge-mode=nmm");
   EXPECT_TRUE(united());
   gst_element_set_state(harness_->element(), GST_STATE_NULL);
-  Harness next("elfmerge doubles=drop");
+  Harness next("elfmerge merge-mode=nms");
   elf::testing::BusOf bus(next.element());
   offerStream(next.get()->srcpad, upstream_->stream);
   EXPECT_FALSE(united());
@@ -496,10 +496,10 @@ TEST_F(MergeInTheLoop, WhereTheFirstOneHasGoneAnotherOneDecides) {
 }
 
 TEST_F(MergeInTheLoop, OneThatHasStoppedRefusesWhatIsOffered) {
-  useIn("elfmerge doubles=unite post-messages=true");
+  useIn("elfmerge merge-mode=nmm post-messages=true");
   gst_element_set_state(harness_->element(), GST_STATE_NULL);
   offerStream(harness_->get()->srcpad, upstream_->stream);
-  Harness next("elfmerge doubles=drop");
+  Harness next("elfmerge merge-mode=nms");
   elf::testing::BusOf bus(next.element());
   offerStream(next.get()->srcpad, upstream_->stream);
   EXPECT_FALSE(united());

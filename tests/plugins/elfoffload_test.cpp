@@ -1258,7 +1258,7 @@ TEST(Offload, LearnsForThePoolThatItIsGiven) {
   const ServerPoolPtr pool = parseServersContext(context);
   gst_context_unref(context);
   Upstream(harness).capacity();
-  EXPECT_EQ(pool->server(server.url(), "hog", 0)->standing().answers, 4U);
+  EXPECT_EQ(pool->server(server.url(), "hog", 0)->state().answers, 4U);
 }
 
 TEST(Offload, AStreamTakesTheServerThatAnotherLeavesFree) {

@@ -444,7 +444,7 @@ class Runtime : public ::testing::TestWithParam<std::pair<const char*, ModelBack
     write(network);
     return InferenceModel::create(parseModelFile(
         "[model]\nfile=made.onnx\nbackend=" + std::string(GetParam().first) + "\n" + model + rest,
-        "made", folder_.file("made.model")));
+        "synthetic", folder_.file("made.model")));
   }
   std::string errorOf(const std::function<void()>& action) const {
     try {
@@ -867,8 +867,8 @@ std::string errorOf(const std::string& lines) {
   const testing::Folder folder;
   testing::writeOnnx(folder.file("made.onnx"), oneCat());
   try {
-    InferenceModel::create(
-        parseModelFile("[model]\nfile=made.onnx\n" + lines, "made", folder.file("made.model")));
+    InferenceModel::create(parseModelFile("[model]\nfile=made.onnx\n" + lines, "synthetic",
+                                          folder.file("made.model")));
   } catch (const Error& error) {
     return error.what();
   }
@@ -910,8 +910,8 @@ TEST(Runtimes, CalculateAsPreciselyAsTheyAreTold) {
   for (const auto& [key, shown] : {std::pair("", "f32"), std::pair("precision=f32\n", "f32"),
                                    std::pair("precision=bf16\n", "bf16")}) {
     const auto model = InferenceModel::create(
-        parseModelFile("[model]\nbackend=openvino\nfile=made.onnx\n" + std::string(key), "made",
-                       folder.file("made.model")));
+        parseModelFile("[model]\nbackend=openvino\nfile=made.onnx\n" + std::string(key),
+                       "synthetic", folder.file("made.model")));
     EXPECT_THAT(model->runtime(), ::testing::EndsWith(std::string(", ") + shown));
   }
 }

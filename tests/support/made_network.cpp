@@ -86,7 +86,7 @@ class Graph {
       else
         give(output);
     }
-    graph_.text(2, "made");
+    graph_.text(2, "synthetic");
   }
 
   const Message& message() const { return graph_; }

@@ -11,10 +11,10 @@ namespace elf::testing {
 class SilentListener : public OffloadListener {
  public:
   void onReady() override {}
-  void onLearned(const Lesson&) override {}
+  void onCostSample(const CostSample&) override {}
   void onProbeFailed(const std::string&) override {}
-  void onServerLost(const Loss&) override {}
-  void onServerBack(const std::string&) override {}
+  void onServerDown(const ServerDown&) override {}
+  void onServerUp(const std::string&) override {}
   void onPartsFail(const std::string&) override {}
   void onModelMissing(const std::string&, const std::string&) override {}
 };

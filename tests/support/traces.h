@@ -18,7 +18,7 @@ inline std::string releasedTraces(const Folder& folder) {
   const char* shared = std::getenv("ELF_TEST_SHARED");
   const std::string archive = std::string(shared ? shared : "") + "/data/rp-traces.tar.gz";
   if (!std::filesystem::exists(archive)) return {};
-  const std::string to = folder.file("released");
+  const std::string to = folder.file("elf-release");
   std::filesystem::create_directory(to);
   const char* command[] = {"tar", "-xzf", archive.c_str(), "-C", to.c_str(), nullptr};
   gint status = 1;

@@ -37,7 +37,7 @@ class ElfTrain : public ::testing::Test {
  protected:
   ElfTrain() { testing::writeTraces(testing::madeTraces(5, 12), data()); }
 
-  std::string data() const { return folder_.file("made"); }
+  std::string data() const { return folder_.file("synthetic"); }
   testing::Outcome train(const std::string& output, std::vector<std::string> more = {}) const {
     more.insert(more.begin(), {"--data", data(), "--output", folder_.file(output)});
     return testing::run(program(), more);
@@ -53,7 +53,8 @@ TEST_F(ElfTrain, WritesWeightsCurveAndFigures) {
   EXPECT_THAT(outcome.err, HasSubstr("epoch 4/4: loss "));
   EXPECT_EQ(outcome.err.find('\r'), std::string::npos) << "a bar where there is no terminal";
   EXPECT_THAT(outcome.out, HasSubstr("own.safetensors: attn-lstm of epoch "));
-  EXPECT_EQ(loadWeights("attn-lstm", folder_.file("own.safetensors")).metadata("data"), "made");
+  EXPECT_EQ(loadWeights("attn-lstm", folder_.file("own.safetensors")).metadata("data"),
+            "synthetic");
   const std::string csv = read(folder_.file("own.csv"));
   EXPECT_THAT(csv, StartsWith("epoch,training_loss,validation_loss,learning_rate\n1,"));
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 5);

@@ -38,7 +38,7 @@ inline std::vector<Trace> madeTraces(int videos, int frames) {
   return traces;
 }
 
-/** Writes traces in the format `released`. */
+/** Writes traces in the format `elf-release`. */
 inline void writeTraces(const std::vector<Trace>& traces, const std::string& folder) {
   for (const Trace& trace : traces) {
     std::filesystem::create_directories(folder + "/" + trace.name);

@@ -34,11 +34,11 @@ class Trainer : public ::testing::TestWithParam<const char*> {
     return options;
   }
   Outcome run(const Options& options, const Watcher& watch = {}) const {
-    return train(madeTraces(5, 12), "made", options, watch);
+    return train(madeTraces(5, 12), "synthetic", options, watch);
   }
   std::string why(const Options& options, std::vector<Trace> traces) const {
     try {
-      train(std::move(traces), "made", options);
+      train(std::move(traces), "synthetic", options);
     } catch (const Error& error) {
       return error.what();
     }
@@ -66,7 +66,7 @@ TEST_P(Trainer, LearnsAndSaysWhatItDid) {
   EXPECT_THAT(outcome.validationVideos, SizeIs(1));
   EXPECT_EQ(outcome.weights.metadata("predictor"), GetParam());
   EXPECT_EQ(outcome.weights.metadata("seed"), "1");
-  EXPECT_EQ(outcome.weights.metadata("data"), "made");
+  EXPECT_EQ(outcome.weights.metadata("data"), "synthetic");
   EXPECT_EQ(outcome.weights.metadata("best-epoch"), std::to_string(outcome.best.number));
   outcome.weights.write(folder_.file("own.safetensors"));
   EXPECT_NE(RpPredictor::create(GetParam(), folder_.file("own.safetensors")), nullptr);
@@ -150,7 +150,7 @@ TEST_P(Trainer, EndsWhenNothingIsGained) {
 }
 
 TEST_P(Trainer, OfASingleVideoHoldsBackTheEnd) {
-  const Outcome outcome = train(madeTraces(1, 20), "made", options());
+  const Outcome outcome = train(madeTraces(1, 20), "synthetic", options());
   EXPECT_THAT(outcome.validationVideos, ElementsAre("video0"));
   EXPECT_EQ(outcome.trainingSamples, 14U);
   EXPECT_EQ(outcome.validationSamples, 2U);
@@ -171,7 +171,7 @@ TEST_P(Trainer, FindsOutAtOnceThatItCannotWrite) {
 }
 
 TEST(TrainerOptions, AnUnknownPredictorIsNamed) {
-  EXPECT_THROW(train(madeTraces(5, 12), "made", {.predictor = "velocity"}), Error);
+  EXPECT_THROW(train(madeTraces(5, 12), "synthetic", {.predictor = "velocity"}), Error);
 }
 
 }  // namespace

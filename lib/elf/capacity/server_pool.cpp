@@ -8,7 +8,7 @@
 
 namespace elf {
 
-SharedServer::Standing SharedServer::standing() const {
+SharedServer::State SharedServer::state() const {
   const std::lock_guard lock(mutex_);
   return {.cost = cost_.model(), .answers = cost_.answers(), .outstanding = outstanding_};
 }

@@ -39,14 +39,14 @@ struct RequestTimes {
 class SharedServer {
  public:
   /** What is known of it now. */
-  struct Standing {
+  struct State {
     CostModel cost;
     /** Learned from so many answers. */
     std::uint64_t answers = 0;
     /** Expected seconds of all parts that it has not answered. */
     double outstanding = 0;
   };
-  Standing standing() const;
+  State state() const;
 
   /** A part has been sent. Returns its expected seconds, which are outstanding until end(). */
   double begin(double pixels, double bytes);

@@ -60,8 +60,8 @@ class Canvas {
 };
 
 /**
- * `found`, without doubles (suppress()), in pixels of the picture, with masks, joints and rotated
- * boxes where the rules say so; no more than a client takes.
+ * `found`, after non-maximum suppression (suppress()), in pixels of the picture, with masks, joints
+ * and rotated boxes where the rules say so; no more than a client takes.
  */
 std::vector<Detection> toDetections(Candidates found, double mostIou, const Canvas& canvas,
                                     const ModelRules& rules);

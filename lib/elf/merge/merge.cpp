@@ -296,20 +296,20 @@ bool joinPieces(Found& one, const Found& other) {
 }
 
 // Takes `other` into `one` if both are the same object or pieces of it.
-bool absorb(Found& one, const Found& other, Doubles doubles) {
+bool absorb(Found& one, const Found& other, MergeMode mode) {
   if (!mayBeOne(one, other)) return false;
   if (joinPieces(one, other)) return true;
   if (!sameObject(one, other)) return false;
-  if (doubles == Doubles::Unite) uniteInto(one.detection, other.detection);
+  if (mode == MergeMode::Nmm) uniteInto(one.detection, other.detection);
   return true;
 }
 
 // Two that do not touch are neither one object nor pieces of one.
-std::vector<Found> withoutDoubles(std::vector<Found> found, Doubles doubles) {
+std::vector<Found> mergeOverlapping(std::vector<Found> found, MergeMode mode) {
   std::stable_sort(found.begin(), found.end(), goesFirst);
   return absorbed(
       std::move(found), [](const Found& one) -> const Box& { return one.detection.box; },
-      [doubles](Found& one, const Found& other) { return absorb(one, other, doubles); });
+      [mode](Found& one, const Found& other) { return absorb(one, other, mode); });
 }
 
 bool isExpected(const Box& box, const FrameRecord& record) {
@@ -378,15 +378,15 @@ void sortByScore(std::vector<Detection>& detections) {
 
 }  // namespace
 
-std::span<const Choice> doublesChoices() {
+std::span<const Choice> mergeModeChoices() {
   static constexpr Choice kChoices[] = {
-      {"drop", "The better of two boxes for one object stays as it is (NMS)"},
-      {"unite", "Two boxes for one object become the box around both (NMM)"},
+      {"nms", "Non-maximum suppression: the better of two boxes for one object stays as it is"},
+      {"nmm", "Non-maximum merging: two boxes for one object become the box around both"},
   };
   return kChoices;
 }
 
-void mergeAnswers(FrameRecord& record, Doubles doubles) {
+void mergeAnswers(FrameRecord& record, MergeMode mode) {
   std::vector<Detection>& detections = record.detections;
   detections.clear();
   record.cut.clear();
@@ -398,7 +398,7 @@ void mergeAnswers(FrameRecord& record, Doubles doubles) {
   }
   if (!record.plan || record.answers.size() != record.plan->parts.size()) return;
 
-  for (Found& one : withoutDoubles(inFramePixels(record), doubles)) {
+  for (Found& one : mergeOverlapping(inFramePixels(record), mode)) {
     if (one.cuts.any() && !isExpected(one.detection.box, record)) {
       record.cut.push_back(aroundPiece(one, record.size));
       if (one.kind == PartKind::Rp || one.kind == PartKind::Scan) continue;

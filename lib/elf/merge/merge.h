@@ -13,13 +13,13 @@
 namespace elf {
 
 /** What becomes of two boxes that two parts made of one object. */
-enum class Doubles {
-  Drop,  ///< the better one stays as it is: greedy non-maximum suppression
-  Unite  ///< it becomes the box around both: greedy non-maximum merging
+enum class MergeMode {
+  Nms,  ///< the better one stays as it is: greedy non-maximum suppression
+  Nmm   ///< it becomes the box around both: greedy non-maximum merging
 };
 
-/** In the order of Doubles. */
-std::span<const Choice> doublesChoices();
+/** In the order of MergeMode. */
+std::span<const Choice> mergeModeChoices();
 
 /** Detections of a frame, those of RPs without an answer apart: more than any crowd has. */
 inline constexpr std::size_t kMostDetections = 1000;
@@ -48,12 +48,12 @@ inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
  * RPs whose part got no answer, and all RPs of a skipped frame, stand in as coasted detections,
  * where it is known what is expected in them, unless another part found the object. An RP that no
  * part holds whole is that of all that it reaches into. Strongest first; identities are not set
- * (see Identifier).
+ * (see Tracker).
  *
  * Of answers with more than kMostBoxes the weakest are left out beforehand, of more detections than
  * kMostDetections afterwards, so that no answer, however wild, holds the stream up.
  */
-void mergeAnswers(FrameRecord& record, Doubles doubles = Doubles::Drop);
+void mergeAnswers(FrameRecord& record, MergeMode mode = MergeMode::Nms);
 
 /**
  * Adds a coasted detection for each RP whose object nobody found in a frame that has its detections

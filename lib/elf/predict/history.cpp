@@ -60,9 +60,9 @@ void History::see(const Detection& detection, double at) {
   ++sighted_;
   lapses_ += track.missed;
   track.missed = track.unanswered = 0;
-  track.sightings.push_back({at, detection.box, detection.score});
-  while (track.sightings.size() > static_cast<std::size_t>(limits_.length))
-    track.sightings.pop_front();
+  track.observations.push_back({at, detection.box, detection.score});
+  while (track.observations.size() > static_cast<std::size_t>(limits_.length))
+    track.observations.pop_front();
 }
 
 void History::clear() {

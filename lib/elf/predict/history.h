@@ -14,34 +14,34 @@
 namespace elf {
 
 /** One object as it was in one frame. */
-struct Sighting {
+struct Observation {
   /** FrameTime::at. */
   double at = 0;
   Box box;
   float score = 0;
 };
 
-/** An object and its sightings, oldest first; never without one. */
+/** An object and its observations, oldest first; never without one. */
 struct Track {
   Identity id = kNoIdentity;
   std::int64_t labelId = 0;
   std::string label;
-  std::deque<Sighting> sightings;
-  /** Frames since the last sighting that looked for it in vain, and that should have looked where
-   * it is but got no answer. */
+  std::deque<Observation> observations;
+  /** Frames since the last observation that looked for it in vain, and that should have looked
+   * where it is but got no answer. */
   int missed = 0, unanswered = 0;
 
-  const Sighting& last() const { return sightings.back(); }
+  const Observation& last() const { return observations.back(); }
 };
 
 /**
  * Tracks of the objects that may still be there. Not thread-safe.
- * Coasted detections are no sightings: they were predicted from this very history.
+ * Coasted detections are no observations: they were predicted from this very history.
  */
 class History {
  public:
   struct Limits {
-    /** Sightings kept for each object. */
+    /** Observations kept for each object. */
     int length = 10;
     /**
      * An object is forgotten when it was not seen for longer than so many usual frames, and at
@@ -76,7 +76,7 @@ class History {
   }
   /** True once a frame was looked at: RPs are known from then on, even if there are none. */
   bool known() const { return lastLooked_.has_value(); }
-  /** Size of the frames that the sightings are in; empty before the first answer. */
+  /** Size of the frames that the observations are in; empty before the first answer. */
   Size size() const { return size_; }
   const std::map<Identity, Track>& tracks() const { return tracks_; }
   /**
@@ -99,7 +99,7 @@ class History {
   double lookedAt_ = 0;
   Size size_;
   std::map<Identity, Track> tracks_;
-  /** Sightings, and misses between two of them; fading counts. */
+  /** Observations, and misses between two of them; fading counts. */
   double sighted_ = kPriorSighted;
   double lapses_ = kPriorLapses;
 };

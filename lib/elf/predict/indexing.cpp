@@ -197,7 +197,7 @@ std::vector<int> nearest(std::span<const LabelledBox> before, std::span<const La
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-class ReleasedIndexer final : public RpIndexer {
+class ElfReleaseIndexer final : public RpIndexer {
  public:
   std::vector<int> match(std::span<const LabelledBox> before, std::span<const LabelledBox> now,
                          Size frame) const override {
@@ -209,7 +209,7 @@ class ReleasedIndexer final : public RpIndexer {
   }
 };
 
-class Algorithm1Indexer final : public RpIndexer {
+class ElfPaperIndexer final : public RpIndexer {
  public:
   std::vector<int> match(std::span<const LabelledBox> before, std::span<const LabelledBox> now,
                          Size frame) const override {
@@ -230,16 +230,16 @@ double similarity(const Box& a, const Box& b) {
 std::span<const Choice> indexerChoices() {
   static constexpr Choice kChoices[] = {
       {"assignment", "One-to-one, with the largest sum of buffered intersections over unions"},
-      {"released", "The nearest by centre and size, as in the released code of Elf"},
-      {"algorithm1", "The nearest by area among the near ones, as in the paper's Algorithm 1"},
+      {"elf-release", "The nearest by centre and size, as in the released code of Elf"},
+      {"elf-paper", "The nearest by area among the near ones, as in the paper's Algorithm 1"},
   };
   return kChoices;
 }
 
 std::unique_ptr<RpIndexer> RpIndexer::create(std::string_view name) {
   if (name == "assignment") return std::make_unique<AssignmentIndexer>();
-  if (name == "released") return std::make_unique<ReleasedIndexer>();
-  if (name == "algorithm1") return std::make_unique<Algorithm1Indexer>();
+  if (name == "elf-release") return std::make_unique<ElfReleaseIndexer>();
+  if (name == "elf-paper") return std::make_unique<ElfPaperIndexer>();
   throw Error("indexing", "unknown name \"" + std::string(name) + "\"");
 }
 

@@ -36,12 +36,12 @@ struct LabelledBox {
  * group of boxes in reach of one another. In a group of more than kMostInGroup old or new boxes, as
  * only noise makes it, the most similar pairs are matched first instead.
  *
- * `released`: what the released code of Elf does (its index_rps). A box is the old box with the
+ * `elf-release`: what the released code of Elf does (its index_rps). A box is the old box with the
  * least sum of the distances of the centres in x and in y and the difference of the square roots
  * of the areas, all in coordinates divided by the frame's width and height; the first of several.
  * Above 0.02 it is new. Classes are not looked at; two boxes may be the same old box.
  *
- * `algorithm1`: Algorithm 1 of the paper (Zhang et al., MobiCom 2021, section 4.2). Of the old
+ * `elf-paper`: Algorithm 1 of the paper (Zhang et al., MobiCom 2021, section 4.2). Of the old
  * boxes whose centre is less than 0.02 of the frame's width away in x and of its height in y, the
  * one whose area is nearest: the least |1 - old/new|, which must be below 0.2. Classes are not
  * looked at; two boxes may be the same old box.
@@ -61,7 +61,7 @@ class RpIndexer {
 
   /**
    * For each box of `now` the position in `before` of the same object, or kNew. `frame` is the size
-   * of the frames that both are in; `released` and `algorithm1` match nothing where it is empty.
+   * of the frames that both are in; `elf-release` and `elf-paper` match nothing where it is empty.
    */
   virtual std::vector<int> match(std::span<const LabelledBox> before,
                                  std::span<const LabelledBox> now, Size frame) const = 0;

@@ -36,13 +36,13 @@ Box toBox(const BoxShares& shares, Size frame) {
   return {shares[0] * w, shares[1] * h, shares[2] * w, shares[3] * h};
 }
 
-/** The box one frame of `interval` before sighting number `i`, itself where it is the first. */
+/** The box one frame of `interval` before observation number `i`, itself where it is the first. */
 Box boxBefore(const Track& track, std::size_t i, double interval) {
-  const Sighting& sighting = track.sightings[i];
-  if (i == 0) return sighting.box;
-  const Sighting& before = track.sightings[i - 1];
-  const float share = 1 / framesAfter(before, sighting, interval);
-  Box box = sighting.box;
+  const Observation& observation = track.observations[i];
+  if (i == 0) return observation.box;
+  const Observation& before = track.observations[i - 1];
+  const float share = 1 / framesAfter(before, observation, interval);
+  Box box = observation.box;
   for (const auto side : kSides) box.*side += share * (before.box.*side - box.*side);
   return box;
 }
@@ -57,16 +57,16 @@ class NetworkPredictor final : public RpPredictor {
     for (const auto& [id, track] : history.tracks()) {
       const float ahead = framesAfter(track.last(), when);
       predictions.push_back(
-          {id, roll(track, track.sightings.size() - 1, ahead, when.interval, history.size()),
+          {id, roll(track, track.observations.size() - 1, ahead, when.interval, history.size()),
            uncertainty(track, ahead, when.interval, history.size())});
     }
     return predictions;
   }
 
  private:
-  /** Where the object is `frames` after its sighting number `i`, from what was known then. */
+  /** Where the object is `frames` after its observation number `i`, from what was known then. */
   Box roll(const Track& track, std::size_t i, float frames, double interval, Size size) const {
-    const Box& last = track.sightings[i].box;
+    const Box& last = track.observations[i].box;
     if (size.empty()) return last;
     BoxShares before = toShares(boxBefore(track, i, interval), size);
     BoxShares now = toShares(last, size);
@@ -82,10 +82,10 @@ class NetworkPredictor final : public RpPredictor {
   }
 
   Sides uncertainty(const Track& track, float frames, double interval, Size size) const {
-    const std::size_t count = track.sightings.size();
-    // One sighting says nothing, and of the second one the network knew no motion.
+    const std::size_t count = track.observations.size();
+    // One observation says nothing, and of the second one the network knew no motion.
     if (count < 3) return unknownMotion(track.last().box, frames);
-    const float gap = framesAfter(track.sightings[count - 2], track.last(), interval);
+    const float gap = framesAfter(track.observations[count - 2], track.last(), interval);
     const Box expected = roll(track, count - 2, gap, interval, size);
     Sides deviations;
     for (std::size_t side = 0; side < kSides.size(); ++side)

@@ -62,11 +62,11 @@ class AttnLstmNetwork {
 
 /**
  * Predictors of those networks. An object that was seen once is taken for standing still; where
- * frames are missing between the last two sightings, the box of the frame before the last is
+ * frames are missing between the last two observations, the box of the frame before the last is
  * interpolated. A horizon above 1 runs the network on its own answers, for at most 32 frames; it
  * takes the box to stand still after those. Where it answers sides that cross, so does the
  * prediction: the released evaluation counts them. The uncertainty is the network's error at the
- * last sighting, times the horizon; that of an object seen once or twice is a share of its size.
+ * last observation, times the horizon; that of an object seen once or twice is a share of its size.
  */
 std::unique_ptr<RpPredictor> createLstmPredictor(const Weights& weights);
 std::unique_ptr<RpPredictor> createAttnLstmPredictor(const Weights& weights);

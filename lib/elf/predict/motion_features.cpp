@@ -23,21 +23,21 @@ constexpr float kFew = 5;
 // A detector that misses less than this misses nothing.
 constexpr float kLeastMissRate = 0.003F;
 
-/** The least-squares line of each side through the latest sightings of a window. */
+/** The least-squares line of each side through the latest observations of a window. */
 struct Line {
   FourSides slope{};
-  /** Of the line from the last sighting, at that sighting. */
+  /** Of the line from the last observation, at that observation. */
   FourSides offset{};
-  /** Root mean square distance of the sightings from it. */
+  /** Root mean square distance of the observations from it. */
   FourSides error{};
 };
 
 using Displacements = std::array<FourSides, kMotionFrames>;
 
-Line fit(const MotionWindow& window, const Displacements& moved, int sightings) {
+Line fit(const MotionWindow& window, const Displacements& moved, int observations) {
   std::array<std::size_t, kMotionFrames> used;
   std::size_t count = 0;
-  for (std::size_t k = 0; k < kMotionFrames && count < static_cast<std::size_t>(sightings); ++k)
+  for (std::size_t k = 0; k < kMotionFrames && count < static_cast<std::size_t>(observations); ++k)
     if (window.seen[k]) used[count++] = k;
   const auto n = static_cast<float>(count);
   float meanTime = 0;
@@ -90,24 +90,24 @@ class Filler {
 
 MotionWindow motionWindow(const Track& track, const History& history, const FrameTime& when) {
   MotionWindow window;
-  // The newest one has a frame before the others, and the last sighting has its own.
-  const Sighting* later = nullptr;
-  for (const Sighting& sighting : std::views::reverse(track.sightings)) {
-    const float back = framesAfter(sighting, track.last(), when.interval);
+  // The newest one has a frame before the others, and the last observation has its own.
+  const Observation* later = nullptr;
+  for (const Observation& observation : std::views::reverse(track.observations)) {
+    const float back = framesAfter(observation, track.last(), when.interval);
     const auto frame = static_cast<std::size_t>(std::lround(back));
     if (frame >= kMotionFrames) break;
     if (!window.seen[frame]) {
-      window.boxes[frame] = sighting.box;
+      window.boxes[frame] = observation.box;
       window.seen[frame] = true;
       if (later) {
         // Two that are close together tell little of the motion between them.
         const float share = (back - static_cast<float>(frame)) /
-                            std::max(framesAfter(sighting, *later, when.interval), 0.5F);
+                            std::max(framesAfter(observation, *later, when.interval), 0.5F);
         for (const auto side : kSides)
-          window.boxes[frame].*side += share * (later->box.*side - sighting.box.*side);
+          window.boxes[frame].*side += share * (later->box.*side - observation.box.*side);
       }
     }
-    later = &sighting;
+    later = &observation;
   }
   window.missed = static_cast<float>(track.missed);
   window.missRate = static_cast<float>(history.missRate());

@@ -10,26 +10,26 @@
 
 namespace elf {
 
-/** Frames that the network looks back, the last sighting's among them. */
+/** Frames that the network looks back, the last observation's among them. */
 inline constexpr std::size_t kMotionFrames = 10;
 
-/** The sightings of one object, seen from its last one, and what is asked for. */
+/** The observations of one object, seen from its last one, and what is asked for. */
 struct MotionWindow {
-  /** Number k is k frames before the last sighting; without meaning where not `seen`. */
+  /** Number k is k frames before the last observation; without meaning where not `seen`. */
   std::array<Box, kMotionFrames> boxes{};
   std::array<bool, kMotionFrames> seen{};
-  /** Frames since the last sighting that looked for the object in vain. */
+  /** Frames since the last observation that looked for the object in vain. */
   float missed = 0;
   /** History::missRate(). */
   float missRate = 0.1F;
-  /** Usual frames between the last sighting and the frame to predict, > 0. */
+  /** Usual frames between the last observation and the frame to predict, > 0. */
   float ahead = 1;
 
   const Box& last() const { return boxes[0]; }
 };
 
 /**
- * Of a track of `history`, for a frame that is `when`. A sighting between two of the window's
+ * Of a track of `history`, for a frame that is `when`. An observation between two of the window's
  * frames is put into the nearer one, where its box would have been then by the motion around it.
  */
 MotionWindow motionWindow(const Track& track, const History& history, const FrameTime& when);
@@ -47,11 +47,11 @@ struct MotionFeatures {
   std::array<float, kShared> shared;
   /** Pixels that 1 stands for in everything that is relative to the box. */
   FourSides scale;
-  /** Change of each side in a frame, relative to `scale`: the line through three sightings. */
+  /** Change of each side in a frame, relative to `scale`: the line through three observations. */
   FourSides velocity;
 };
 
-/** Of a window that has its last sighting; its box is not empty, nor is the frame. */
+/** Of a window that has its last observation; its box is not empty, nor is the frame. */
 MotionFeatures motionFeatures(const MotionWindow& window, Size frame);
 
 }  // namespace elf

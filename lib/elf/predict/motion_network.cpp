@@ -40,7 +40,7 @@ bool isBeyondNetwork(const Track& track, const MotionWindow& window) {
   const auto seen = static_cast<std::size_t>(std::ranges::count(window.seen, true));
   // One that was looked for in vain it knows, too.
   if (track.missed > 0) return false;
-  return (seen < 2 && track.sightings.size() > 1) ||
+  return (seen < 2 && track.observations.size() > 1) ||
          (2 * seen < kMotionFrames && window.ahead > kLearnedAhead);
 }
 

@@ -64,7 +64,7 @@ class MotionNetwork {
  * The predictor. An object that is there with a probability of less than 0.05 has no prediction;
  * nor has one that was missed in the last frame that looked, with less than 0.25. An object that is
  * seen in few of the frames that the network looks back on, as where servers are slow, is predicted
- * by the Kalman filter, whose steps are as long as the time between sightings.
+ * by the Kalman filter, whose steps are as long as the time between observations.
  */
 std::unique_ptr<RpPredictor> createDefaultPredictor(const Weights& weights);
 

@@ -18,17 +18,17 @@ class LastPredictor final : public RpPredictor {
     for (const auto& [id, track] : history.tracks()) {
       const float ahead = framesAfter(track.last(), when);
       Prediction prediction{id, track.last().box, unknownMotion(track.last().box, ahead)};
-      for (std::size_t side = 0; side < kSides.size() && track.sightings.size() > 1; ++side) {
+      for (std::size_t side = 0; side < kSides.size() && track.observations.size() > 1; ++side) {
         float squares = 0;
-        for (std::size_t i = 1; i < track.sightings.size(); ++i) {
-          const Sighting& a = track.sightings[i - 1];
-          const Sighting& b = track.sightings[i];
+        for (std::size_t i = 1; i < track.observations.size(); ++i) {
+          const Observation& a = track.observations[i - 1];
+          const Observation& b = track.observations[i];
           const float step =
               (b.box.*kSides[side] - a.box.*kSides[side]) / framesAfter(a, b, when.interval);
           squares += step * step;
         }
         prediction.uncertainty.*kDeviations[side] =
-            ahead * std::sqrt(squares / static_cast<float>(track.sightings.size() - 1));
+            ahead * std::sqrt(squares / static_cast<float>(track.observations.size() - 1));
       }
       predictions.push_back(prediction);
     }
@@ -37,16 +37,16 @@ class LastPredictor final : public RpPredictor {
 };
 
 class VelocityPredictor final : public RpPredictor {
-  static constexpr std::size_t kSightings = 4;
+  static constexpr std::size_t kObservations = 4;
 
  public:
   std::vector<Prediction> predict(const History& history, const FrameTime& when) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
-      const Sighting& last = track.last();
+      const Observation& last = track.last();
       const float ahead = framesAfter(last, when);
       Prediction prediction{id, last.box, unknownMotion(last.box, ahead)};
-      if (track.sightings.size() > 1)
+      if (track.observations.size() > 1)
         for (std::size_t side = 0; side < kSides.size(); ++side)
           extrapolate(track, when, side, prediction);
       // Sides that cross say nothing of where the object is.
@@ -59,13 +59,13 @@ class VelocityPredictor final : public RpPredictor {
  private:
   static void extrapolate(const Track& track, const FrameTime& when, std::size_t side,
                           Prediction& prediction) {
-    const Sighting& last = track.last();
-    const std::size_t count = std::min(track.sightings.size(), kSightings);
-    const std::ranges::subrange latest(track.sightings.end() - static_cast<std::ptrdiff_t>(count),
-                                       track.sightings.end());
+    const Observation& last = track.last();
+    const std::size_t count = std::min(track.observations.size(), kObservations);
+    const std::ranges::subrange latest(
+        track.observations.end() - static_cast<std::ptrdiff_t>(count), track.observations.end());
     const auto n = static_cast<float>(count);
     float t = 0, y = 0, tt = 0, ty = 0;
-    for (const Sighting& s : latest) {
+    for (const Observation& s : latest) {
       const float time = -framesAfter(s, last, when.interval);
       const float value = s.box.*kSides[side] - last.box.*kSides[side];
       t += time;
@@ -76,14 +76,15 @@ class VelocityPredictor final : public RpPredictor {
     const float slope = (n * ty - t * y) / (n * tt - t * t);
     const float offset = (y - slope * t) / n;
     float squares = 0;
-    for (const Sighting& s : latest) {
+    for (const Observation& s : latest) {
       const float value = s.box.*kSides[side] - last.box.*kSides[side];
       const float error = value - (offset - slope * framesAfter(s, last, when.interval));
       squares += error * error;
     }
     const float ahead = framesAfter(last, when);
     prediction.box.*kSides[side] = last.box.*kSides[side] + offset + slope * ahead;
-    // Two sightings always lie on their line: take half of the motion as what is not known of it.
+    // Two observations always lie on their line: take half of the motion as what is not known of
+    // it.
     const float deviation = count > 2 ? std::sqrt(squares / (n - 2)) : std::abs(slope) / 2;
     prediction.uncertainty.*kDeviations[side] = deviation * std::sqrt(1 + ahead);
   }
@@ -94,9 +95,9 @@ class SideFilter {
  public:
   SideFilter(double position, double size)
       : position_(position),
-        sighting_(square(kSighting * size)),
+        observation_(square(kObservation * size)),
         disturbance_(square(kDisturbance * size)),
-        pp_(sighting_),
+        pp_(observation_),
         vv_(square(kSpeed * size)) {}
 
   double position() const { return position_; }
@@ -112,8 +113,8 @@ class SideFilter {
   }
 
   void correct(double seen) {
-    const double gainP = pp_ / (pp_ + sighting_);
-    const double gainV = pv_ / (pp_ + sighting_);
+    const double gainP = pp_ / (pp_ + observation_);
+    const double gainV = pv_ / (pp_ + observation_);
     const double error = seen - position_;
     position_ += gainP * error;
     speed_ += gainV * error;
@@ -123,14 +124,14 @@ class SideFilter {
   }
 
  private:
-  static constexpr double kSighting = 0.02;
+  static constexpr double kObservation = 0.02;
   static constexpr double kDisturbance = 0.06;
   static constexpr double kSpeed = 0.1;
   static double square(double x) { return x * x; }
 
   double position_;
   double speed_ = 0;
-  double sighting_;
+  double observation_;
   double disturbance_;
   double pp_;
   double pv_ = 0;
@@ -142,16 +143,16 @@ class KalmanPredictor final : public RpPredictor {
   std::vector<Prediction> predict(const History& history, const FrameTime& when) const override {
     std::vector<Prediction> predictions;
     for (const auto& [id, track] : history.tracks()) {
-      const Sighting& last = track.last();
+      const Observation& last = track.last();
       Prediction prediction{id, last.box, {}};
       for (std::size_t side = 0; side < kSides.size(); ++side) {
-        const Sighting* before = &track.sightings.front();
+        const Observation* before = &track.observations.front();
         SideFilter filter(before->box.*kSides[side], extent(last.box, side));
-        for (const Sighting& sighting : track.sightings) {
-          if (&sighting == before) continue;
-          filter.predict(framesAfter(*before, sighting, when.interval));
-          filter.correct(sighting.box.*kSides[side]);
-          before = &sighting;
+        for (const Observation& observation : track.observations) {
+          if (&observation == before) continue;
+          filter.predict(framesAfter(*before, observation, when.interval));
+          filter.correct(observation.box.*kSides[side]);
+          before = &observation;
         }
         filter.predict(framesAfter(last, when));
         prediction.box.*kSides[side] = static_cast<float>(filter.position());

@@ -35,7 +35,7 @@ class RpPredictor {
   virtual ~RpPredictor() = default;
 
   /** One prediction for each track of `history`, for a frame that is `when`, later than its
-   * sightings. */
+   * observations. */
   virtual std::vector<Prediction> predict(const History& history, const FrameTime& when) const = 0;
 
   /**

@@ -18,12 +18,12 @@ inline float extent(const Box& box, std::size_t side) {
   return side % 2 == 0 ? box.width() : box.height();
 }
 
-/** How many usual frames after `from` a moment is, or another sighting where such a frame is that
- * long. */
-inline float framesAfter(const Sighting& from, const FrameTime& to) {
+/** How many usual frames after `from` a moment is, or another observation where such a frame is
+ * that long. */
+inline float framesAfter(const Observation& from, const FrameTime& to) {
   return static_cast<float>(framesBetween(from.at, to));
 }
-inline float framesAfter(const Sighting& from, const Sighting& to, double interval) {
+inline float framesAfter(const Observation& from, const Observation& to, double interval) {
   return framesAfter(from, {to.at, interval});
 }
 

@@ -27,8 +27,8 @@ CostTable::Choice CostTable::fastest(std::span<const Candidate> candidates, doub
 }
 
 double CostTable::seconds(int server, double pixels, double bytes) const {
-  const SharedServer::Standing standing = shared(server).standing();
-  return standing.outstanding + standing.cost.seconds(pixels, bytes);
+  const SharedServer::State state = shared(server).state();
+  return state.outstanding + state.cost.seconds(pixels, bytes);
 }
 
 void CostTable::countFile(int number, double bytes, double pixels) {

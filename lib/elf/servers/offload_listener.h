@@ -13,7 +13,7 @@
 namespace elf {
 
 /** What was learned from an answer, or from there being none. */
-struct Lesson {
+struct CostSample {
   /** Base URL of the server. */
   std::string url;
   bool probe = false;
@@ -31,7 +31,7 @@ struct Lesson {
 };
 
 /** An endpoint is left out from now on. */
-struct Loss {
+struct ServerDown {
   std::string url;
   /** One sentence that begins with the URL. */
   std::string why;
@@ -48,14 +48,14 @@ class OffloadListener {
   /** Each endpoint has told about its model and was probed, or failed to. Once. */
   virtual void onReady() = 0;
   /** For each good answer to a part, and to a probe, and for each part that is late. */
-  virtual void onLearned(const Lesson& lesson) = 0;
+  virtual void onCostSample(const CostSample& sample) = 0;
   /** `why` is one sentence that begins with the endpoint's URL. */
   virtual void onProbeFailed(const std::string& why) = 0;
-  virtual void onServerLost(const Loss& loss) = 0;
+  virtual void onServerDown(const ServerDown& down) = 0;
   /** An endpoint that was left out, or was added, has answered a part. */
-  virtual void onServerBack(const std::string& url) = 0;
+  virtual void onServerUp(const std::string& url) = 0;
   /** Parts fail at an endpoint that is not left out, as it answers others. `why` is one sentence
-   * that begins with its URL. Once, and again after onServerBack(). */
+   * that begins with its URL. Once, and again after onServerUp(). */
   virtual void onPartsFail(const std::string& why) = 0;
   /** The endpoint runs, but has no such model, or no such version: `what` is the sentence that says
    * so and begins with its URL, `why` what it answers. */

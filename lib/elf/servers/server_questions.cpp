@@ -259,7 +259,7 @@ void ServerSet::sendProbe(std::size_t index) {
   endpoint.probing.sent = loop_.now();
   // A server that is known to be slow has longer.
   constexpr double kPatience = 2;
-  const CostModel cost = sharedOf(index).standing().cost;
+  const CostModel cost = sharedOf(index).state().cost;
   const double expected =
       cost.seconds(computed(probe.size), static_cast<double>(endpoint.probing.bytes));
   const auto limit =
@@ -298,7 +298,7 @@ void ServerSet::onProbe(std::size_t index, const ProbeReply& reply) {
                .decode = reply.read->decode,
                .infer = reply.read->infer},
               probing.sent);
-  const double perByte = sharedOf(index).standing().cost.c;
+  const double perByte = sharedOf(index).state().cost.c;
   if (++probing.next < probes.size() &&
       perByte * static_cast<double>(probes[probing.next].image.data.size()) < kLongestUpload)
     return sendProbe(index);

@@ -149,7 +149,7 @@ Capacity ServerSet::capacity() const {
   Capacity capacity;
   for (int i = 0; i < count(); ++i) {
     const ServerProfile& profile = this->profile(i);
-    const SharedServer::Standing standing = costs_.shared(i).standing();
+    const SharedServer::State state = costs_.shared(i).state();
     capacity.servers.push_back(
         {.url = address(i).url,
          .healthy = usable(i),
@@ -157,10 +157,10 @@ Capacity ServerSet::capacity() const {
          .takesRaw = profile.takesRaw,
          .takesEncoded = profile.takesEncoded,
          .network = profile.network,
-         .cost = standing.cost,
+         .cost = state.cost,
          .bytesPerPixel = bytesPerPixel(i),
-         .busy = standing.outstanding + heldBack(i),
-         .answers = standing.answers});
+         .busy = state.outstanding + heldBack(i),
+         .answers = state.answers});
   }
   capacity.rules = rules();
   return capacity;
@@ -244,24 +244,24 @@ void ServerSet::countAnswer(int server, double expected, double taken) {
   endpoint.answered = loop_.now();
   endpoint.silence.reset(endpoint.answered);
   if (endpoint.breaker.reportClosed())
-    mutex_.defer([this, url = address(server).url] { listener_.onServerBack(url); });
+    mutex_.defer([this, url = address(server).url] { listener_.onServerUp(url); });
 }
 
-void ServerSet::learn(int server, Lesson lesson, Clock::time_point sent) {
+void ServerSet::learn(int server, CostSample sample, Clock::time_point sent) {
   const Clock::time_point now = loop_.now();
-  lesson.url = address(server).url;
-  lesson.roundTrip = duration_cast<Microseconds>(now - sent);
-  RequestTimes times{.pixels = computed(lesson.sent),
-                     .bytes = static_cast<double>(lesson.bytes),
+  sample.url = address(server).url;
+  sample.roundTrip = duration_cast<Microseconds>(now - sent);
+  RequestTimes times{.pixels = computed(sample.sent),
+                     .bytes = static_cast<double>(sample.bytes),
                      .sent = sent,
                      .answered = now,
-                     .late = lesson.late,
-                     .queue = lesson.queue,
-                     .work = lesson.infer};
-  if (times.work) *times.work += lesson.decode.value_or(Microseconds{0});
-  lesson.changed = costs_.shared(server).learn(times);
-  lesson.cost = costs_.shared(server).standing().cost;
-  mutex_.defer([this, lesson = std::move(lesson)] { listener_.onLearned(lesson); });
+                     .late = sample.late,
+                     .queue = sample.queue,
+                     .work = sample.infer};
+  if (times.work) *times.work += sample.decode.value_or(Microseconds{0});
+  sample.changed = costs_.shared(server).learn(times);
+  sample.cost = costs_.shared(server).state().cost;
+  mutex_.defer([this, sample = std::move(sample)] { listener_.onCostSample(sample); });
 }
 
 // --- whether they are up
@@ -320,8 +320,8 @@ void ServerSet::lose(std::size_t index, const std::string& why) {
   Endpoint& endpoint = endpoints_[index];
   const bool wasClosed = endpoint.breaker.open();
   if (endpoint.breaker.reportOpen())
-    mutex_.defer([this, loss = Loss{urlOf(index), why, endpoint.introduction.known(),
-                                    closedEndpoints()}] { listener_.onServerLost(loss); });
+    mutex_.defer([this, down = ServerDown{urlOf(index), why, endpoint.introduction.known(),
+                                          closedEndpoints()}] { listener_.onServerDown(down); });
   if (endpoint.question.request == 0) {
     askAgainLater(index);
     settle(index);

@@ -138,7 +138,7 @@ class ServerSet {
   void countFailedPart(std::size_t endpoint, const std::string& why, const ServerReply& reply);
   /** A part that was sent then was not answered by the deadline. */
   void countLate(int server, Clock::time_point sent);
-  void learn(int server, Lesson lesson, Clock::time_point sent);
+  void learn(int server, CostSample sample, Clock::time_point sent);
 
   /** How long it has had parts to answer and has answered none. */
   Clock::duration silence(std::size_t endpoint) const;

@@ -141,7 +141,7 @@ bool Stream::setMerging(const void* owner, const MergeSettings& settings) {
   if (merger_ && merger_ != owner) return settings == merging_;
   merger_ = owner;
   if (settings.indexing != merging_.indexing)
-    identifier_.setIndexer(
+    tracker_.setIndexer(
         RpIndexer::create(indexerChoices()[static_cast<std::size_t>(settings.indexing)].name));
   merging_ = settings;
   return true;
@@ -388,7 +388,7 @@ void Stream::eraseMissed(FrameRecord& record) const {
 
 void Stream::identify(FrameRecord& record) {
   if (record.generation == knownGeneration_)
-    identifier_.identify(record.when, record.size, predictedIn(record), record.detections);
+    tracker_.track(record.when, record.size, predictedIn(record), record.detections);
 }
 
 // Callback of the offloader, perhaps from inside FrameSender::send().
@@ -456,14 +456,14 @@ void Stream::closeFrame(Pending& pending) {
   const auto begun = steady_clock::now();
   // A late frame has a record of its own downstream.
   FrameRecord& record = pending.record;
-  Doubles doubles{};
+  MergeMode mode{};
   {
     const std::lock_guard lock(mutex_);
-    doubles = merging_.doubles;
+    mode = merging_.mode;
     record.answers = std::move(pending.answers);
   }
   record.timings.offload = duration_cast<Microseconds>(pending.answeredAt - pending.submitted);
-  mergeAnswers(record, doubles);
+  mergeAnswers(record, mode);
   std::vector<PendingPtr> replaced;
   std::shared_ptr<FrameSender> sender;
   {
@@ -492,14 +492,14 @@ void Stream::closeFrame(Pending& pending) {
 void Stream::goOn(Pending& pending) {
   const auto begun = steady_clock::now();
   FrameRecord record = pending.record;
-  Doubles doubles{};
+  MergeMode mode{};
   std::shared_ptr<FrameSender> sender;
   {
     const std::lock_guard lock(mutex_);
     pending.wentOn = true;
     record.answers = pending.answers;
     record.timings.offload = duration_cast<Microseconds>(pending.answeredAt - pending.submitted);
-    doubles = merging_.doubles;
+    mode = merging_.mode;
     sender = sender_;
   }
   // What would only queue up behind it is not to be sent; another server can go on.
@@ -507,7 +507,7 @@ void Stream::goOn(Pending& pending) {
     slots_->leave(record.id);
   else
     slots_->markLate(record.id);
-  if (!noneAnswered(record)) mergeAnswers(record, doubles);
+  if (!noneAnswered(record)) mergeAnswers(record, mode);
   {
     const std::lock_guard lock(mutex_);
     if (noneAnswered(record)) {
@@ -547,7 +547,7 @@ void Stream::learn(FrameRecord& record) {
   if (record.generation > knownGeneration_) {
     knownGeneration_ = record.generation;
     history_.clear();
-    identifier_.forget();
+    tracker_.forget();
     forecasts_.erase(forecasts_.begin(), forecasts_.lower_bound(record.id));
   }
   identify(record);

@@ -20,9 +20,9 @@
 #include "elf/merge/merge.h"
 #include "elf/predict/frame_clock.h"
 #include "elf/predict/history.h"
-#include "elf/predict/identifier.h"
 #include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
+#include "elf/predict/tracker.h"
 #include "elf/stream/frame_sender.h"
 #include "elf/stream/slots.h"
 #include "elf/stream/stream_frame.h"
@@ -32,7 +32,7 @@ namespace elf {
 
 /** What elfmerge asks of the loop. */
 struct MergeSettings {
-  Doubles doubles = Doubles::Drop;
+  MergeMode mode = MergeMode::Nms;
   /** Index into indexerChoices(). */
   int indexing = 0;
 
@@ -235,13 +235,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::uint64_t nextId_ = 0;
   /** A frame has entered since generation_ was raised. */
   bool used_ = false;
-  /** Of the frames that enter, and of what history and identifier know. */
+  /** Of the frames that enter, and of what history and tracker know. */
   std::uint32_t generation_ = 0, knownGeneration_ = 0;
   std::unique_ptr<const RpPredictor> predictor_;
   History history_;
   /** Of the last frame that was looked at. */
   std::optional<std::chrono::nanoseconds> lookedAt_;
-  Identifier identifier_;
+  Tracker tracker_;
   PaddingCalibrator calibrator_;
   /** By frame, of those that were not answered yet. */
   std::map<std::uint64_t, Forecast> forecasts_;

@@ -118,7 +118,7 @@ void checkModel(const std::string& name, const std::string& picture, const std::
   if (!model->runtime().empty())
     std::cout << "runtime: " << model->runtime() << "\ntaken for: " << describe(model->file())
               << '\n';
-  std::cout << "picture: " << (picture.empty() ? "made" : picture) << ", " << text(size)
+  std::cout << "picture: " << (picture.empty() ? "synthetic" : picture) << ", " << text(size)
             << ", computed as " << text(rules.inputSize(size)) << std::endl;
   const auto check = elf::checkModel(*model, viewOf(bgr));
   if (!check) throw Error("--check", check.error());

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr Choice kFormats[] = {
-    {"released", "Text files of the released Elf, one for each frame"},
+    {"elf-release", "Text files of the released Elf, one for each frame"},
     {"kitti", "KITTI tracking labels"},
     {"mot", "MOTChallenge truth or detections"},
     {"jsonl", "JSON lines that elfmerge writes"},
@@ -45,7 +45,7 @@ std::optional<TraceFormat> formatOfText(const fs::path& file) {
     else if (Columns(line, Columns::Separator::Blanks, {}, {}).size() >= kKittiColumns)
       format = TraceFormat::Kitti;
     else
-      format = TraceFormat::Released;
+      format = TraceFormat::ElfRelease;
   });
   return format;
 }
@@ -60,7 +60,7 @@ std::optional<TraceFormat> formatOfTexts(const std::vector<fs::path>& files) {
     const auto number = frameNumber(file);
     return number && std::to_string(*number) == file.stem();
   });
-  return numbers ? TraceFormat::Released : TraceFormat::Kitti;
+  return numbers ? TraceFormat::ElfRelease : TraceFormat::Kitti;
 }
 
 /** MOTChallenge's file of a sequence: the truth, or else detections; empty where there is none. */
@@ -105,7 +105,8 @@ std::vector<TraceSource> sourcesIn(const fs::path& folder, std::optional<TraceFo
   const std::vector<fs::path> texts = traceFilesOf(folder, ".txt");
   if (texts.empty()) return {};
   const std::optional<TraceFormat> format = wanted ? wanted : formatOfTexts(texts);
-  if (format == TraceFormat::Released) return {{TraceFormat::Released, folder, folderName(folder)}};
+  if (format == TraceFormat::ElfRelease)
+    return {{TraceFormat::ElfRelease, folder, folderName(folder)}};
   if (format == TraceFormat::Kitti || format == TraceFormat::Mot) return sourcesOf(*format, texts);
   return {};
 }
@@ -148,7 +149,7 @@ std::vector<TraceSource> traceSourcesAt(const fs::path& path, std::optional<Trac
     if (!format && path.extension() == ".jsonl") format = TraceFormat::JsonLines;
     if (!format) format = formatOfText(path);
     if (!format) throw Error(path, "is empty: its format can't be told");
-    if (format == TraceFormat::Released)
+    if (format == TraceFormat::ElfRelease)
       throw Error(path, "is one file, not a trace of a known format");
     return sourcesOf(*format, {path});
   }

@@ -14,7 +14,7 @@
 namespace elf {
 
 /** In the order of traceFormatChoices(). */
-enum class TraceFormat { Released, Kitti, Mot, JsonLines };
+enum class TraceFormat { ElfRelease, Kitti, Mot, JsonLines };
 
 /** Four days at 30 frames per second: a larger number is a slip, and would fill the memory. */
 inline constexpr std::int64_t kMostFrames = 10'000'000;

@@ -406,7 +406,7 @@ std::vector<Trace> readTraces(const std::string& path, const TraceOptions& optio
   try {
     for (const TraceSource& source : traceSourcesAt(path, wanted)) {
       switch (source.format) {
-        case TraceFormat::Released:
+        case TraceFormat::ElfRelease:
           traces.push_back(readReleased(source, options));
           break;
         case TraceFormat::Kitti:

@@ -68,9 +68,9 @@ std::span<const Choice> traceFormatChoices();
  * The traces at `path`, sorted by name; at least one. `path` is a data set's folder, or one video
  * of it (a folder or a file, as the format has it):
  *
- * - `released`: VIDEO/N.txt, the text files of the released Elf: one for each frame N, with a line
- *   `x y width height id frame-width frame-height` for each object, in pixels. id = class * 1000 +
- *   instance; class 1 is a car, 2 a person, 10 a region to be ignored. A missing file is a frame of
+ * - `elf-release`: VIDEO/N.txt, the text files of the released Elf: one for each frame N, with a
+ * line `x y width height id frame-width frame-height` for each object, in pixels. id = class * 1000
+ * + instance; class 1 is a car, 2 a person, 10 a region to be ignored. A missing file is a frame of
  *   which nothing is known, an empty one held nothing.
  * - `kitti`: KITTI tracking labels, label_02/SEQUENCE.txt. Type DontCare or identity -1 is a region
  *   to be ignored. A frame without line, up to the last with one, held nothing. Frames are

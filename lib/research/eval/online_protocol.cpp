@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
-#include "elf/predict/identifier.h"
+#include "elf/predict/tracker.h"
 #include "research/eval/flawed_detector.h"
 #include "research/eval/trace_clock.h"
 
@@ -41,7 +41,7 @@ class Pipeline {
     const std::vector<Rp> rps = made.empty() ? std::vector<Rp>{} : made.front().rps;
     if (looked) {
       const FrameTime now = clock_.at(number);
-      identifier_.identify(now, size_, rps, detections);
+      tracker_.track(now, size_, rps, detections);
       // Without the RPs: what is detected here is never cut by one.
       for (std::size_t i = 0; i < made.size() && options_.coverage; ++i)
         calibrators_[i].observe(made[i].predictions, {}, detections, made[i].frames, size_);
@@ -75,7 +75,7 @@ class Pipeline {
   const std::int64_t last_;
   Size size_;
   History history_;
-  Identifier identifier_;
+  Tracker tracker_;
   /** Of each horizon, as of a pipeline that predicts so far ahead. */
   std::vector<PaddingCalibrator> calibrators_;
   std::map<std::int64_t, std::vector<Forecast>> forecasts_;

@@ -70,7 +70,7 @@ struct OnlineFigures {
 /**
  * Runs history, indexing, prediction and padding over each trace as the pipeline does with one
  * frame in flight. True identities reach none of them: what is detected has a box, a class and
- * score 1, and the identity that an Identifier gives it, which knows the RPs of its frame.
+ * score 1, and the identity that an Tracker gives it, which knows the RPs of its frame.
  *
  * Detections are what a FlawedDetector makes of the true boxes; its random numbers go on from one
  * trace to the next. Regions to be ignored are neither detected nor counted.

@@ -10,20 +10,20 @@
 
 #include "elf/base/error.h"
 #include "elf/predict/indexing.h"
-#include "research/data/released_window.h"
+#include "research/data/elf_release_window.h"
 
 namespace elf::eval {
 
 namespace {
 
-constexpr std::size_t kHistory = ReleasedWindow::kHistory;
+constexpr std::size_t kHistory = ElfReleaseWindow::kHistory;
 /** No window ends before the frame of this index: the released code's window size is 3. */
 constexpr std::size_t kFirstTarget = 3;
 /** It also loads the frame after the last of a window, and never looks at it. */
 constexpr std::size_t kLeastFrames = kFirstTarget + 2;
 
 /** The predictions for a window's targets, in their order; an empty box where there is none. */
-std::vector<Box> predictWindow(const ReleasedWindow& window, Size size,
+std::vector<Box> predictWindow(const ElfReleaseWindow& window, Size size,
                                const RpPredictor& predictor) {
   History history;
   for (std::size_t step = 0; step < kHistory; ++step) {
@@ -93,7 +93,7 @@ std::size_t lastFrame(std::size_t index, std::size_t video, std::size_t frames) 
   return std::max(kFirstTarget, before && index > 0 ? index - 1 : index);
 }
 
-Scene sceneOf(const Trace& trace, std::size_t last, const ReleasedWindow& window,
+Scene sceneOf(const Trace& trace, std::size_t last, const ElfReleaseWindow& window,
               const std::vector<Box>& predicted) {
   Scene scene{trace.name, trace.frames[last].number, trace.frames[last].size, {}, {}};
   for (const LabelledBox& target : window.targets) scene.truth.push_back(target.box);
@@ -110,7 +110,7 @@ Scene sceneOf(const Trace& trace, std::size_t last, const ReleasedWindow& window
 
 PaperFigures evaluatePaper(std::span<const Trace> traces, const RpPredictor& predictor,
                            const Watcher& watch) {
-  const std::unique_ptr<RpIndexer> indexer = RpIndexer::create("released");
+  const std::unique_ptr<RpIndexer> indexer = RpIndexer::create("elf-release");
   PaperFigures figures;
   for (std::size_t video = 0; video < traces.size(); ++video) {
     const Trace& trace = traces[video];
@@ -120,7 +120,7 @@ PaperFigures evaluatePaper(std::span<const Trace> traces, const RpPredictor& pre
                                   std::to_string(kLeastFrames));
     for (std::size_t index = 0; index < trace.frames.size(); ++index) {
       const std::size_t last = lastFrame(index, video, trace.frames.size());
-      const ReleasedWindow window = releasedWindow(trace, last, *indexer);
+      const ElfReleaseWindow window = elfReleaseWindow(trace, last, *indexer);
       if (window.targets.empty()) continue;
       const Size size = trace.frames[last].size;
       const std::vector<Box> predicted = predictWindow(window, size, predictor);

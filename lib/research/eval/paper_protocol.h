@@ -35,7 +35,7 @@ struct PaperFigures {
 
 /**
  * Each window is two frames of history and the frame after them, whose boxes are the targets. The
- * rule `released` of RP indexing looks for each target in each of the two; where it finds no
+ * rule `elf-release` of RP indexing looks for each target in each of the two; where it finds no
  * partner, the target's own box takes its place: this is the leak. Regions to be ignored are
  * targets too.
  *

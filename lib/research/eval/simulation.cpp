@@ -12,7 +12,7 @@
 #include "elf/agreement/agreement.h"
 #include "elf/base/error.h"
 #include "elf/merge/merge.h"
-#include "elf/predict/identifier.h"
+#include "elf/predict/tracker.h"
 #include "research/eval/flawed_detector.h"
 #include "research/eval/trace_clock.h"
 
@@ -170,9 +170,9 @@ class Stream {
       record.answers.push_back(std::move(answer));
     }
     mergeAnswers(record);
-    identifier_.identify(record.when, frame.size,
-                         record.rps ? std::span<const Rp>(*record.rps) : std::span<const Rp>(),
-                         record.detections);
+    tracker_.track(record.when, frame.size,
+                   record.rps ? std::span<const Rp>(*record.rps) : std::span<const Rp>(),
+                   record.detections);
     const Feedback feedback = feedbackOf(record);
     if (record.rps)
       calibrator_.observe(predictions, *record.rps, record.detections, frames, frame.size);
@@ -189,7 +189,7 @@ class Stream {
   const std::unique_ptr<const Partitioner> partitioner_;
   FramePlanner planner_;
   History history_;
-  Identifier identifier_;
+  Tracker tracker_;
   PaddingCalibrator calibrator_;
 };
 

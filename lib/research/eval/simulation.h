@@ -85,7 +85,7 @@ struct SimulationFigures {
 
 /**
  * Runs each trace, frame after frame with one frame in flight, through the very classes of the
- * pipeline: history and predictor, calibrated padding, FramePlanner, mergeAnswers(), Identifier. In
+ * pipeline: history and predictor, calibrated padding, FramePlanner, mergeAnswers(), Tracker. In
  * the place of servers stand their cost models, which the planner knows: parts of one server are
  * answered one after the other. In the place of a network stands a FlawedDetector: a part shows of
  * an object what of its box is in it, from 30 % of the box on, unless it is smaller than the

@@ -19,7 +19,7 @@
 #include "elf/base/printable.h"
 #include "elf/render/svg.h"
 #include "programs/options.h"
-#include "research/data/made_motion.h"
+#include "research/data/synthetic_motion.h"
 #include "research/data/traces.h"
 #include "research/train/trainer.h"
 
@@ -33,8 +33,8 @@ constexpr int kWrongUse = 2;
 struct Options {
   std::string data;
   elf::TraceOptions traces;
-  /** Videos of made motion that are added. */
-  int made = 0;
+  /** Videos of synthetic motion that are added. */
+  int synthetic = 0;
   std::string output;
   std::string jsonFile;
   bool version = false;
@@ -56,7 +56,7 @@ std::string parse(int argc, char** argv, Options& options) {
   elf::train::Options& training = options.training;
   std::array<gchar*, 7> text{};
   auto& [predictor, data, format, frameSize, output, checkpoint, json] = text;
-  gint made = options.made;
+  gint synthetic = options.synthetic;
   gint epochs = training.epochs;
   gint patience = training.patience;
   gint64 seed = static_cast<gint64>(training.seed);
@@ -69,8 +69,8 @@ std::string parse(int argc, char** argv, Options& options) {
       {"format", 0, 0, G_OPTION_ARG_STRING, &format, formatHelp.c_str(), "NAME"},
       {"frame-size", 0, 0, G_OPTION_ARG_STRING, &frameSize,
        "Size of the frames, where the data do not tell", "WxH"},
-      {"made", 'm', 0, G_OPTION_ARG_INT, &made,
-       "Add N videos of made motion, of 160 frames each (default: 0)", "N"},
+      {"synthetic", 'm', 0, G_OPTION_ARG_INT, &synthetic,
+       "Add N videos of synthetic motion, of 160 frames each (default: 0)", "N"},
       {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
        "Weights to write; the loss curve goes beside them as .csv and .svg", "FILE.safetensors"},
       {"epochs", 'e', 0, G_OPTION_ARG_INT, &epochs,
@@ -110,9 +110,9 @@ std::string parse(int argc, char** argv, Options& options) {
     return {};
   }
   if (argc > 1) return std::string("unexpected argument '") + argv[1] + "'";
-  if (made < 0 || made > 10000) return "--made: is not between 0 and 10000";
-  options.made = made;
-  if (options.data.empty() && made == 0) return "--data: is missing, and --made, too";
+  if (synthetic < 0 || synthetic > 10000) return "--synthetic: is not between 0 and 10000";
+  options.synthetic = synthetic;
+  if (options.data.empty() && synthetic == 0) return "--data: is missing, and --synthetic, too";
   if (options.output.empty()) return "--output: is missing";
   if (!options.output.ends_with(elf::kWeightFiles.suffix))
     return std::string("--output: does not end in ") + elf::kWeightFiles.suffix;
@@ -201,7 +201,7 @@ void writeCurve(const std::string& output, const std::vector<elf::train::Epoch>&
 std::string summary(const Options& options, const elf::train::Outcome& outcome, double seconds) {
   const nlohmann::ordered_json json{{"predictor", options.training.predictor},
                                     {"data", options.data},
-                                    {"made", options.made},
+                                    {"synthetic", options.synthetic},
                                     {"output", options.output},
                                     {"seed", options.training.seed},
                                     {"epochs", outcome.epochs.size()},
@@ -230,10 +230,10 @@ void run(const Options& options) {
     const fs::path data = fs::path(options.data).lexically_normal();
     name = (data.has_filename() ? data : data.parent_path()).filename().string();
   }
-  if (options.made > 0) {
-    for (elf::Trace& trace : elf::makeMotion(options.made, options.training.seed))
+  if (options.synthetic > 0) {
+    for (elf::Trace& trace : elf::syntheticMotion(options.synthetic, options.training.seed))
       traces.push_back(std::move(trace));
-    name += (name.empty() ? "made-" : "+made-") + std::to_string(options.made);
+    name += (name.empty() ? "synthetic-" : "+synthetic-") + std::to_string(options.synthetic);
   }
   ProgressReport report;
   const elf::train::Outcome outcome =

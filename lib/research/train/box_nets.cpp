@@ -10,7 +10,7 @@
 #include "elf/base/error.h"
 #include "elf/predict/indexing.h"
 #include "elf/predict/lstm_predictors.h"
-#include "research/data/released_window.h"
+#include "research/data/elf_release_window.h"
 #include "research/train/box_nets.h"
 
 namespace elf::train {
@@ -18,7 +18,7 @@ namespace elf::train {
 namespace {
 
 constexpr std::int64_t kCoordinates = 4;
-constexpr std::size_t kHistory = ReleasedWindow::kHistory;
+constexpr std::size_t kHistory = ElfReleaseWindow::kHistory;
 
 using torch::nn::Linear;
 using torch::nn::LSTM;
@@ -42,14 +42,14 @@ class BoxNet : public TrainableNet {
  public:
   /** Three frames in a row: the boxes of the last, and where the two before had them. */
   std::vector<Sample> makeSamples(const Trace& trace) const override {
-    const auto indexer = RpIndexer::create("released");
+    const auto indexer = RpIndexer::create("elf-release");
     std::vector<Sample> samples;
     for (std::size_t last = kHistory; last < trace.frames.size(); ++last) {
       const TraceFrame& frame = trace.frames[last];
       const bool inARow = frame.number - trace.frames[last - kHistory].number ==
                           static_cast<std::int64_t>(kHistory);
       if (!inARow || frame.objects.empty()) continue;
-      const ReleasedWindow window = releasedWindow(trace, last, *indexer);
+      const ElfReleaseWindow window = elfReleaseWindow(trace, last, *indexer);
       const auto count = static_cast<std::int64_t>(window.targets.size());
       Sample sample{torch::empty({count, kHistory, kCoordinates}),
                     torch::empty({count, kCoordinates})};

@@ -15,7 +15,7 @@
 #include "elf/predict/indexing.h"
 #include "elf/predict/motion_network.h"
 #include "elf/predict/sides.h"
-#include "research/data/released_window.h"
+#include "research/data/elf_release_window.h"
 
 namespace elf::train {
 
@@ -231,12 +231,12 @@ void addScenes(const Tracks& truth, const Tracks& found, Random& random,
 }
 
 /** Three frames in a row as the released code sees them. */
-void addReleasedWindows(const Trace& trace, std::vector<Sample>& samples) {
-  const auto indexer = RpIndexer::create("released");
+void addElfReleaseWindows(const Trace& trace, std::vector<Sample>& samples) {
+  const auto indexer = RpIndexer::create("elf-release");
   for (std::size_t last = 2; last < trace.frames.size(); ++last) {
     const TraceFrame& frame = trace.frames[last];
     if (frame.number - trace.frames[last - 2].number != 2) continue;
-    const ReleasedWindow window = releasedWindow(trace, last, *indexer);
+    const ElfReleaseWindow window = elfReleaseWindow(trace, last, *indexer);
     std::vector<Row> rows;
     for (std::size_t i = 0; i < window.targets.size(); ++i) {
       const bool leaks = window.leaks[0][i] && !window.leaks[1][i];
@@ -302,7 +302,7 @@ class MotionNet final : public TrainableNet {
 
   std::vector<Sample> makeSamples(const Trace& trace) const override {
     std::vector<Sample> samples;
-    addReleasedWindows(trace, samples);
+    addElfReleaseWindows(trace, samples);
     const Tracks tracks = tracksOf(trace);
     for (int variant = 0; variant < kVariants; ++variant) {
       Random random(seedOf(trace.name + "/" + std::to_string(variant)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/predict/identifier.h"
+#include "elf/predict/tracker.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,20 +7,20 @@
 
 namespace elf {
 
-Identifier::Identifier() : indexer_(RpIndexer::create(indexerChoices().front().name)) {}
+Tracker::Tracker() : indexer_(RpIndexer::create(indexerChoices().front().name)) {}
 
-void Identifier::setIndexer(std::unique_ptr<const RpIndexer> indexer) {
+void Tracker::setIndexer(std::unique_ptr<const RpIndexer> indexer) {
   indexer_ = std::move(indexer);
 }
 
-Identifier::Known* Identifier::find(Identity id) {
+Tracker::Known* Tracker::find(Identity id) {
   const auto known = std::lower_bound(known_.begin(), known_.end(), id,
                                       [](const Known& k, Identity i) { return k.id < i; });
   return known != known_.end() && known->id == id ? &*known : nullptr;
 }
 
-void Identifier::identify(const FrameTime& when, Size size, std::span<const Rp> rps,
-                          std::vector<Detection>& detections) {
+void Tracker::track(const FrameTime& when, Size size, std::span<const Rp> rps,
+                    std::vector<Detection>& detections) {
   std::erase_if(known_, [&](Known& known) {
     return ++known.looks > kLeastLooks && std::lround(framesBetween(known.seen, when)) > kMemory;
   });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "research/data/made_motion.h"
+#include "research/data/synthetic_motion.h"
 
 #include <algorithm>
 #include <array>
@@ -335,7 +335,7 @@ Trace makeVideo(Random& random, int video) {
 
 }  // namespace
 
-std::vector<Trace> makeMotion(int videos, std::uint64_t seed) {
+std::vector<Trace> syntheticMotion(int videos, std::uint64_t seed) {
   Random random(seed);
   std::vector<Trace> traces;
   for (int video = 0; video < videos; ++video) traces.push_back(makeVideo(random, video));

@@ -23,7 +23,7 @@ namespace elf {
  * as, so one that a detector takes for a car now and for a truck then stays one object where the
  * rule allows it. Not thread-safe.
  */
-class Identifier {
+class Tracker {
  public:
   /** Usual frames after which an object is forgotten that was looked for and not seen, in at least
    * kLeastLooks frames. */
@@ -34,7 +34,7 @@ class Identifier {
   static constexpr std::size_t kMostKnown = 4000;
 
   /** Takes the first of indexerChoices(). */
-  Identifier();
+  Tracker();
 
   /** From the next frame on; what is known stays known. `indexer` is not null. */
   void setIndexer(std::unique_ptr<const RpIndexer> indexer);
@@ -45,8 +45,8 @@ class Identifier {
    * one object, the first of them is it and the other one is new. `size` is that of the frame,
    * `rps` are those of the same frame, empty where there are none.
    */
-  void identify(const FrameTime& when, Size size, std::span<const Rp> rps,
-                std::vector<Detection>& detections);
+  void track(const FrameTime& when, Size size, std::span<const Rp> rps,
+             std::vector<Detection>& detections);
 
   /** Forgets all objects; identities already given are not given again. */
   void forget() { known_.clear(); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "research/data/released_window.h"
+#include "research/data/elf_release_window.h"
 
 namespace elf {
 
@@ -14,12 +14,12 @@ std::vector<LabelledBox> boxesOf(const TraceFrame& frame) {
 
 }  // namespace
 
-ReleasedWindow releasedWindow(const Trace& trace, std::size_t last, const RpIndexer& indexer) {
-  ReleasedWindow window;
+ElfReleaseWindow elfReleaseWindow(const Trace& trace, std::size_t last, const RpIndexer& indexer) {
+  ElfReleaseWindow window;
   window.targets = boxesOf(trace.frames[last]);
-  for (std::size_t step = 0; step < ReleasedWindow::kHistory; ++step) {
+  for (std::size_t step = 0; step < ElfReleaseWindow::kHistory; ++step) {
     const std::vector<LabelledBox> before =
-        boxesOf(trace.frames[last - ReleasedWindow::kHistory + step]);
+        boxesOf(trace.frames[last - ElfReleaseWindow::kHistory + step]);
     const std::vector<int> partners =
         indexer.match(before, window.targets, trace.frames[last].size);
     for (std::size_t row = 0; row < partners.size(); ++row) {

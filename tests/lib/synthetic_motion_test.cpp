@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "research/data/made_motion.h"
+#include "research/data/synthetic_motion.h"
 
 #include <gtest/gtest.h>
 
@@ -30,20 +30,20 @@ void forEachObject(const std::vector<Trace>& traces, Visit visit) {
       for (const TraceObject& object : frame.objects) visit(trace, frame, object);
 }
 
-TEST(MadeMotion, ASeedGivesTheSameTracesAgainAndAnotherSeedOthers) {
-  EXPECT_TRUE(same(makeMotion(3, 7), makeMotion(3, 7)));
-  EXPECT_FALSE(same(makeMotion(3, 7), makeMotion(3, 8)));
+TEST(SyntheticMotion, ASeedGivesTheSameTracesAgainAndAnotherSeedOthers) {
+  EXPECT_TRUE(same(syntheticMotion(3, 7), syntheticMotion(3, 7)));
+  EXPECT_FALSE(same(syntheticMotion(3, 7), syntheticMotion(3, 8)));
 }
 
-TEST(MadeMotion, TheFirstVideosAreTheSameHoweverManyAreMade) {
-  auto more = makeMotion(5, 7);
+TEST(SyntheticMotion, TheFirstVideosAreTheSameHoweverManyAreMade) {
+  auto more = syntheticMotion(5, 7);
   more.resize(2);
-  EXPECT_TRUE(same(makeMotion(2, 7), more));
-  EXPECT_TRUE(makeMotion(0, 7).empty());
+  EXPECT_TRUE(same(syntheticMotion(2, 7), more));
+  EXPECT_TRUE(syntheticMotion(0, 7).empty());
 }
 
-TEST(MadeMotion, VideosAreNumberedAndHave160FramesOfOneSize) {
-  const auto traces = makeMotion(12, 1);
+TEST(SyntheticMotion, VideosAreNumberedAndHave160FramesOfOneSize) {
+  const auto traces = syntheticMotion(12, 1);
   ASSERT_EQ(traces.size(), 12U);
   EXPECT_EQ(traces[0].name, "made-0000");
   EXPECT_EQ(traces[11].name, "made-0011");
@@ -59,10 +59,10 @@ TEST(MadeMotion, VideosAreNumberedAndHave160FramesOfOneSize) {
   EXPECT_GT(widths.size(), 1U);
 }
 
-TEST(MadeMotion, BoxesAreInTheFrameAndNotEmpty) {
+TEST(SyntheticMotion, BoxesAreInTheFrameAndNotEmpty) {
   std::size_t count = 0;
-  forEachObject(makeMotion(30, 2), [&](const Trace& trace, const TraceFrame& frame,
-                                       const TraceObject& object) {
+  forEachObject(syntheticMotion(30, 2), [&](const Trace& trace, const TraceFrame& frame,
+                                            const TraceObject& object) {
     ++count;
     ASSERT_FALSE(object.box.empty()) << trace.name << " frame " << frame.number;
     ASSERT_EQ(object.box, clip(object.box, frame.size)) << trace.name << " frame " << frame.number;
@@ -70,9 +70,9 @@ TEST(MadeMotion, BoxesAreInTheFrameAndNotEmpty) {
   EXPECT_GT(count, 0U);
 }
 
-TEST(MadeMotion, IdentitiesAreOnceInAFrameAndKeepTheirClass) {
+TEST(SyntheticMotion, IdentitiesAreOnceInAFrameAndKeepTheirClass) {
   std::map<std::int64_t, std::size_t> ofClass;
-  for (const Trace& trace : makeMotion(30, 3))
+  for (const Trace& trace : syntheticMotion(30, 3))
     for (const TraceFrame& frame : trace.frames) {
       std::set<std::int64_t> ids;
       for (const TraceObject& object : frame.objects) {
@@ -122,9 +122,9 @@ Motion motionIn(const std::vector<Trace>& traces) {
   return motion;
 }
 
-TEST(MadeMotion, ThereAreSeveralObjectsThatMoveALittleFromFrameToFrameAndComeAndGo) {
+TEST(SyntheticMotion, ThereAreSeveralObjectsThatMoveALittleFromFrameToFrameAndComeAndGo) {
   constexpr int kVideos = 60;
-  const Motion motion = motionIn(makeMotion(kVideos, 4));
+  const Motion motion = motionIn(syntheticMotion(kVideos, 4));
   const double perFrame = static_cast<double>(motion.objects) / (kVideos * 160);
   EXPECT_GT(perFrame, 3);
   EXPECT_LT(perFrame, 15);
@@ -146,11 +146,11 @@ bool standsBehind(const TraceObject& object, const TraceFrame& frame) {
   });
 }
 
-TEST(MadeMotion, WhatIsHiddenHasHardlyEverABox) {
+TEST(SyntheticMotion, WhatIsHiddenHasHardlyEverABox) {
   // Between key frames it has. Without hiding it would be every fifth.
   std::size_t behind = 0;
   std::size_t count = 0;
-  forEachObject(makeMotion(60, 6),
+  forEachObject(syntheticMotion(60, 6),
                 [&](const Trace&, const TraceFrame& frame, const TraceObject& object) {
                   ++count;
                   behind += standsBehind(object, frame);
@@ -158,9 +158,9 @@ TEST(MadeMotion, WhatIsHiddenHasHardlyEverABox) {
   EXPECT_LT(static_cast<double>(behind), 0.03 * static_cast<double>(count));
 }
 
-TEST(MadeMotion, SomeVideosAreLabelledInWholePixelsAndOthersAreNot) {
+TEST(SyntheticMotion, SomeVideosAreLabelledInWholePixelsAndOthersAreNot) {
   std::size_t whole = 0;
-  const auto traces = makeMotion(40, 5);
+  const auto traces = syntheticMotion(40, 5);
   for (const Trace& trace : traces) {
     bool all = true;
     for (const TraceFrame& frame : trace.frames)

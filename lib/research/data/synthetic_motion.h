@@ -31,12 +31,12 @@ namespace elf {
  * only every 4th to 10th box is true, with those between on a straight line, also where the mover
  * was hidden; and in three of ten sides are whole pixels.
  *
- * Classes and identities are those of the format `released`: `labelId` 1 is "car" and 2 "person",
- * and `id` is 1000 * labelId + a number < 1000. Score is 1, nothing is to be ignored.
+ * Classes and identities are those of the format `elf-release`: `labelId` 1 is "car" and 2
+ * "person", and `id` is 1000 * labelId + a number < 1000. Score is 1, nothing is to be ignored.
  *
  * Random numbers come from a std::mt19937_64 of `seed` and no distribution of the standard library,
  * so that a seed gives the same traces anywhere, up to the last digits of the maths library.
  */
-std::vector<Trace> makeMotion(int videos, std::uint64_t seed);
+std::vector<Trace> syntheticMotion(int videos, std::uint64_t seed);
 
 }  // namespace elf

@@ -11,7 +11,7 @@
 
 namespace elf {
 
-struct ReleasedWindow {
+struct ElfReleaseWindow {
   /** Frames before the one to predict. */
   static constexpr std::size_t kHistory = 2;
 
@@ -27,6 +27,6 @@ struct ReleasedWindow {
  * The window that ends with frame `last` (>= kHistory) of the trace, whatever the numbers of its
  * frames. `indexer` is the released rule where figures are to be those of the released code.
  */
-ReleasedWindow releasedWindow(const Trace& trace, std::size_t last, const RpIndexer& indexer);
+ElfReleaseWindow elfReleaseWindow(const Trace& trace, std::size_t last, const RpIndexer& indexer);
 
 }  // namespace elf
