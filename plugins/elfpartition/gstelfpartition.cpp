@@ -39,8 +39,8 @@
 #include <utility>
 #include <vector>
 
-#include "elf/servers/server_url.h"
 #include "elf/partition/partitioner.h"
+#include "elf/servers/server_url.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfresult.h"
 #include "gst/elfvision/gstelfstream.h"

@@ -45,8 +45,8 @@ TEST(SyntheticMotion, TheFirstVideosAreTheSameHoweverManyAreMade) {
 TEST(SyntheticMotion, VideosAreNumberedAndHave160FramesOfOneSize) {
   const auto traces = syntheticMotion(12, 1);
   ASSERT_EQ(traces.size(), 12U);
-  EXPECT_EQ(traces[0].name, "made-0000");
-  EXPECT_EQ(traces[11].name, "made-0011");
+  EXPECT_EQ(traces[0].name, "synthetic-0000");
+  EXPECT_EQ(traces[11].name, "synthetic-0011");
   std::set<int> widths;
   for (const Trace& trace : traces) {
     ASSERT_EQ(trace.frames.size(), 160U);

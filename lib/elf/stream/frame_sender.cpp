@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "elf/servers/remote_network.h"
 #include "elf/partition/cutting.h"
+#include "elf/servers/remote_network.h"
 
 namespace elf {
 

@@ -300,7 +300,7 @@ void label(Random& random, std::vector<Track>& tracks) {
 
 std::string nameOf(int video) {
   char name[24];
-  std::snprintf(name, sizeof name, "made-%04d", video);
+  std::snprintf(name, sizeof name, "synthetic-%04d", video);
   return name;
 }
 

@@ -10,8 +10,9 @@
 namespace elf {
 
 /**
- * Traces of `videos` (>= 0) made videos with 160 frames each, named `made-0000`, `made-0001`, ...
- * They are free of any data set's licence. The first ones are the same however many are made.
+ * Traces of `videos` (>= 0) synthetic videos with 160 frames each, named `synthetic-0000`,
+ * `synthetic-0001`, ... They are free of any data set's licence. The first ones are the same
+ * however many are made.
  *
  * The world is a plane, in metres and seconds, with 6 to 39 movers, half of them cars (1.6 to 2
  * wide, 1.4 to 1.9 high, 3.5 to 5 long; parked, or from 2 to 16 per second fast at first) and half

@@ -81,7 +81,8 @@ std::string fingerprint(const std::vector<Sample>& training,
     for (const Sample& sample : *samples)
       for (const torch::Tensor& tensor : {sample.input, sample.target}) {
         const std::int64_t objects = tensor.size(0);
-        g_checksum_update(checksum.get(), reinterpret_cast<const guchar*>(&objects), sizeof objects);
+        g_checksum_update(checksum.get(), reinterpret_cast<const guchar*>(&objects),
+                          sizeof objects);
         g_checksum_update(checksum.get(), static_cast<const guchar*>(tensor.data_ptr()),
                           static_cast<gssize>(tensor.nbytes()));
       }
