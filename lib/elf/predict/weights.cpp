@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/predict/weights.h"
 
-#include <glib.h>
-
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -11,6 +9,7 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/printable.h"
 
 namespace elf {
@@ -172,11 +171,8 @@ void Weights::write(const std::string& path) const {
   const std::vector<std::uint8_t> content = bytes();
   GError* error = nullptr;
   if (!g_file_set_contents(path.c_str(), reinterpret_cast<const gchar*>(content.data()),
-                           static_cast<gssize>(content.size()), &error)) {
-    const std::string why = error->message;
-    g_error_free(error);
-    throw Error(path, "can't be written: " + why);
-  }
+                           static_cast<gssize>(content.size()), &error))
+    throw Error(path, "can't be written: " + takeReason(error));
 }
 
 const Tensor& Weights::tensor(const std::string& key, const std::vector<int>& shape) const {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // From the values of a request or a response to its bytes.
-#include <glib.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -11,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "elf/base/glib.h"
 #include "elf/base/half.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/tensor_bytes.h"
@@ -36,10 +35,7 @@ bool isText(Bytes bytes) {
 }
 
 std::string toBase64(Bytes bytes) {
-  gchar* const text = g_base64_encode(bytes.data(), bytes.size());
-  std::string copy = text;
-  g_free(text);
-  return copy;
+  return takeText(g_base64_encode(bytes.data(), bytes.size()));
 }
 
 std::string dump(const Json& json) {
