@@ -8,13 +8,12 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <condition_variable>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <thread>
 
 #include "elf/base/error.h"
+#include "elf/base/mutex.h"
 #include "elf/base/seconds.h"
 #include "elf/offload/bandwidth.h"
 #include "gst/bench/oracle.h"
@@ -87,7 +86,7 @@ class ModeRun::Pipeline {
     else
       waitForRoom();
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ++underWay_;
     }
     GstBuffer* buffer = gst_buffer_copy(input_.frames[frame].get());
@@ -101,8 +100,8 @@ class ModeRun::Pipeline {
   std::vector<FrameResult> collect() {
     // How many a live pipeline drops is known at its end.
     if (mode_.live) gst_app_src_end_of_stream(appSrc());
-    waitUntil([this] { return mode_.live ? ended_ : underWay_ == 0; });
-    const std::lock_guard lock(mutex_);
+    waitUntil([this]() ELF_REQUIRES(mutex_) { return mode_.live ? ended_ : underWay_ == 0; });
+    const MutexLock lock(mutex_);
     return std::exchange(results_, {});
   }
 
@@ -134,7 +133,7 @@ class ModeRun::Pipeline {
   }
 
   void waitForRoom() {
-    waitUntil([this] { return underWay_ < mode_.inFlight; });
+    waitUntil([this]() ELF_REQUIRES(mutex_) { return underWay_ < mode_.inFlight; });
     if (mode_.fps <= 0) return;
     std::this_thread::sleep_until(due_);
     due_ = std::max(due_, Clock::now()) + durationOf(mode_.interval / mode_.fps);
@@ -146,7 +145,8 @@ class ModeRun::Pipeline {
                                                  gst_element_get_base_time(pipeline_.get()) + time);
     gst_clock_id_wait(id, nullptr);
     gst_clock_id_unref(id);
-    throwIfFailed(std::unique_lock(mutex_));
+    const MutexLock lock(mutex_);
+    throwIfFailed();
   }
 
   void watch() {
@@ -203,7 +203,7 @@ class ModeRun::Pipeline {
     const GstClockTime pts = GST_BUFFER_PTS(buffer);
     std::chrono::nanoseconds sinceCapture{0};
     if (mode_.live) sinceCapture = std::chrono::nanoseconds(GST_CLOCK_DIFF(pts, runningTime()));
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     entries_.push_back({pts, Clock::now() - sinceCapture});
   }
 
@@ -213,7 +213,7 @@ class ModeRun::Pipeline {
     gst_structure_get_int64(result, "pts_ns", &pts);
     const auto capture = static_cast<GstClockTime>(pts);
     const auto ms = static_cast<double>(GST_CLOCK_DIFF(capture, runningTime())) / GST_MSECOND;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     answeredMs_[capture] = ms;
   }
 
@@ -224,7 +224,7 @@ class ModeRun::Pipeline {
     FrameResult result;
     if (record) result = resultOf(*record);
     noteChoice(result);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (mode_.live)  // what the queue dropped
       while (!entries_.empty() && entries_.front().pts < pts) entries_.pop_front();
     if (!record || entries_.empty() || entries_.front().pts != pts) {
@@ -240,13 +240,13 @@ class ModeRun::Pipeline {
       results_.push_back(std::move(result));
       --underWay_;
     }
-    changed_.notify_all();
+    changed_.notifyAll();
   }
 
   void ended() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ended_ = true;
-    changed_.notify_all();
+    changed_.notifyAll();
   }
 
   // With one frame in flight it is that frame's, else that of the last one that went in.
@@ -261,24 +261,24 @@ class ModeRun::Pipeline {
   void failed(GstMessage* message) {
     GError* error = nullptr;
     gst_message_parse_error(message, &error, nullptr);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const std::string reason = takeReason(error);
     if (error_.empty()) error_ = reason;
-    changed_.notify_all();
+    changed_.notifyAll();
   }
 
   // The caller's thread.
   template <typename Condition>
   void waitUntil(Condition condition) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     while (!condition() && error_.empty()) {
-      if (changed_.wait_for(lock, kPatience) == std::cv_status::timeout && !condition())
+      if (!changed_.waitUntil(lock, Clock::now() + kPatience) && !condition())
         error_ = "no frame came out for a minute";
     }
-    throwIfFailed(lock);
+    throwIfFailed();
   }
 
-  void throwIfFailed(const std::unique_lock<std::mutex>&) const {
+  void throwIfFailed() const ELF_REQUIRES(mutex_) {
     if (!error_.empty()) throw Error("mode " + mode_.name, error_);
   }
 
@@ -293,16 +293,16 @@ class ModeRun::Pipeline {
   Clock::time_point due_ = Clock::now();
   std::atomic<bool> latencyChanged_ = false;
 
-  // Guards what follows; held only for moments.
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int underWay_ = 0;
-  bool ended_ = false;
-  std::deque<Entry> entries_;
+  // Held only for moments.
+  Mutex mutex_;
+  ConditionVariable changed_;
+  int underWay_ ELF_GUARDED_BY(mutex_) = 0;
+  bool ended_ ELF_GUARDED_BY(mutex_) = false;
+  std::deque<Entry> entries_ ELF_GUARDED_BY(mutex_);
   /** By time stamp. */
-  std::map<GstClockTime, double> answeredMs_;
-  std::vector<FrameResult> results_;
-  std::string error_;
+  std::map<GstClockTime, double> answeredMs_ ELF_GUARDED_BY(mutex_);
+  std::vector<FrameResult> results_ ELF_GUARDED_BY(mutex_);
+  std::string error_ ELF_GUARDED_BY(mutex_);
 };
 
 ModeRun::ModeRun(Mode mode, const Input& input, const FrameDetections& reference, float minScore)

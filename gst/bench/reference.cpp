@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <optional>
 #include <thread>
 
+#include "elf/base/mutex.h"
 #include "elf/server/inference_model.h"
 #include "gst/elfvision/gstelfref.h"
 #include "gst/elfvision/gstelfvideo.h"
@@ -60,7 +60,7 @@ FrameDetections inferReference(const ModelFile& model, const Input& input,
   FrameDetections reference(input.frames.size());
   std::atomic<std::size_t> next{0};
   // Guards what follows, and the calls of `progress`.
-  std::mutex mutex;
+  Mutex mutex;
   std::size_t done = 0;
   std::optional<Error> failure;
 
@@ -69,13 +69,13 @@ FrameDetections inferReference(const ModelFile& model, const Input& input,
       Worker worker(model, input);
       for (std::size_t frame = next++; frame < reference.size(); frame = next++) {
         reference[frame] = worker.infer(input.frames[frame].get());
-        const std::lock_guard lock(mutex);
+        const MutexLock lock(mutex);
         progress(++done);
       }
     } catch (const std::exception& error) {
       next = reference.size();
       const auto* ours = dynamic_cast<const Error*>(&error);
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       failure = ours ? *ours : Error("model " + model.name, error.what());
     }
   };

@@ -4,13 +4,13 @@
 
 #include <gst/gst.h>
 
-#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "elf/base/choice.h"
+#include "elf/base/mutex.h"
 #include "gst/elfvision/gstelfboundary.h"
 
 namespace elf::gst {
@@ -152,18 +152,18 @@ class WithSettings {
   };
 
   Settings settings() const {
-    const std::lock_guard lock(settingsMutex_);
+    const MutexLock lock(settingsMutex_);
     return settings_;
   }
   template <typename Change>
   void change(Change&& apply) {
-    const std::lock_guard lock(settingsMutex_);
+    const MutexLock lock(settingsMutex_);
     apply(settings_);
   }
 
  private:
-  mutable std::mutex settingsMutex_;
-  Settings settings_;
+  mutable Mutex settingsMutex_;
+  Settings settings_ ELF_GUARDED_BY(settingsMutex_);
 };
 
 /**

@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -18,6 +17,7 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/mutex.h"
 #include "elf/base/output_file.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfpipeline.h"
@@ -49,7 +49,7 @@ class FrameStatistics {
  public:
   /** `record` is null where a frame carries none. */
   void add(const elf::FrameRecordPtr& record) {
-    const std::lock_guard lock(mutex_);
+    const elf::MutexLock lock(mutex_);
     ++frames_;
     if (!record) return;
     const double latencyMs = static_cast<double>(record->timings.total.count()) / 1000;
@@ -67,7 +67,7 @@ class FrameStatistics {
 
   /** What to say where servers were asked for parts and have answered none; else empty. */
   std::string unanswered() const {
-    const std::lock_guard lock(mutex_);
+    const elf::MutexLock lock(mutex_);
     if (parts_ == 0 || answered_) return {};
     return "no part of " + std::to_string(frames_) + " frames was answered by a server" +
            (failed_ ? "" : " in time");
@@ -80,21 +80,21 @@ class FrameStatistics {
   };
 
   Snapshot snapshot() const {
-    const std::lock_guard lock(mutex_);
+    const elf::MutexLock lock(mutex_);
     if (measured_ == 0) return {frames_, {}, {}, {}};
     return {frames_, lastMs_, sumMs_ / static_cast<double>(measured_), maxMs_};
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::uint64_t frames_ = 0;
-  std::uint64_t measured_ = 0;
-  double sumMs_ = 0;
-  double maxMs_ = 0;
-  std::optional<double> lastMs_;
-  std::uint64_t parts_ = 0;
+  mutable elf::Mutex mutex_;
+  std::uint64_t frames_ ELF_GUARDED_BY(mutex_) = 0;
+  std::uint64_t measured_ ELF_GUARDED_BY(mutex_) = 0;
+  double sumMs_ ELF_GUARDED_BY(mutex_) = 0;
+  double maxMs_ ELF_GUARDED_BY(mutex_) = 0;
+  std::optional<double> lastMs_ ELF_GUARDED_BY(mutex_);
+  std::uint64_t parts_ ELF_GUARDED_BY(mutex_) = 0;
   /** Any of them; those that are neither were late. */
-  bool answered_ = false, failed_ = false;
+  bool answered_ ELF_GUARDED_BY(mutex_) = false, failed_ ELF_GUARDED_BY(mutex_) = false;
 };
 
 GstPadProbeReturn countFrame(GstPad*, GstPadProbeInfo* info, gpointer data) {

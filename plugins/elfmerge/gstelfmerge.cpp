@@ -25,7 +25,6 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <ranges>
 #include <set>
@@ -33,6 +32,7 @@
 #include <utility>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/merge/merge.h"
 #include "elf/predict/indexing.h"
 #include "elf/record/frame_fields.h"
@@ -191,7 +191,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     // Of one that does not fit carriedRecord() tells.
     if (arrived ? !arrived->answered : !elf::gst::getRecord(buffer)) warnOfBare();
     if (!arrived) {
-      const std::lock_guard lock(stateMutex_);
+      const elf::MutexLock lock(stateMutex_);
       ++state_.bare;
       return GST_FLOW_OK;
     }
@@ -234,14 +234,14 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     const Settings now = settings();
     if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
     warnedOfBare_ = warnedOfSize_ = warnedOfOther_ = false;
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     state_ = {.started = true};
   }
 
   void stop() {
     results_.reset();
     const std::vector<StreamPtr> streams = askedStreams();
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     state_.started = false;
     for (Source& source : state_.sources) release(source);
     state_.sources.clear();
@@ -249,7 +249,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
 
  private:
   GstStructure* stats() {
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     GstStructure* stats = gst_structure_new_empty("elf-merge-stats");
     elf::gst::addCounts(stats, "frames", state_.frames, "bare", state_.bare, "detections",
                         state_.detections, "coasted", state_.coasted, "unanswered",
@@ -318,7 +318,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
                    static_cast<int>(coasted), static_cast<int>(answered),
                    static_cast<int>(record.answers.size()),
                    static_cast<double>(record.timings.total.count()) * 1e-3);
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     ++state_.frames;
     state_.detections += record.detections.size();
     state_.coasted += static_cast<guint64>(coasted);
@@ -331,7 +331,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
 
   // A frame has come. False where its stream is to be asked.
   bool comesFrom(const StreamPtr& stream) {
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     ++state_.came;
     for (Source& each : state_.sources)
       if (each.asked && state_.came > each.last + kPatience) release(each);
@@ -345,7 +345,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     // Whoever tells of a frame at the moment keeps the element.
     const std::shared_ptr<GstElement> kept = elf::shared(element_);
     {
-      const std::lock_guard lock(stateMutex_);
+      const elf::MutexLock lock(stateMutex_);
       // An offer may come at any time: nobody would release the stream any more.
       if (!state_.started) return;
       std::erase_if(state_.sources, [](const Source& each) { return each.stream.expired(); });
@@ -376,7 +376,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     const StreamPtr stream = answered.stream.lock();
     if (!now.postMessages || !stream) return;
     {
-      const std::lock_guard lock(stateMutex_);
+      const elf::MutexLock lock(stateMutex_);
       Source* source = sourceOf(stream);
       if (!source) return;
       source->told.insert(answered.id);
@@ -387,7 +387,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
 
   // Whether a frame that comes was told of already; one that comes again was the first time.
   bool takeTold(const StreamPtr& stream, std::uint64_t id) {
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     Source* source = sourceOf(stream);
     if (!source) return true;
     const bool told = source->told.contains(id) || (source->newest && id <= *source->newest);
@@ -407,7 +407,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
   }
 
   std::vector<StreamPtr> askedStreams() {
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     std::vector<StreamPtr> streams;
     for (const Source& source : state_.sources)
       if (StreamPtr stream = source.stream.lock(); stream && source.asked)
@@ -415,15 +415,14 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     return streams;
   }
 
-  // With stateMutex_ held; null where nothing is known of the stream.
-  Source* sourceOf(const StreamPtr& stream) {
+  // Null where nothing is known of the stream.
+  Source* sourceOf(const StreamPtr& stream) ELF_REQUIRES(stateMutex_) {
     const auto source = std::ranges::find_if(
         state_.sources, [&](const Source& each) { return each.stream.lock() == stream; });
     return source != state_.sources.end() ? &*source : nullptr;
   }
 
-  // With stateMutex_ held.
-  void release(Source& source) {
+  void release(Source& source) ELF_REQUIRES(stateMutex_) {
     if (const StreamPtr stream = source.stream.lock()) stream->release(this);
     source.asked = false;
   }
@@ -434,8 +433,8 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
   std::unique_ptr<ResultsFile> results_;
 
   std::atomic<bool> warnedOfOther_ = false;
-  std::mutex stateMutex_;
-  State state_;
+  elf::Mutex stateMutex_;
+  State state_ ELF_GUARDED_BY(stateMutex_);
 };
 
 }  // namespace

@@ -52,10 +52,9 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   if (GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_UNKNOWN) return GST_FLOW_NOT_NEGOTIATED;
   std::shared_ptr<Session> session;
   {
-    Lock lock(stateMutex_);
+    MutexLock lock(stateMutex_);
     // Downstream's EOS is over as soon as the task has come to the new segment.
-    changed_.wait(lock,
-                  [this] { return state_.flow != GST_FLOW_EOS || !state_.holds(beginsAnew); });
+    while (state_.flow == GST_FLOW_EOS && state_.holds(beginsAnew)) changed_.wait(lock);
     if (state_.flow != GST_FLOW_OK) return state_.flow;
     session = state_.session;
   }
@@ -70,7 +69,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     return GST_FLOW_ERROR;
   }
   {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     // Where there is no record it was stopped.
     if (state_.flow != GST_FLOW_OK || !record)
       return state_.flow == GST_FLOW_OK ? GST_FLOW_FLUSHING : state_.flow;
@@ -85,14 +84,14 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
                  [this, weak = std::weak_ptr(item)](FrameRecordPtr answered) {
                    const ItemPtr answeredItem = weak.lock();
                    if (!answeredItem) return;
-                   const std::lock_guard lock(stateMutex_);
+                   const MutexLock lock(stateMutex_);
                    if (answered->skipped) ++state_.skipped;
                    answeredItem->record = std::move(answered);
-                   changed_.notify_all();
+                   changed_.notifyAll();
                  });
   stream->slots().awaitRoom(entry_.stopped());
-  Lock lock(stateMutex_);
-  changed_.wait(lock, [this] { return state_.flow != GST_FLOW_OK || hasRoom(); });
+  MutexLock lock(stateMutex_);
+  while (state_.flow == GST_FLOW_OK && !hasRoom()) changed_.wait(lock);
   return state_.flow;
 }
 
@@ -138,17 +137,17 @@ std::optional<Clock::time_point> Offload::dueTime(GstBuffer* buffer) const {
 bool Offload::isLate(GstBuffer* buffer) {
   const GstClockTime time = gst::runningTimeOf(buffer, segment_);
   const bool wanted = settings().qos;
-  const std::lock_guard lock(stateMutex_);
+  const MutexLock lock(stateMutex_);
   return wanted && GST_CLOCK_TIME_IS_VALID(time) && GST_CLOCK_TIME_IS_VALID(state_.earliest) &&
          time <= state_.earliest;
 }
 
 // Queues an event or a query, also where downstream is at EOS: a new segment may follow.
 GstFlowReturn Offload::enqueue(const ItemPtr& item) {
-  const std::lock_guard lock(stateMutex_);
+  const MutexLock lock(stateMutex_);
   if (!state_.flows()) return state_.flow;
   state_.queue.push_back(item);
-  changed_.notify_all();
+  changed_.notifyAll();
   return GST_FLOW_OK;
 }
 
@@ -163,7 +162,7 @@ GstClockTime Offload::mostTimeHeld() const {
   return std::min(added, kMostBytesHeld / frameBytes_ * frameTime_);
 }
 
-// With stateMutex_ held: whether one more frame may wait here.
+// Whether one more frame may wait here.
 bool Offload::hasRoom() const {
   std::size_t frames = 0, bytes = 0;
   GstClockTime first = GST_CLOCK_TIME_NONE, last = GST_CLOCK_TIME_NONE;
@@ -196,50 +195,55 @@ void Offload::startTask() {
 
 void Offload::loop() {
   ItemPtr item;
+  std::optional<GstFlowReturn> failure;
   {
-    Lock lock(stateMutex_);
-    // Frames that nobody wants any more wait for no answer.
-    const auto mayLeave = [this](const Item& next) {
-      return !next.buffer || next.record || state_.flow == GST_FLOW_EOS;
-    };
-    changed_.wait(lock, [&] {
-      return !state_.flows() || (!state_.queue.empty() && mayLeave(*state_.queue.front()));
-    });
-    if (!state_.flows()) return endTask(lock);
-    item = std::move(state_.queue.front());
-    state_.queue.pop_front();
-    item->progress = Item::Running;
-    if (beginsAnew(*item) && state_.flow == GST_FLOW_EOS) setFlow(GST_FLOW_OK);
-    changed_.notify_all();
+    MutexLock lock(stateMutex_);
+    while (state_.flows() && !firstMayLeave()) changed_.wait(lock);
+    if (state_.flows()) {
+      item = std::move(state_.queue.front());
+      state_.queue.pop_front();
+      item->progress = Item::Running;
+      if (beginsAnew(*item) && state_.flow == GST_FLOW_EOS) setFlow(GST_FLOW_OK);
+      changed_.notifyAll();
+    } else {
+      failure = pauseTask();
+    }
   }
+  if (failure) GST_ELEMENT_FLOW_ERROR(element_, *failure);
+  if (!item) return;
   if (item->buffer) {
     const GstFlowReturn flow = pushFrame(*item);
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     if (state_.flow == GST_FLOW_OK && flow != GST_FLOW_OK) setFlow(flow);
   } else if (item->event) {
     gst_pad_push_event(srcpad_, item->event.release());
   } else {
     const bool result = runQuery(item->query);
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     item->result = result;
     item->progress = Item::Finished;
-    changed_.notify_all();
+    changed_.notifyAll();
   }
 }
 
-void Offload::endTask(Lock& lock) {
-  const GstFlowReturn flow = state_.flow;
-  const bool eos = state_.holds([](const Item& item) { return item.is(GST_EVENT_EOS); });
-  // Under the lock, or a RECONFIGURE could start the task between the look at the flow and the
-  // pause.
+// Whether the first in the queue may leave. Frames that nobody wants any more wait for no answer.
+bool Offload::firstMayLeave() const {
+  if (state_.queue.empty()) return false;
+  const Item& first = *state_.queue.front();
+  return !first.buffer || first.record || state_.flow == GST_FLOW_EOS;
+}
+
+// Under the lock, or a RECONFIGURE could start the task between the look at the flow and the pause.
+// Returns what the application has to hear of.
+std::optional<GstFlowReturn> Offload::pauseTask() {
   gst_pad_pause_task(srcpad_);
-  lock.unlock();
-  if (eos && isFailure(flow)) GST_ELEMENT_FLOW_ERROR(element_, flow);
+  const bool eos = state_.holds([](const Item& item) { return item.is(GST_EVENT_EOS); });
+  return eos && isFailure(state_.flow) ? std::optional(state_.flow) : std::nullopt;
 }
 
 GstFlowReturn Offload::pushFrame(Item& item) {
   {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     if (state_.flow != GST_FLOW_OK) return state_.flow;
   }
   logWay(element_, *item.record);

@@ -99,18 +99,17 @@ bool Offload::takeOffer(GstQuery* query) {
 
 gboolean Offload::serializedQuery(GstQuery* query) {
   if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     if (state_.holds([](const Item& item) { return item.buffer != nullptr; }))
       return proposeAllocation(query);
   }
   const auto item = std::make_shared<Item>();
   item->query = query;
   if (enqueue(item) != GST_FLOW_OK) return FALSE;
-  Lock lock(stateMutex_);
+  MutexLock lock(stateMutex_);
   // While the task runs the query, it must not go away.
-  changed_.wait(lock, [&] {
-    return item->progress == Item::Finished || (item->progress == Item::Waiting && !state_.flows());
-  });
+  while (item->progress == Item::Running || (item->progress == Item::Waiting && state_.flows()))
+    changed_.wait(lock);
   std::erase(state_.queue, item);
   return item->result;
 }
@@ -160,7 +159,7 @@ void Offload::srcEvent(GstEvent* event) {
       GstClockTimeDiff difference = 0;
       GstClockTime time = GST_CLOCK_TIME_NONE;
       gst_event_parse_qos(event, nullptr, nullptr, &difference, &time);
-      const std::lock_guard lock(stateMutex_);
+      const MutexLock lock(stateMutex_);
       state_.earliest = GST_CLOCK_TIME_NONE;
       if (GST_CLOCK_TIME_IS_VALID(time) &&
           (difference >= 0 || time > static_cast<GstClockTime>(-difference)))
@@ -169,14 +168,14 @@ void Offload::srcEvent(GstEvent* event) {
     }
     case GST_EVENT_LATENCY: {
       latencyUnknown_ = true;
-      const std::lock_guard lock(stateMutex_);
+      const MutexLock lock(stateMutex_);
       gst_event_parse_latency(event, &state_.pipelineLatency);
-      changed_.notify_all();
+      changed_.notifyAll();
       break;
     }
     case GST_EVENT_RECONFIGURE: {
       for (const StreamPtr& stream : streams()) gst::offerStream(srcpad_, stream);
-      const std::lock_guard lock(stateMutex_);
+      const MutexLock lock(stateMutex_);
       // As queue does: somebody seems to be linked now.
       if (state_.flow == GST_FLOW_NOT_LINKED && GST_PAD_IS_ACTIVE(srcpad_)) {
         setFlow(GST_FLOW_OK);
@@ -204,7 +203,7 @@ gboolean Offload::latency(GstQuery* query) {
   const std::optional<milliseconds> limit = settings().timeLimit(true);
   if (!limit) {
     {
-      const std::lock_guard lock(stateMutex_);
+      const MutexLock lock(stateMutex_);
       if (std::exchange(state_.latencyRefused, true)) return FALSE;
     }
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
@@ -213,7 +212,7 @@ gboolean Offload::latency(GstQuery* query) {
     return FALSE;
   }
   {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     if (!live_.exchange(true)) setLimits();
   }
   const auto added = static_cast<GstClockTime>(limit->count()) * GST_MSECOND;
@@ -231,7 +230,7 @@ void Offload::askUpstreamsLatency() {
   if (gst_pad_peer_query(sinkpad_, query.get()))
     gst_query_parse_latency(query.get(), &live, &least, nullptr);
   upstreamLatency_ = least;
-  const std::lock_guard lock(stateMutex_);
+  const MutexLock lock(stateMutex_);
   if (live_.exchange(live) != static_cast<bool>(live)) setLimits();
 }
 

@@ -7,16 +7,15 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/client/client_security.h"
 #include "elf/stream/frame_sender.h"
 #include "gst/elfvision/gstelfref.h"
@@ -30,7 +29,6 @@ GST_DEBUG_CATEGORY_EXTERN(elfoffload_debug);
 namespace elf::offloading {
 
 using Clock = std::chrono::steady_clock;
-using Lock = std::unique_lock<std::mutex>;
 using gst::StreamPtr;
 using std::chrono::milliseconds;
 
@@ -178,11 +176,12 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   GstFlowReturn enqueue(const ItemPtr& item);
   // waits,
   GstClockTime mostTimeHeld() const;
-  bool hasRoom() const;
+  bool hasRoom() const ELF_REQUIRES(stateMutex_);
   // and leaves.
   void startTask();
   void loop();
-  void endTask(Lock& lock);
+  bool firstMayLeave() const ELF_REQUIRES(stateMutex_);
+  std::optional<GstFlowReturn> pauseTask() ELF_REQUIRES(stateMutex_);
   GstFlowReturn pushFrame(Item& item);
 
   // events.cpp
@@ -202,10 +201,9 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   std::vector<StreamPtr> streams();
   bool attach(const StreamPtr& stream, const std::shared_ptr<Session>& session);
   void warnOfClearToken(const std::vector<std::string>& urls, const Settings& settings);
-  // With stateMutex_ held.
-  Slots::Limits limits() const;
-  void setLimits();
-  void setFlow(GstFlowReturn flow);
+  Slots::Limits limits() const ELF_REQUIRES(stateMutex_);
+  void setLimits() ELF_REQUIRES(stateMutex_);
+  void setFlow(GstFlowReturn flow) ELF_REQUIRES(stateMutex_);
 
   GstElement* const element_;
   GstPad* const sinkpad_;
@@ -229,9 +227,9 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   std::atomic<std::size_t> frameBytes_ = 0;
   std::atomic<GstClockTime> frameTime_ = 0;
 
-  std::mutex stateMutex_;
-  std::condition_variable changed_;
-  State state_;
+  Mutex stateMutex_;
+  ConditionVariable changed_;
+  State state_ ELF_GUARDED_BY(stateMutex_);
 };
 
 }  // namespace elf::offloading

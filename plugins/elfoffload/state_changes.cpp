@@ -44,7 +44,7 @@ void Offload::start() {
   warnOfClearToken(offload.servers, settings);
   const auto session = std::make_shared<Session>(*this, element_, std::move(offload), settings);
   {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     state_.session = session;
     state_.usedServers = settings.servers;
     state_.ready = false;
@@ -62,21 +62,21 @@ void Offload::stop() {
   const std::vector<StreamPtr> streams = this->streams();
   std::shared_ptr<Session> session;
   {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     session = std::exchange(state_.session, nullptr);
     state_.streams.clear();
   }
   if (!session) return;
   for (const StreamPtr& stream : streams) stream->detach();
   session->stop();
-  const std::lock_guard lock(stateMutex_);
+  const MutexLock lock(stateMutex_);
   state_.lastWork = session->work();
 }
 
 std::deque<ItemPtr> Offload::setFlushing(bool flushing) {
   std::deque<ItemPtr> dropped;
   {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     setFlow(flushing ? GST_FLOW_FLUSHING : GST_FLOW_OK);
     state_.earliest = GST_CLOCK_TIME_NONE;
     if (flushing) dropped.swap(state_.queue);
@@ -86,12 +86,12 @@ std::deque<ItemPtr> Offload::setFlushing(bool flushing) {
   return dropped;
 }
 
-// With stateMutex_ held: wakes whoever waits for something that may not come any more.
+// Wakes whoever waits for something that may not come any more.
 void Offload::setFlow(GstFlowReturn flow) {
   state_.flow = flow;
   entry_.setStopped(flow != GST_FLOW_OK);
   setLimits();
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 bool Offload::activate(GstPad* pad, bool active) {
@@ -104,7 +104,7 @@ bool Offload::activate(GstPad* pad, bool active) {
 
 void Offload::setReady() {
   {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     state_.ready = true;
   }
   for (const StreamPtr& stream : streams()) stream->slots().setReady();
@@ -120,9 +120,9 @@ void Offload::applySettings() {
   if (!session) return;
   session->offloader().setHedging(now.hedging / 100);
   session->sender().setEncoding(now.encodingSettings());
-  const std::lock_guard lock(stateMutex_);
+  const MutexLock lock(stateMutex_);
   setLimits();
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 void Offload::setServers() {
@@ -133,14 +133,14 @@ void Offload::setServers() {
     const std::vector<std::string> urls = parseServers(now.servers);
     warnOfClearToken(urls, now);
     session->offloader().setServers(urls);
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     state_.usedServers = now.servers;
   } catch (const Error& error) {
     GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("%s", error.what()),
                         ("the servers stay what they were"));
     std::string used;
     {
-      const std::lock_guard lock(stateMutex_);
+      const MutexLock lock(stateMutex_);
       used = state_.usedServers;
     }
     change([&](Settings& settings) { settings.servers = used; });
@@ -157,7 +157,7 @@ void Offload::warnOfClearToken(const std::vector<std::string>& urls, const Setti
 }
 
 GstStructure* Offload::stats() {
-  const std::lock_guard lock(stateMutex_);
+  const MutexLock lock(stateMutex_);
   return newStatistics(state_.frames, state_.skipped,
                        state_.session ? state_.session->work() : state_.lastWork);
 }
@@ -165,12 +165,12 @@ GstStructure* Offload::stats() {
 // --- the session, and the streams whose frames it sends
 
 std::shared_ptr<Session> Offload::session() {
-  const std::lock_guard lock(stateMutex_);
+  const MutexLock lock(stateMutex_);
   return state_.session;
 }
 
 std::vector<StreamPtr> Offload::streams() {
-  const std::lock_guard lock(stateMutex_);
+  const MutexLock lock(stateMutex_);
   std::vector<StreamPtr> alive;
   std::erase_if(state_.streams, [&](const std::weak_ptr<Stream>& each) {
     if (StreamPtr stream = each.lock()) alive.push_back(std::move(stream));
@@ -184,7 +184,7 @@ bool Offload::attach(const StreamPtr& stream, const std::shared_ptr<Session>& se
   const std::vector<StreamPtr> known = streams();
   if (std::ranges::find(known, stream) != known.end()) return true;
   {
-    const std::lock_guard lock(stateMutex_);
+    const MutexLock lock(stateMutex_);
     // An offer may come while the element stops: nobody would detach the stream any more.
     if (session != state_.session) return false;
     // The session goes with its sender, so that the transport outlives it.
@@ -196,7 +196,7 @@ bool Offload::attach(const StreamPtr& stream, const std::shared_ptr<Session>& se
   return true;
 }
 
-// With stateMutex_ held. A stream whose frames downstream does not take has nothing to wait for.
+A stream whose frames downstream does not take has nothing to wait for.
 Slots::Limits Offload::limits() const {
   const Settings now = settings();
   return {.bounded = state_.flow == GST_FLOW_OK,
@@ -208,7 +208,6 @@ Slots::Limits Offload::limits() const {
           .readyBy = state_.readyBy};
 }
 
-// With stateMutex_ held.
 void Offload::setLimits() {
   for (const auto& each : state_.streams)
     if (const StreamPtr stream = each.lock()) stream->slots().setLimits(limits());

@@ -32,13 +32,13 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/partition/partitioner.h"
 #include "elf/servers/server_url.h"
 #include "gst/elfvision/gstelfmeta.h"
@@ -179,7 +179,7 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
     roisSeen_ = false;
     warnedOf_.clear();
     {
-      const std::lock_guard lock(stateMutex_);
+      const elf::MutexLock lock(stateMutex_);
       state_ = {};
     }
     GST_INFO_OBJECT(
@@ -196,7 +196,7 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
 
  private:
   GstStructure* stats() {
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     GstStructure* stats = gst_structure_new_empty("elf-partition-stats");
     elf::gst::addCounts(stats, "frames", state_.frames, "cold", state_.cold, "empty", state_.empty,
                         "pixels", state_.pixels, "partition-us", state_.time.count());
@@ -255,7 +255,7 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
   }
 
   void count(const elf::FrameRecord& record) {
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     ++state_.frames;
     if (!record.rps) ++state_.cold;
     state_.time += record.timings.partition;
@@ -272,8 +272,8 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
   /** The `lrc-server` that no server has. */
   std::string warnedOf_;
 
-  std::mutex stateMutex_;
-  State state_;
+  elf::Mutex stateMutex_;
+  State state_ ELF_GUARDED_BY(stateMutex_);
 };
 
 }  // namespace

@@ -26,12 +26,12 @@
  */
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "elf/base/mutex.h"
 #include "elf/predict/history.h"
 #include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
@@ -110,7 +110,7 @@ class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
     if (!record) return GST_FLOW_FLUSHING;
     entry_.own()->predict(*record);
     {
-      const std::lock_guard lock(stateMutex_);
+      const elf::MutexLock lock(stateMutex_);
       ++state_.frames;
       if (record->rps)
         state_.rps += record->rps->size();
@@ -146,7 +146,7 @@ class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
     const Settings now = settings();
     entry_.start(elf::RpPredictor::create(now.predictorName(), now.weights),
                  {.length = now.history, .coastFrames = now.coastFrames});
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     state_ = {};
     GST_INFO_OBJECT(element_, "predictor %s, history %d frames, coast %d frames, coverage %g",
                     now.predictorName(), now.history, now.coastFrames, now.coverage);
@@ -159,7 +159,7 @@ class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
 
   GstStructure* stats() {
     const elf::Stream::Stats loop = entry_.own()->stats();
-    const std::lock_guard lock(stateMutex_);
+    const elf::MutexLock lock(stateMutex_);
     GstStructure* stats = gst_structure_new_empty("elf-rp-predict-stats");
     elf::gst::addCounts(stats, "frames", state_.frames, "cold", state_.cold, "rps", state_.rps,
                         "answers", loop.answers, "late", loop.late, "predict-us",
@@ -168,8 +168,8 @@ class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
   }
 
   elf::gst::StreamEntry entry_;
-  std::mutex stateMutex_;
-  State state_;
+  elf::Mutex stateMutex_;
+  State state_ ELF_GUARDED_BY(stateMutex_);
 };
 
 }  // namespace

@@ -189,8 +189,8 @@ TEST(Tracker, OfMoreObjectsThanItRemembersThoseSeenLastAreKnown) {
     }
     ids = track(tracker, frame, noise);
   }
-  const auto again = identify(
-      tracker, frame + 1, {detection(first), detection(last, static_cast<std::int64_t>(frame))});
+  const auto again = track(tracker, frame + 1,
+                           {detection(first), detection(last, static_cast<std::int64_t>(frame))});
   EXPECT_NE(again[0], id);
   EXPECT_EQ(again[1], ids.back());
 }

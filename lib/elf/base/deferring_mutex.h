@@ -3,9 +3,10 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <utility>
 #include <vector>
+
+#include "elf/base/mutex.h"
 
 namespace elf {
 
@@ -15,40 +16,48 @@ namespace elf {
  *   const DeferringMutex::Lock lock(mutex_);
  *   mutex_.defer([this] { listener_.onReady(); });  // runs at the end of the scope
  */
-class DeferringMutex {
+class ELF_CAPABILITY DeferringMutex {
  public:
-  class Lock {
+  class ELF_SCOPED_CAPABILITY Lock {
    public:
-    explicit Lock(DeferringMutex& mutex) : mutex_(mutex) { lock(); }
+    explicit Lock(DeferringMutex& mutex) ELF_ACQUIRE(mutex) : mutex_(mutex) { acquire(); }
     Lock(const Lock&) = delete;
     Lock& operator=(const Lock&) = delete;
     /** Throws what a callback throws; those behind it are lost then. */
-    ~Lock() noexcept(false) {
-      if (locked_) unlock();
+    ~Lock() noexcept(false) ELF_RELEASE() {
+      if (locked_) release();
     }
 
-    void lock() {
+    void lock() ELF_ACQUIRE() { acquire(); }
+    /** Also runs what was deferred. */
+    void unlock() ELF_RELEASE() { release(); }
+
+   private:
+    void acquire() ELF_NO_THREAD_SAFETY_ANALYSIS {
       mutex_.mutex_.lock();
       locked_ = true;
     }
-    /** Also runs what was deferred. */
-    void unlock() {
+    void release() ELF_NO_THREAD_SAFETY_ANALYSIS {
       const auto deferred = std::exchange(mutex_.deferred_, {});
       locked_ = false;
       mutex_.mutex_.unlock();
       for (const auto& call : deferred) call();
     }
 
-   private:
     DeferringMutex& mutex_;
     bool locked_ = false;
   };
 
-  /** Only with the lock held. Callbacks run in the order in which they were deferred. */
-  void defer(std::function<void()> call) { deferred_.push_back(std::move(call)); }
+  /** Tells clang that the lock is held, where it can't see that. */
+  void assertHeld() const ELF_ASSERT_CAPABILITY(this) {}
+  /** Callbacks run in the order in which they were deferred. */
+  void defer(std::function<void()> call) ELF_REQUIRES(this) {
+    deferred_.push_back(std::move(call));
+  }
 
  private:
-  std::mutex mutex_;
+  Mutex mutex_;
+  /** Guarded by the capability as a whole, of which `mutex_` is the lock. */
   std::vector<std::function<void()>> deferred_;
 };
 

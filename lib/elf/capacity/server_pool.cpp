@@ -9,12 +9,12 @@
 namespace elf {
 
 SharedServer::State SharedServer::state() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {.cost = cost_.model(), .answers = cost_.answers(), .outstanding = outstanding_};
 }
 
 double SharedServer::begin(double pixels, double bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const double seconds = cost_.model().seconds(pixels, bytes);
   outstanding_ += seconds;
   ++requests_;
@@ -22,13 +22,13 @@ double SharedServer::begin(double pixels, double bytes) {
 }
 
 void SharedServer::end(double seconds) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   // What rounding leaves over would add up.
   outstanding_ = --requests_ == 0 ? 0 : std::max(0.0, outstanding_ - seconds);
 }
 
 bool SharedServer::learn(const RequestTimes& times) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto queue = times.queue, work = times.work;
   const auto none = std::chrono::microseconds{0};
   if (queue.value_or(none) + work.value_or(none) > times.answered - times.sent)
@@ -59,12 +59,12 @@ bool SharedServer::learn(const RequestTimes& times) {
 }
 
 SharedServer::ProbeTurn SharedServer::takeProbe() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return probe_ == ProbeTurn::Yours ? std::exchange(probe_, ProbeTurn::Another) : probe_;
 }
 
 void SharedServer::endProbe(bool complete) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   probe_ = complete ? ProbeTurn::Done : ProbeTurn::Yours;
 }
 
@@ -72,7 +72,7 @@ ServerPool::ServerPool(std::function<Clock::time_point()> now) : now_(std::move(
 
 std::shared_ptr<SharedServer> ServerPool::server(const std::string& url, const std::string& model,
                                                  int mention) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   forget();
   auto& [server, letGo] = servers_[{url, model, mention}];
   letGo.reset();
@@ -95,7 +95,7 @@ void ServerPool::forget() {
 }
 
 std::vector<std::string> ServerPool::urls() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::string> urls;
   for (const auto& [key, server] : servers_)
     if (urls.empty() || urls.back() != std::get<0>(key)) urls.push_back(std::get<0>(key));

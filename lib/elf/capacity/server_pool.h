@@ -7,12 +7,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/capacity/cost_estimator.h"
 
 namespace elf {
@@ -76,16 +76,16 @@ class SharedServer {
  private:
   using Clock = std::chrono::steady_clock;
 
-  mutable std::mutex mutex_;
-  CostEstimator cost_;
+  mutable Mutex mutex_;
+  CostEstimator cost_ ELF_GUARDED_BY(mutex_);
   /** As learn() last reported it. */
-  CostModel reported_;
-  double outstanding_ = 0;
-  int requests_ = 0;
+  CostModel reported_ ELF_GUARDED_BY(mutex_);
+  double outstanding_ ELF_GUARDED_BY(mutex_) = 0;
+  int requests_ ELF_GUARDED_BY(mutex_) = 0;
   /** Of the last part: at the server, and of its answer here. */
-  Clock::time_point lastArrival_{};
-  Clock::time_point lastAnswer_{};
-  ProbeTurn probe_ = ProbeTurn::Yours;
+  Clock::time_point lastArrival_ ELF_GUARDED_BY(mutex_){};
+  Clock::time_point lastAnswer_ ELF_GUARDED_BY(mutex_){};
+  ProbeTurn probe_ ELF_GUARDED_BY(mutex_) = ProbeTurn::Yours;
 };
 
 /**
@@ -119,12 +119,12 @@ class ServerPool {
     std::optional<Clock::time_point> letGo;
   };
 
-  void forget();
+  void forget() ELF_REQUIRES(mutex_);
 
   const std::function<Clock::time_point()> now_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   /** By URL, model and mention. */
-  std::map<std::tuple<std::string, std::string, int>, Entry> servers_;
+  std::map<std::tuple<std::string, std::string, int>, Entry> servers_ ELF_GUARDED_BY(mutex_);
 };
 
 using ServerPoolPtr = std::shared_ptr<ServerPool>;

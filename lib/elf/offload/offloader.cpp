@@ -18,7 +18,8 @@ Offloader::Offloader(OffloadSettings settings, ServerPool& pool, InferenceClient
     : loop_(client.loop()),
       servers_(settings, pool, client, listener, mutex_,
                [this](std::size_t endpoint) { onLost(endpoint); }),
-      firstServers_(settings.servers) {
+      firstServers_(settings.servers),
+      tensors_(settings.tensors) {
   budget_.setShare(settings.hedging);
 }
 
@@ -90,7 +91,7 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
 }
 
 void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor image) {
-  send(ticket, part, PartImage(std::move(image), servers_.tensors().image));
+  send(ticket, part, PartImage(std::move(image), tensors_.image));
 }
 
 void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor prepared, Size sent,
@@ -276,7 +277,7 @@ void Offloader::giveUp(const PartState& part, const Request& request) {
 
 // Drops the requests of a part whose answers are not worth having any more.
 void Offloader::giveUpWorthless(Frame& frame, PartState& part) {
-  std::erase_if(part.requests, [&](const Request& request) {
+  std::erase_if(part.requests, [&](const Request& request) ELF_REQUIRES(mutex_) {
     if (loop_.now() < request.worthUntil) return false;
     giveUp(part, request);
     const std::size_t endpoint = servers_.endpointOf(request.server);
@@ -374,7 +375,7 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, Size sent
     const DeferringMutex::Lock lock(mutex_);
     return servers_.rules();
   }();
-  PartReply reading(reply, rules, servers_.tensors(), sent, network.get());
+  PartReply reading(reply, rules, tensors_, sent, network.get());
   const DeferringMutex::Lock lock(mutex_);
   const auto found = frames_.find(ticket);
   if (found == frames_.end()) return;
@@ -446,12 +447,13 @@ void Offloader::onLost(std::size_t endpoint) {
   for (auto& [ticket, frame] : frames_) {
     for (std::size_t i = 0; i < frame.parts.size(); ++i) {
       PartState& part = frame.parts[i];
-      const auto gone = std::erase_if(part.requests, [&](const Request& request) {
-        if (servers_.endpointOf(request.server) != endpoint) return false;
-        giveUp(part, request);
-        part.answer.error = servers_.address(request.server).url + ": has been left out";
-        return true;
-      });
+      const auto gone =
+          std::erase_if(part.requests, [&](const Request& request) ELF_REQUIRES(mutex_) {
+            if (servers_.endpointOf(request.server) != endpoint) return false;
+            giveUp(part, request);
+            part.answer.error = servers_.address(request.server).url + ": has been left out";
+            return true;
+          });
       if (gone > 0) stranded.emplace_back(ticket, i);
     }
   }

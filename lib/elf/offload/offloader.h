@@ -180,22 +180,23 @@ class Offloader {
 
   void send(Ticket ticket, std::size_t part, PartImage image);
 
-  // With mutex_ held.
-  void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge);
-  void callWhenLate(Ticket ticket, PartState& part, std::size_t index, Clock::duration time);
-  void waitForLateness(Ticket ticket, Frame& frame, std::size_t index);
-  void waitForSilence(Ticket ticket, PartState& part, std::size_t index);
-  Clock::duration untilOverdue(const Request& request) const;
-  Clock::duration untilSilent(const Request& request) const;
-  void hedge(Ticket ticket, Frame& frame, std::size_t index);
-  void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index);
-  void giveUp(const PartState& part, const Request& request);
-  void giveUpWorthless(Frame& frame, PartState& part);
-  void waitForWorth(Ticket ticket, Frame& frame);
-  PartAnswer lateAnswer(const PartState& part) const;
-  void tellLate(Ticket ticket, Frame& frame);
-  void finish(Ticket ticket, Frame& frame);
-  void settle(Ticket ticket, Frame& frame, std::size_t index);
+  void dispatch(Ticket ticket, Frame& frame, std::size_t index, int server, bool hedge)
+      ELF_REQUIRES(mutex_);
+  void callWhenLate(Ticket ticket, PartState& part, std::size_t index, Clock::duration time)
+      ELF_REQUIRES(mutex_);
+  void waitForLateness(Ticket ticket, Frame& frame, std::size_t index) ELF_REQUIRES(mutex_);
+  void waitForSilence(Ticket ticket, PartState& part, std::size_t index) ELF_REQUIRES(mutex_);
+  Clock::duration untilOverdue(const Request& request) const ELF_REQUIRES(mutex_);
+  Clock::duration untilSilent(const Request& request) const ELF_REQUIRES(mutex_);
+  void hedge(Ticket ticket, Frame& frame, std::size_t index) ELF_REQUIRES(mutex_);
+  void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index) ELF_REQUIRES(mutex_);
+  void giveUp(const PartState& part, const Request& request) ELF_REQUIRES(mutex_);
+  void giveUpWorthless(Frame& frame, PartState& part) ELF_REQUIRES(mutex_);
+  void waitForWorth(Ticket ticket, Frame& frame) ELF_REQUIRES(mutex_);
+  PartAnswer lateAnswer(const PartState& part) const ELF_REQUIRES(mutex_);
+  void tellLate(Ticket ticket, Frame& frame) ELF_REQUIRES(mutex_);
+  void finish(Ticket ticket, Frame& frame) ELF_REQUIRES(mutex_);
+  void settle(Ticket ticket, Frame& frame, std::size_t index) ELF_REQUIRES(mutex_);
 
   // Callbacks of the loop.
   void onReply(Ticket ticket, std::size_t index, int attempt, Size sent,
@@ -211,12 +212,14 @@ class Offloader {
 
   // The locks of the loop and of the shared servers come after this one.
   mutable DeferringMutex mutex_;
-  ServerSet servers_;
+  ServerSet servers_ ELF_GUARDED_BY(mutex_);
   const std::vector<std::string> firstServers_;
-  std::map<Ticket, Frame> frames_;
-  Ticket nextTicket_ = 1;
-  HedgeBudget budget_;
-  OffloadStats stats_;
+  /** What the servers call their tensors. */
+  const TensorNames tensors_;
+  std::map<Ticket, Frame> frames_ ELF_GUARDED_BY(mutex_);
+  Ticket nextTicket_ ELF_GUARDED_BY(mutex_) = 1;
+  HedgeBudget budget_ ELF_GUARDED_BY(mutex_);
+  OffloadStats stats_ ELF_GUARDED_BY(mutex_);
 };
 
 }  // namespace elf

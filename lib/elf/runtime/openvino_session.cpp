@@ -2,8 +2,6 @@
 // Networks in OpenVINO. A module of its own, which is loaded when a model asks for it.
 #include <algorithm>
 #include <cctype>
-#include <condition_variable>
-#include <mutex>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/slice.hpp>
 #include <openvino/op/strided_slice.hpp>
@@ -14,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "elf/base/mutex.h"
 #include "elf/base/printable.h"
 #include "elf/runtime/onnx_file.h"
 #include "elf/runtime/recurring_sizes.h"
@@ -173,10 +172,10 @@ class CompiledSizes {
       : model_(std::move(model)), picture_(picture), target_(std::move(target)) {}
   ~CompiledSizes() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ended_ = true;
     }
-    changed_.notify_one();
+    changed_.notifyOne();
     if (thread_.joinable()) thread_.join();
   }
 
@@ -185,7 +184,7 @@ class CompiledSizes {
     const Size size{static_cast<int>(shape[shape.size() - 1]),
                     static_cast<int>(shape[shape.size() - 2])};
     recurring_.add(size);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (finished_) {
       compiled_.push_back(std::move(*finished_));
       finished_.reset();
@@ -202,7 +201,7 @@ class CompiledSizes {
     }
     wanted_ = {shape, size};
     if (!thread_.joinable()) thread_ = std::thread([this] { compileWanted(); });
-    changed_.notify_one();
+    changed_.notifyOne();
     return nullptr;
   }
 
@@ -221,9 +220,9 @@ class CompiledSizes {
   };
 
   void compileWanted() {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     while (true) {
-      changed_.wait(lock, [this] { return ended_ || (wanted_ && !finished_); });
+      while (!ended_ && (!wanted_ || finished_)) changed_.wait(lock);
       if (ended_) return;
       const Wanted wanted = *wanted_;
       lock.unlock();
@@ -250,12 +249,12 @@ class CompiledSizes {
   /** Used by the thread that runs pictures alone, and so are the requests in it. */
   std::vector<Compiled> compiled_;
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Under the mutex: what the thread shall compile, and what it has.
-  std::optional<Wanted> wanted_;
-  std::optional<Compiled> finished_;
-  bool ended_ = false;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  /** What the thread shall compile, and what it has. */
+  std::optional<Wanted> wanted_ ELF_GUARDED_BY(mutex_);
+  std::optional<Compiled> finished_ ELF_GUARDED_BY(mutex_);
+  bool ended_ ELF_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

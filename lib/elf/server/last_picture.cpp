@@ -24,8 +24,9 @@ Size shownSize(Size picture) {
 
 void LastPicture::show(const ImageView& bgr, const std::vector<Detection>& found,
                        std::chrono::steady_clock::time_point now) {
-  const std::unique_lock making(making_, std::try_to_lock);
-  if (!making || now < next_) return;
+  if (!making_.tryLock()) return;
+  const MutexLock making(making_, kLocked);
+  if (now < next_) return;
   next_ = now + kInterval;
   const auto jpeg = encoder_.encode(bgr, wholeFrame(bgr.size), shownSize(bgr.size), kQuality);
   if (!jpeg) return;
@@ -34,12 +35,12 @@ void LastPicture::show(const ImageView& bgr, const std::vector<Detection>& found
   shown->size = bgr.size;
   shown->found.assign(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(
                                                          std::min(found.size(), kMostFound)));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   last_ = std::move(shown);
 }
 
 std::shared_ptr<const ShownAnswer> LastPicture::last() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return last_;
 }
 

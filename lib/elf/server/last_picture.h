@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/image/image_view.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/types/detection.h"
@@ -43,13 +43,13 @@ class LastPicture {
   std::shared_ptr<const ShownAnswer> last() const;
 
  private:
-  // Held while a picture is encoded, and never waited for. Guards what follows.
-  std::mutex making_;
-  JpegEncoder encoder_;
-  std::chrono::steady_clock::time_point next_{};
+  // Held while a picture is encoded, and never waited for.
+  Mutex making_;
+  JpegEncoder encoder_ ELF_GUARDED_BY(making_);
+  std::chrono::steady_clock::time_point next_ ELF_GUARDED_BY(making_){};
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<const ShownAnswer> last_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const ShownAnswer> last_ ELF_GUARDED_BY(mutex_);
 };
 
 }  // namespace elf

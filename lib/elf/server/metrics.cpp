@@ -68,7 +68,7 @@ ModelMetrics::ModelMetrics(ServerMetrics& all, const std::string& model)
 void ModelMetrics::answered(unsigned status, const InferTimes& times) {
   prometheus::Labels labels = model_;
   labels["code"] = std::to_string(status);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   prometheus::Counter& requests = all_.requests_.Add(labels);
   requests.Increment();
   requests_[status] = &requests;
@@ -90,14 +90,14 @@ void ModelMetrics::answered(unsigned status, const InferTimes& times) {
 
 void ModelMetrics::ran(std::size_t pictures, std::chrono::microseconds took) {
   runs_.Increment();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Tally& runs = others_.runs[pictures];
   ++runs.count;
   runs.time += took;
 }
 
 ModelTallies ModelMetrics::tallies() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ModelTallies tallies = others_;
   for (const auto& [status, requests] : requests_) {
     const auto count = static_cast<std::uint64_t>(requests->Value());
@@ -112,7 +112,7 @@ ModelTallies ModelMetrics::tallies() const {
 }
 
 std::vector<RecentAnswer> ModelMetrics::recent() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {recent_.begin(), recent_.end()};
 }
 

@@ -14,9 +14,10 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
+
+#include "elf/base/mutex.h"
 
 namespace elf {
 
@@ -107,13 +108,13 @@ class ModelMetrics {
   prometheus::Histogram& queue_;
   prometheus::Histogram& decode_;
   prometheus::Histogram& infer_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   /** By HTTP status. */
-  std::map<unsigned, prometheus::Counter*> requests_;
+  std::map<unsigned, prometheus::Counter*> requests_ ELF_GUARDED_BY(mutex_);
   /** What Prometheus is not told: times of requests as a whole and of writing answers, runs by
    * their pictures. */
-  ModelTallies others_;
-  std::deque<RecentAnswer> recent_;
+  ModelTallies others_ ELF_GUARDED_BY(mutex_);
+  std::deque<RecentAnswer> recent_ ELF_GUARDED_BY(mutex_);
 };
 
 }  // namespace elf

@@ -80,7 +80,7 @@ ModelQueue::~ModelQueue() {
 }
 
 QueueLoad ModelQueue::load() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {.waiting = queue_.size(), .busy = models_.size() - idle_, .workers = models_.size()};
 }
 
@@ -92,7 +92,7 @@ void ModelQueue::put(InferJob job) {
   const char* refused = nullptr;
   std::vector<InferJob> gone;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     // Those that nobody waits for any more make room.
     if (queue_.size() >= options_.queue + idle_)
       for (auto each = queue_.begin(); each != queue_.end();) {
@@ -117,18 +117,18 @@ void ModelQueue::put(InferJob job) {
   if (refused)
     end(job, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, refused)});
   else
-    wakeWorkers_.notify_one();
+    wakeWorkers_.notifyOne();
 }
 
 void ModelQueue::stop() {
   std::deque<InferJob> waiting;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     waiting.swap(queue_);
     metrics_.setWaiting(0);
   }
-  wakeWorkers_.notify_all();
+  wakeWorkers_.notifyAll();
   for (InferJob& job : waiting)
     end(job, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down")});
 }
@@ -154,9 +154,9 @@ std::vector<ModelQueue::Task> ModelQueue::take() {
 void ModelQueue::runWorker(InferenceModel& model) {
   pthread_setname_np(pthread_self(), "elf-server-work");
   std::deque<ImageDecoder> decoders;
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
-    wakeWorkers_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    while (!stopping_ && queue_.empty()) wakeWorkers_.wait(lock);
     if (stopping_) return;
     --idle_;
     std::vector<Task> tasks = take();
@@ -212,7 +212,7 @@ void ModelQueue::refuseIfLate(Task& task) {
 
 std::optional<Reply> ModelQueue::lateness(const Task& task) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_) return errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down");
   }
   // Nobody reads this answer.

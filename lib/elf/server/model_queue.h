@@ -3,18 +3,17 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/server/image_decoder.h"
 #include "elf/server/last_picture.h"
 #include "elf/server/metrics.h"
@@ -95,8 +94,7 @@ class ModelQueue {
   };
 
   void runWorker(InferenceModel& model);
-  /** With the lock held. */
-  std::vector<Task> take();
+  std::vector<Task> take() ELF_REQUIRES(mutex_);
   /** Reads the request. Its picture is valid until the decoder reads the next. */
   void prepare(Task& task, ImageDecoder& decoder);
   std::optional<Reply> read(Task& task, ImageDecoder& decoder);
@@ -118,13 +116,13 @@ class ModelQueue {
   /** Unset where answers are not shown. */
   std::optional<LastPicture> picture_;
 
-  // Guards what follows, up to the threads. Held for moments only, never while calling out.
-  std::mutex mutex_;
-  std::condition_variable wakeWorkers_;
-  std::deque<InferJob> queue_;
+  // Held for moments only, never while calling out.
+  Mutex mutex_;
+  ConditionVariable wakeWorkers_;
+  std::deque<InferJob> queue_ ELF_GUARDED_BY(mutex_);
   /** Workers without a job, from the first moment on. */
-  std::size_t idle_ = 0;
-  bool stopping_ = false;
+  std::size_t idle_ ELF_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ELF_GUARDED_BY(mutex_) = false;
 
   std::vector<std::thread> workers_;
 };

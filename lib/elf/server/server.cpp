@@ -10,10 +10,8 @@
 #include <libsoup/soup.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <exception>
 #include <future>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -22,6 +20,7 @@
 #include <vector>
 
 #include "elf/base/glib.h"
+#include "elf/base/mutex.h"
 #include "elf/base/printable.h"
 #include "elf/server/connections.h"
 #include "elf/server/metrics.h"
@@ -169,15 +168,18 @@ class Server::Impl {
 
   bool stop(std::chrono::milliseconds patience) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (stopping_) return true;
       stopping_ = true;
     }
     for (const auto& queue : queues_) queue->stop();
     bool finished = false;
     {
-      std::unique_lock lock(mutex_);
-      finished = allAnswered_.wait_for(lock, patience, [this] { return unanswered_ == 0; });
+      MutexLock lock(mutex_);
+      const auto until = std::chrono::steady_clock::now() + patience;
+      while (unanswered_ > 0 && allAnswered_.waitUntil(lock, until)) {
+      }
+      finished = unanswered_ == 0;
     }
     invoke([this] { g_main_loop_quit(loop_.get()); });
     network_.join();
@@ -200,7 +202,7 @@ class Server::Impl {
   }
 
   bool stopping() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return stopping_;
   }
 
@@ -474,7 +476,7 @@ class Server::Impl {
       });
     };
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ++unanswered_;
     }
     g_signal_connect(message, "finished", G_CALLBACK(onAnswered), this);
@@ -487,10 +489,10 @@ class Server::Impl {
   static void onAnswered(SoupServerMessage*, gpointer self) {
     auto* impl = static_cast<Impl*>(self);
     {
-      const std::lock_guard lock(impl->mutex_);
+      const MutexLock lock(impl->mutex_);
       --impl->unanswered_;
     }
-    impl->allAnswered_.notify_all();
+    impl->allAnswered_.notifyAll();
   }
 
   static void onStart(SoupServer*, SoupServerMessage* message, gpointer) {
@@ -548,12 +550,12 @@ class Server::Impl {
   /** In the order of the factories; the same from the constructor to the destructor. */
   std::vector<std::unique_ptr<ModelQueue>> queues_;
 
-  // Guards what follows, up to the thread. Held for moments only, never while calling out.
-  std::mutex mutex_;
-  std::condition_variable allAnswered_;
+  // Held for moments only, never while calling out.
+  Mutex mutex_;
+  ConditionVariable allAnswered_;
   /** Paused messages whose answer is not written yet. */
-  std::size_t unanswered_ = 0;
-  bool stopping_ = false;
+  std::size_t unanswered_ ELF_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ELF_GUARDED_BY(mutex_) = false;
 
   std::thread network_;
 };

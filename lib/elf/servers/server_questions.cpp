@@ -138,7 +138,7 @@ void ServerSet::take(std::size_t index, const Introduction::Step& step) {
       return probe(index);
     case Introduction::Step::Kind::Missing:
       endpoint.breaker.open();
-      mutex_.defer([this, what = urlOf(index) + " " + step.what, why = step.why] {
+      defer([this, what = urlOf(index) + " " + step.what, why = step.why] {
         listener_.onModelMissing(what, why);
       });
       return settle(index);
@@ -309,7 +309,7 @@ void ServerSet::onProbe(std::size_t index, const ProbeReply& reply) {
 void ServerSet::onFailedProbe(std::size_t index, const ProbeReply& reply) {
   Endpoint& endpoint = endpoints_[index];
   const std::string why = urlOf(index) + ": " + (reply.ok() ? reply.read->error : reply.error);
-  mutex_.defer([this, why] { listener_.onProbeFailed(why); });
+  defer([this, why] { listener_.onProbeFailed(why); });
   if (endpoint.probing.turn) endProbe(index, false);
   // It may have been left out meanwhile: then nobody asks for its health yet.
   if (endpoint.breaker.closed())

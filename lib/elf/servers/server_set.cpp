@@ -124,7 +124,7 @@ void ServerSet::checkReady() {
   for (std::size_t i = 0; i < endpoints_.size(); ++i)
     if (!removed(i) && !endpoints_[i].settled) return;
   ready_ = true;
-  mutex_.defer([this] { listener_.onReady(); });
+  defer([this] { listener_.onReady(); });
 }
 
 // --- what they can do
@@ -244,7 +244,7 @@ void ServerSet::countAnswer(int server, double expected, double taken) {
   endpoint.answered = loop_.now();
   endpoint.silence.reset(endpoint.answered);
   if (endpoint.breaker.reportClosed())
-    mutex_.defer([this, url = address(server).url] { listener_.onServerUp(url); });
+    defer([this, url = address(server).url] { listener_.onServerUp(url); });
 }
 
 void ServerSet::learn(int server, CostSample sample, Clock::time_point sent) {
@@ -261,7 +261,7 @@ void ServerSet::learn(int server, CostSample sample, Clock::time_point sent) {
   if (times.work) *times.work += sample.decode.value_or(Microseconds{0});
   sample.changed = costs_.shared(server).learn(times);
   sample.cost = costs_.shared(server).state().cost;
-  mutex_.defer([this, sample = std::move(sample)] { listener_.onCostSample(sample); });
+  defer([this, sample = std::move(sample)] { listener_.onCostSample(sample); });
 }
 
 // --- whether they are up
@@ -283,7 +283,7 @@ void ServerSet::countFailedPart(std::size_t index, const std::string& why,
   } else {
     countError(index, why, reply.retryAfter);
   }
-  if (endpoint.breaker.countFailedPart()) mutex_.defer([this, why] { listener_.onPartsFail(why); });
+  if (endpoint.breaker.countFailedPart()) defer([this, why] { listener_.onPartsFail(why); });
 }
 
 void ServerSet::countLate(int server, Clock::time_point sent) {
@@ -307,7 +307,7 @@ void ServerSet::forgiveSilence() {
 
 bool ServerSet::giveUpSilent(std::size_t index) {
   if (removed(index) && closedEndpoints() > 0)
-    mutex_.defer([this, index] { lost_(index); });
+    defer([this, index] { lost_(index); });
   else if (endpoints_[index].breaker.closed() && closedEndpoints() > 1)
     lose(index, urlOf(index) + ": does not answer");
   else
@@ -320,15 +320,15 @@ void ServerSet::lose(std::size_t index, const std::string& why) {
   Endpoint& endpoint = endpoints_[index];
   const bool wasClosed = endpoint.breaker.open();
   if (endpoint.breaker.reportOpen())
-    mutex_.defer([this, down = ServerDown{urlOf(index), why, endpoint.introduction.known(),
-                                          closedEndpoints()}] { listener_.onServerDown(down); });
+    defer([this, down = ServerDown{urlOf(index), why, endpoint.introduction.known(),
+                                   closedEndpoints()}] { listener_.onServerDown(down); });
   if (endpoint.question.request == 0) {
     askAgainLater(index);
     settle(index);
   }
   if (!wasClosed) return;
   hurryIfNoneIsUp();
-  mutex_.defer([this, index] { lost_(index); });
+  defer([this, index] { lost_(index); });
 }
 
 void ServerSet::close(std::size_t index) {

@@ -151,9 +151,6 @@ class ServerSet {
    * where its requests are lost. */
   bool giveUpSilent(std::size_t endpoint);
 
-  /** What the servers call their tensors. Never changes: needs no lock. */
-  const TensorNames& tensors() const { return settings_.tensors; }
-
  private:
   /** Of an endpoint: one is under way at most. */
   struct Question {
@@ -212,9 +209,16 @@ class ServerSet {
   double computed(Size sent) const { return rules().inputSize(sent).area(); }
   double bytesPerPixel(int server) const;
   double expectedBytes(int server, Size sent) const;
+  /** What the servers call their tensors. */
+  const TensorNames& tensors() const { return settings_.tensors; }
   /** Seconds until it wants to be asked again. */
   double heldBack(int server) const;
   int closedEndpoints() const;
+
+  void defer(std::function<void()> call) {
+    mutex_.assertHeld();  // by the offloader, or by a callback of this class
+    mutex_.defer(std::move(call));
+  }
 
   // Which servers there are.
   void apply(const ServerDirectory::Change& change);

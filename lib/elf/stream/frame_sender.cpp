@@ -34,12 +34,12 @@ double tensorBytes(const FrameRecord& record, int server, Size sent) {
 }  // namespace
 
 void FrameSender::setEncoding(const EncodingSettings& settings) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   settings_ = settings;
 }
 
 FrameSender::Stats FrameSender::stats() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stats_;
 }
 
@@ -93,7 +93,7 @@ bool FrameSender::fitIntoBudget(FrameRecord& record) {
       for (Part& part : record.plan->parts) part.scale *= choice.scale;
     now_.jpegQuality = choice.quality;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   stats_.choice = choice;
   return true;
 }
@@ -103,7 +103,7 @@ std::optional<Offloader::Ticket> FrameSender::send(FrameRecord& record, FramePix
                                                    Offloader::Answered done,
                                                    Offloader::Answered late) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     now_ = settings_;
   }
   if (!fitIntoBudget(record)) return std::nullopt;
@@ -112,7 +112,7 @@ std::optional<Offloader::Ticket> FrameSender::send(FrameRecord& record, FramePix
     ticket = sendParts(record, pixels, due, std::move(done), std::move(late));
   // While the servers work.
   if (record.wholeBytes == 0) record.wholeBytes = wholeBytes(record, pixels);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   stats_.wholeBytes += record.wholeBytes;
   return ticket;
 }

@@ -5,11 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/image/image_view.h"
 #include "elf/image/jpeg_encoder.h"
 #include "elf/offload/bandwidth.h"
@@ -104,9 +104,9 @@ class FrameSender {
   /** As they hold for the frame being sent; the quality is that which the budget allows. */
   EncodingSettings now_;
 
-  mutable std::mutex mutex_;
-  EncodingSettings settings_;
-  Stats stats_;
+  mutable Mutex mutex_;
+  EncodingSettings settings_ ELF_GUARDED_BY(mutex_);
+  Stats stats_ ELF_GUARDED_BY(mutex_);
 };
 
 }  // namespace elf

@@ -7,21 +7,21 @@
 namespace elf {
 
 void Slots::setLimits(const Limits& limits) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!limits.bounded) first_.reset();
   limits_ = limits;
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 Slots::Limits Slots::limits() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return limits_;
 }
 
 void Slots::setReady() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   limits_.ready = true;
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 bool Slots::isFull() const {
@@ -34,7 +34,7 @@ bool Slots::allLate() const {
 
 // Frames that have only entered wait for whoever asks.
 bool Slots::mayBeSent() const {
-  const auto count = [this](State state) {
+  const auto count = [this](State state) ELF_REQUIRES(mutex_) {
     return std::ranges::count_if(taken_, [=](const auto& slot) { return slot.second == state; });
   };
   const auto sent = count(State::Sent);
@@ -44,7 +44,7 @@ bool Slots::mayBeSent() const {
 
 Slots::Turn Slots::enter(std::uint64_t id, const std::atomic<bool>& stop) {
   const Clock::time_point entered = Clock::now();
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stop) {
     const Clock::time_point now = Clock::now();
     // Whatever it depends on may change while the frame waits.
@@ -64,7 +64,7 @@ Slots::Turn Slots::enter(std::uint64_t id, const std::atomic<bool>& stop) {
       if (limits_.live || (until && now >= *until)) return Turn::Pass;
     }
     if (until)
-      changed_.wait_until(lock, *until);
+      changed_.waitUntil(lock, *until);
     else
       changed_.wait(lock);
   }
@@ -72,37 +72,37 @@ Slots::Turn Slots::enter(std::uint64_t id, const std::atomic<bool>& stop) {
 }
 
 bool Slots::awaitRoom(const std::atomic<bool>& stop) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return stop || mayBeSent(); });
+  MutexLock lock(mutex_);
+  while (!stop && !mayBeSent()) changed_.wait(lock);
   return !stop;
 }
 
 void Slots::wake() {
-  const std::lock_guard lock(mutex_);
-  changed_.notify_all();
+  const MutexLock lock(mutex_);
+  changed_.notifyAll();
 }
 
 void Slots::mark(std::uint64_t id, State state) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto slot = taken_.find(id);
   if (slot != taken_.end()) slot->second = state;
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 void Slots::leave(std::uint64_t id) {
-  const std::lock_guard lock(mutex_);
-  if (taken_.erase(id) > 0) changed_.notify_all();
+  const MutexLock lock(mutex_);
+  if (taken_.erase(id) > 0) changed_.notifyAll();
 }
 
 void Slots::leaveUnsent(std::uint64_t id, std::vector<Rect> planned) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (taken_.erase(id) == 0) return;
   unseen_.insert(unseen_.end(), planned.begin(), planned.end());
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 std::vector<Rect> Slots::takeUnseen() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(unseen_, {});
 }
 

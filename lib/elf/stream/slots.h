@@ -4,13 +4,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/geometry/box.h"
 
 namespace elf {
@@ -83,19 +82,18 @@ class Slots {
   enum class State { Entered, Sent, Late };
 
   void mark(std::uint64_t id, State state);
-  // With mutex_ held.
-  bool isFull() const;
-  bool allLate() const;
-  bool mayBeSent() const;
+  bool isFull() const ELF_REQUIRES(mutex_);
+  bool allLate() const ELF_REQUIRES(mutex_);
+  bool mayBeSent() const ELF_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  Limits limits_;
+  mutable Mutex mutex_;
+  ConditionVariable changed_;
+  Limits limits_ ELF_GUARDED_BY(mutex_);
   /** When the first frame came for whom somebody sends. */
-  std::optional<Clock::time_point> first_;
+  std::optional<Clock::time_point> first_ ELF_GUARDED_BY(mutex_);
   /** By id. */
-  std::map<std::uint64_t, State> taken_;
-  std::vector<Rect> unseen_;
+  std::map<std::uint64_t, State> taken_ ELF_GUARDED_BY(mutex_);
+  std::vector<Rect> unseen_ ELF_GUARDED_BY(mutex_);
 };
 
 }  // namespace elf

@@ -84,7 +84,7 @@ Stream::~Stream() {
 
 void Stream::begin(std::unique_ptr<const RpPredictor> predictor, History::Limits limits) {
   reset();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   predictor_ = std::move(predictor);
   history_ = History(limits);
   calibrator_.forget();
@@ -92,13 +92,13 @@ void Stream::begin(std::unique_ptr<const RpPredictor> predictor, History::Limits
 }
 
 void Stream::setCoverage(double coverage) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   calibrator_.setCoverage(coverage);
 }
 
 bool Stream::attach(const std::shared_ptr<FrameSender>& sender, const Slots::Limits& limits) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (sender_ && sender_ != sender) return false;
     sender_ = sender;
   }
@@ -111,7 +111,7 @@ void Stream::abandon() {
   std::vector<Offloader::Ticket> tickets;
   std::shared_ptr<FrameSender> sender;
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     dropped.swap(pending_);
     for (const PendingPtr& pending : dropped) {
       pending->dropped = true;
@@ -120,7 +120,7 @@ void Stream::abandon() {
         tickets.push_back(pending->ticket);
     }
     sender = sender_;
-    idle_.wait(lock, [this] { return !advancing_; });
+    while (advancing_) idle_.wait(lock);
   }
   if (sender)
     for (const Offloader::Ticket ticket : tickets) sender->offloader().abandon(ticket);
@@ -130,14 +130,14 @@ void Stream::abandon() {
 void Stream::detach() {
   abandon();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     sender_ = nullptr;
   }
   slots_->setLimits({});
 }
 
 bool Stream::setMerging(const void* owner, const MergeSettings& settings) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (merger_ && merger_ != owner) return settings == merging_;
   merger_ = owner;
   if (settings.indexing != merging_.indexing)
@@ -148,25 +148,25 @@ bool Stream::setMerging(const void* owner, const MergeSettings& settings) {
 }
 
 void Stream::observe(const void* owner, Observer observer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   observers_.insert_or_assign(owner, std::move(observer));
 }
 
 void Stream::release(const void* owner) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (merger_ == owner) merger_ = nullptr;
   observers_.erase(owner);
 }
 
 Stream::Stats Stream::stats() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stats_;
 }
 
 CapacityPtr Stream::capacityNow() const {
   std::shared_ptr<FrameSender> sender;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     sender = sender_;
   }
   Capacity capacity;
@@ -180,7 +180,7 @@ CapacityPtr Stream::capacityNow() const {
 // --- the way of a frame
 
 void Stream::reset() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (std::exchange(used_, false)) ++generation_;
 }
 
@@ -194,7 +194,7 @@ std::optional<FrameRecord> Stream::enter(Size size,
   record.trace = newTraceId();
   record.stream = weak_from_this();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (used_ && size != size_) ++generation_;
     size_ = size;
     used_ = true;
@@ -231,7 +231,7 @@ Forecast Stream::forecast(FrameRecord& record) {
 void Stream::predict(FrameRecord& record) {
   const auto begun = steady_clock::now();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (isKnown(record)) {
       Forecast made = forecast(record);
       if (!record.skipped) {
@@ -248,7 +248,7 @@ void Stream::plan(const void* owner, FrameRecord& record, const PlanSettings& se
   if (record.skipped) return;
   record.capacity = capacityNow();
   const auto begun = steady_clock::now();
-  const std::lock_guard planning(planning_);
+  const MutexLock planning(planning_);
   auto planner = std::ranges::find(planners_, owner, &Planner::owner);
   if (planner == planners_.end()) planner = planners_.insert(planners_.end(), {.owner = owner});
   if (std::exchange(planner->partitioner, settings.partitioner) != settings.partitioner)
@@ -278,7 +278,7 @@ int Stream::Planner::passed(const FrameTime& when) {
 
 std::vector<Rect> Stream::takeUnseen(std::uint32_t generation) {
   std::vector<Rect> unseen = slots_->takeUnseen();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   unseen.insert(unseen.end(), unseen_.begin(), unseen_.end());
   unseen_.clear();
   // Of frames of before, perhaps of another size.
@@ -291,7 +291,7 @@ void Stream::submit(FrameRecord record, FramePixels& pixels, std::optional<Clock
   std::shared_ptr<FrameSender> sender;
   FrameRecordPtr result;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     sender = sender_;
     if (!record.frame->submit()) {
       result = record.frame->result;
@@ -320,7 +320,7 @@ void Stream::submit(FrameRecord record, FramePixels& pixels, std::optional<Clock
   record.skipped = record.skipped || !sender;
   pending->record = std::move(record);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pending_.push_back(pending);
   }
   std::optional<Offloader::Ticket> ticket;
@@ -338,7 +338,7 @@ void Stream::submit(FrameRecord record, FramePixels& pixels, std::optional<Clock
   }
   bool dropped = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pending->sending = false;
     dropped = pending->dropped;
     if (!ticket && !dropped) markUnsent(pending->record);
@@ -360,7 +360,7 @@ FrameRecordPtr Stream::publish(FrameRecord record) {
   record.answered = true;
   const std::shared_ptr<StreamFrame> frame = std::exchange(record.frame, nullptr);
   const auto published = std::make_shared<FrameRecord>(std::move(record));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   frame->result = published;
   return published;
 }
@@ -380,9 +380,10 @@ void Stream::setCoasted(FrameRecord& record) {
 
 // An object that was gone when it was last looked for does not come back because nobody looks.
 void Stream::eraseMissed(FrameRecord& record) const {
+  const auto& tracks = history_.tracks();
   std::erase_if(record.detections, [&](const Detection& detection) {
-    const auto track = history_.tracks().find(detection.id);
-    return detection.coasted && track != history_.tracks().end() && track->second.missed > 0;
+    const auto track = tracks.find(detection.id);
+    return detection.coasted && track != tracks.end() && track->second.missed > 0;
   });
 }
 
@@ -394,7 +395,7 @@ void Stream::identify(FrameRecord& record) {
 // Callback of the offloader, perhaps from inside FrameSender::send().
 void Stream::onAnswers(const PendingPtr& pending, std::vector<PartAnswer> answers, bool settled) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (pending->dropped) return;
     pending->answers = std::move(answers);
     pending->answeredAt = steady_clock::now();
@@ -417,17 +418,17 @@ Stream::PendingPtr Stream::nextReady() const {
 // One thread at a time closes frames, in their order.
 void Stream::advance(Thread thread) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (thread == Thread::Callers && std::exchange(advancing_, true)) return;
   }
   while (true) {
     PendingPtr next;
     bool settled = false, elsewhere = false;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       next = nextReady();
       advancing_ = next != nullptr;
-      if (!next) return idle_.notify_all();
+      if (!next) return idle_.notifyAll();
       settled = next->settled;
       elsewhere = thread == Thread::Callers && takesLong(next->answers);
     }
@@ -445,7 +446,7 @@ void Stream::advance(Thread thread) {
 // Nothing was sent for the frame: it goes on as it is.
 void Stream::passUnsent(Pending& pending) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     setCoasted(pending.record);
     forecasts_.erase(pending.record.id);
   }
@@ -458,7 +459,7 @@ void Stream::closeFrame(Pending& pending) {
   FrameRecord& record = pending.record;
   MergeMode mode{};
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     mode = merging_.mode;
     record.answers = std::move(pending.answers);
   }
@@ -467,7 +468,7 @@ void Stream::closeFrame(Pending& pending) {
   std::vector<PendingPtr> replaced;
   std::shared_ptr<FrameSender> sender;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!pending.dropped) {
       learn(record);
       eraseMissed(record);
@@ -495,7 +496,7 @@ void Stream::goOn(Pending& pending) {
   MergeMode mode{};
   std::shared_ptr<FrameSender> sender;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pending.wentOn = true;
     record.answers = pending.answers;
     record.timings.offload = duration_cast<Microseconds>(pending.answeredAt - pending.submitted);
@@ -509,7 +510,7 @@ void Stream::goOn(Pending& pending) {
     slots_->markLate(record.id);
   if (!noneAnswered(record)) mergeAnswers(record, mode);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (noneAnswered(record)) {
       setCoasted(record);
     } else {
@@ -526,7 +527,7 @@ void Stream::finish(Pending& pending, FrameRecord record, Then then) {
   std::vector<Done> done;
   std::map<const void*, Observer> observers;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (pending.dropped) return;
     done.swap(pending.done);
     observers = observers_;

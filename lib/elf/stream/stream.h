@@ -4,18 +4,17 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "elf/base/mutex.h"
 #include "elf/discovery/frame_planner.h"
 #include "elf/merge/merge.h"
 #include "elf/predict/frame_clock.h"
@@ -203,58 +202,57 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /** Publishes `record` and calls whoever waits for it. */
   void finish(Pending& pending, FrameRecord record, Then then);
 
-  // With mutex_ held.
-  PendingPtr nextReady() const;
-  bool isKnown(const FrameRecord& record) const;
-  Forecast forecast(FrameRecord& record);
-  void setCoasted(FrameRecord& record);
-  void eraseMissed(FrameRecord& record) const;
-  void identify(FrameRecord& record);
-  void learn(FrameRecord& record);
-  std::vector<PendingPtr> takeOlder(const Pending& than);
-  void remove(const Pending& pending);
-  void noteUnseen(const FrameRecord& record);
-  void markUnsent(FrameRecord& record);
+  PendingPtr nextReady() const ELF_REQUIRES(mutex_);
+  bool isKnown(const FrameRecord& record) const ELF_REQUIRES(mutex_);
+  Forecast forecast(FrameRecord& record) ELF_REQUIRES(mutex_);
+  void setCoasted(FrameRecord& record) ELF_REQUIRES(mutex_);
+  void eraseMissed(FrameRecord& record) const ELF_REQUIRES(mutex_);
+  void identify(FrameRecord& record) ELF_REQUIRES(mutex_);
+  void learn(FrameRecord& record) ELF_REQUIRES(mutex_);
+  std::vector<PendingPtr> takeOlder(const Pending& than) ELF_REQUIRES(mutex_);
+  void remove(const Pending& pending) ELF_REQUIRES(mutex_);
+  void noteUnseen(const FrameRecord& record) ELF_REQUIRES(mutex_);
+  void markUnsent(FrameRecord& record) ELF_REQUIRES(mutex_);
 
   const std::shared_ptr<Slots> slots_ = std::make_shared<Slots>();
 
-  /** Guards planners_; comes before mutex_. */
-  std::mutex planning_;
+  /** Comes before mutex_. */
+  Mutex planning_ ELF_ACQUIRED_BEFORE(mutex_);
   /** In the order in which their owners came. */
-  std::list<Planner> planners_;
+  std::list<Planner> planners_ ELF_GUARDED_BY(planning_);
 
-  /** Guards what follows. Held for moments, and not while anything of the sender is called. */
-  mutable std::mutex mutex_;
-  std::shared_ptr<FrameSender> sender_;
-  const void* merger_ = nullptr;
-  MergeSettings merging_;
+  /** Held for moments, and not while anything of the sender is called. */
+  mutable Mutex mutex_;
+  std::shared_ptr<FrameSender> sender_ ELF_GUARDED_BY(mutex_);
+  const void* merger_ ELF_GUARDED_BY(mutex_) = nullptr;
+  MergeSettings merging_ ELF_GUARDED_BY(mutex_);
   /** By owner. */
-  std::map<const void*, Observer> observers_;
-  Size size_;
-  FrameClock clock_;
-  std::uint64_t nextId_ = 0;
+  std::map<const void*, Observer> observers_ ELF_GUARDED_BY(mutex_);
+  Size size_ ELF_GUARDED_BY(mutex_);
+  FrameClock clock_ ELF_GUARDED_BY(mutex_);
+  std::uint64_t nextId_ ELF_GUARDED_BY(mutex_) = 0;
   /** A frame has entered since generation_ was raised. */
-  bool used_ = false;
+  bool used_ ELF_GUARDED_BY(mutex_) = false;
   /** Of the frames that enter, and of what history and tracker know. */
-  std::uint32_t generation_ = 0, knownGeneration_ = 0;
-  std::unique_ptr<const RpPredictor> predictor_;
-  History history_;
+  std::uint32_t generation_ ELF_GUARDED_BY(mutex_) = 0, knownGeneration_ ELF_GUARDED_BY(mutex_) = 0;
+  std::unique_ptr<const RpPredictor> predictor_ ELF_GUARDED_BY(mutex_);
+  History history_ ELF_GUARDED_BY(mutex_);
   /** Of the last frame that was looked at. */
-  std::optional<std::chrono::nanoseconds> lookedAt_;
-  Tracker tracker_;
-  PaddingCalibrator calibrator_;
+  std::optional<std::chrono::nanoseconds> lookedAt_ ELF_GUARDED_BY(mutex_);
+  Tracker tracker_ ELF_GUARDED_BY(mutex_);
+  PaddingCalibrator calibrator_ ELF_GUARDED_BY(mutex_);
   /** By frame, of those that were not answered yet. */
-  std::map<std::uint64_t, Forecast> forecasts_;
+  std::map<std::uint64_t, Forecast> forecasts_ ELF_GUARDED_BY(mutex_);
   /** Where servers did not answer, since the last plan, which was for a frame of that generation.
    */
-  std::vector<Rect> unseen_;
-  std::uint32_t unseenGeneration_ = 0;
+  std::vector<Rect> unseen_ ELF_GUARDED_BY(mutex_);
+  std::uint32_t unseenGeneration_ ELF_GUARDED_BY(mutex_) = 0;
   /** In the order in which they were submitted. */
-  std::list<PendingPtr> pending_;
+  std::list<PendingPtr> pending_ ELF_GUARDED_BY(mutex_);
   /** Somebody closes frames at the moment. */
-  bool advancing_ = false;
-  std::condition_variable idle_;
-  Stats stats_;
+  bool advancing_ ELF_GUARDED_BY(mutex_) = false;
+  ConditionVariable idle_;
+  Stats stats_ ELF_GUARDED_BY(mutex_);
 };
 
 }  // namespace elf
