@@ -55,7 +55,7 @@ void askNeighbours(GstElement* element) {
 
 }  // namespace
 
-GstContext* newServersContext(ServerPoolPtr pool) {
+GstContext* newServersContext(const ServerPoolPtr& pool) {
   GstContext* context = gst_context_new(kServersContext, TRUE);
   setBoxed(gst_context_writable_structure(context), kPool, poolType(), pool);
   return context;

@@ -11,7 +11,7 @@ namespace elf::gst {
 inline constexpr const char* kServersContext = "elf.servers";
 
 /** A persistent context that holds the pool. The caller owns it. */
-GstContext* newServersContext(ServerPoolPtr pool);
+GstContext* newServersContext(const ServerPoolPtr& pool);
 /** The pool that it holds; null for another context. */
 ServerPoolPtr parseServersContext(const GstContext* context);
 

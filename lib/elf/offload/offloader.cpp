@@ -13,7 +13,7 @@ namespace elf {
 
 using std::chrono::duration_cast;
 
-Offloader::Offloader(OffloadSettings settings, ServerPool& pool, InferenceClient& client,
+Offloader::Offloader(const OffloadSettings& settings, ServerPool& pool, InferenceClient& client,
                      OffloadListener& listener)
     : loop_(client.loop()),
       servers_(settings, pool, client, listener, mutex_,

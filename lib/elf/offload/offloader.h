@@ -75,7 +75,7 @@ class Offloader {
    * The client and the listener outlive the offloader, and the client's clock is that of the pool's
    * other users. Throws elf::Error where JPEG files can't be made.
    */
-  Offloader(OffloadSettings settings, ServerPool& pool, InferenceClient& client,
+  Offloader(const OffloadSettings& settings, ServerPool& pool, InferenceClient& client,
             OffloadListener& listener);
   Offloader(const Offloader&) = delete;
   Offloader& operator=(const Offloader&) = delete;

@@ -34,7 +34,7 @@ std::string findProgram() {
   const fs::path self = fs::read_symlink("/proc/self/exe", ignored);
   const fs::path beside = self.parent_path() / "elf-server";
   if (!self.empty() && access(beside.c_str(), X_OK) == 0) return beside;
-  const std::string program = takeText(g_find_program_in_path("elf-server"));
+  std::string program = takeText(g_find_program_in_path("elf-server"));
   if (program.empty()) throw Error("elf-server", "is neither beside this program nor in PATH");
   return program;
 }

@@ -64,7 +64,7 @@ std::optional<Route> routeOf(const char* path) {
   const auto decoded = segmentsOf(path);
   if (!decoded) return std::nullopt;
   const std::vector<std::string>& segments = *decoded;
-  if (const auto route = find(kFixed, joined(segments), {})) return route;
+  if (auto route = find(kFixed, joined(segments), {})) return route;
   if (segments.size() < 3 || segments[0] != "v2" || segments[1] != "models") return std::nullopt;
   Route route{.model = segments[2]};
   std::size_t next = 3;
