@@ -196,7 +196,7 @@ bool Offload::attach(const StreamPtr& stream, const std::shared_ptr<Session>& se
   return true;
 }
 
-A stream whose frames downstream does not take has nothing to wait for.
+// A stream whose frames downstream does not take has nothing to wait for.
 Slots::Limits Offload::limits() const {
   const Settings now = settings();
   return {.bounded = state_.flow == GST_FLOW_OK,
