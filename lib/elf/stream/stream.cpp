@@ -7,7 +7,6 @@
 
 #include "elf/base/trace_id.h"
 #include "elf/partition/partitioner.h"
-#include "elf/predict/indexing.h"
 #include "elf/stream/background.h"
 
 namespace elf {
@@ -17,8 +16,6 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::steady_clock;
 
-/** Forecasts kept until their frames are answered; where frames are lost, the newest. */
-constexpr std::size_t kMostForecasts = 64;
 /** Places that were not seen, kept until the next plan; of more, the newest. */
 constexpr std::size_t kMostUnseen = 256;
 
@@ -57,12 +54,6 @@ bool noneAnswered(const FrameRecord& record) {
   });
 }
 
-/** Where objects were expected. */
-std::span<const Rp> predictedIn(const FrameRecord& record) {
-  const auto& rps = record.predicted ? record.predicted : record.rps;
-  return rps ? std::span<const Rp>(*rps) : std::span<const Rp>();
-}
-
 /** Nobody may plan: then nobody takes them either. */
 void addUnseen(std::vector<Rect>& unseen, const std::vector<Rect>& more) {
   unseen.insert(unseen.end(), more.begin(), more.end());
@@ -85,15 +76,13 @@ Stream::~Stream() {
 void Stream::begin(std::unique_ptr<const RpPredictor> predictor, History::Limits limits) {
   reset();
   const MutexLock lock(mutex_);
-  predictor_ = std::move(predictor);
-  history_ = History(limits);
-  calibrator_.forget();
+  memory_.begin(std::move(predictor), limits);
   stats_ = {};
 }
 
 void Stream::setCoverage(double coverage) {
   const MutexLock lock(mutex_);
-  calibrator_.setCoverage(coverage);
+  memory_.setCoverage(coverage);
 }
 
 bool Stream::attach(const std::shared_ptr<FrameSender>& sender, const Slots::Limits& limits) {
@@ -140,9 +129,7 @@ bool Stream::setMerging(const void* owner, const MergeSettings& settings) {
   const MutexLock lock(mutex_);
   if (merger_ && merger_ != owner) return settings == merging_;
   merger_ = owner;
-  if (settings.indexing != merging_.indexing)
-    tracker_.setIndexer(
-        RpIndexer::create(indexerChoices()[static_cast<std::size_t>(settings.indexing)].name));
+  if (settings.indexing != merging_.indexing) memory_.setIndexing(settings.indexing);
   merging_ = settings;
   return true;
 }
@@ -209,36 +196,11 @@ std::optional<FrameRecord> Stream::enter(Size size,
   return record;
 }
 
-bool Stream::isKnown(const FrameRecord& record) const {
-  return predictor_ && record.generation == knownGeneration_ && history_.known() &&
-         record.id > *history_.lastLooked();
-}
-
-// Sets what the record says of it, too.
-Forecast Stream::forecast(FrameRecord& record) {
-  record.horizon = static_cast<int>(record.id - *history_.lastLooked());
-  record.horizonTime.reset();
-  if (record.runningTime && lookedAt_) record.horizonTime = *record.runningTime - *lookedAt_;
-  Forecast forecast{
-      history_.framesUntil(record.when), predictor_->predict(history_, record.when), {}};
-  forecast.rps =
-      makeRps(forecast.predictions, history_, record.size, calibrator_.padding(forecast.frames));
-  record.rps = forecast.rps;
-  record.predicted.reset();
-  return forecast;
-}
-
 void Stream::predict(FrameRecord& record) {
   const auto begun = steady_clock::now();
   {
     const MutexLock lock(mutex_);
-    if (isKnown(record)) {
-      Forecast made = forecast(record);
-      if (!record.skipped) {
-        if (forecasts_.size() == kMostForecasts) forecasts_.erase(forecasts_.begin());
-        forecasts_.insert_or_assign(record.id, std::move(made));
-      }
-    }
+    memory_.predict(record);
   }
   record.timings.predict = since(begun);
 }
@@ -365,33 +327,6 @@ FrameRecordPtr Stream::publish(FrameRecord record) {
   return published;
 }
 
-// Boxes where objects are by now: those that were seen when they were last looked for.
-void Stream::setCoasted(FrameRecord& record) {
-  if (isKnown(record)) forecast(record);
-  // What stands in needs no plan and no answers.
-  FrameRecord bare;
-  bare.skipped = true;
-  bare.rps = record.rps;
-  mergeAnswers(bare);
-  record.detections = std::move(bare.detections);
-  eraseMissed(record);
-  identify(record);
-}
-
-// An object that was gone when it was last looked for does not come back because nobody looks.
-void Stream::eraseMissed(FrameRecord& record) const {
-  const auto& tracks = history_.tracks();
-  std::erase_if(record.detections, [&](const Detection& detection) {
-    const auto track = tracks.find(detection.id);
-    return detection.coasted && track != tracks.end() && track->second.missed > 0;
-  });
-}
-
-void Stream::identify(FrameRecord& record) {
-  if (record.generation == knownGeneration_)
-    tracker_.track(record.when, record.size, predictedIn(record), record.detections);
-}
-
 // Callback of the offloader, perhaps from inside FrameSender::send().
 void Stream::onAnswers(const PendingPtr& pending, std::vector<PartAnswer> answers, bool settled) {
   {
@@ -447,8 +382,8 @@ void Stream::advance(Thread thread) {
 void Stream::passUnsent(Pending& pending) {
   {
     const MutexLock lock(mutex_);
-    setCoasted(pending.record);
-    forecasts_.erase(pending.record.id);
+    memory_.coast(pending.record);
+    memory_.forgetForecast(pending.record.id);
   }
   finish(pending, std::move(pending.record), Then::Gone);
 }
@@ -470,8 +405,9 @@ void Stream::closeFrame(Pending& pending) {
   {
     const MutexLock lock(mutex_);
     if (!pending.dropped) {
-      learn(record);
-      eraseMissed(record);
+      const std::vector<Rect> unseen = memory_.learn(record);
+      if (record.generation == generation_) addUnseen(unseen_, unseen);
+      memory_.eraseMissed(record);
       replaced = takeOlder(pending);
       if (pending.wentOn) remove(pending);
       ++stats_.answers;
@@ -512,10 +448,10 @@ void Stream::goOn(Pending& pending) {
   {
     const MutexLock lock(mutex_);
     if (noneAnswered(record)) {
-      setCoasted(record);
+      memory_.coast(record);
     } else {
-      eraseMissed(record);
-      identify(record);
+      memory_.eraseMissed(record);
+      memory_.identify(record);
     }
   }
   record.timings.merge = since(begun);
@@ -540,28 +476,6 @@ void Stream::finish(Pending& pending, FrameRecord record, Then then) {
 
 void Stream::remove(const Pending& pending) {
   pending_.remove_if([&](const PendingPtr& each) { return each.get() == &pending; });
-}
-
-// Identities, history and padding.
-void Stream::learn(FrameRecord& record) {
-  if (record.generation < knownGeneration_) return;
-  if (record.generation > knownGeneration_) {
-    knownGeneration_ = record.generation;
-    history_.clear();
-    tracker_.forget();
-    forecasts_.erase(forecasts_.begin(), forecasts_.lower_bound(record.id));
-  }
-  identify(record);
-  const Feedback feedback = feedbackOf(record);
-  const auto made = forecasts_.find(record.id);
-  // RPs that others took the place of were not looked at.
-  if (made != forecasts_.end() && feedback.looked && !record.predicted)
-    calibrator_.observe(made->second.predictions, made->second.rps, feedback.detections,
-                        made->second.frames, record.size);
-  forecasts_.erase(forecasts_.begin(), forecasts_.upper_bound(record.id));
-  history_.add(feedback);
-  if (history_.lastLooked() == record.id) lookedAt_ = record.runningTime;
-  if (record.generation == generation_) addUnseen(unseen_, feedback.unseen);
 }
 
 // Frames that went on late and now have been overtaken: what they would tell is old news.

@@ -19,12 +19,11 @@
 #include "elf/merge/merge.h"
 #include "elf/predict/frame_clock.h"
 #include "elf/predict/history.h"
-#include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
-#include "elf/predict/tracker.h"
 #include "elf/stream/frame_sender.h"
 #include "elf/stream/slots.h"
 #include "elf/stream/stream_frame.h"
+#include "elf/stream/stream_memory.h"
 #include "elf/types/frame_record.h"
 
 namespace elf {
@@ -203,12 +202,6 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void finish(Pending& pending, FrameRecord record, Then then);
 
   PendingPtr nextReady() const ELF_REQUIRES(mutex_);
-  bool isKnown(const FrameRecord& record) const ELF_REQUIRES(mutex_);
-  Forecast forecast(FrameRecord& record) ELF_REQUIRES(mutex_);
-  void setCoasted(FrameRecord& record) ELF_REQUIRES(mutex_);
-  void eraseMissed(FrameRecord& record) const ELF_REQUIRES(mutex_);
-  void identify(FrameRecord& record) ELF_REQUIRES(mutex_);
-  void learn(FrameRecord& record) ELF_REQUIRES(mutex_);
   std::vector<PendingPtr> takeOlder(const Pending& than) ELF_REQUIRES(mutex_);
   void remove(const Pending& pending) ELF_REQUIRES(mutex_);
   void noteUnseen(const FrameRecord& record) ELF_REQUIRES(mutex_);
@@ -233,16 +226,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::uint64_t nextId_ ELF_GUARDED_BY(mutex_) = 0;
   /** A frame has entered since generation_ was raised. */
   bool used_ ELF_GUARDED_BY(mutex_) = false;
-  /** Of the frames that enter, and of what history and tracker know. */
-  std::uint32_t generation_ ELF_GUARDED_BY(mutex_) = 0, knownGeneration_ ELF_GUARDED_BY(mutex_) = 0;
-  std::unique_ptr<const RpPredictor> predictor_ ELF_GUARDED_BY(mutex_);
-  History history_ ELF_GUARDED_BY(mutex_);
-  /** Of the last frame that was looked at. */
-  std::optional<std::chrono::nanoseconds> lookedAt_ ELF_GUARDED_BY(mutex_);
-  Tracker tracker_ ELF_GUARDED_BY(mutex_);
-  PaddingCalibrator calibrator_ ELF_GUARDED_BY(mutex_);
-  /** By frame, of those that were not answered yet. */
-  std::map<std::uint64_t, Forecast> forecasts_ ELF_GUARDED_BY(mutex_);
+  /** Of the frames that enter. */
+  std::uint32_t generation_ ELF_GUARDED_BY(mutex_) = 0;
+  StreamMemory memory_ ELF_GUARDED_BY(mutex_);
   /** Where servers did not answer, since the last plan, which was for a frame of that generation.
    */
   std::vector<Rect> unseen_ ELF_GUARDED_BY(mutex_);
