@@ -50,7 +50,7 @@ struct ServerReply {
   Status status = Status::Ok;
   /** The error in one sentence without the URL; empty on success. */
   std::string error = {};
-  /** The server asks for no request before that. */
+  /** The pause that the server asks for before the next request. */
   std::chrono::seconds retryAfter{0};
 
   bool ok() const { return status == Status::Ok; }

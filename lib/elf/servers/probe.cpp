@@ -77,7 +77,7 @@ std::optional<Sizes> sizesFor(const ModelRules& rules) {
   return Sizes{small, computed == rules.inputSize(small) ? small : large};
 }
 
-/** Probes of grey pixels, of which `encode` makes a tensor. */
+/** Probes of grey pixels. `encode` makes a tensor of them. */
 template <typename Encode>
 std::vector<Probe> probesOf(const ModelRules& rules, Encode encode) {
   const auto sizes = sizesFor(rules);

@@ -183,7 +183,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   };
   /** The thread that runs advance(). */
   enum class Thread { Callers, Own };
-  /** Whether answers may still come for a frame that goes on. */
+  /** Whether answers may still arrive for a frame that goes on. */
   enum class Then { Gone, Awaited };
 
   Stream() = default;
