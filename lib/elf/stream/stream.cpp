@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 
 /** Forecasts kept until their frames are answered; where frames are lost, the newest. */
 constexpr std::size_t kMostForecasts = 64;
-/** Places that were not seen, kept until the next plan. Of more, the newest. */
+/** Places that were not seen, kept until the next plan; of more, the newest. */
 constexpr std::size_t kMostUnseen = 256;
 
 /** Merging this many boxes, or masks of this many pixels, takes less than a millisecond. */
@@ -63,7 +63,7 @@ std::span<const Rp> predictedIn(const FrameRecord& record) {
   return rps ? std::span<const Rp>(*rps) : std::span<const Rp>();
 }
 
-/** Bounded, because a stream without a planner never takes them. */
+/** Nobody may plan: then nobody takes them either. */
 void addUnseen(std::vector<Rect>& unseen, const std::vector<Rect>& more) {
   unseen.insert(unseen.end(), more.begin(), more.end());
   if (unseen.size() > kMostUnseen)
@@ -564,7 +564,7 @@ void Stream::learn(FrameRecord& record) {
   if (record.generation == generation_) addUnseen(unseen_, feedback.unseen);
 }
 
-// Frames that went on late and were overtaken. Their answers are no longer of use.
+// Frames that went on late and now have been overtaken: what they would tell is old news.
 std::vector<Stream::PendingPtr> Stream::takeOlder(const Pending& than) {
   std::vector<PendingPtr> older;
   // A frame without answers replaces none.

@@ -240,7 +240,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   PaddingCalibrator calibrator_ ELF_GUARDED_BY(mutex_);
   /** By frame, of those that were not answered yet. */
   std::map<std::uint64_t, Forecast> forecasts_ ELF_GUARDED_BY(mutex_);
-  /** Where servers did not answer since the last plan, and the generation of that plan's frame. */
+  /** Where servers did not answer, since the last plan, which was for a frame of that generation.
+   */
   std::vector<Rect> unseen_ ELF_GUARDED_BY(mutex_);
   std::uint32_t unseenGeneration_ ELF_GUARDED_BY(mutex_) = 0;
   /** In the order of submit(). */
