@@ -11,9 +11,9 @@
 
 namespace elf {
 
-/** Bytes that many may hold, in any thread, and nobody changes. Never null. */
+/** Bytes that never change. Owners in any thread may share them. Never null. */
 using Block = std::shared_ptr<const std::vector<std::uint8_t>>;
-/** One behind the other. */
+/** Blocks that are sent one after the other. */
 using Blocks = std::vector<Block>;
 
 inline Block toBlock(std::vector<std::uint8_t> bytes) {

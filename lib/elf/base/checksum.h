@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whether a file is the one that is meant.
+// Checksums of files.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 namespace elf {
 
 /**
- * The SHA-256 of what is in a file, in lower-case hexadecimal. Throws elf::Error naming the file
- * where it can't be read.
+ * The SHA-256 of a file's content, in lower-case hexadecimal. Throws elf::Error naming the file if
+ * it can't be read.
  */
 std::string sha256Of(const std::string& path);
 

@@ -9,7 +9,7 @@
 
 namespace elf {
 
-/** One of several ways to do a thing: the value of a property or option, and a word on it. */
+/** One value that a property or option can have, and its description. */
 struct Choice {
   const char* name;
   const char* description;

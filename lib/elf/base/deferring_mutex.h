@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A mutex for objects that call back into code of others.
+// A mutex for objects that call listeners.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,7 @@
 namespace elf {
 
 /**
- * A mutex with callbacks that wait until it is released, so that none runs with a lock held.
+ * A mutex with callbacks that wait until it is released, so that none runs with the lock held.
  *
  *   const DeferringMutex::Lock lock(mutex_);
  *   mutex_.defer([this] { listener_.onReady(); });  // runs at the end of the scope
@@ -23,13 +23,13 @@ class ELF_CAPABILITY DeferringMutex {
     explicit Lock(DeferringMutex& mutex) ELF_ACQUIRE(mutex) : mutex_(mutex) { acquire(); }
     Lock(const Lock&) = delete;
     Lock& operator=(const Lock&) = delete;
-    /** Throws what a callback throws; those behind it are lost then. */
+    /** Throws what a callback throws. The callbacks after it are then lost. */
     ~Lock() noexcept(false) ELF_RELEASE() {
       if (locked_) release();
     }
 
     void lock() ELF_ACQUIRE() { acquire(); }
-    /** Also runs what was deferred. */
+    /** Also runs the deferred callbacks. */
     void unlock() ELF_RELEASE() { release(); }
 
    private:
@@ -57,7 +57,7 @@ class ELF_CAPABILITY DeferringMutex {
 
  private:
   Mutex mutex_;
-  /** Guarded by the capability as a whole, of which `mutex_` is the lock. */
+  /** Guarded by this capability, whose lock is `mutex_`. */
   std::vector<std::function<void()>> deferred_;
 };
 

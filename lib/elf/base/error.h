@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The two ways in which lib/ says that something went wrong.
+// The two ways in which lib/ reports errors.
 #pragma once
 
 #include <stdexcept>
@@ -27,8 +27,8 @@ class Error : public std::runtime_error {
 };
 
 /**
- * What the per-frame path returns: a value, or one sentence that says why there is none. Holds
- * exactly one of the two; asking for the other is a programming error (std::bad_variant_access).
+ * What the per-frame path returns: a value, or one sentence that says why it is missing. Asking for
+ * the one that it does not hold is a programming error (std::bad_variant_access).
  */
 template <typename T>
 class [[nodiscard]] Result {

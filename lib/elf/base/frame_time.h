@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// When a frame was, and how far frames are apart.
+// The time of a frame, and the distance between frames.
 #pragma once
 
 namespace elf {

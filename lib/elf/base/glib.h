@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Owners of GLib's things, its texts and errors as std::string, and jobs for a main context. Not
-// installed.
+// Smart pointers for GLib's types, its texts and errors as std::string, and jobs for a main
+// context. Not installed.
 #pragma once
 
 #include <gio/gio.h>
@@ -13,7 +13,7 @@
 
 namespace elf {
 
-/** Lets go of a thing of GLib: what is not listed here is a GObject. */
+/** Releases an object of GLib. Types that are not listed here are GObjects. */
 struct Unref {
   void operator()(gpointer object) const { g_object_unref(object); }
   void operator()(gchar* text) const { g_free(text); }
@@ -30,7 +30,7 @@ struct Unref {
   void operator()(GOptionContext* options) const { g_option_context_free(options); }
   void operator()(GRegex* regex) const { g_regex_unref(regex); }
   void operator()(GUri* uri) const { g_uri_unref(uri); }
-  /** Whoever owns a source ends it, too. */
+  /** The owner of a source also ends it. */
   void operator()(GSource* source) const {
     g_source_destroy(source);
     g_source_unref(source);
@@ -45,19 +45,19 @@ Ref<T> shared(T* object) {
   return Ref<T>(static_cast<T*>(g_object_ref(object)));
 }
 
-/** The text, which it frees; empty for null. */
+/** The text; empty for null. Frees `text`. */
 inline std::string takeText(gchar* text) {
   const Ref<gchar> owner(text);
   return text ? text : "";
 }
 
-/** What the error says; it frees the error. */
+/** The message of the error. Frees the error. */
 inline std::string takeReason(GError* error) {
   const Ref<GError> owner(error);
   return error->message;
 }
 
-/** Runs a callback of C; what it throws ends here, as no one above could catch it. */
+/** Runs a callback of C. Logs an exception and ends it here, as C code can't catch it. */
 template <std::invocable Body>
 void guarded(Body&& body) noexcept {
   try {
@@ -68,8 +68,8 @@ void guarded(Body&& body) noexcept {
 }
 
 /**
- * Runs `job` once, guarded, in the thread of `context`, when `source` is due; never, where the
- * owner of the source or the context goes before. Takes the source.
+ * Runs `job` once, guarded, in the thread of `context`, when `source` is due. The job never runs if
+ * the owner of the source destroys it, or the context ends, before that. Takes the source.
  */
 template <std::invocable Job>
 Ref<GSource> schedule(GMainContext* context, GSource* source, Job job,
@@ -86,7 +86,7 @@ Ref<GSource> schedule(GMainContext* context, GSource* source, Job job,
   return Ref<GSource>(source);
 }
 
-/** Runs `job` so as soon as may be, after those that were posted before with that priority. */
+/** Runs `job` in the same way as soon as possible, after earlier jobs of that priority. */
 template <std::invocable Job>
 void post(GMainContext* context, Job job, int priority = G_PRIORITY_DEFAULT) {
   g_source_unref(schedule(context, g_idle_source_new(), std::move(job), priority).release());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Numbers of 16 bits, one at a time. Not installed.
+// Conversions of single 16-bit floating-point numbers. Not installed.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ inline float halfToFloat(std::uint16_t half) {
   return half & 0x8000 ? -value : value;
 }
 
-/** The nearest, of two the even one; infinity from 65520 on. */
+/** Rounds to nearest, ties to even; infinity from 65520 on. */
 inline std::uint16_t floatToHalf(float value) {
   constexpr int kMantissa = 10, kBias = 15;
   constexpr std::uint16_t kInfinity = 0x7C00, kNan = 0x7E00;
@@ -31,10 +31,10 @@ inline std::uint16_t floatToHalf(float value) {
   if (std::isnan(value)) return sign | kNan;
   const float size = std::abs(value);
   if (size >= 65520.0F) return sign | kInfinity;
-  // Steps are as wide as those of the least normal number or wider.
+  // Steps are at least as wide as those of the smallest normal number.
   const int exponent = size == 0 ? 1 - kBias : std::max(std::ilogb(size), 1 - kBias);
   const auto steps = static_cast<int>(std::nearbyint(std::ldexp(size, kMantissa - exponent)));
-  // Where rounding reached the next power of two, the carry is the next exponent.
+  // If rounding reaches the next power of two, the carry raises the exponent.
   return static_cast<std::uint16_t>(sign + ((exponent + kBias - 1) << kMantissa) + steps);
 }
 
@@ -43,7 +43,7 @@ inline float bfloatToFloat(std::uint16_t bfloat) {
   return std::bit_cast<float>(std::uint32_t{bfloat} << 16);
 }
 
-/** The nearest, of two the even one. */
+/** Rounds to nearest, ties to even. */
 inline std::uint16_t floatToBfloat(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if (std::isnan(value)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// std::mutex and std::condition_variable with annotations that clang checks (-Wthread-safety): which
-// lock guards what, and who must hold it. Other compilers see nothing of them.
+// std::mutex and std::condition_variable with annotations for clang's -Wthread-safety: which lock
+// guards which data, and which functions need it. Other compilers ignore them.
 #pragma once
 
 #include <chrono>
@@ -13,11 +13,11 @@
 #define ELF_THREAD_ATTRIBUTE(x)
 #endif
 
-/** Data that may only be touched with the lock held, and such behind a pointer. */
+/** The data is only used with the lock held. Clang does not check what a pointer points to. */
 #define ELF_GUARDED_BY(lock) ELF_THREAD_ATTRIBUTE(guarded_by(lock))
 /** The function is called with the lock held. */
 #define ELF_REQUIRES(...) ELF_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
-/** The function is called without the lock, as it takes it or calls back. */
+/** The function is called without the lock: it takes the lock itself or runs callbacks. */
 #define ELF_EXCLUDES(...) ELF_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 /** The lock is only ever taken before the other one. */
 #define ELF_ACQUIRED_BEFORE(...) ELF_THREAD_ATTRIBUTE(acquired_before(__VA_ARGS__))
@@ -49,7 +49,7 @@ class ELF_CAPABILITY Mutex {
 /** For MutexLock: the caller has locked it. */
 inline constexpr std::adopt_lock_t kLocked{};
 
-/** Holds a lock while it lives. It may let go of it in between. */
+/** Holds a lock while it lives. It may release the lock in between. */
 class ELF_SCOPED_CAPABILITY MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) ELF_ACQUIRE(mutex) : lock_(mutex.mutex_) {}
@@ -67,11 +67,11 @@ class ELF_SCOPED_CAPABILITY MutexLock {
   std::unique_lock<std::mutex> lock_;
 };
 
-/** Wakes those who wait. Wait in a loop over what is waited for: who wakes may do so in vain. */
+/** Wakes waiting threads. Check the condition in a loop: a thread may wake without cause. */
 class ConditionVariable {
  public:
   void wait(MutexLock& lock) { changed_.wait(lock.lock_); }
-  /** False where the time came first. */
+  /** False on a timeout. */
   template <typename Clock, typename Duration>
   bool waitUntil(MutexLock& lock, const std::chrono::time_point<Clock, Duration>& time) {
     return changed_.wait_until(lock.lock_, time) == std::cv_status::no_timeout;

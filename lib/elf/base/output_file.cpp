@@ -27,7 +27,8 @@ void requireWritable(const std::string& path) {
   if (path.empty() || path == "-") return;
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) fail(path, EISDIR);
-  // Nothing is opened: a pipe would end for its reader, and who waits for a file would find it.
+  // Opens nothing: a reader of a pipe would see its end, and a program that waits for a file would
+  // find it.
   const bool isThere = access(path.c_str(), F_OK) == 0;
   const fs::path folder = fs::path(path).parent_path();
   const int may = isThere          ? access(path.c_str(), W_OK)

@@ -7,12 +7,13 @@
 namespace elf {
 
 /**
- * Throws elf::Error that names `path` and the reason where it can't be written: called before the
- * work whose end the file is to tell. Opens and makes no file. An empty path is none.
+ * Throws elf::Error that names `path` and the reason if the file can't be written. Called before
+ * the work whose result the file is to hold. Opens and creates no file. An empty path means no
+ * file.
  */
 void requireWritable(const std::string& path);
 
-/** Writes a whole file, in the place of what was there. Throws as requireWritable(). */
+/** Writes a whole file and replaces its content. Throws as requireWritable(). */
 void writeFile(const std::string& path, const std::string& content);
 
 }  // namespace elf

@@ -12,8 +12,8 @@
 namespace elf {
 
 /**
- * `text` on one line: at most `most` bytes of it, and a blank for each byte that is no printable
- * ASCII. For whatever a server, a client or a library says before it is shown to a user.
+ * `text` on one line: its first `most` bytes, with a blank for each byte that is not printable
+ * ASCII. For texts of servers, clients and libraries, before a user sees them.
  */
 inline std::string printable(std::string_view text, std::size_t most = 200) {
   std::string shown(text.substr(0, most));
@@ -22,14 +22,14 @@ inline std::string printable(std::string_view text, std::size_t most = 200) {
   return shown;
 }
 
-/** "12.3": `value` with so many decimals. */
+/** `value` with that number of decimals, as "12.3". */
 inline std::string formatNumber(double value, int decimals) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", decimals, value);
   return text;
 }
 
-/** "3.7 MB": so many bytes, in powers of a thousand. */
+/** The size in powers of a thousand, as "3.7 MB". */
 inline std::string formatBytes(std::uint64_t bytes) {
   constexpr const char* kUnits[] = {"kB", "MB", "GB", "TB"};
   if (bytes < 1000) return std::to_string(bytes) + " bytes";

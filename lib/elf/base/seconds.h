@@ -11,7 +11,7 @@ inline double secondsOf(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-/** At least 0, and at most a year: more than anybody waits, and no overflow. */
+/** Clamped to between 0 and a year: longer than any wait, and no overflow. */
 inline std::chrono::steady_clock::duration durationOf(double seconds) {
   constexpr double kLongest = 3.2e7;
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(

@@ -13,7 +13,7 @@ namespace elf {
 std::string readToken(const std::string& subject, const std::string& file) {
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
-  // White space around it is allowed, a device without end is not.
+  // Leaves room for white space around it, but does not read an endless device.
   std::string text(2 * kLongestToken, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!stream.is_open() || stream.bad())

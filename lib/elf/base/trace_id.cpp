@@ -13,7 +13,7 @@ namespace {
 template <std::size_t kBytes>
 std::string randomHex() {
   std::array<unsigned char, kBytes> bytes{};
-  // A kernel that has no randomness to give leaves it to the library.
+  // If the kernel has no randomness to give, the library's is used.
   if (getrandom(bytes.data(), kBytes, 0) != static_cast<ssize_t>(kBytes)) {
     std::random_device random;
     for (unsigned char& byte : bytes) byte = static_cast<unsigned char>(random());

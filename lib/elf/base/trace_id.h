@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Ids of W3C Trace Context, by which one frame is found again in the logs of all machines.
+// Ids of W3C Trace Context, to find one frame in the logs of all machines.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace elf {
 std::string newTraceId();
 std::string newSpanId();
 
-/** The value of the header `traceparent`: a recorded request of that trace and span. */
+/** The value of the header `traceparent`, for a recorded request of that trace and span. */
 std::string traceparent(const std::string& traceId, const std::string& spanId);
 
 }  // namespace elf

@@ -9,23 +9,23 @@ namespace elf {
 
 namespace {
 
-/** Of the work: for each request, for each pixel; of the link: for each request, for each byte. */
+/** a1, b, a2 and c: work for each request and pixel, link for each request and byte. */
 constexpr std::size_t kTerms = 4;
 using Terms = std::array<double, kTerms>;
 
-/** What a point says the seconds of. */
+/** What the seconds of a sample measure. */
 enum class Of { Work, Link, Both };
 
-/** The terms `x`, each as often as it says, took so many seconds together. */
+/** A cost sample: the terms, each times its count in `x`, took `seconds` together. */
 struct Point {
   Of of = Of::Both;
   Terms x{};
   double seconds = 0;
-  /** What its errors are measured by: about the seconds that were to be expected. */
+  /** The scale of its errors: about the expected seconds. */
   double expected = 0;
 };
 
-/** Those of a whole window, two for each answer at most. */
+/** The samples of a whole window, at most two for each answer. */
 struct Points {
   std::array<Point, 2 * CostEstimator::kWindow> all;
   std::size_t count = 0;
@@ -36,13 +36,13 @@ struct Points {
 
 // How the default model's seconds for each request are shared between server and link.
 constexpr Terms kDefault{0.8 * CostModel().a, CostModel().b, 0.2 * CostModel().a, CostModel().c};
-/** Errors of less than this are a matter of clocks and threads. */
+/** Smaller errors are a matter of clocks and threads. */
 constexpr double kLeastSeconds = 1e-4;
 /** Huber's bound. */
 constexpr double kFullError = 0.25;
-/** The pull towards a belief that rests on a whole window, as a share of a point's. */
+/** The pull towards an estimate that rests on a whole window, as a share of a sample's. */
 constexpr double kPull = 0.01;
-/** How much of the whole a term that was believed to be less may easily become. */
+/** The share of the whole that a term may easily grow to, however small its estimate was. */
 constexpr double kLeastShare = 0.3;
 
 double dot(const Terms& a, const Terms& b) {
@@ -64,8 +64,8 @@ Points pointsOf(std::span<const AnswerCost> answers) {
   return points;
 }
 
-/** By how much the points that say something of `of` exceed what is believed, in the median; 1
- * without any. */
+/** The median ratio of measured to expected seconds, over the samples that cover `of`; 1 without
+ * any. */
 double medianExcess(std::span<const Point> points, Of of, const Terms& believed) {
   std::array<double, CostEstimator::kWindow> excess;
   std::size_t count = 0;
@@ -78,7 +78,7 @@ double medianExcess(std::span<const Point> points, Of of, const Terms& believed)
   return *middle;
 }
 
-/** What is believed, slower or faster as a whole as the points say: where the fit is pulled to. */
+/** The target of the pull: `believed`, with work and link scaled to the samples. */
 Terms scaled(Terms believed, std::span<const Point> points) {
   const double work = medianExcess(points, Of::Work, believed);
   const double link = medianExcess(points, Of::Link, believed);
@@ -87,8 +87,8 @@ Terms scaled(Terms believed, std::span<const Point> points) {
 }
 
 /**
- * The least v' A v / 2 - g' v of all v >= 0. Begins at `v`, and ends there in directions of which A
- * says next to nothing.
+ * Minimizes v' A v / 2 - g' v over all v >= 0. Begins at `v`, and ends there in directions that A
+ * hardly determines.
  */
 void minimize(const std::array<Terms, kTerms>& a, const Terms& g, Terms& v) {
   constexpr int kSteps = 30;
@@ -99,7 +99,7 @@ void minimize(const std::array<Terms, kTerms>& a, const Terms& g, Terms& v) {
 
 Terms fit(Points& points, const Terms& believed) {
   const Terms target = scaled(believed, points.span());
-  // Each term is measured by a size that it may well have, each point by what it was to be.
+  // Scales each term by a likely size, and each sample by its expected seconds.
   Terms sum{}, size{};
   double expected = 0;
   for (Point& point : points.span()) {

@@ -23,7 +23,7 @@ double SharedServer::begin(double pixels, double bytes) {
 
 void SharedServer::end(double seconds) {
   const MutexLock lock(mutex_);
-  // What rounding leaves over would add up.
+  // Drops what rounding leaves over, which would add up.
   outstanding_ = --requests_ == 0 ? 0 : std::max(0.0, outstanding_ - seconds);
 }
 
@@ -34,7 +34,7 @@ bool SharedServer::learn(const RequestTimes& times) {
   if (queue.value_or(none) + work.value_or(none) > times.answered - times.sent)
     queue = work = std::nullopt;
 
-  // When the part before it was out of its way.
+  // `before`: when the part before it was out of its way.
   const Clock::time_point arrival = times.answered - queue.value_or(none) - work.value_or(none);
   Clock::time_point before = times.sent;
   if (!queue) {
@@ -83,7 +83,7 @@ std::shared_ptr<SharedServer> ServerPool::server(const std::string& url, const s
 void ServerPool::forget() {
   const Clock::time_point now = now_();
   for (auto& [key, entry] : servers_) {
-    // Only server() gives it away, which holds the lock.
+    // Only server() hands it out, with the lock held.
     if (entry.server.use_count() > 1)
       entry.letGo.reset();
     else if (!entry.letGo)

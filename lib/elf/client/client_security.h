@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whom a client trusts, and who it says that it is.
+// Which servers a client trusts, and how it identifies itself.
 #pragma once
 
 #include <string>
@@ -8,14 +8,13 @@ namespace elf {
 
 /** Files that elfoffload's properties of the same names point to; an empty one is not used. */
 struct ClientSecurity {
-  /** PEM: the authorities that vouch for https:// servers, in the place of the system's. */
+  /** PEM: the authorities that vouch for https:// servers, instead of the system's. */
   std::string caFile;
-  /** PEM: what is shown to a server that asks for a certificate; with its key, where `clientKey`
-   * does not hold that. */
+  /** PEM: the certificate for a server that asks for one, with its key unless `clientKey` holds
+   * that. */
   std::string clientCertificate;
   std::string clientKey;
-  /** The bearer token that goes with each request; see readToken()
-   * (elf/base/token_file.h). */
+  /** The bearer token sent with each request; see readToken() (elf/base/token_file.h). */
   std::string tokenFile;
 };
 

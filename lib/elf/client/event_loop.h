@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A clock, timers and a name server, so that tests can put in their own.
+// The interface of a clock, timers and a name server. Tests supply their own.
 #pragma once
 
 #include <chrono>
@@ -12,13 +12,13 @@ namespace elf {
 
 /**
  * All functions may be called from any thread, also from inside a callback and with the caller's
- * locks held: callbacks run later, one at a time, in the loop's own thread, with none of its locks
+ * locks held. Callbacks run later, one at a time, in the loop's own thread, with none of its locks
  * held.
  */
 class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;
-  /** Names a timer, a look-up or a request; never 0 and never given twice. */
+  /** Names a timer, a look-up or a request. Never 0 and never reused. */
   using Handle = std::uint64_t;
 
   virtual ~EventLoop() = default;
@@ -27,8 +27,8 @@ class EventLoop {
   /** Calls `call` once at `when` or soon after, unless cancelled. */
   virtual Handle at(Clock::time_point when, std::function<void()> call) = 0;
   /**
-   * Calls `done` exactly once with the IPv4 and IPv6 addresses of a host name, in no order, unless
-   * cancelled; with none where it can't be looked up.
+   * Calls `done` exactly once with the IPv4 and IPv6 addresses of a host name, in any order, unless
+   * cancelled. The list is empty if the look-up fails.
    */
   virtual Handle lookUp(const std::string& host,
                         std::function<void(std::vector<std::string>)> done) = 0;

@@ -11,10 +11,10 @@ namespace elf {
 
 namespace {
 
-/** Of a reply about health or a model, in bytes. */
+/** Longest reply about health, the server or a model, in bytes. */
 constexpr std::size_t kLongestDescription = std::size_t{1} << 20;
 
-/** What a reply other than 200 says, short enough for a message. */
+/** The text of a reply other than 200, short enough for a message. */
 std::string reasonOf(const HttpReply& reply) {
   if (reply.status == 0) return reply.error;
   const std::string text = "HTTP status " + std::to_string(reply.status);
@@ -38,7 +38,7 @@ ServerReply::Status statusOf(const HttpReply& reply) {
       return NotFound;
     case 503:
       return reply.retryAfter.count() > 0 ? Busy : Failed;
-    case 401:  // of no request without another token
+    case 401:  // any request needs another token
     case 403:
     case 429:
       return Failed;

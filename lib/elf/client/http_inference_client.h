@@ -10,7 +10,7 @@
 
 namespace elf {
 
-/** Of a reply of raw outputs, in bytes: wire::kMostNumbers as JSON take about as many. */
+/** Longest reply of raw outputs, in bytes. wire::kMostNumbers as JSON take about as many. */
 inline constexpr std::size_t kLongestRawReply = std::size_t{64} << 20;
 
 class HttpInferenceClient : public InferenceClient {

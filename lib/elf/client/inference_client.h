@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What an inference server can be asked, whatever the wire.
+// The requests to an inference server, whatever the wire.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace elf {
 struct ServerAddress {
   /** Base URL. */
   std::string url;
-  /** Where the host in `url` is an address: the name that it stands for; empty: none. */
+  /** If the host in `url` is an address, the name that it was looked up by; empty: none. */
   std::string host = {};
 
   bool operator==(const ServerAddress&) const = default;
@@ -26,7 +26,7 @@ struct ServerAddress {
   std::string key() const { return host.empty() ? url : url + "#" + host; }
 };
 
-/** What a server is asked for. */
+/** The model of a request. */
 struct ModelVersion {
   std::string name;
   /** Empty: the server chooses. */
@@ -36,21 +36,21 @@ struct ModelVersion {
   std::string path() const { return version.empty() ? name : name + "/versions/" + version; }
 };
 
-/** How a question ended. */
+/** The outcome of a request. */
 struct ServerReply {
   enum class Status {
     Ok,
-    Unreachable,  ///< no whole reply came
-    NotFound,     ///< there is no such model, or no such version of it
-    Busy,         ///< the server has more to do than it can, and says when to come again
-    Refused,      ///< the server takes the question for none, and might take another one
-    Failed        ///< any other fault, as a reply that can't be read
+    Unreachable,  ///< no whole reply arrived
+    NotFound,     ///< the server does not have this model, or this version of it
+    Busy,         ///< the server is overloaded, and states when to ask again
+    Refused,      ///< the server rejects this request, and might accept another one
+    Failed        ///< any other fault, such as a reply that can't be read
   };
 
   Status status = Status::Ok;
-  /** What is wrong, in one sentence without the URL; empty where nothing is. */
+  /** The error in one sentence without the URL; empty on success. */
   std::string error = {};
-  /** The server does not want to be asked again sooner. */
+  /** The pause that the server asks for before the next request. */
   std::chrono::seconds retryAfter{0};
 
   bool ok() const { return status == Status::Ok; }
@@ -74,7 +74,7 @@ struct InferenceCall {
   wire::InferRequest request;
   /** The inputs; shared, not copied. */
   std::span<const wire::EncodedTensor> inputs;
-  /** Raw outputs of a network come back, which are larger than detections. */
+  /** The reply has raw outputs of a network, which are larger than detections. */
   bool rawOutputs = false;
   /** W3C trace context of the call (elf/base/trace_id.h); empty: none. */
   std::string traceparent = {};
@@ -82,8 +82,8 @@ struct InferenceCall {
 
 /**
  * Each function calls `done` exactly once, in the thread of `loop()`, unless the handle is
- * cancelled there. What comes is read before that, with no lock held; nothing in it is trusted.
- * There is no time limit. Any thread, also with the caller's locks held.
+ * cancelled there. The reply is parsed before that, with no lock held, and nothing in it is
+ * trusted. There is no time limit. Any thread, also with the caller's locks held.
  */
 class InferenceClient {
  public:
@@ -97,10 +97,10 @@ class InferenceClient {
   /** Whether the server is ready to infer. */
   virtual Handle askReadiness(const ServerAddress& server, Done<ServerReply> done) = 0;
   virtual Handle askServerMetadata(const ServerAddress& server, Done<ServerMetadataReply> done) = 0;
-  /** `image`: what the model calls its picture. */
+  /** `image`: the model's name for its picture. */
   virtual Handle askModelMetadata(const ServerAddress& server, const ModelVersion& model,
                                   const std::string& image, Done<ModelMetadataReply> done) = 0;
-  /** A reply whose id is not that of the request has failed. */
+  /** A reply with another id than the request fails. */
   virtual Handle infer(const ServerAddress& server, const ModelVersion& model, InferenceCall call,
                        Done<InferenceReply> done) = 0;
 };

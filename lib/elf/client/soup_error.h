@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What libsoup and GIO say of a request that failed. Not installed.
+// The errors of libsoup and GIO for a failed request. Not installed.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -8,7 +8,7 @@
 
 namespace elf {
 
-/** The error of a request, with what GIO holds against the server's certificate. */
+/** The error of a request, with the flaws that GIO finds in the server's certificate. */
 std::string reasonOf(const GError* error, SoupMessage* message);
 
 }  // namespace elf

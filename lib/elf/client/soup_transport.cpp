@@ -20,11 +20,11 @@ namespace elf {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{64} << 10;
-/** Of all that happens in the thread. */
+/** The priority of the thread's sources. */
 constexpr int kPriority = G_PRIORITY_DEFAULT;
 constexpr int kMaxConnections = 4 * SoupTransport::kMaxConnectionsPerHost;
 
-/** Sends `message`, whose URL has an address, as one for the host `name`. */
+/** Turns `message`, whose URL has an address, into a request to the host `name`. */
 void standFor(const std::string& name, SoupMessage* message) {
   GUri* uri = soup_message_get_uri(message);
   const bool secure = g_str_equal(g_uri_get_scheme(uri), "https");
@@ -32,7 +32,8 @@ void standFor(const std::string& name, SoupMessage* message) {
   const std::string host = port < 0 || port == usual ? name : name + ":" + std::to_string(port);
   soup_message_headers_replace(soup_message_get_request_headers(message), "Host", host.c_str());
   if (!secure) return;
-  // Else GIO would compare the certificate with the address, and the server not learn the name.
+  // Otherwise GIO would compare the certificate with the address, and the server would not learn
+  // the name.
   g_signal_connect_data(
       message, "network-event",
       G_CALLBACK(+[](SoupMessage*, GSocketClientEvent event, GIOStream* stream, gpointer expected) {
@@ -46,7 +47,7 @@ void standFor(const std::string& name, SoupMessage* message) {
       static_cast<GConnectFlags>(0));
 }
 
-/** Reads the blocks where they are, and holds them meanwhile. */
+/** Reads the blocks in place, and holds them meanwhile. */
 Ref<GInputStream> streamOf(const Blocks& blocks) {
   Ref<GInputStream> stream(g_memory_input_stream_new());
   for (const Block& block : blocks) {
@@ -66,7 +67,7 @@ std::chrono::seconds retryAfter(SoupMessageHeaders* headers) {
   return std::chrono::seconds(number ? static_cast<std::int64_t>(seconds) : 0);
 }
 
-/** What `load` made of a file, which it is told to report on in a GError. */
+/** The object that `load` makes of a file. `load` reports errors in a GError. */
 template <typename T, std::invocable<GError**> Load>
 Ref<T> loaded(const char* property, const std::string& file, Load&& load) {
   GError* error = nullptr;
@@ -83,20 +84,19 @@ struct SoupTransport::Private {
     Private* owner = nullptr;
     Handle handle = 0;
     HttpRequest request;
-    /** Null where nobody waits for the reply any more. */
+    /** Null once the caller no longer waits for the reply. */
     std::function<void(HttpReply)> done;
     Ref<SoupMessage> message;
     Ref<GCancellable> cancellable;
-    /** Null until the headers are there. */
+    /** Null until the headers arrive. */
     Ref<GInputStream> stream;
     HttpReply reply;
   };
 
-  /** What asks for one HttpRequest::host. */
+  /** The session for one HttpRequest::host. */
   struct Session {
     Ref<SoupSession> soup;
-    /** Connections that have carried a request; one of these may be closed when it is used again.
-     */
+    /** Connections that have carried a request. The server may close one before its next use. */
     std::set<guint64> connections;
   };
 
@@ -152,7 +152,7 @@ struct SoupTransport::Private {
     g_main_context_push_thread_default(context.get());
     g_main_loop_run(loop.get());
     sessions.clear();
-    // The closed connections' last sources.
+    // Runs the last sources of the closed connections.
     while (g_main_context_iteration(context.get(), FALSE)) {
     }
     g_main_context_pop_thread_default(context.get());
@@ -184,8 +184,8 @@ struct SoupTransport::Private {
       e->reply.error = "not a valid URL";
       return finish(e);
     }
-    // Without the second flag libsoup opens a connection for each POST. To infer twice harms
-    // nobody.
+    // Without the second flag libsoup opens a connection for each POST. Inferring twice does no
+    // harm.
     soup_message_add_flags(
         e->message.get(),
         static_cast<SoupMessageFlags>(SOUP_MESSAGE_NO_REDIRECT | SOUP_MESSAGE_IDEMPOTENT));
@@ -216,7 +216,7 @@ struct SoupTransport::Private {
     e->stream.reset(soup_session_send_finish(session.soup.get(), result, &error));
     const guint64 connection = soup_message_get_connection_id(e->message.get());
     const bool used = connection != 0 && !session.connections.insert(connection).second;
-    // Numbers rise: the lowest is of a connection that is long closed.
+    // Ids rise: the lowest belongs to a connection that closed long ago.
     if (std::cmp_greater(session.connections.size(), kMaxConnections))
       session.connections.erase(session.connections.begin());
     if (error) {
@@ -269,7 +269,7 @@ struct SoupTransport::Private {
     finish(e);
   }
 
-  /** Ends an exchange; nothing of libsoup's refers to it any more. */
+  /** Ends an exchange, which libsoup no longer refers to. */
   void finish(Exchange* e) {
     const std::unique_ptr<Exchange> owned = std::move(exchanges.extract(e->handle).mapped());
     if (e->reply.status == 0) e->reply.body.clear();
@@ -321,9 +321,9 @@ struct SoupTransport::Private {
   }
 
   /**
-   * Nobody waits for the reply any more. libsoup 3.4 to 3.6.5 may free a request twice that is
-   * cancelled while steps of it are due (findings/README.md). Those have the priority of the
-   * request: what has a lower one never comes between them.
+   * The caller no longer waits for the reply. libsoup 3.4 to 3.6.5 may free a request twice that is
+   * cancelled while steps of it are due (findings/README.md). Those steps have the priority of the
+   * request, so a source of lower priority never runs between them.
    */
   void abandon(Exchange* e) {
     e->done = nullptr;
@@ -366,14 +366,14 @@ struct SoupTransport::Private {
   const Ref<GMainLoop> loop{g_main_loop_new(context.get(), FALSE)};
   GThread* thread = nullptr;
   std::atomic<Handle> next{1};
-  /** Null where the system's hold. */
+  /** Null: the system's are used. */
   Ref<GTlsDatabase> authorities;
-  /** Null where there is none. */
+  /** Null: there is no certificate. */
   Ref<GTlsCertificate> certificate;
-  /** The value of the header; empty where there is no token. */
+  /** The value of the header; empty: there is no token. */
   std::string authorization;
 
-  // Of the thread alone.
+  // Only used in the thread.
   /** By HttpRequest::host. */
   std::map<std::string, Session> sessions;
   bool stopping = false;

@@ -12,14 +12,14 @@ namespace elf {
 
 /**
  * SoupSessions with keep-alive in their own thread and main context, without proxies, cookies,
- * redirects or content encodings: one for each HttpRequest::host, so that no connection serves a
- * name other than the one whose certificate was checked. A request that meets a kept-alive
+ * redirects or content encodings. Each HttpRequest::host has a session of its own, so that a
+ * connection serves only the name whose certificate was checked. A request that meets a kept-alive
  * connection which the server has closed meanwhile is sent again at once. A reply larger than the
  * request allows is cut off and becomes an error, as do headers of more than 64 KiB.
  *
- * Of an https:// server the certificate is checked against the authorities of ClientSecurity, or
- * the system's; the error of one that does not pass says what is wrong with it. The token goes to
- * the URLs that are asked, and nowhere else.
+ * The certificate of an https:// server is checked against the authorities of ClientSecurity, or
+ * the system's. If it fails, the error states what is wrong with it. The token is sent to the URLs
+ * that are asked, and nowhere else.
  */
 class SoupTransport : public Transport {
  public:
@@ -27,11 +27,11 @@ class SoupTransport : public Transport {
   static constexpr int kMaxConnectionsPerHost = 256;
 
   /**
-   * `threadName` has at most 15 characters. Reads the files of `security` and throws elf::Error,
-   * naming property and file, where one can't be used.
+   * `threadName` has at most 15 characters. Reads the files of `security`, and throws elf::Error
+   * naming property and file if one can't be used.
    */
   explicit SoupTransport(const std::string& threadName, const ClientSecurity& security = {});
-  /** Stops. */
+  /** Calls stop(). */
   ~SoupTransport() override;
 
   Clock::time_point now() const override { return Clock::now(); }

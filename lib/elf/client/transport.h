@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// HTTP requests, so that tests can put in their own.
+// The interface of HTTP requests. Tests supply their own.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@
 
 namespace elf {
 
-/** Of an answer to a part, in bytes; boxes by the thousand take a hundredth of it. */
+/** Longest answer to a part, in bytes. Thousands of boxes take a hundredth of it. */
 inline constexpr std::size_t kLongestReply = std::size_t{16} << 20;
 
 struct HttpRequest {
@@ -23,12 +23,12 @@ struct HttpRequest {
   std::string method = "GET";
   std::string url;
   /**
-   * Where the host in `url` is an address: the name that it stands for, in the header `Host` and in
-   * the server's certificate; empty: none.
+   * If the host in `url` is an address, the name that it was looked up by, for the header `Host`
+   * and the server's certificate; empty: none.
    */
   std::string host = {};
   std::vector<std::pair<std::string, std::string>> headers;
-  /** Sent where `method` is "POST", as content of that type; not copied. */
+  /** Sent if `method` is "POST", as content of that type; not copied. */
   Blocks body;
   std::string contentType = "application/octet-stream";
   /** A reply of more bytes is an error. */
@@ -36,7 +36,7 @@ struct HttpRequest {
 };
 
 struct HttpReply {
-  /** The HTTP status; 0 where no whole reply came, and `error` says why. */
+  /** The HTTP status; 0 if no whole reply arrived, and `error` says why. */
   int status = 0;
   std::string error;
   std::vector<std::uint8_t> body;
@@ -49,7 +49,7 @@ struct HttpReply {
 /** An event loop that sends HTTP requests. */
 class Transport : public EventLoop {
  public:
-  /** Calls `done` exactly once, unless cancelled. No time limit of its own. */
+  /** Calls `done` exactly once, unless cancelled. Has no time limit of its own. */
   virtual Handle send(HttpRequest request, std::function<void(HttpReply)> done) = 0;
 };
 

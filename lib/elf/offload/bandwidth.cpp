@@ -13,11 +13,11 @@ namespace elf {
 namespace {
 
 constexpr double kRawBytes = 3;
-/** What files of the frame before count for, against those of this one. */
+/** The weight of the files of the frame before, relative to this one's. */
 constexpr double kOldFiles = 0.6;
 /** The weight of the newest interval. */
 constexpr double kNewInterval = 0.1;
-/** Where frames pause for longer, the stream has stopped in between. */
+/** In a longer pause the stream has stopped. */
 constexpr double kLongestInterval = 2;
 
 }  // namespace
@@ -53,7 +53,7 @@ std::optional<BandwidthControl::Choice> BandwidthControl::choose(Clock::time_poi
   Choice choice{.quality = bestQuality};
   if (load.parts == 0) return choice;
   if (allowed <= 0) return std::nullopt;
-  // Where no files are made the last ones are what is known.
+  // Older files count less, but the last ones stay known while no new ones are made.
   if (filePixels_ > 1) {
     fileBytes_ *= kOldFiles;
     filePixels_ *= kOldFiles;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Keeps what is sent within so many bytes a second.
+// Keeps the bytes sent per second within a budget.
 #pragma once
 
 #include <chrono>
@@ -9,17 +9,16 @@
 namespace elf {
 
 /**
- * Says for each frame how good its JPEGs may be so that what is sent stays within a budget. Each
- * frame may take what the budget allows for the time from one frame to the next, and what those
- * before it have left over, of kBurst seconds at most; what they took too much is taken off within
- * kRepay. So any T seconds hold at most T + kBurst seconds of the budget, and what one frame was
- * larger than foreseen.
+ * Chooses the JPEG quality of each frame so that what is sent stays within a budget. A frame may
+ * take the budget of one frame interval, and what earlier frames have left over, of kBurst seconds
+ * at most. What earlier frames took too much is repaid within kRepay. So any T seconds hold at most
+ * T + kBurst seconds of the budget, plus the excess of one frame over its forecast.
  *
- * A budget holds from the first choose() that names it: what was sent before is none of its debts.
+ * A budget holds from the first choose() that names it. Earlier bytes do not count against it.
  *
- * How large files get is learned from those that were made. The best quality that fits is chosen;
- * where kLeastQuality does not fit, the scale shrinks; where the least one does not fit either,
- * frames are left out until the budget has room again.
+ * The size of files is learned from earlier ones. The best quality that fits is chosen. If
+ * kLeastQuality does not fit, the scale shrinks. If the least scale does not fit either, frames are
+ * left out until the budget has room again.
  *
  * One thread.
  */
@@ -34,14 +33,14 @@ class BandwidthControl {
   /** Bytes of a request besides its picture: HTTP's headers and the JSON. */
   static constexpr double kRequestBytes = 500;
 
-  /** What a frame is to send, before anything is scaled. */
+  /** The load of a frame, before anything is scaled. */
   struct Load {
     int parts = 0;
-    /** Of the parts that are sent as JPEG, and of those that are sent as they are. */
+    /** Pixels of the parts sent as JPEG, and of those sent raw. */
     double jpegPixels = 0, rawPixels = 0;
-    /** Of the parts that no quality and no scale makes smaller. */
+    /** Bytes of the parts that no quality and no scale makes smaller. */
     double otherBytes = 0;
-    /** Below it the model would not find its objects any more; kLeastScale holds as well. */
+    /** Below it the model would miss its objects. kLeastScale holds as well. */
     double leastScale = 0;
   };
 
@@ -52,35 +51,35 @@ class BandwidthControl {
   };
 
   /**
-   * How to send a frame that comes at `now`; unset where it is to be left out. `sent` is what has
-   * been sent since the beginning, in bytes, retries and kRequestBytes included. The quality is at
-   * most `bestQuality`, and less than kLeastQuality only where that is.
+   * How to send a frame at `now`; unset if it is to be left out. `sent` is what has been sent since
+   * the beginning, in bytes, retries and kRequestBytes included. The quality is at most
+   * `bestQuality`, and below kLeastQuality only if `bestQuality` is.
    */
   std::optional<Choice> choose(Clock::time_point now, double bytesPerSecond, double sent,
                                const Load& load, int bestQuality);
 
-  /** There is no budget any more: the next choose() begins one. */
+  /** Ends the budget. The next choose() begins one. */
   void off() { budget_ = 0; }
 
-  /** A file of so many bytes was made. */
+  /** A file of `bytes` was made of `pixels`. */
   void encoded(double pixels, std::size_t bytes, int quality);
 
  private:
   double allowance(Clock::time_point now, double sent);
-  /** Of the pixels of an unscaled frame. */
+  /** Bytes of the pixels of an unscaled frame. */
   double pixelBytes(const Load& load, int quality) const;
 
-  /** Of the files made lately: bytes less their tables, and how many there would be of them at
-   * quality 90 if a pixel took one. Before the first, a quarter of a byte. */
+  /** Of recent files: their bytes without tables, and what those would be at quality 90 with one
+   * byte for each pixel. Before the first, a quarter of a byte. */
   double fileBytes_ = 0.25, filePixels_ = 1;
-  /** Bytes a second; 0: there is none. */
+  /** Bytes a second; 0: no budget. */
   double budget_ = 0;
-  /** Of the frame before, within this budget. */
+  /** Time of the frame before, within this budget. */
   std::optional<Clock::time_point> before_;
-  /** Between frames, in seconds. */
+  /** Seconds between frames. */
   double interval_ = 0.04;
   double sentBefore_ = 0;
-  /** Bytes sent that the budget had not allowed yet; negative: it has allowed more. */
+  /** Bytes sent beyond what the budget has allowed; negative: it has allowed more. */
   double debt_ = 0;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How the pixels of a part go over the wire.
+// How the pixels of a part are sent.
 #pragma once
 
 #include <span>
@@ -10,7 +10,7 @@
 namespace elf {
 
 enum class Encoding {
-  Auto,  ///< what the server takes; of both raw where it is hardly slower, else JPEG
+  Auto,  ///< what the server takes; if both, raw where it is hardly slower, else JPEG
   Jpeg,
   Raw  ///< RGB as it is: exact, and three bytes for each pixel
 };
@@ -18,18 +18,17 @@ enum class Encoding {
 /** In the order of Encoding. */
 std::span<const Choice> encodingChoices();
 
-/** Bytes that a raw pixel has more than one of a JPEG. */
+/** Bytes of a raw pixel beyond those of a JPEG's. */
 inline constexpr double kMoreBytes = 2.75;
-/** Seconds that it saves: making and reading a JPEG takes 6 ns for a pixel, cutting it out 2 ns. */
+/** Seconds that a raw pixel saves: a JPEG takes 6 ns for a pixel, cutting it out 2 ns. */
 inline constexpr double kSavedSeconds = 4e-9;
-/** By how much slower, as a share of the server's own time, pixels may be because they are exact.
- */
+/** How much slower raw pixels may be, as a share of the server's own time, for being exact. */
 inline constexpr double kExactIsWorth = 0.2;
-/** Seconds for a byte (50 MB/s) of a link that is spared twelve times the bytes. */
+/** Seconds for a byte (50 MB/s) of a link that must not carry twelve times the bytes. */
 inline constexpr double kSparedLink = 2e-8;
 
-/** Whether a part for `server` is sent raw. What the server takes only matters to Auto, and where
- * bytes are few (`sparing`) it sends JPEGs to all that take them. */
+/** Whether a part for `server` is sent raw. Only Auto depends on what the server takes. With
+ * `sparing`, it sends JPEGs to all servers that take them. */
 inline bool sendsRaw(Encoding encoding, const ServerState& server, bool sparing = false) {
   if (encoding != Encoding::Auto) return encoding == Encoding::Raw;
   if (sparing && server.takesEncoded) return false;

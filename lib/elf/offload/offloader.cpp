@@ -101,7 +101,7 @@ void Offloader::send(Ticket ticket, std::size_t part, wire::Tensor prepared, Siz
 
 void Offloader::send(Ticket ticket, std::size_t index, PartImage image) {
   DeferringMutex::Lock lock(mutex_);
-  // The retry or the hedge of any part may meet a server that takes nothing else.
+  // Any part may be retried or hedged at a server that only takes JSON.
   while (frames_.contains(ticket) && !image.hasJson() && servers_.wantsJson(image)) {
     lock.unlock();
     image.addJson();
@@ -138,7 +138,7 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   PartState& part = frame.parts[index];
   const Clock::time_point now = loop_.now();
   const std::string& url = servers_.address(server).url;
-  // Of a part that is under way already the deadline has its own timer.
+  // For a part that is under way, the deadline has its own timer.
   if (!hedge && !frame.late && frame.deadline && now >= *frame.deadline) {
     part.answer.state = AnswerState::Late;
     part.answer.error = url + ": the deadline had passed before the part was sent";
@@ -188,12 +188,12 @@ void Offloader::dispatch(Ticket ticket, Frame& frame, std::size_t index, int ser
   waitForLateness(ticket, frame, index);
 }
 
-// Sets the time at which a part that is under way to one server is late.
+// Sets the time at which a part with one request is late.
 void Offloader::waitForLateness(Ticket ticket, Frame& frame, std::size_t index) {
   PartState& part = frame.parts[index];
   const Request& request = part.requests.front();
   const ServerSet::Choice other = servers_.pick(part.sent, &part.image, part.tried);
-  // Of a server that has never answered nobody knows what is late.
+  // For a server that has never answered, it is unknown what is late.
   if (part.requests.size() != 1 || other.server < 0 || !servers_.lateness(request.server).known())
     return waitForSilence(ticket, part, index);
   const Clock::time_point now = loop_.now();
@@ -207,9 +207,9 @@ void Offloader::waitForLateness(Ticket ticket, Frame& frame, std::size_t index) 
   callWhenLate(ticket, part, index, durationOf(seconds));
 }
 
-// The same for the time at which the server of a part that is late has said nothing for too long.
+// Sets the time at which the server of a late part has been silent for too long.
 void Offloader::waitForSilence(Ticket ticket, PartState& part, std::size_t index) {
-  // As long as there is nobody else, it is looked again and again whether there is.
+  // While there is no other server, this repeats until there is one.
   constexpr Clock::duration kLeast = std::chrono::milliseconds(100), kMost = std::chrono::hours(1);
   Clock::duration soonest = kMost;
   for (const Request& request : part.requests)
@@ -241,7 +241,7 @@ void Offloader::onLate(Ticket ticket, std::size_t index) {
   Frame& frame = found->second;
   PartState& part = frame.parts[index];
   if (part.settled || part.requests.empty()) return;
-  // A computer that slept, or a program that was stopped, has kept no server waiting.
+  // After the computer slept or the program was stopped, the silence is not the servers' fault.
   constexpr Clock::duration kAway = std::chrono::milliseconds(200);
   const bool away = loop_.now() - part.lateAt > kAway;
   if (away) servers_.forgiveSilence();
@@ -249,7 +249,7 @@ void Offloader::onLate(Ticket ticket, std::size_t index) {
   for (const Request& request : part.requests)
     if (std::max(untilOverdue(request), untilSilent(request)) <= Clock::duration{})
       lost |= servers_.giveUpSilent(servers_.endpointOf(request.server));
-  // What it has under way goes elsewhere as soon as the lock is released.
+  // Its requests are sent elsewhere as soon as the lock is released.
   if (!away && !lost && part.requests.size() == 1) hedge(ticket, frame, index);
   waitForSilence(ticket, part, index);
 }
@@ -266,8 +266,8 @@ void Offloader::hedge(Ticket ticket, Frame& frame, std::size_t index) {
   dispatch(ticket, frame, index, other.server, true);
 }
 
-// Cancels a request that nobody waits for any more. Else a server that became slow would be taken
-// for a fast one as long as others are faster, or it is too slow for the deadline.
+// Cancels a request whose answer is no longer needed, and learns from its time so far. Otherwise a
+// server that became slow would seem fast while others are faster or it misses the deadline.
 void Offloader::giveUp(const PartState& part, const Request& request) {
   loop_.cancel(request.handle);
   servers_.endRequest(request.server, request.cost);
@@ -275,7 +275,7 @@ void Offloader::giveUp(const PartState& part, const Request& request) {
                  request.sentAt);
 }
 
-// Drops the requests of a part whose answers are not worth having any more.
+// Drops the requests of a part whose answers are no longer useful.
 void Offloader::giveUpWorthless(Frame& frame, PartState& part) {
   std::erase_if(part.requests, [&](const Request& request) ELF_REQUIRES(mutex_) {
     if (loop_.now() < request.worthUntil) return false;
@@ -289,7 +289,7 @@ void Offloader::giveUpWorthless(Frame& frame, PartState& part) {
   });
 }
 
-// Of a frame whose deadline has come.
+// For a frame whose deadline has passed.
 void Offloader::waitForWorth(Ticket ticket, Frame& frame) {
   loop_.cancel(std::exchange(frame.timer, 0));
   auto next = Clock::time_point::max();
@@ -299,7 +299,7 @@ void Offloader::waitForWorth(Ticket ticket, Frame& frame) {
     frame.timer = loop_.at(next, [this, ticket] { onDeadline(ticket); });
 }
 
-// What is said of a part that is open at the deadline.
+// The answer for a part that is open at the deadline.
 PartAnswer Offloader::lateAnswer(const PartState& part) const {
   PartAnswer answer = part.answer;
   answer.state = AnswerState::Late;
@@ -353,8 +353,8 @@ void Offloader::settle(Ticket ticket, Frame& frame, std::size_t index) {
   if (--frame.open == 0 && !frame.telling) finish(ticket, frame);
 }
 
-// A request of the part has failed. Another one may be under way; else the part goes to the next
-// server, where there is one in time.
+// A request of the part has failed. If no other one is under way, the part is sent to the next
+// server that can answer in time.
 void Offloader::sendElsewhere(Ticket ticket, Frame& frame, std::size_t index) {
   PartState& part = frame.parts[index];
   if (!part.requests.empty()) return waitForLateness(ticket, frame, index);
@@ -364,7 +364,7 @@ void Offloader::sendElsewhere(Ticket ticket, Frame& frame, std::size_t index) {
     ++stats_.partsRetried;
     return dispatch(ticket, frame, index, other.server, false);
   }
-  // Where it was late already that is what it counts as.
+  // A part that was late already counts as late.
   if (!frame.overdue) ++stats_.partsFailed;
   settle(ticket, frame, index);
 }

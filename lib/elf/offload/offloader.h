@@ -22,45 +22,45 @@
 
 namespace elf {
 
-/** Counts since the start, probes left out. */
+/** Counts since the start, without probes. */
 struct OffloadStats {
-  /** Requests, whatever they were for. */
+  /** All requests. */
   std::uint64_t partsSent = 0;
   std::uint64_t partsFailed = 0;
-  /** Not answered by the deadline, whatever came after it. */
+  /** Not answered by the deadline, even if answered later. */
   std::uint64_t partsLate = 0;
-  /** Of `partsSent`: because another request had failed, and because another one was late. */
+  /** Of `partsSent`: requests after another one had failed, and hedges of a late one. */
   std::uint64_t partsRetried = 0;
   std::uint64_t partsHedged = 0;
-  /** Late parts that the second server answered first. */
+  /** Late parts that the hedge answered first. */
   std::uint64_t hedgesWon = 0;
   std::uint64_t bytesSent = 0;
   double pixelsSent = 0;
 };
 
 /**
- * Every frame gets exactly one `done`, with one answer for each part: when all parts are settled or
- * no answer is worth having any more, whichever is first. An answer is worth having until the
- * frame's deadline. Where late answers count too (begin() was given a `late`), it is for
- * ServerSet::longestSilence() from the sending of its request, or until the deadline if that comes
- * later; then `late` tells at the deadline what is known so far, and `done` follows. Until then:
+ * Each frame gets exactly one `done`, with one answer for each part: when all parts are settled or
+ * no answer is useful any more, whichever is first. An answer is useful until the frame's deadline.
+ * If late answers count too (begin() was given a `late`), it is useful for
+ * ServerSet::longestSilence() after its request was sent, or until the deadline if that is later.
+ * `late` then reports at the deadline what is known so far, and `done` follows. Until then:
  *
  * - A part for a server that is left out goes to the usable one that takes its encoding and will
- *   have finished first.
+ *   finish first.
  * - A part that failed, or whose server has just been left out, goes to the next such server that
- *   it has not been at, where that is expected to answer while it is worth having.
+ *   it was not sent to before, if that is expected to answer while the answer is useful.
  * - A part is late when it has taken longer than nineteen of twenty do (elf/servers/lateness.h), or
- *   when another endpoint could only just answer before the deadline. It is then sent to that one
- *   too, as far as the budget of `hedging` goes. The first good answer counts, and the other
- *   request is cancelled, which tells the server.
- * - A server that is late and has said nothing for too long (ServerSet::longestSilence()) is left
- *   out, where there is another one.
- * - A server that has not answered while it was worth having has made an error, one for each frame.
+ *   when another endpoint could only just answer before the deadline. A hedge is then sent to that
+ *   endpoint, within the budget of `hedging`. The first good answer counts. The other request is
+ *   cancelled, which the server notices.
+ * - A server that is late and has been silent for too long (ServerSet::longestSilence()) is left
+ *   out, if there is another one.
+ * - A server that has not answered while that was useful has made an error, one for each frame.
  *
- * What servers cost and have to do is shared with the other offloaders of the pool. How servers are
- * looked up, left out and taken back says ServerSet.
+ * The cost and the outstanding work of servers are shared with the other offloaders of the pool.
+ * ServerSet describes how servers are looked up, left out and taken back.
  *
- * start() comes first. All functions may be called from any thread. The listener and the callbacks
+ * Call start() first. All functions may be called from any thread. The listener and the callbacks
  * of frames are called with no lock held, from the client's thread or from inside the function that
  * caused them. Stop the client's loop before destroying the offloader.
  */
@@ -72,8 +72,8 @@ class Offloader {
   using Answered = std::function<void(std::vector<PartAnswer>)>;
 
   /**
-   * The client and the listener outlive the offloader, and the client's clock is that of the pool's
-   * other users. Throws elf::Error where JPEG files can't be made.
+   * The client and the listener outlive the offloader. The pool's other users have the clock of
+   * this client. Throws elf::Error if JPEG files can't be made.
    */
   Offloader(const OffloadSettings& settings, ServerPool& pool, InferenceClient& client,
             OffloadListener& listener);
@@ -83,45 +83,45 @@ class Offloader {
 
   /** Begins with the servers of the settings. */
   void start();
-  /** From now on these servers (base URLs, not empty); those that stay keep what is known of them.
-   */
+  /** Replaces the servers by these (base URLs, not empty). Those that stay keep what is known about
+   * them. */
   void setServers(std::vector<std::string> urls);
   /** As OffloadSettings::hedging. */
   void setHedging(double share);
   bool ready() const;
-  /** As it is now; what is the user's to say (maxInFlight, deadline) is left at its default. */
+  /** As it is now. The user's own setting, maxInFlight, is left at its default. */
   Capacity capacity() const;
   OffloadStats stats() const;
-  /** The server that would be first to finish a part of so many pixels, after what it already has;
-   * of the healthy ones, if there are any. */
+  /** The server that would first finish a part of that size, after its outstanding work; a healthy
+   * one, if there are any. */
   int bestServer(Size sent) const;
-  /** A server can be used that has no part to answer. */
+  /** Whether a usable server has no part to answer. */
   bool hasIdleServer() const;
 
   /**
    * Opens a frame of size `size`; `parts` is not empty. Each part must then be given to send() or
-   * fail(). The frame id and generation only serve to name requests. Each request has a span of
-   * its own in `trace` (elf/base/trace_id.h), where that is not empty.
+   * fail(). The frame id and generation only serve to name requests. Each request has a span of its
+   * own in `trace` (elf/base/trace_id.h), if that is not empty.
    *
-   * `late`, where given, is called once at most: at the deadline, if a part is still open then.
-   * Such a part is AnswerState::Late there; it may yet be Answered when `done` is called, which is
-   * not before `late` has returned. Parts may be sent after the deadline as well.
+   * `late`, if given, is called at most once: at the deadline, if a part is still open then. Such a
+   * part is AnswerState::Late there. It may still be Answered when `done` is called, which is after
+   * `late` has returned. Parts may be sent after the deadline as well.
    */
   Ticket begin(std::uint64_t frame, std::uint32_t generation, Size size,
                std::span<const Part> parts, std::optional<Clock::time_point> deadline,
                Answered done, std::string trace = {}, Answered late = {});
   /** `image` is the part as an input tensor. It is encoded here, with no lock held, once for all
-   * requests. A ticket that is settled already is ignored. */
+   * requests. Ignores a ticket that is settled already. */
   void send(Ticket ticket, std::size_t part, wire::Tensor image);
-  /** The same of a part that was prepared for a server's network (ServerState::network). */
+  /** The same for a part that was prepared for a server's network (ServerState::network). */
   void send(Ticket ticket, std::size_t part, wire::Tensor prepared, Size sent,
             RemoteNetworkPtr network);
   /** The part could not be encoded. */
   void fail(Ticket ticket, std::size_t part, const std::string& why);
-  /** Cancels the requests of a frame: nobody waits for it. Its callbacks are not called any more,
-   * but for one that is running. A ticket that is settled already is ignored. */
+  /** Cancels the requests of a frame. Its callbacks are not called any more, except for one that is
+   * running. Ignores a ticket that is settled already. */
   void abandon(Ticket ticket);
-  /** The same for all frames, when nobody is left to learn from it. */
+  /** The same for all frames, without learning from them. */
   void abandonAll();
 
  private:
@@ -130,33 +130,33 @@ class Offloader {
     int server = 0;
     /** Counts from 1. */
     int attempt = 0;
-    /** Of the trace of its frame. */
+    /** Of this request, in the trace of its frame. */
     std::string span;
     /** Sent because another request was late. */
     bool hedge = false;
     Clock::time_point sentAt{};
-    /** Its answer is worth having until then; of a frame with a deadline. */
+    /** Its answer is useful until then, in a frame with a deadline. */
     Clock::time_point worthUntil{};
-    /** Seconds: of the part by itself, and behind what the server had to do. */
+    /** Seconds: of the part by itself, and after the server's outstanding work. */
     double cost = 0, expected = 0;
-    /** Of the picture, as the server took it. */
+    /** Size of the picture, in the form that the server takes. */
     std::size_t bytes = 0;
   };
 
   struct PartState {
     Size sent;
-    /** Where the model wants to know it, and the part is not scaled. */
+    /** Set if the model needs it and the part is not scaled. */
     std::optional<Placement> placement;
     PartImage image;
     PartAnswer answer;
     bool settled = false;
-    /** Under way. */
+    /** Requests under way. */
     std::vector<Request> requests;
-    /** Servers that it has been sent to. */
+    /** Servers that it was sent to. */
     std::vector<int> tried;
     /** The latest of its requests' so far. */
     Clock::time_point worthUntil{};
-    /** Until it is late. */
+    /** Runs until it is late. */
     EventLoop::Handle timer = 0;
     Clock::time_point lateAt{};
   };
@@ -167,14 +167,14 @@ class Offloader {
     std::vector<PartState> parts;
     std::size_t open = 0;
     std::optional<Clock::time_point> deadline;
-    /** Until the deadline, and then until the next request is not worth having any more. */
+    /** Runs until the deadline, and then until the next answer is no longer useful. */
     EventLoop::Handle timer = 0;
     Answered done, late;
-    /** The deadline has come. */
+    /** The deadline has passed. */
     bool overdue = false;
     /** `late` is being called. */
     bool telling = false;
-    /** Endpoints that were late: one frame counts once against each. */
+    /** Endpoints that were late. One frame counts once against each. */
     std::vector<std::size_t> lateEndpoints;
   };
 
@@ -210,11 +210,11 @@ class Offloader {
 
   EventLoop& loop_;
 
-  // The locks of the loop and of the shared servers come after this one.
+  // Lock order: this one before those of the loop and of the shared servers.
   mutable DeferringMutex mutex_;
   ServerSet servers_ ELF_GUARDED_BY(mutex_);
   const std::vector<std::string> firstServers_;
-  /** What the servers call their tensors. */
+  /** The servers' names of their tensors. */
   const TensorNames tensors_;
   std::map<Ticket, Frame> frames_ ELF_GUARDED_BY(mutex_);
   Ticket nextTicket_ ELF_GUARDED_BY(mutex_) = 1;

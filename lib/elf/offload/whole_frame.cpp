@@ -12,8 +12,8 @@ namespace elf {
 namespace {
 
 constexpr int kMostPerSide = 8;
-/** Smaller tiles would be mostly edge; whole blocks of a JPEG, too, lest part of one counts as one.
- */
+/** Smaller tiles would be mostly edge. Tiles are whole blocks of a JPEG, as a partial block would
+ * count as one. */
 constexpr int kLeastSide = 64, kBlock = 16;
 
 struct Span {
@@ -38,7 +38,7 @@ int tilesOf(Size frame) {
 
 Rect WholeFrameEstimate::nextTile(Size frame) const {
   const int count = tilesOf(frame);
-  // Steps of the golden section, or nearly, lie apart, and come to each tile once a round.
+  // Steps of about the golden section lie apart, and reach each tile once a round.
   auto step = static_cast<std::uint64_t>(count / std::numbers::phi + 1);
   while (std::gcd(step, static_cast<std::uint64_t>(count)) != 1) ++step;
   const int index = static_cast<int>(tiles_ * step % static_cast<std::uint64_t>(count));

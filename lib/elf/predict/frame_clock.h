@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// From time stamps to the time that prediction goes by.
+// Turns time stamps into the time that prediction uses.
 #pragma once
 
 #include <chrono>
@@ -12,23 +12,21 @@
 namespace elf {
 
 /**
- * Says when each frame of a stream is. Frames that were dropped on their way here, a variable frame
- * rate and a camera that hiccups are time that passed. Where frames have no time stamps they are as
- * far apart as usual.
+ * The time of each frame of a stream. Dropped frames, a variable frame rate and a camera that
+ * hiccups are time that passed. Frames without time stamps are one usual interval apart.
  *
- * How far that is it learns from the latest kWindow frames: it is the lower quartile of their
- * distances, or a third of the upper one where that is more. So it is the interval of the camera
- * where every other frame is lost at random, and not much less where frames come in bursts. Not
- * thread-safe.
+ * The usual interval is learned from the latest kWindow frames: the lower quartile of their
+ * distances, or a third of the upper one if that is more. So it is the camera's interval if every
+ * other frame is lost at random, and not much less if frames arrive in bursts. Not thread-safe.
  */
 class FrameClock {
  public:
   static constexpr std::size_t kWindow = 64;
 
   /**
-   * The next frame's time, in seconds. Its `at` is greater than that of the frame before, also
-   * where the time stamp is not: then it is one interval later. The interval is a second until two
-   * frames have come that have time stamps.
+   * The next frame's time, in seconds. Its `at` is greater than that of the frame before. If the
+   * time stamp is not, `at` is one interval later. The interval is a second until two frames in a
+   * row have had rising time stamps.
    */
   FrameTime next(std::optional<std::chrono::nanoseconds> stamp);
 
@@ -37,7 +35,7 @@ class FrameClock {
 
   FrameTime now_;
   std::optional<std::chrono::nanoseconds> last_;
-  /** A ring once it holds kWindow, and where the next one goes. */
+  /** A ring buffer once it holds kWindow, and the place of the next one. */
   std::vector<double> intervals_;
   std::size_t next_ = 0;
 };

@@ -9,7 +9,7 @@ namespace elf {
 
 namespace {
 
-/** What a frame counts once the next has come. */
+/** The weight of a frame after the next one. */
 constexpr double kKept = 0.98;
 
 }  // namespace
@@ -18,7 +18,7 @@ void History::add(const Feedback& feedback) {
   if (lastLooked_ && feedback.id <= *lastLooked_) return;
   size_ = feedback.size;
 
-  std::set<Identity> unlooked;  // coasted: their part got no answer, so nothing is known of them
+  std::set<Identity> unlooked;  // coasted: their part got no answer, so nothing is known about them
   if (feedback.looked) {
     lastLooked_ = feedback.id;
     lookedAt_ = feedback.when.at;

@@ -20,7 +20,7 @@ namespace elf {
 
 namespace {
 
-// Of the box's width and height, on each side.
+// Share of the box's width and height, on each side.
 constexpr float kBuffer = 0.5F;
 
 Box buffered(const Box& box) {
@@ -29,7 +29,7 @@ Box buffered(const Box& box) {
   return grow(box, {x, y, x, y});
 }
 
-/** A pair that may be matched, and what that is worth. */
+/** A pair that may be matched, and its worth. */
 struct Pair {
   int before;
   int now;
@@ -57,7 +57,7 @@ class AssignmentIndexer final : public RpIndexer {
                          Size) const override {
     std::vector<Pair> pairs = candidates(before, now);
 
-    // A sum over pairs is largest where it is largest in each group of boxes that pairs connect.
+    // The sum over pairs is largest if it is largest in each group of connected boxes.
     Groups groups(before.size() + now.size());
     const int firstNow = static_cast<int>(before.size());
     for (const Pair& pair : pairs) groups.unite(pair.before, firstNow + pair.now);
@@ -120,7 +120,7 @@ class AssignmentIndexer final : public RpIndexer {
     return pairs;
   }
 
-  /** Matches the pairs of one group; its slots are -1 before. */
+  /** Matches the pairs of one group, whose slots are still -1. */
   static void assign(std::span<Pair> pairs, Slots& slots, std::vector<int>& matched) {
     if (pairs.size() == 1) {
       matched[pairs[0].now] = pairs[0].before;
@@ -133,8 +133,8 @@ class AssignmentIndexer final : public RpIndexer {
       if (slots.column[pair.now] < 0) slots.column[pair.now] = columns++;
     }
     if (std::max(rows, columns) > kMostInGroup) return assignGreedily(pairs, matched);
-    // The algorithm compares sums for equality, so it asks for integers. What is no pair is worth
-    // nothing, just as a box without partner.
+    // The algorithm compares sums for equality, so it needs integers. A cell that is not a pair is
+    // worth nothing, like a box without partner.
     constexpr double kUnits = static_cast<double>(std::int64_t{1} << 40);
     const long side = std::max(rows, columns);
     dlib::matrix<std::int64_t> worth = dlib::zeros_matrix<std::int64_t>(side, side);
@@ -173,8 +173,8 @@ std::vector<Normalised> normalised(std::span<const LabelledBox> boxes, Size fram
 }
 
 /**
- * For each box of `now` the box of `before` with the least offset(old, new), the first of several;
- * NaN is no offset.
+ * For each box of `now` the box of `before` with the least offset(old, new); the first of several.
+ * An offset of NaN never matches.
  */
 template <typename Offset>
 std::vector<int> nearest(std::span<const LabelledBox> before, std::span<const LabelledBox> now,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// RP indexing: which new box is which old box.
+// RP indexing: matches the boxes of two frames.
 #pragma once
 
 #include <cstdint>
@@ -21,47 +21,47 @@ struct LabelledBox {
 
 /**
  * A rule of indexing. Implementations keep no state and may be used from several threads at once.
- * An empty box, or one that holds a NaN, is nobody's.
+ * An empty box, or one that holds a NaN, matches none.
  *
  * `assignment`: one-to-one, and of all such matches the one with the largest sum of similarities.
  * The similarity of a pair is its buffered intersection over union: that of the two boxes after
- * each has grown by half of its width to the left and right and half of its height up and down, so
- * that small fast objects have one even where their boxes do not touch (Yang et al., "Hard to Track
+ * each has grown by half of its width to the left and right and half of its height up and down.
+ * Small fast objects thus have one even if their boxes do not touch (Yang et al., "Hard to Track
  * Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering the Matching
  * Space", WACV 2023). Pairs below kMinSimilarity are never matched. Pairs of different classes are
- * neither, unless they are above kSameObject: a detector that wavers between car and truck still
- * sees one object; they count half, so that a partner of the own class comes first. Where several
- * matches are equally good, which of them is returned is open. Takes the time of one comparison
- * for each pair of boxes of the same columns of the frame, and of the Hungarian algorithm for each
- * group of boxes in reach of one another. In a group of more than kMostInGroup old or new boxes, as
- * only noise makes it, the most similar pairs are matched first instead.
+ * only matched above kSameObject: a detector that wavers between car and truck still sees one
+ * object. They count half, so that a partner of the same class comes first. Which of several
+ * equally good matches is returned is open. Takes the time of one comparison for each pair of boxes
+ * of the same columns of the frame, and of the Hungarian algorithm for each group of boxes in reach
+ * of one another. A group of more than kMostInGroup old or new boxes only results from noise. Its
+ * most similar pairs are matched first instead.
  *
- * `elf-release`: what the released code of Elf does (its index_rps). A box is the old box with the
- * least sum of the distances of the centres in x and in y and the difference of the square roots
- * of the areas, all in coordinates divided by the frame's width and height; the first of several.
- * Above 0.02 it is new. Classes are not looked at; two boxes may be the same old box.
+ * `elf-release`: the rule of the released code of Elf (its index_rps). A box matches the old box
+ * with the least sum of the distances of the centres in x and in y and the difference of the square
+ * roots of the areas, all in coordinates divided by the frame's width and height; the first of
+ * several. Above 0.02 it is new. Classes are ignored. Two boxes may match the same old box.
  *
  * `elf-paper`: Algorithm 1 of the paper (Zhang et al., MobiCom 2021, section 4.2). Of the old
  * boxes whose centre is less than 0.02 of the frame's width away in x and of its height in y, the
- * one whose area is nearest: the least |1 - old/new|, which must be below 0.2. Classes are not
- * looked at; two boxes may be the same old box.
+ * one whose area is nearest: the least |1 - old/new|, which must be below 0.2. Classes are ignored.
+ * Two boxes may match the same old box.
  */
 class RpIndexer {
  public:
-  /** What match() says of a box that is none of the old ones. */
+  /** Returned by match() for a box that matches no old one. */
   static constexpr int kNew = -1;
-  /** Of `assignment`: least similarity of a pair of one class. */
+  /** For `assignment`: least similarity of a pair of one class. */
   static constexpr double kMinSimilarity = 0.1;
-  /** Of `assignment`: old, and new, boxes of a group that is matched at its best. */
+  /** For `assignment`: most old, and most new, boxes of a group that is matched optimally. */
   static constexpr int kMostInGroup = 100;
-  /** Of `assignment`: least similarity of a pair of different classes. */
+  /** For `assignment`: least similarity of a pair of different classes. */
   static constexpr double kSameObject = 0.8;
 
   virtual ~RpIndexer() = default;
 
   /**
    * For each box of `now` the position in `before` of the same object, or kNew. `frame` is the size
-   * of the frames that both are in; `elf-release` and `elf-paper` match nothing where it is empty.
+   * of both frames. If it is empty, `elf-release` and `elf-paper` match nothing.
    */
   virtual std::vector<int> match(std::span<const LabelledBox> before,
                                  std::span<const LabelledBox> now, Size frame) const = 0;
@@ -71,11 +71,11 @@ class RpIndexer {
 };
 
 /**
- * What `assignment` goes by: 0 for boxes out of each other's reach, 1 for equal ones. Symmetric.
+ * That of `assignment`: 0 for boxes out of each other's reach, 1 for equal ones. Symmetric.
  */
 double similarity(const Box& a, const Box& b);
 
-/** The rules there are; the first is the default. */
+/** The rules; the first is the default. */
 std::span<const Choice> indexerChoices();
 
 }  // namespace elf

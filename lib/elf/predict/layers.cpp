@@ -23,14 +23,14 @@ ConstValues valuesOf(std::span<const float> values) {
   return {values.data(), static_cast<Eigen::Index>(values.size())};
 }
 
-/** With a number in the place of what is none. */
+/** Replaces NaN by 0. */
 Values numbersOf(std::span<float> values) {
   std::ranges::replace_if(
       values, [](float value) { return std::isnan(value); }, 0.0F);
   return valuesOf(values);
 }
 
-/** The part of a recurrent cell that sees the input ("_ih") or its own state ("_hh"). */
+/** The part of a recurrent cell for its input ("_ih") or its own state ("_hh"). */
 Linear gates(const Weights& weights, const std::string& prefix, const std::string& part,
              const std::string& suffix, int in, int out) {
   return {weights.tensor(prefix + "weight" + part + suffix, {out, in}).values,
@@ -60,7 +60,7 @@ Linear::Linear(const Weights& weights, const std::string& prefix, int in, int ou
 
 Linear::Linear(std::span<const float> weight, std::span<const float> bias, int in, int out)
     : in_(in), out_(out), columns_(weight.size()), bias_(bias.begin(), bias.end()) {
-  // Row-major, what is `in` by `out` column by column is its transpose.
+  // A row-major `out` by `in` matrix, read column by column, is `in` by `out`: its transpose.
   Eigen::Map<Eigen::MatrixXf>(columns_.data(), out, in) =
       Eigen::Map<const Eigen::MatrixXf>(weight.data(), in, out).transpose();
 }

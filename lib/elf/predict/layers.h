@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Layers of small neural networks, run without a framework, by Eigen: PyTorch's, with
-// PyTorch's names.
+// Layers of small neural networks, run by Eigen without a framework: PyTorch's, with PyTorch's
+// names.
 //
-// One sample at a time; none of the run functions allocates. Objects are immutable once made and
+// One sample at a time; no run function allocates. Objects are immutable: any thread may use them.
 // may be used from several threads.
 #pragma once
 
@@ -35,15 +35,15 @@ class Linear {
  private:
   int in_;
   int out_;
-  /** The weights, those of each input together. */
+  /** The weights, column by column. */
   std::vector<float> columns_;
   std::vector<float> bias_;
 };
 
-/** More hidden units than any cell may have: what a step needs is kept on the stack. */
+/** Most hidden units of a cell, as the values of a step are kept on the stack. */
 inline constexpr int kMaxHidden = 256;
 
-/** What an LSTM cell passes on to its next step, in the caller's memory; zero at the start. */
+/** The state that an LSTM cell passes to its next step, in the caller's memory; initially zero. */
 struct LstmState {
   std::span<float> h;
   std::span<float> c;
@@ -54,14 +54,14 @@ class LstmCell {
  public:
   /**
    * From PREFIX + "weight_ih" + SUFFIX [4 hidden, in], "weight_hh" [4 hidden, hidden], "bias_ih"
-   * and "bias_hh" [4 hidden]; the suffix of an nn.LSTM's layer n is "_ln". Throws elf::Error as
-   * Weights::tensor, and where `hidden` is above kMaxHidden.
+   * and "bias_hh" [4 hidden]. The suffix of an nn.LSTM's layer n is "_ln". Throws elf::Error as
+   * Weights::tensor, and if `hidden` is above kMaxHidden.
    */
   LstmCell(const Weights& weights, const std::string& prefix, const std::string& suffix, int in,
            int hidden);
 
   int hidden() const { return hidden_; }
-  /** One step: `x` holds as many values as the cell takes in. */
+  /** One step: `x` holds the cell's input. */
   void run(std::span<const float> x, LstmState state) const;
 
  private:
@@ -78,7 +78,7 @@ class GruCell {
           int hidden);
 
   int hidden() const { return hidden_; }
-  /** One step; `h` holds hidden() values, zero at the start. */
+  /** One step; `h` holds hidden() values, initially zero. */
   void run(std::span<const float> x, std::span<float> h) const;
 
  private:

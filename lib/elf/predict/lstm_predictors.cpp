@@ -36,7 +36,7 @@ Box toBox(const BoxShares& shares, Size frame) {
   return {shares[0] * w, shares[1] * h, shares[2] * w, shares[3] * h};
 }
 
-/** The box one frame of `interval` before observation number `i`, itself where it is the first. */
+/** The box one frame of `interval` before observation number `i`; its own box if `i` is 0. */
 Box boxBefore(const Track& track, std::size_t i, double interval) {
   const Observation& observation = track.observations[i];
   if (i == 0) return observation.box;
@@ -64,13 +64,13 @@ class NetworkPredictor final : public RpPredictor {
   }
 
  private:
-  /** Where the object is `frames` after its observation number `i`, from what was known then. */
+  /** Where the object is `frames` after its observation number `i`, predicted from then. */
   Box roll(const Track& track, std::size_t i, float frames, double interval, Size size) const {
     const Box& last = track.observations[i].box;
     if (size.empty()) return last;
     BoxShares before = toShares(boxBefore(track, i, interval), size);
     BoxShares now = toShares(last, size);
-    // It knows whole frames; of the last one a share may count.
+    // The network steps whole frames. The last step may count in part.
     for (float left = std::min(frames, kMaxRoll); left > 0; --left) {
       BoxShares next = network_.next(before, now);
       if (left < 1)
@@ -83,7 +83,7 @@ class NetworkPredictor final : public RpPredictor {
 
   Sides uncertainty(const Track& track, float frames, double interval, Size size) const {
     const std::size_t count = track.observations.size();
-    // One observation says nothing, and of the second one the network knew no motion.
+    // One observation shows no error, and at the second one the network knew no motion.
     if (count < 3) return unknownMotion(track.last().box, frames);
     const float gap = framesAfter(track.observations[count - 2], track.last(), interval);
     const Box expected = roll(track, count - 2, gap, interval, size);
@@ -133,7 +133,7 @@ BoxShares AttnLstmNetwork::next(const BoxShares& before, const BoxShares& last) 
     encoder_.run(*boxes[t], encoder.view());
     codes[t] = encoder.h;
   }
-  // Ends as what the output layer takes in: the decoder's h, then what it attends to.
+  // Finally the input of the output layer: the decoder's h, then the attended code.
   std::array<float, 2 * kHidden> answer{};
   const std::span<float> attended = std::span(answer).last<kHidden>();
   for (const BoxShares* box : boxes) {

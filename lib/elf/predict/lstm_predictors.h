@@ -15,7 +15,7 @@
 
 namespace elf {
 
-/** Names of the predictors, and of what their weights are for. */
+/** Names of the predictors, also in their weights. */
 inline constexpr char kLstm[] = "lstm";
 inline constexpr char kAttnLstm[] = "attn-lstm";
 
@@ -39,8 +39,8 @@ class LstmNetwork {
 };
 
 /**
- * An LSTM encodes both boxes; a second one decodes: at each of its two steps, attention over both
- * codes, and a linear mix of what it attends to and of that step's box.
+ * An LSTM encodes both boxes, and a second one decodes. Each of its two steps has attention over
+ * both codes, and a linear mix of the attended code and that step's box.
  */
 class AttnLstmNetwork {
  public:
@@ -61,12 +61,12 @@ class AttnLstmNetwork {
 };
 
 /**
- * Predictors of those networks. An object that was seen once is taken for standing still; where
- * frames are missing between the last two observations, the box of the frame before the last is
- * interpolated. A horizon above 1 runs the network on its own answers, for at most 32 frames; it
- * takes the box to stand still after those. Where it answers sides that cross, so does the
- * prediction: the released evaluation counts them. The uncertainty is the network's error at the
- * last observation, times the horizon; that of an object seen once or twice is a share of its size.
+ * Predictors of those networks. An object that was seen once is taken to stand still. If frames are
+ * missing between the last two observations, the box of the frame before the last is interpolated.
+ * A horizon above 1 runs the network on its own output, for at most 32 frames. After those the box
+ * is taken to stand still. If the output has sides that cross, so has the prediction: the released
+ * evaluation counts them. The uncertainty is the network's error at the last observation, times the
+ * horizon; that of an object seen once or twice is a share of its size.
  */
 std::unique_ptr<RpPredictor> createLstmPredictor(const Weights& weights);
 std::unique_ptr<RpPredictor> createAttnLstmPredictor(const Weights& weights);

@@ -11,24 +11,24 @@ namespace elf {
 
 namespace {
 
-// Below this, in shares of the box, errors of a line are annotators' rounding.
+// Smaller errors of a line, in shares of the box, are annotators' rounding.
 constexpr float kLeastError = 1e-3F;
-// Farther than so many boxes an edge of the frame is no concern.
+// Edges of the frame that are farther away, in boxes, do not matter.
 constexpr float kFar = 3;
-// Motion in a frame is some hundredths of the frame.
+// Motion in a frame is some hundredths of the frame's size.
 constexpr float kFrameMotion = 20;
 constexpr float kMostShared = 3;
 constexpr float kMostAhead = 10;
 constexpr float kFew = 5;
-// A detector that misses less than this misses nothing.
+// A miss rate below this counts as none.
 constexpr float kLeastMissRate = 0.003F;
 
 /** The least-squares line of each side through the latest observations of a window. */
 struct Line {
   FourSides slope{};
-  /** Of the line from the last observation, at that observation. */
+  /** Offset of the line from the last observation, at that observation. */
   FourSides offset{};
-  /** Root mean square distance of the observations from it. */
+  /** Root mean square distance of the observations from the line. */
   FourSides error{};
 };
 
@@ -90,7 +90,7 @@ class Filler {
 
 MotionWindow motionWindow(const Track& track, const History& history, const FrameTime& when) {
   MotionWindow window;
-  // The newest one has a frame before the others, and the last observation has its own.
+  // Of several observations in a frame, the newest counts. The last one has frame 0.
   const Observation* later = nullptr;
   for (const Observation& observation : std::views::reverse(track.observations)) {
     const float back = framesAfter(observation, track.last(), when.interval);
@@ -100,7 +100,7 @@ MotionWindow motionWindow(const Track& track, const History& history, const Fram
       window.boxes[frame] = observation.box;
       window.seen[frame] = true;
       if (later) {
-        // Two that are close together tell little of the motion between them.
+        // Two observations close together show little of the motion between them.
         const float share = (back - static_cast<float>(frame)) /
                             std::max(framesAfter(observation, *later, when.interval), 0.5F);
         for (const auto side : kSides)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the default predictor's network sees of an object: how its box moved, in numbers that do not
-// depend on the size of box and frame. Not installed.
+// The features of an object for the default predictor's network: how its box moved, in numbers that
+// do not depend on the size of box and frame. Not installed.
 #pragma once
 
 #include <array>
@@ -10,12 +10,12 @@
 
 namespace elf {
 
-/** Frames that the network looks back, the last observation's among them. */
+/** Frames that the network looks back, including the last observation's. */
 inline constexpr std::size_t kMotionFrames = 10;
 
-/** The observations of one object, seen from its last one, and what is asked for. */
+/** The observations of one object, relative to its last one, and the frame to predict. */
 struct MotionWindow {
-  /** Number k is k frames before the last observation; without meaning where not `seen`. */
+  /** Number k is k frames before the last observation; undefined if not `seen`. */
   std::array<Box, kMotionFrames> boxes{};
   std::array<bool, kMotionFrames> seen{};
   /** Frames since the last observation that looked for the object in vain. */
@@ -29,29 +29,29 @@ struct MotionWindow {
 };
 
 /**
- * Of a track of `history`, for a frame that is `when`. An observation between two of the window's
- * frames is put into the nearer one, where its box would have been then by the motion around it.
+ * The window of a track of `history`, for a frame at `when`. An observation between two frames of
+ * the window is put into the nearer one, with its box moved there by the motion around it.
  */
 MotionWindow motionWindow(const Track& track, const History& history, const FrameTime& when);
 
 /** Four values: left, top, right, bottom. */
 using FourSides = std::array<float, 4>;
 
-/** A motion window in numbers. */
+/** The numbers of a motion window. */
 struct MotionFeatures {
-  /** Values on the object itself, and those that go into what its neighbours are told of it. */
+  /** Number of values for the object itself, and of those that the codes for its neighbours use. */
   static constexpr std::size_t kOwn = 94;
   static constexpr std::size_t kShared = 18;
 
   std::array<float, kOwn> own;
   std::array<float, kShared> shared;
-  /** Pixels that 1 stands for in everything that is relative to the box. */
+  /** Pixels of one unit, in everything that is relative to the box. */
   FourSides scale;
   /** Change of each side in a frame, relative to `scale`: the line through three observations. */
   FourSides velocity;
 };
 
-/** Of a window that has its last observation; its box is not empty, nor is the frame. */
+/** The window has its last observation. Neither its box nor the frame is empty. */
 MotionFeatures motionFeatures(const MotionWindow& window, Size frame);
 
 }  // namespace elf

@@ -15,11 +15,11 @@ namespace {
 constexpr auto kOwn = static_cast<int>(MotionFeatures::kOwn);
 constexpr auto kShared = static_cast<int>(MotionFeatures::kShared);
 constexpr int kInputs = kOwn + MotionNetwork::kContext;
-// More would save area at the same coverage on recorded boxes; but in a pipeline nobody looks where
-// there is no RP, and what was given up by mistake is only found again by chance.
+// More would save area at the same coverage on recorded boxes. In a pipeline, however, an object
+// that is given up by mistake has no RP, and is only found again by chance.
 constexpr float kLeastPresence = 0.05F;
 constexpr float kLeastPresenceMissed = 0.25F;
-// What is exceeded once in 33 times is two deviations, roughly.
+// A bound that is exceeded once in 33 times is roughly two deviations.
 constexpr float kDeviationsInReach = 2;
 
 void rectify(std::span<float> values) {
@@ -31,14 +31,14 @@ float softplus(float x) {
 }
 
 /**
- * The network has learned from objects that are seen in most frames, at most so many frames ahead.
- * Of others it says what objects do on the whole.
+ * The network has learned from objects that are seen in most frames, at most this many frames
+ * ahead. For others its output is only what objects do on the whole.
  */
 constexpr float kLearnedAhead = 6;
 
 bool isBeyondNetwork(const Track& track, const MotionWindow& window) {
   const auto seen = static_cast<std::size_t>(std::ranges::count(window.seen, true));
-  // One that was looked for in vain it knows, too.
+  // It also knows objects that were looked for in vain.
   if (track.missed > 0) return false;
   return (seen < 2 && track.observations.size() > 1) ||
          (2 * seen < kMotionFrames && window.ahead > kLearnedAhead);

@@ -2,10 +2,10 @@
 // The default predictor's network: a correction to constant velocity, learned from how boxes move.
 // Not installed.
 //
-// For each object a layer codes what its neighbours may need to know of it; the mean over the
-// others' codes (the camera's own motion shows there) joins the object's own features. Two hidden
+// For each object a layer encodes what its neighbours may need to know about it. The mean of the
+// others' codes (it shows the camera's own motion) joins the object's own features. Two hidden
 // layers and a linear bypass give four corrections of the velocity, four widths of uncertainty, and
-// whether the object will be there. docs/prediction.md tells what else was tried.
+// the probability that the object will be there. docs/prediction.md describes other attempts.
 #pragma once
 
 #include <memory>
@@ -19,14 +19,14 @@
 
 namespace elf {
 
-/** Name of the predictor, and of what its weights are for. */
+/** Name of the predictor, also in its weights. */
 inline constexpr char kDefaultPredictor[] = "default";
 
-/** What the network says of one object. */
+/** The network's output for one object. */
 struct MotionForecast {
-  /** Where it will be, clipped to the frame. */
+  /** Its expected box, clipped to the frame. */
   Box box;
-  /** Each side goes farther out than this once in 33 times; in pixels, > 0. */
+  /** Each side lies farther out than this once in 33 times; in pixels, > 0. */
   Sides reach;
   /** Probability that it is in the frame at all. */
   float presence = 1;
@@ -37,11 +37,11 @@ class MotionNetwork {
   static constexpr int kContext = 16;
   static constexpr int kHidden = 64;
   static constexpr int kOutputs = 9;
-  /** Normalised features are held within this. */
+  /** Normalised features are clamped to this. */
   static constexpr float kMostFeature = 5;
   /** The uncertainty's pre-activation is this much lower, for a narrow start of training. */
   static constexpr float kNarrow = 3;
-  /** Nothing is extrapolated farther than so many frames. */
+  /** Most frames of extrapolation. */
   static constexpr float kMostAhead = 20;
 
   /** Throws elf::Error as Weights::tensor. */
@@ -62,9 +62,9 @@ class MotionNetwork {
 
 /**
  * The predictor. An object that is there with a probability of less than 0.05 has no prediction;
- * nor has one that was missed in the last frame that looked, with less than 0.25. An object that is
- * seen in few of the frames that the network looks back on, as where servers are slow, is predicted
- * by the Kalman filter, whose steps are as long as the time between observations.
+ * nor has one that was missed in the last inferred frame, with less than 0.25. An object that is
+ * seen in few of the frames that the network looks back on, because servers are slow, is predicted
+ * by the Kalman filter. Its steps are as long as the time between observations.
  */
 std::unique_ptr<RpPredictor> createDefaultPredictor(const Weights& weights);
 

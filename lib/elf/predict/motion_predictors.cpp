@@ -49,7 +49,7 @@ class VelocityPredictor final : public RpPredictor {
       if (track.observations.size() > 1)
         for (std::size_t side = 0; side < kSides.size(); ++side)
           extrapolate(track, when, side, prediction);
-      // Sides that cross say nothing of where the object is.
+      // Sides that cross do not show where the object is.
       if (prediction.box.empty()) prediction.box = last.box;
       predictions.push_back(prediction);
     }
@@ -83,14 +83,13 @@ class VelocityPredictor final : public RpPredictor {
     }
     const float ahead = framesAfter(last, when);
     prediction.box.*kSides[side] = last.box.*kSides[side] + offset + slope * ahead;
-    // Two observations always lie on their line: take half of the motion as what is not known of
-    // it.
+    // Two observations always lie on their line: half of the motion is taken as unknown.
     const float deviation = count > 2 ? std::sqrt(squares / (n - 2)) : std::abs(slope) / 2;
     prediction.uncertainty.*kDeviations[side] = deviation * std::sqrt(1 + ahead);
   }
 };
 
-/** Position and speed of one side, in pixels and frames, and what is not known of them. */
+/** Position and speed of one side, in pixels and frames, and their variances. */
 class SideFilter {
  public:
   SideFilter(double position, double size)
@@ -103,7 +102,7 @@ class SideFilter {
   double position() const { return position_; }
   double variance() const { return pp_; }
 
-  /** `frames` steps of one frame at once. */
+  /** Advances `frames` frames in one step. */
   void predict(double frames) {
     const double t = frames;
     position_ += t * speed_;
@@ -159,7 +158,7 @@ class KalmanPredictor final : public RpPredictor {
         prediction.uncertainty.*kDeviations[side] =
             static_cast<float>(std::sqrt(filter.variance()));
       }
-      // Sides that cross say nothing of where the object is.
+      // Sides that cross do not show where the object is.
       if (prediction.box.empty()) prediction.box = last.box;
       predictions.push_back(prediction);
     }

@@ -8,7 +8,7 @@
 
 namespace elf {
 
-/** `last`: the box stays where it was; it may be off by what it moved in the past. */
+/** `last`: the box stays where it was; its uncertainty is how far it moved in the past. */
 std::unique_ptr<RpPredictor> createLastPredictor();
 
 /**
@@ -22,13 +22,13 @@ std::unique_ptr<RpPredictor> createVelocityPredictor();
  * acceleration (Bar-Shalom, Li, Kirubarajan: Estimation with Applications to Tracking and
  * Navigation, 6.2.2). Predictors keep no state, so it runs over the track's observations each time.
  *
- * Not cv::KalmanFilter, which is in opencv_video: that library brings opencv_dnn along, and a
- * client must not load it. The tests hold the two against each other.
+ * Not cv::KalmanFilter, which is in opencv_video: that library loads opencv_dnn, which a client
+ * must not load. The tests compare the two.
  *
  * Standard deviations, in shares of the box's width or height: 0.02 of an observation, 0.06 of the
- * speed after a frame of disturbance, 0.1 of the speed before anything is known of it. On the KITTI
- * tracking boxes a ratio of 1 to 3 of the first two predicts best, and with these values nine of
- * ten errors are within two of the deviations told.
+ * speed after a frame of disturbance, 0.1 of the initial, unknown speed. On the KITTI tracking
+ * boxes a ratio of 1 to 3 of the first two predicts best, and with these values nine of ten errors
+ * are within two predicted deviations.
  */
 std::unique_ptr<RpPredictor> createKalmanPredictor();
 

@@ -10,13 +10,13 @@ namespace elf {
 
 namespace {
 
-/** A box that ends so near to the last pixel of an RP was cut there. */
+/** A box that ends this near to the last pixel of an RP was cut there. */
 constexpr float kTouching = 0.5F;
-/** The least factor that would not have cut it, in such that did. */
+/** After a cut, the least score in units of the cutting factor. */
 constexpr double kUncut = 1.5;
 
 constexpr std::size_t kAssumed = 100;
-/** Of those that are assumed before there are any. */
+/** Mean of the scores assumed initially. */
 constexpr double kPriorMean = 0.75;
 
 template <typename Item>
@@ -27,8 +27,8 @@ const Item* find(std::span<const Item> items, Identity id) {
 }
 
 /**
- * The least factor, up to `most`, with which the RP of `prediction` covers `found`. The area
- * covered grows with each step of the way there.
+ * The least factor, up to `most`, with which the RP of `prediction` covers `found`. The covered
+ * area grows with the factor.
  */
 double leastFactor(const Prediction& prediction, const Box& found, Size frame, double most) {
   const Box seen = clip(found, frame);
@@ -52,7 +52,7 @@ double leastFactor(const Prediction& prediction, const Box& found, Size frame, d
   return high;
 }
 
-/** The largest factor that put an edge of `rp` where `found` ends; 0 where none did. */
+/** The largest factor that put an edge of `rp` where `found` ends; 0 if none did. */
 double cuttingFactor(const Prediction& prediction, const Rp& rp, const Box& found, Size frame) {
   const Box all = toBox(wholeFrame(frame));
   // Whole pixels are sent, and detections end at the last of them.
@@ -69,11 +69,11 @@ double cuttingFactor(const Prediction& prediction, const Rp& rp, const Box& foun
   return factor;
 }
 
-/** Quantiles of the scores assumed, evenly spread in any stretch, since they go in this order. */
+/** Quantiles of the assumed scores, evenly spread in any stretch, as they are replaced in order. */
 std::vector<float> priorScores() {
   std::vector<float> scores;
   for (std::size_t i = 0; i < kAssumed; ++i) {
-    constexpr std::size_t kStride = 61;  // has no divisor in common with kAssumed
+    constexpr std::size_t kStride = 61;  // coprime to kAssumed
     const double share = (static_cast<double>(i * kStride % kAssumed) + 0.5) / kAssumed;
     scores.push_back(static_cast<float>(-kPriorMean * std::log(1 - share)));
   }
@@ -134,7 +134,7 @@ double PaddingCalibrator::factor(double frames) const {
     scores.insert(scores.end(), window.assumed.begin() + static_cast<std::ptrdiff_t>(scores.size()),
                   window.assumed.end());
   const auto count = static_cast<double>(scores.size());
-  // One more than there are, for the one to come.
+  // One more than the scores so far, for the next one.
   const double rank = std::min(std::ceil(coverage_ * (count + 1)), count);
   const auto quantile = scores.begin() + static_cast<std::ptrdiff_t>(rank) - 1;
   std::nth_element(scores.begin(), quantile, scores.end());

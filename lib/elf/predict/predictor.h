@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Where the objects of the history will be.
+// Predicts where the objects of the history will be.
 #pragma once
 
 #include <memory>
@@ -14,12 +14,12 @@
 
 namespace elf {
 
-/** Where one object is expected. */
+/** The expected box of one object. */
 struct Prediction {
   Identity id = kNoIdentity;
   /**
-   * Tight box, in pixels of the frame, finite; may reach over its edges. Empty where the
-   * predictor's answer makes no box.
+   * Tight box, in pixels of the frame, finite; may reach over its edges. Empty if the predictor's
+   * output is not a box.
    */
   Box box;
   /** One standard deviation of each side's error, in pixels, >= 0. */
@@ -27,36 +27,36 @@ struct Prediction {
 };
 
 /**
- * A way to predict. Implementations keep no state between calls and may be used from several
+ * A prediction method. Implementations keep no state between calls and may be used from several
  * threads at once.
  */
 class RpPredictor {
  public:
   virtual ~RpPredictor() = default;
 
-  /** One prediction for each track of `history`, for a frame that is `when`, later than its
-   * observations. */
+  /** At most one prediction for each track of `history`, for a frame at `when`, which is later than
+   * its observations. */
   virtual std::vector<Prediction> predict(const History& history, const FrameTime& when) const = 0;
 
   /**
-   * `weights` is the file of a trained predictor's weights, or its name in kWeightFiles; empty
-   * takes the predictor's own; predictors that were not trained take none. Throws elf::Error naming
-   * `predictor` for a name not in predictorChoices(), `weights` where there are none or none are
-   * taken, or the file that can't be used.
+   * `weights` is the file of a trained predictor's weights, or its name in kWeightFiles. Empty
+   * means the predictor's own. Untrained predictors take no weights. Throws elf::Error naming
+   * `predictor` for a name not in predictorChoices(), `weights` if they are missing or not taken,
+   * or the file that can't be used.
    */
   static std::unique_ptr<RpPredictor> create(std::string_view name,
                                              const std::string& weights = {});
 };
 
-/** The predictors there are; the first is the default. */
+/** The predictors; the first is the default. */
 std::span<const Choice> predictorChoices();
 
-/** What is said of a frame before anybody looks at it. */
+/** What is expected in a frame before it is inferred. */
 struct Forecast {
   /** How many usual frames ahead it is made: History::framesUntil(). */
   double frames = 0;
   std::vector<Prediction> predictions;
-  /** What makeRps() makes of them. */
+  /** The RPs that makeRps() makes of them. */
   std::vector<Rp> rps;
 };
 
@@ -77,7 +77,7 @@ Box padded(const Prediction& prediction, const Padding& padding);
 
 /**
  * Turns predictions into RPs of a frame: padded, clipped, labelled from the history. An empty box
- * is replaced by the last one seen. What lies outside the frame altogether is left out.
+ * is replaced by the last one seen. A prediction wholly outside the frame is left out.
  */
 std::vector<Rp> makeRps(const std::vector<Prediction>& predictions, const History& history,
                         Size frame, const Padding& padding);

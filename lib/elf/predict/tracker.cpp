@@ -49,7 +49,7 @@ void Tracker::track(const FrameTime& when, Size size, std::span<const Rp> rps,
     } else if (Known* known = find(detection.id)) {
       known->seen = std::max(known->seen, when.at);
       known->looks = 0;
-      before[known - known_.data()].box = {};  // nobody's: it is here already
+      before[known - known_.data()].box = {};  // already in this frame: matches no detection
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Identities: which detection is which object of the frames before.
+// Identities: matches detections to the objects of earlier frames.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,12 @@
 namespace elf {
 
 /**
- * Gives detections their identities, frame after frame in order, by a rule of RP indexing; frames
- * that hold nothing but coasted ones may come before older ones. An object is looked for where its
- * RP says it is expected, or else where it was last seen: an RP is not made for ever, but its
- * object may come back. What finds no partner is new. An object has the class that it was last seen
- * as, so one that a detector takes for a car now and for a truck then stays one object where the
- * rule allows it. Not thread-safe.
+ * Gives detections their identities, frame after frame in order, by a rule of RP indexing. Frames
+ * with only coasted detections may come before older ones. An object is looked for where its RP
+ * expects it, else where it was last seen: RPs end at some time, but the object may come back. A
+ * detection without partner is new. An object has the class that it was last seen as. So an object
+ * that a detector takes for a car now and for a truck then stays one if the rule allows it. Not
+ * thread-safe.
  */
 class Tracker {
  public:
@@ -30,25 +30,25 @@ class Tracker {
   static constexpr int kMemory = 30;
   static constexpr int kLeastLooks = 3;
 
-  /** So many objects are remembered, and those of one frame more: of more, those seen last. */
+  /** Most objects that are remembered, besides those of one frame: the ones seen last. */
   static constexpr std::size_t kMostKnown = 4000;
 
-  /** Takes the first of indexerChoices(). */
+  /** Uses the first of indexerChoices(). */
   Tracker();
 
-  /** From the next frame on; what is known stays known. `indexer` is not null. */
+  /** Holds from the next frame on. Known objects stay known. `indexer` is not null. */
   void setIndexer(std::unique_ptr<const RpIndexer> indexer);
 
   /**
-   * Sets `id` of each detection that is not coasted; a coasted one comes with its id, which nobody
-   * else in this frame can be. Ids within a frame differ: where the rule takes two detections for
-   * one object, the first of them is it and the other one is new. `size` is that of the frame,
-   * `rps` are those of the same frame, empty where there are none.
+   * Sets `id` of each detection that is not coasted. A coasted one has its id already, which no
+   * other detection of this frame can get. Ids within a frame differ: if the rule matches two
+   * detections to one object, the first of them gets its id and the other one is new. `size` is
+   * that of the frame. `rps` are those of the same frame, or empty.
    */
   void track(const FrameTime& when, Size size, std::span<const Rp> rps,
              std::vector<Detection>& detections);
 
-  /** Forgets all objects; identities already given are not given again. */
+  /** Forgets all objects. Their identities are not reused. */
   void forget() { known_.clear(); }
 
  private:
@@ -62,7 +62,7 @@ class Tracker {
     int looks = 0;
   };
 
-  /** Null where nobody of that name is known. */
+  /** Null if it is not known. */
   Known* find(Identity id);
 
   std::unique_ptr<const RpIndexer> indexer_;

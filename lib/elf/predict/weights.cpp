@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kLengthBytes = 8;
-// Also keeps the parser small: each open bracket takes it a hundred bytes.
+// Also bounds the parser's memory: an open bracket takes it a hundred bytes.
 constexpr std::size_t kMaxHeader = 64 * 1024;
 constexpr char kMetadata[] = "__metadata__";
 
@@ -49,7 +49,7 @@ std::span<const std::uint8_t> bytesOf(const std::string& content) {
   return {reinterpret_cast<const std::uint8_t*>(content.data()), content.size()};
 }
 
-/** One tensor of a header, checked as far as it can be by itself. */
+/** One tensor of a header, checked as far as possible by itself. */
 struct Entry {
   std::string name;
   std::vector<int> shape;
@@ -57,7 +57,7 @@ struct Entry {
   std::uint64_t end = 0;
 };
 
-/** Throws a sentence's end as std::string. */
+/** Throws the end of a sentence as std::string. */
 Entry readEntry(const std::string& name, const Json& json, std::uint64_t dataSize) {
   if (!json.is_object() || !json.contains("dtype") || !json.contains("shape") ||
       !json.contains("data_offsets"))

@@ -14,7 +14,7 @@
 
 namespace elf {
 
-/** Numbers in as many dimensions as `shape` has; the last one runs fastest. */
+/** Numbers in the dimensions of `shape`, the last one fastest. */
 struct Tensor {
   std::vector<int> shape;
   /** As many as the product of `shape`. */
@@ -24,19 +24,19 @@ struct Tensor {
 };
 
 /**
- * Named tensors and a few words on them. The key `predictor` of the metadata names the predictor
- * that they are for. A value type; const member functions may be used from several threads.
+ * Named tensors and metadata. The key `predictor` of the metadata names the predictor that they are
+ * for. A value type; const member functions may be used from several threads.
  */
 class Weights {
  public:
-  /** `name` stands for the file in errors until there is one. */
+  /** Errors name the file `name` until there is a file. */
   explicit Weights(std::string name) : name_(std::move(name)) {}
 
   /**
-   * Reads a file, or the bytes of one, called `name` in errors. Throws elf::Error naming it, and
-   * the tensor where there is one to blame, where it can't be read, is cut short, has a header
-   * that is no JSON or larger than 64 KiB, has data that overlaps, leaves gaps or reaches over the
-   * end, holds anything but finite F32 values, or metadata that is not text.
+   * Reads a file, or the bytes of one, called `name` in errors. Throws elf::Error naming the file,
+   * and the tensor if one is at fault: if it can't be read, is cut short, has a header that is not
+   * JSON or larger than 64 KiB, has data that overlaps, leaves gaps or reaches over the end, or
+   * holds anything but finite F32 values and metadata of text.
    */
   static Weights read(const std::string& path);
   static Weights parse(std::span<const std::uint8_t> bytes, const std::string& name);
@@ -50,9 +50,9 @@ class Weights {
   const std::string& name() const { return name_; }
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
 
-  /** Throws elf::Error naming file and tensor where there is none, or one of another shape. */
+  /** Throws elf::Error naming file and tensor if it is missing or has another shape. */
   const Tensor& tensor(const std::string& key, const std::vector<int>& shape) const;
-  /** Throws elf::Error naming file and key where there is none. */
+  /** Throws elf::Error naming file and key if it is missing. */
   const std::string& metadata(const std::string& key) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
@@ -67,7 +67,7 @@ class Weights {
 
 /**
  * The weights of a predictor: from the file `nameOrPath`, or the one that readDataFile() finds by
- * that name; where it is empty, by the predictor's. Throws elf::Error also where they are for
+ * that name, or, if it is empty, by the predictor's name. Throws elf::Error also if they are for
  * another predictor.
  */
 Weights loadWeights(const std::string& predictor, const std::string& nameOrPath = {});

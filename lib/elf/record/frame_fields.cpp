@@ -102,7 +102,7 @@ Json frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
 }
 
 std::string toJsonLine(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
-  // Labels come from servers, and a server may send any bytes, and what a terminal obeys.
+  // Servers may send any bytes as labels, also control codes for a terminal.
   return frameFields(record, ptsNs).dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 

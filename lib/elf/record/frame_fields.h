@@ -16,11 +16,11 @@ namespace elf {
 nlohmann::ordered_json toField(const RotatedBox& box);
 
 /**
- * What `record` says of its frame, with the detections of earlier stages before its own. `ptsNs` is
- * the buffer's timestamp in nanoseconds. A detection's server is its URL, null where nobody found
- * it; a number that was not measured, a mask, keypoints and a rotated box that a detection does not
- * have are not there. A mask is `rect`, as x, y, width and height, and `runs`, as runLengths() has
- * them; a keypoint is x, y, visibility; a rotated box is as toField() has it.
+ * The result in `record`, with the detections of earlier stages before its own. `ptsNs` is the
+ * buffer's timestamp in nanoseconds. A detection's server is its URL, null if coasted. A time or
+ * trace that is unset is null. A mask, keypoints or a rotated box that a detection does not have is
+ * left out. A mask is `rect`, as x, y, width and height, and `runs`, as runLengths() has them; a
+ * keypoint is x, y, visibility; a rotated box is as toField() has it.
  */
 nlohmann::ordered_json frameFields(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
 

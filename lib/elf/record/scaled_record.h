@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Records of frames that were scaled behind elfmerge.
+// Records of frames that were scaled after elfmerge.
 #pragma once
 
 #include "elf/types/frame_record.h"
@@ -7,9 +7,9 @@
 namespace elf {
 
 /**
- * What an answered record says of its frame where that was scaled, and is `content` of a frame of
- * `size` now: detections without masks, of earlier stages, too. Where it was looked at, in the
- * pixels of before, it does not.
+ * An answered record for its frame after scaling, which is now `content` of a frame of `size`. It
+ * keeps the detections without masks, those of earlier stages too. It drops the RPs, the plan and
+ * `cut`, which refer to the old pixels.
  */
 FrameRecord scaledTo(Size size, const Rect& content, const FrameRecord& record);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whether an endpoint gets parts. After M. Nygard, Release It!, 2007: who keeps failing is left
-// alone for a while, and then asked carefully.
+// Whether an endpoint gets parts. After M. Nygard, Release It!, 2007: an endpoint that keeps
+// failing is left alone for a while, and then asked carefully.
 #pragma once
 
 #include <chrono>
@@ -8,8 +8,8 @@
 namespace elf {
 
 /**
- * The circuit breaker of one endpoint. It does nothing by itself: it is told what happened, and
- * says what is to be done. Not thread-safe.
+ * The circuit breaker of one endpoint. It only keeps the state: the caller reports events, and acts
+ * on what it returns. Not thread-safe.
  *
  * - Closed: the endpoint gets parts.
  * - Open: it gets none, and is asked for its health after a pause. The pause doubles from
@@ -33,39 +33,38 @@ class CircuitBreaker {
   State state() const { return state_; }
   bool closed() const { return state_ == State::Closed; }
 
-  /** Counts an error. True where open() is due: it is closed, and this was the last of
+  /** Counts an error. True if open() is due: it is closed, and this was the last of
    * kErrorsInARow. */
   bool countError() { return ++errors_ >= kErrorsInARow && closed(); }
-  /** Counts a part that failed. True where the user should hear that parts fail here although the
+  /** Counts a part that failed. True if the user should be told that parts fail here although the
    * endpoint stays closed, as it answers others: once, until it opens or reportClosed(). */
   bool countFailedPart() { return ++failedParts_ == kErrorsInARow && closed(); }
   /** A part was answered well. */
   void countAnswer();
 
-  /** True where it was closed. */
+  /** True if it was closed. */
   bool open();
-  /** The endpoint is ready: where it was open, it is half open now. */
+  /** The endpoint is ready: if it was open, it is half open now. */
   void tryAgain();
   /** The endpoint infers. */
   void close();
-  /** The endpoint can't be probed: its first part shows whether it infers, and opens it again if
+  /** The endpoint can't be probed. Its first part shows whether it infers, and opens it again if
    * not. */
   void closeUnprobed();
 
-  /** True where the user does not know yet that the endpoint is down. */
+  /** True if the user was not yet told that the endpoint is down. */
   bool reportOpen();
-  /** The same, after a good answer to a part, where he does not know that it is up. */
+  /** The same, after a good answer to a part, if the user was not yet told that it is up. */
   bool reportClosed();
 
-  /** The endpoint wants to be left alone for so long (`Retry-After`), of which kLongestPause
-   * counts. */
+  /** The endpoint asks for a pause of `time` (`Retry-After`), at most kLongestPause. */
   void holdBack(Clock::time_point now, std::chrono::seconds time);
-  /** Until that is over; may be negative. */
+  /** Time left of that pause; may be negative. */
   Clock::duration heldBack(Clock::time_point now) const { return notBefore_ - now; }
   /**
    * The pause before the next question about health. `share`, 0.5 to 1 and random, is how much of
-   * it is kept (jitter), so that the streams of many machines do not come all at once. `hurry`:
-   * no endpoint is closed, so that the pause is kFirstPause and does not grow.
+   * it is kept (jitter), so that the streams of many machines do not all ask at once. `hurry`: no
+   * endpoint is closed, so the pause is kFirstPause and does not grow.
    */
   Clock::duration nextPause(Clock::time_point now, double share, bool hurry);
 

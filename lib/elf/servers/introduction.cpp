@@ -28,7 +28,7 @@ Introduction::Step Introduction::onModelMetadata(const ModelMetadataReply& reply
   profile_.takesEncoded = reply.metadata.takesEncoded;
   profile_.network = untried_ = nullptr;
   profile_.untried = false;
-  // Who knows Elf's rules takes binary tensors (docs/wire.md); others are asked.
+  // A server that knows Elf's rules takes binary tensors (docs/wire.md). Others are asked.
   if (profile_.rules) return told();
   auto network = RemoteNetwork::of(settings_->network, reply.metadata);
   if (!network) return {.kind = Failed, .why = network.error()};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What an endpoint is asked before it gets parts.
+// The requests to an endpoint before it gets parts.
 #pragma once
 
 #include <string>
@@ -12,23 +12,23 @@
 
 namespace elf {
 
-/** The reply to the trial of a network, read. */
+/** The parsed reply to the trial of a network. */
 struct TrialReply : ServerReply {
-  /** The network with what the reply tells, and the probes that suit it; null where it tells
-   * nothing. */
+  /** The network with what the reply shows, and the probes that suit it; null if the reply does not
+   * show enough. */
   RemoteNetworkPtr network = {};
   std::vector<Probe> probes = {};
 };
 
 /**
- * The introduction of one endpoint: first its model's metadata; where the endpoint lacks the
- * model's version, those that it has. A server of others, which does not know Elf's rules, may run
- * a network as its exporter made it, and take that one's own tensor (elf/servers/remote_network.h).
- * Then it is also asked whether it takes tensors behind the JSON, and gets no part before it has
- * answered a trial of noise, of which is learned what its outputs are. Where it refuses that and
- * has not said that it takes tensors behind the JSON, the trial is made once more inside the JSON.
+ * The introduction of one endpoint: first its model's metadata, or, if the endpoint lacks the
+ * model's version, the versions that it has. A third-party server does not know Elf's rules. It may
+ * run a network as its exporter made it, and take the network's own tensor
+ * (elf/servers/remote_network.h). Then it is also asked whether it takes tensors behind the JSON,
+ * and must first answer a trial of noise, which shows what its outputs are. If it refuses that and
+ * has not stated that it takes tensors behind the JSON, the trial is repeated inside the JSON.
  *
- * It asks nobody: it is told what was answered, and says what comes next. Not thread-safe.
+ * This class sends nothing: the caller passes the replies and takes the next step. Not thread-safe.
  */
 class Introduction {
  public:
@@ -37,8 +37,8 @@ class Introduction {
       AskVersions,  ///< the metadata of the model without a version; `why` is for onVersions()
       AskServer,    ///< the server's metadata
       TryNetwork,   ///< a trial of untried(), `binary` or not
-      Done,         ///< it is known what the endpoint takes
-      Missing,      ///< there is no such model: `what` says so, `why` what was answered
+      Done,         ///< the profile of the endpoint is known
+      Missing,      ///< the server lacks the model: `what` says so, `why` is its reply
       Failed        ///< `why`
     };
     Kind kind = Kind::Done;
@@ -48,8 +48,8 @@ class Introduction {
   };
 
   Introduction() = default;
-  /** `required`: the endpoint has to have the model, else it may be that it has none yet.
-   * `settings` outlive it. */
+  /** `required`: the endpoint must have the model. Otherwise it may not have it yet. `settings`
+   * outlive this. */
   Introduction(const OffloadSettings& settings, bool required);
 
   Step onModelMetadata(const ModelMetadataReply& reply);
@@ -58,11 +58,11 @@ class Introduction {
   Step onTrial(const TrialReply& reply, bool binary);
 
   const ServerProfile& profile() const { return profile_; }
-  /** The endpoint has told about its model. */
+  /** The endpoint has described its model. */
   bool known() const { return known_; }
   /** The network to be tried. */
   const RemoteNetworkPtr& untried() const { return untried_; }
-  /** What the endpoint of the whole name has told holds for one of its addresses. */
+  /** Takes the profile of the endpoint of a whole name for one of its addresses. */
   void assume(const ServerProfile& profile) { profile_ = profile; }
 
  private:

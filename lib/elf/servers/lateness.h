@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// From when on an answer is late.
+// When an answer is late.
 #pragma once
 
 #include <array>
@@ -13,20 +13,20 @@ namespace elf {
 class Lateness {
  public:
   static constexpr std::size_t kWindow = 40;
-  /** While fewer than kWindow answers have come. */
+  /** Until kWindow answers have arrived. */
   static constexpr double kUnknown = 3;
-  /** Less than this is no lateness: machines are noisy. */
+  /** Smaller factors are not lateness: machines are noisy. */
   static constexpr double kLeast = 1.5;
 
-  /** An answer was expected after `expected` seconds, > 0, and came after `taken`. */
+  /** An answer was expected after `expected` seconds, > 0, and arrived after `taken`. */
   void add(double expected, double taken);
 
   /**
-   * The factor of its expected time that one of twenty answers exceeded, of the last kWindow; at
+   * The factor of the expected time that one of twenty answers exceeded, over the last kWindow; at
    * least kLeast.
    */
   double factor() const { return factor_; }
-  /** An answer has come. */
+  /** An answer has arrived. */
   bool known() const { return count_ > 0; }
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the user of an offloader hears of its servers.
+// What the user of an offloader is told about its servers.
 #pragma once
 
 #include <cstddef>
@@ -12,21 +12,21 @@
 
 namespace elf {
 
-/** What was learned from an answer, or from there being none. */
+/** A cost sample: an answer, or a missing one. */
 struct CostSample {
   /** Base URL of the server. */
   std::string url;
   bool probe = false;
-  /** No answer came while it was waited for: it takes more than `roundTrip`. */
+  /** No answer arrived while it was waited for: it takes more than `roundTrip`. */
   bool late = false;
   Size sent;
   std::size_t bytes = 0;
   Microseconds roundTrip{0};
-  /** The server's own account; unset where it gave none. */
+  /** As the server reports them; unset if it does not. */
   std::optional<Microseconds> queue, decode, infer;
-  /** What a part costs by now. */
+  /** The model after this sample. */
   CostModel cost;
-  /** The model is noticeably another one than when this was last true, in any offloader. */
+  /** The model differs noticeably from when this was last true, in any offloader. */
   bool changed = false;
 };
 
@@ -35,17 +35,17 @@ struct ServerDown {
   std::string url;
   /** One sentence that begins with the URL. */
   std::string why;
-  /** It had told about its model before. */
+  /** It had described its model before. */
   bool known = false;
-  /** So many endpoints can still be used. */
+  /** Number of endpoints that can still be used. */
   int left = 0;
 };
 
-/** Each call comes with no lock held. */
+/** Each call is made with no lock held. */
 class OffloadListener {
  public:
   virtual ~OffloadListener() = default;
-  /** Each endpoint has told about its model and was probed, or failed to. Once. */
+  /** Each endpoint has described its model and was probed, or failed to. Called once. */
   virtual void onReady() = 0;
   /** For each good answer to a part, and to a probe, and for each part that is late. */
   virtual void onCostSample(const CostSample& sample) = 0;
@@ -55,10 +55,10 @@ class OffloadListener {
   /** An endpoint that was left out, or was added, has answered a part. */
   virtual void onServerUp(const std::string& url) = 0;
   /** Parts fail at an endpoint that is not left out, as it answers others. `why` is one sentence
-   * that begins with its URL. Once, and again after onServerUp(). */
+   * that begins with its URL. Called once, and again after onServerUp(). */
   virtual void onPartsFail(const std::string& why) = 0;
-  /** The endpoint runs, but has no such model, or no such version: `what` is the sentence that says
-   * so and begins with its URL, `why` what it answers. */
+  /** The endpoint runs, but lacks the model or its version. `what` is a sentence about that which
+   * begins with its URL, `why` is its reply. */
   virtual void onModelMissing(const std::string& what, const std::string& why) = 0;
 };
 

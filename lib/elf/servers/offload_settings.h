@@ -12,22 +12,22 @@
 namespace elf {
 
 struct OffloadSettings {
-  /** Base URLs; one may stand here several times and is then several servers on one endpoint. */
+  /** Base URLs. A URL that is listed several times makes several servers on one endpoint. */
   std::vector<std::string> servers;
   std::string model;
-  /** What holds while no server has told the rules of its model. */
+  /** The rules until a server has sent those of its model. */
   ModelRules localRules;
-  /** Which version of the model; empty: the servers choose. */
+  /** Version of the model; empty: the servers choose. */
   std::string version = {};
   TensorNames tensors = {};
   /**
-   * Says of a network that a server of others runs what the server does not (elf/model/model_file.h
-   * `sendsTensor`); one of backend `hog` says nothing, and all servers get pictures.
+   * Completes what a third-party server states about its network (elf/model/model_file.h
+   * `sendsTensor`). With backend `hog` it states nothing, and all servers get pictures.
    */
   ModelFile network = {};
-  /** Extra requests that parts which are late are worth, as a share of all; 0: none. */
+  /** Most extra requests for late parts, as a share of all; 0: none. */
   double hedging = 0.05;
-  /** Of the jitter of pauses. */
+  /** For the jitter of pauses. */
   std::uint64_t seed = 1;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The picture of a part as its requests carry it.
+// The picture of a part in its requests.
 #pragma once
 
 #include <cstddef>
@@ -16,27 +16,27 @@ namespace elf {
 class RemoteNetwork;
 using RemoteNetworkPtr = std::shared_ptr<const RemoteNetwork>;
 
-/** Encoded once, whatever the picture is sent to: copies share the bytes. */
+/** Encoded once, for all servers: copies share the bytes. */
 class PartImage {
  public:
   PartImage() = default;
-  /** `name` is what the servers call the tensor. */
+  /** `name` is the servers' name for the tensor. */
   PartImage(wire::Tensor image, const std::string& name);
   /** A picture of size `sent` that was prepared for a network. */
   PartImage(wire::Tensor prepared, Size sent, RemoteNetworkPtr network);
 
-  /** Makes the tensors as JSON, which for pixels takes a while: not with a lock held. */
+  /** Makes the tensors as JSON. For pixels this takes a while: do not hold a lock. */
   void addJson();
   bool hasJson() const { return !json_.empty(); }
 
   bool isRaw() const { return tensors_[0]->type == wire::DataType::Uint8; }
-  /** The network that the picture is for; null where it is for a server that takes pictures. */
+  /** The network that the picture is for; null if it is for a server that takes pictures. */
   const RemoteNetworkPtr& network() const { return network_; }
   /** For a server that takes tensors behind the JSON (`binary`), or inside it. */
   std::span<const wire::EncodedTensor> tensors(bool binary) const {
     return binary ? binary_ : json_;
   }
-  /** Of these; inside the JSON with their names and shapes. */
+  /** Bytes of these; inside the JSON with names and shapes. */
   std::size_t bytes(bool binary) const;
 
  private:

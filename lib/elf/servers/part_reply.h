@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the reply to an inference request turned out to be.
+// The parsed reply to an inference request.
 #pragma once
 
 #include <optional>
@@ -16,14 +16,14 @@ namespace elf {
 class RemoteNetwork;
 
 struct PartReply {
-  /** Empty where the reply is good. */
+  /** Empty if the reply is good. */
   std::string error;
   std::vector<Detection> detections;
-  /** The server's own account; unset where it gave none. */
+  /** As the server reports them; unset if it does not. */
   std::optional<Microseconds> queue, decode, infer;
 
-  /** Of the reply about a picture of `sent` pixels, which was prepared for `network` if that is not
-   * null. Trusts nothing. */
+  /** Parses the reply about a picture of `sent` pixels, which was prepared for `network` if that is
+   * not null. Trusts nothing. */
   PartReply(const InferenceReply& reply, const ModelRules& rules, const TensorNames& names,
             Size sent, const RemoteNetwork* network);
 };

@@ -21,7 +21,7 @@ constexpr std::uint8_t kGrey = 128;
 constexpr std::size_t kSomeBytes = std::size_t{32} << 10;
 constexpr std::size_t kManyBytes = std::size_t{512} << 10;
 
-/** About `side`, but no smaller or larger than the model wants it. */
+/** About `side`, within the bounds of the model. */
 int suited(int side, int least, int most, int multipleOf) {
   const int wanted = roundUp(std::max(side, least), multipleOf);
   return most > 0 ? std::min(wanted, most) : wanted;
@@ -33,7 +33,7 @@ Size suited(int side, const ModelRules& rules) {
           suited(side, rules.minSize.height, most.height, rules.multipleOf)};
 }
 
-/** Grey all over; empty where there is no such JPEG. */
+/** A grey picture; empty if the JPEG can't be made. */
 File flatPicture(Size size, JpegEncoder& encoder) {
   constexpr int kQuality = 90;
   const File plane(static_cast<std::size_t>(size.area()), kGrey);
@@ -46,11 +46,11 @@ File flatPicture(Size size, JpegEncoder& encoder) {
   return file ? File(file.value().begin(), file.value().end()) : File();
 }
 
-/** The picture with comments that no link can make less of, in a file of so many bytes. */
+/** The picture in a file of `size` bytes, filled with comments that no link can compress. */
 File padded(const File& picture, std::size_t size) {
   constexpr std::size_t kMarker = 2;     // one begins the file, and one each segment
   constexpr std::size_t kLength = 2;     // of a segment, without its marker
-  constexpr std::size_t kMost = 0xFFFF;  // that it may say
+  constexpr std::size_t kMost = 0xFFFF;  // that it can state
   File file(picture.begin(), picture.begin() + kMarker);
   Random random(1);
   for (std::size_t missing = size - std::min(size, picture.size()); missing >= kMarker + kLength;) {
@@ -69,7 +69,7 @@ struct Sizes {
   Size small, large;
 };
 
-/** Both the same where the model computes the same of them; unset where it would be too much. */
+/** Equal if the model computes the same of both; unset if it computes too much. */
 std::optional<Sizes> sizesFor(const ModelRules& rules) {
   const Size small = suited(kSmallSide, rules), large = suited(kLargeSide, rules);
   const Size computed = rules.inputSize(large);
@@ -77,7 +77,7 @@ std::optional<Sizes> sizesFor(const ModelRules& rules) {
   return Sizes{small, computed == rules.inputSize(small) ? small : large};
 }
 
-/** Of pixels that `encode` makes a tensor of. */
+/** Probes of grey pixels. `encode` makes a tensor of them. */
 template <typename Encode>
 std::vector<Probe> probesOf(const ModelRules& rules, Encode encode) {
   const auto sizes = sizesFor(rules);

@@ -24,7 +24,7 @@ using wire::DataType;
 using wire::TensorSpec;
 
 constexpr int kChannels = 3;
-/** What a picture of any size is filled up to where nobody says: the coarsest grid of most. */
+/** Grid of a picture of any size, if it is not stated: the coarsest of most networks. */
 constexpr int kUsualMultiple = 32;
 
 std::optional<PictureType> pictureType(DataType type) {
@@ -60,7 +60,7 @@ bool isBatch(TensorLayout layout) {
   return layout == TensorLayout::Nchw || layout == TensorLayout::Nhwc;
 }
 
-/** Where three channels stand. */
+/** By the place of three channels. */
 std::optional<TensorLayout> layoutOf(const std::vector<std::int64_t>& shape) {
   if (shape.size() == 4 && shape[1] == kChannels) return TensorLayout::Nchw;
   if (shape.size() == 4 && shape[3] == kChannels) return TensorLayout::Nhwc;
@@ -87,7 +87,7 @@ std::string describe(const TensorSpec& tensor) {
   return text + "]";
 }
 
-/** Whether the outputs are those of docs/wire.md: the server finds the objects itself. */
+/** Whether the outputs are those of docs/wire.md: the server itself decodes the objects. */
 bool tellsObjects(const wire::ModelMetadata& metadata, const TensorNames& names) {
   const auto find = [&](const std::string& name) {
     return std::ranges::find(metadata.outputs, name, &TensorSpec::name);
@@ -97,7 +97,7 @@ bool tellsObjects(const wire::ModelMetadata& metadata, const TensorNames& names)
          boxes->shape.size() == 2;
 }
 
-/** Whether a server that takes this takes the tensor of a network. */
+/** Whether a server with this metadata takes the tensor of a network. */
 bool tellsTensor(const wire::ModelMetadata& metadata, const TensorNames& names) {
   return std::ranges::count_if(metadata.inputs, isPicture) == 1 &&
          std::ranges::all_of(
@@ -128,7 +128,7 @@ const TensorSpec& pictureAmong(const std::vector<TensorSpec>& inputs, const Mode
   return *found;
 }
 
-/** What the server tells of the input `picture`; throws where the file says something else. */
+/** Layout of the server's input `picture`; throws if the file states another one. */
 TensorLayout layoutOf(const TensorSpec& picture, const ModelFile& file) {
   const std::optional<TensorLayout> told = layoutOf(picture.shape);
   const std::optional<PictureType> type = pictureType(picture.type);
@@ -144,7 +144,7 @@ TensorLayout layoutOf(const TensorSpec& picture, const ModelFile& file) {
   return layout;
 }
 
-/** The input besides `picture`, which takes its size; without a name where there is none. */
+/** The input besides `picture`, which takes its size; without a name if there is none. */
 NetworkInputs::Input sizesAmong(const std::vector<TensorSpec>& inputs, const TensorSpec& picture,
                                 const ModelFile& file) {
   NetworkInputs::Input sizes{.name = file.targetSizes, .type = DataType::Int64};
@@ -157,7 +157,7 @@ NetworkInputs::Input sizesAmong(const std::vector<TensorSpec>& inputs, const Ten
   return sizes;
 }
 
-/** `rules` with the size that the server tells of the input `picture`. */
+/** `rules` with the size that the server states for the input `picture`. */
 ModelRules withSize(ModelRules rules, const TensorSpec& picture, TensorLayout layout) {
   const std::string described = "its input " + describe(picture);
   const std::size_t rows = (isBatch(layout) ? 1 : 0) + (channelsLast(layout) ? 0 : 1);
@@ -186,7 +186,7 @@ NetworkInput infoOf(const TensorSpec& input) {
   return info;
 }
 
-/** Values of 16 bits or of a type that OpenCV lacks. */
+/** Values of 16 bits or of a type that OpenCV lacks, as FP32. */
 template <typename T, typename Convert>
 cv::Mat converted(const wire::Tensor& tensor, const std::vector<int>& shape, Convert convert) {
   cv::Mat values(shape, CV_32F);
@@ -205,7 +205,7 @@ cv::Mat cast(const wire::Tensor& tensor, const std::vector<int>& shape) {
   return converted<T>(tensor, shape, [](T value) { return static_cast<float>(value); });
 }
 
-/** As FP32, of a tensor that holds numbers; empty for another. FP32 is shared, not copied. */
+/** A tensor of numbers as FP32; empty for another. FP32 is shared, not copied. */
 cv::Mat floatsOf(const wire::Tensor& tensor, const std::vector<int>& shape) {
   // OpenCV has no read-only Mat.
   auto* const data = const_cast<std::uint8_t*>(tensor.data.data());
@@ -249,7 +249,7 @@ bool isWhole(DataType type) {
          type != DataType::Fp64;
 }
 
-/** The outputs of those names, or all without any; valid as long as the answer. */
+/** The outputs of those names, or all if empty; valid as long as the answer. */
 Result<Tensors> tensorsOf(const wire::InferResponse& answer,
                           const std::vector<std::string>& names) {
   constexpr std::int64_t kLongest = std::numeric_limits<int>::max();
@@ -271,7 +271,7 @@ Result<Tensors> tensorsOf(const wire::InferResponse& answer,
   return tensors;
 }
 
-/** Whether both say the same of all objects. */
+/** Whether both have the same objects. */
 bool areSame(const Candidates& a, const Candidates& b) {
   return a.classes == b.classes && !a.maskOf == !b.maskOf &&
          std::ranges::equal(a.list, b.list, [](const Candidate& one, const Candidate& other) {
@@ -291,7 +291,7 @@ cv::Mat withChannelsLast(const cv::Mat& planes) {
   return merged;
 }
 
-/** What the trial of a network is made by of which nobody has said what it is. */
+/** Settings for the trial of a network whose decoder is not known. */
 ModelFile provisional(ModelFile file) {
   if (!file.colour) file.colour = ChannelOrder::Rgb;
   // FP16 would overflow.
@@ -304,13 +304,13 @@ ModelFile provisional(ModelFile file) {
 RemoteNetwork::RemoteNetwork(ModelFile told, NetworkInfo info, NetworkInputs inputs)
     : told_(std::move(told)), info_(std::move(info)), inputs_(std::move(inputs)) {
   ModelFile file = told_;
-  // Such a network was made for values of 0 to 255.
+  // Such a network is assumed to take values of 0 to 255.
   if (inputs_.picture.type == DataType::Uint8 && !file.scale && !file.mean && !file.std)
     file.scale = 1;
   file_ = file.decoder == OutputDecoder::Auto ? provisional(std::move(file))
                                               : withConvention(std::move(file));
   rgbFile_ = file_;
-  // What is given in the other order is taken in the other order.
+  // Swapping the order of the input swaps the order that the network gets.
   rgbFile_.colour = file_.colour == ChannelOrder::Rgb ? ChannelOrder::Bgr : ChannelOrder::Rgb;
 }
 
@@ -416,7 +416,7 @@ wire::Tensor RemoteNetwork::trial() const {
   return prepare({noise.data, noise.total() * noise.elemSize()}, size);
 }
 
-// Those without which the decoder would read something else, or nothing.
+// The outputs without which the decoder would read something else, or nothing.
 std::vector<std::string> RemoteNetwork::outputsRead(const Tensors& tensors, Size canvas) const {
   const Decoder decode = decoderFor(file_.decoder);
   const Reading reading{.canvas = canvas,
@@ -425,7 +425,7 @@ std::vector<std::string> RemoteNetwork::outputsRead(const Tensors& tensors, Size
                         .labels = file_.rules.labels.size()};
   Tensors left = tensors;
   std::optional<Candidates> all = decode(left, reading);
-  // Nobody looks at them.
+  // Masks are not used then.
   if (all && !file_.rules.masks) all->maskOf = nullptr;
   for (std::size_t i = left.size(); left.size() > 1 && i-- > 0;) {
     Tensors fewer = left;
@@ -466,7 +466,7 @@ Result<std::vector<Detection>> RemoteNetwork::read(const wire::InferResponse& an
   if (!tensors) return Found::failure(tensors.error());
   Found found = toDetections(tensors.value(), decoderFor(file_.decoder), canvasOf(sent), file_);
   if (!found) return found;
-  // As from the wire: a number is no name.
+  // As from the wire: a number is not a name.
   for (Detection& detection : found.value())
     if (std::cmp_greater_equal(detection.labelId, file_.rules.labels.size()))
       detection.label.clear();

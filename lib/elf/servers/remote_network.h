@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A network that a server of others runs as its exporter made it: which tensors it is given, and
-// what its raw outputs mean. Not installed.
+// A network that a third-party server runs as its exporter made it: its input tensors, and the
+// meaning of its raw outputs. Not installed.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace elf {
 
-/** What a network is given. */
+/** The inputs of a network. */
 struct NetworkInputs {
   struct Input {
     std::string name;
@@ -31,22 +31,22 @@ struct NetworkInputs {
 
   Input picture;
   TensorLayout layout = TensorLayout::Nchw;
-  /** Takes the picture's width and height; without a name there is none. */
+  /** Takes the picture's width and height; without a name if the network has no such input. */
   Input sizes;
 
   bool operator==(const NetworkInputs&) const = default;
 };
 
-/** Never changes: any thread. */
+/** Immutable, so any thread may use it. */
 class RemoteNetwork {
  public:
   using Ptr = std::shared_ptr<const RemoteNetwork>;
 
   /**
-   * What the local `.model` file and a server's metadata say together; null where the server takes
-   * pictures. The file may be of a network's backend, too: its server may be another one. Fails
-   * with a sentence that lacks the URL in front where the two disagree or leave something open, and
-   * then names the key that decides. Its decoder may be Auto: then only trial() may be sent.
+   * The network that the local `.model` file and a server's metadata describe together; null if the
+   * server takes pictures. The file may also have a network's own backend: its server may be
+   * another one. Fails with a sentence without the URL if the two disagree or leave something open.
+   * It then names the key that decides. The decoder may be Auto: then only trial() may be sent.
    */
   static Result<Ptr> of(const ModelFile& file, const wire::ModelMetadata& metadata);
 
@@ -54,29 +54,29 @@ class RemoteNetwork {
   wire::Tensor trial() const;
   Size trialSize() const;
   /**
-   * The same network with what its answer to trial() tells: the decoder, and which outputs that
-   * reads. Fails with a sentence that begins with `url` where the outputs are not those of the
-   * decoder, or none or several might read them.
+   * The same network with what its answer to trial() shows: the decoder, and which outputs that
+   * reads. Fails with a sentence that begins with `url` if the outputs do not fit the decoder, or
+   * if none or several decoders fit.
    */
   Result<Ptr> tried(const std::string& url, const wire::InferResponse& answer) const;
 
-  /** What parts are cut by, and how large the network's own picture is. */
+  /** The rules that parts are cut by, with the size of the network's own picture. */
   const ModelRules& rules() const { return file_.rules; }
   const ModelFile& file() const { return file_; }
-  /** Whether what is prepared for the one suits the other. */
+  /** Whether a picture prepared for one suits the other. */
   bool takesSame(const RemoteNetwork& other) const;
-  /** Of a prepared picture, for each pixel of the network's own. */
+  /** Bytes of a prepared picture, for each pixel of the network's own. */
   double bytesPerPixel() const;
 
   /** The tensor of a picture: rows of R, G, B without gaps. */
   wire::Tensor prepare(std::span<const std::uint8_t> rgb, Size size) const;
-  /** What goes with that: its size, where the network wants to know it. */
+  /** The tensors beside that: its size, if the network takes it. */
   std::vector<wire::Tensor> others(Size sent) const;
-  /** Those that are read; none where all are. */
+  /** The outputs that are read; empty: all. */
   std::vector<wire::RequestedOutput> outputs(bool binary) const;
   /**
-   * What is found, in pixels of the picture that was prepared, which was of size `sent`. Fails,
-   * naming the output or the model, where the answer is not as tried() found it.
+   * The detections, in pixels of the picture of size `sent` that was prepared. Fails, naming the
+   * output or the model, if the answer is not as tried() found it.
    */
   Result<std::vector<Detection>> read(const wire::InferResponse& answer, Size sent) const;
 
@@ -86,9 +86,9 @@ class RemoteNetwork {
   Canvas canvasOf(Size sent) const { return Canvas::ofSize(sent, file_.rules, *file_.fit); }
   std::vector<std::string> outputsRead(const Tensors& tensors, Size canvas) const;
 
-  /** Leaves open what the decoder decides. */
+  /** As described, without the decoder's choices. */
   ModelFile told_;
-  /** Leaves nothing open but, perhaps, the decoder; the second one is of pictures in RGB. */
+  /** Complete except, perhaps, for the decoder; the second one is for pictures in RGB. */
   ModelFile file_, rgbFile_;
   NetworkInfo info_;
   NetworkInputs inputs_;

@@ -84,7 +84,7 @@ std::vector<ServerAddress> ServerDirectory::wanted() const {
   return wanted;
 }
 
-// Removes and adds servers until they are those that are wanted.
+// Removes and adds servers until they match wanted().
 void ServerDirectory::matchWanted(Change& change, Clock::time_point now, const InUse& inUse) {
   const std::vector<ServerAddress> addresses = wanted();
   std::map<std::string, int> counts, mentions;
@@ -126,7 +126,7 @@ void ServerDirectory::addServer(const ServerAddress& address, int mention, Chang
   change.servers.push_back(static_cast<int>(place - servers_.begin()));
 }
 
-// The endpoint of that address, in its old place where it had one.
+// The endpoint of that address, in its old place if it had one.
 std::size_t ServerDirectory::addEndpoint(const ServerAddress& address, Change& change,
                                          Clock::time_point now, const InUse& inUse) {
   const auto free = [&](const Endpoint& endpoint) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Which servers a stream has: URLs, the addresses of their names, and numbers that stay.
+// The servers of a stream: URLs, the addresses of their names, and stable numbers.
 #pragma once
 
 #include <chrono>
@@ -14,14 +14,14 @@
 namespace elf {
 
 /**
- * Numbers servers and endpoints. All servers of one URL are one endpoint: they live and die
- * together. A URL with a host name is one endpoint until the name has several addresses; each is an
- * endpoint of its own from then on (a headless service of Kubernetes): its URL has the address, and
- * its requests name the host. Of a name with addresses of both kinds those of IPv4 count, as most
- * such names are one machine.
+ * Numbers servers and endpoints. All servers of one URL are one endpoint, and are up or down
+ * together. A URL with a host name is one endpoint until the name has several addresses. Each
+ * address is then an endpoint of its own (a headless service of Kubernetes): its URL has the
+ * address, and its requests name the host. If a name has addresses of both kinds, only those of
+ * IPv4 count, as most such names are one machine.
  *
- * A number that is removed is kept for kKeptPlace, and is then given away. It looks nothing up and
- * asks nobody: it is told what happened, and says what is to be done. Not thread-safe.
+ * The number of a removed server is kept for kKeptPlace, and then reused. This class sends and
+ * looks up nothing: the caller reports events, and makes the Change. Not thread-safe.
  */
 class ServerDirectory {
  public:
@@ -46,15 +46,15 @@ class ServerDirectory {
     std::optional<Clock::time_point> removed;
   };
 
-  /** What is to be done, in this order. */
+  /** What the caller has to do, in this order. */
   struct Change {
-    /** Endpoints that are not wanted any more. */
+    /** Endpoints that are no longer wanted. */
     std::vector<std::size_t> removed;
-    /** Endpoints that are new, perhaps with the number of an older one. */
+    /** New endpoints, perhaps with the number of an older one. */
     std::vector<std::size_t> added;
-    /** The one that was the only one of a name which has several now, all of them in `added`. */
+    /** The former only endpoint of a name which has several now, all of them in `added`. */
     std::optional<std::size_t> divided;
-    /** Servers that are new. */
+    /** New servers. */
     std::vector<int> servers;
     /** Endpoints that may be asked for the first time: their names have been looked up. */
     std::vector<std::size_t> ready;
@@ -62,13 +62,13 @@ class ServerDirectory {
     std::vector<std::string> lookUp;
   };
 
-  /** From now on these base URLs; one that stands here several times is several servers. */
+  /** Replaces the base URLs. One that is listed several times is several servers. */
   Change setUrls(std::vector<std::string> urls, Clock::time_point now, const InUse& inUse);
-  /** The host name of a URL has these addresses; none: it can't be looked up, or not now. */
+  /** The host name of a URL has these addresses; empty: the look-up failed. */
   Change setAddresses(const std::string& url, std::vector<std::string> addresses,
                       Clock::time_point now, const InUse& inUse);
 
-  /** Whether it is a URL whose host is a name. */
+  /** Whether the host of this URL is a name that is looked up. */
   bool isName(const std::string& url) const { return nameOf(url) != nullptr; }
   /** Each name was looked up once. */
   bool lookedUp() const;
@@ -81,7 +81,7 @@ class ServerDirectory {
  private:
   struct Name {
     std::string url;
-    /** Empty as long as it has never had several: then its URL is used as it is. */
+    /** Empty until it has had several: its URL is then used as it is. */
     std::vector<std::string> addresses;
     bool lookedUp = false;
   };

@@ -9,22 +9,22 @@
 
 namespace elf {
 
-/** What an endpoint has told about its model, or its answers have shown. */
+/** What an endpoint has stated about its model, or its answers have shown. */
 struct ServerProfile {
   std::optional<ModelRules> rules;
-  /** Whether it takes pictures as pixels, and as JPEG. */
+  /** Whether it takes raw pixels, and JPEG. */
   bool takesRaw = false, takesEncoded = true;
-  /** Whether it takes tensors behind the JSON, else inside it. */
+  /** Whether it takes tensors behind the JSON, otherwise inside it. */
   bool takesBinary = true;
-  /** The network that it runs, if that is another one's, which takes no pictures; null where it
-   * takes them. */
+  /** The third-party network that it runs, which takes no pictures; null if the server takes
+   * pictures. */
   RemoteNetworkPtr network;
-  /** It runs a network that is yet to be tried: it takes nothing. */
+  /** It runs a network that was not tried yet, and takes nothing. */
   bool untried = false;
 
-  /** Whatever it is encoded as. */
+  /** In any encoding. */
   bool takesKind(const PartImage& image) const;
-  /** As it is encoded. Who takes pictures may be sent either kind of them. */
+  /** In this encoding. A server that takes pictures may be sent either kind of them. */
   bool takesForm(const PartImage& image) const;
   bool takes(const PartImage& image) const { return takesKind(image) && takesForm(image); }
   std::size_t bytes(const PartImage& image) const { return image.bytes(takesBinary); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What ServerSet asks its endpoints: health, introductions and probes.
+// ServerSet's questions to its endpoints: health, introductions and probes.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -43,7 +43,7 @@ struct ServerSet::ProbeReply : ServerReply {
   std::optional<PartReply> read = std::nullopt;
 };
 
-// In the place of whatever the endpoint's timer was for.
+// Replaces the endpoint's timer.
 void ServerSet::wait(std::size_t index, Clock::duration time, std::function<void()> then) {
   Question& question = endpoints_[index].question;
   const std::uint64_t number = ++question.number;
@@ -54,7 +54,7 @@ void ServerSet::wait(std::size_t index, Clock::duration time, std::function<void
   });
 }
 
-// `send` is given what is to be called with the reply, and returns the handle of the request.
+// `send` takes the callback for the reply, and returns the handle of the request.
 template <typename Reply, typename Send, typename Then>
 void ServerSet::ask(std::size_t index, Clock::duration limit, Send send, Then then) {
   const std::uint64_t number = ++endpoints_[index].question.number;
@@ -99,7 +99,7 @@ InferenceClient::Handle ServerSet::infer(int server, wire::InferRequest request,
                traceparent, std::move(done));
 }
 
-// The endpoint may have another model than before: that is asked each time.
+// The endpoint may have another model than before, so it is introduced each time.
 void ServerSet::askHealth(std::size_t index) {
   ask<ServerReply>(
       index, closedEndpoints() > 0 ? kHealthTimeout : kUrgentTimeout,
@@ -167,7 +167,7 @@ void ServerSet::askServer(std::size_t index) {
       });
 }
 
-// Makes the tensor of a trial in a callback of the loop, which holds no lock.
+// Makes the tensor of a trial in a callback of the loop, with no lock held.
 void ServerSet::makeTrial(std::size_t index, bool binary) {
   Question& question = endpoints_[index].question;
   const std::uint64_t number = ++question.number;
@@ -223,8 +223,8 @@ std::vector<Probe>& ServerSet::probesFor(Endpoint& endpoint) {
   return probes;
 }
 
-// Begins to probe an endpoint, unless it has been and is closed; while another offloader does,
-// waits for that.
+// Begins to probe an endpoint, unless it was probed and is closed. While another offloader probes
+// it, waits for that.
 void ServerSet::probe(std::size_t index) {
   Endpoint& endpoint = endpoints_[index];
   const bool halfOpen = endpoint.breaker.state() == CircuitBreaker::State::HalfOpen;
@@ -257,7 +257,7 @@ void ServerSet::sendProbe(std::size_t index) {
   if (!profile.takesBinary) image.addJson();
   endpoint.probing.bytes = profile.bytes(image);
   endpoint.probing.sent = loop_.now();
-  // A server that is known to be slow has longer.
+  // A server that is known to be slow has more time.
   constexpr double kPatience = 2;
   const CostModel cost = sharedOf(index).state().cost;
   const double expected =
@@ -311,7 +311,7 @@ void ServerSet::onFailedProbe(std::size_t index, const ProbeReply& reply) {
   const std::string why = urlOf(index) + ": " + (reply.ok() ? reply.read->error : reply.error);
   defer([this, why] { listener_.onProbeFailed(why); });
   if (endpoint.probing.turn) endProbe(index, false);
-  // It may have been left out meanwhile: then nobody asks for its health yet.
+  // It may have been left out meanwhile, with no question about its health pending.
   if (endpoint.breaker.closed())
     countError(index, why, reply.retryAfter);
   else

@@ -65,12 +65,12 @@ void ServerSet::lookUp(const std::string& url) {
   };
   LookUp& lookUp = lookUps_[url];
   lookUp.request = loop_.lookUp(hostOf(url), settled);
-  // A slow name server must not hold up the rest: the transport tries the name as it is.
+  // A slow name server must not hold up the rest. The transport tries the name itself.
   lookUp.timer = loop_.at(loop_.now() + kQuestionTimeout, [settled] { settled({}); });
 }
 
 void ServerSet::apply(const ServerDirectory::Change& change) {
-  // As long as nothing else is known of the addresses of a name, they are what it was as a whole.
+  // Until more is known, the addresses of a name have the profile of the whole name.
   std::optional<Endpoint> whole;
   if (change.divided && endpoints_[*change.divided].introduction.known())
     whole = endpoints_[*change.divided];
@@ -95,7 +95,7 @@ void ServerSet::apply(const ServerDirectory::Change& change) {
 void ServerSet::addEndpoint(std::size_t index) {
   endpoints_.resize(std::max(endpoints_.size(), index + 1));
   Endpoint& endpoint = endpoints_[index];
-  // Answers of whoever had the number before may still come.
+  // Answers for the endpoint that had the number before may still arrive.
   const Silence silence = endpoint.silence;
   const std::uint64_t questions = endpoint.question.number + 1;
   endpoint = Endpoint();
@@ -273,7 +273,7 @@ void ServerSet::countError(std::size_t index, const std::string& why,
   if (breaker.countError()) lose(index, why);
 }
 
-// Where all fail it is lost, which is told; where others are answered in between, this is.
+// If all parts fail, lose() reports it; if others are answered in between, this does.
 void ServerSet::countFailedPart(std::size_t index, const std::string& why,
                                 const ServerReply& reply) {
   Endpoint& endpoint = endpoints_[index];
@@ -315,7 +315,7 @@ bool ServerSet::giveUpSilent(std::size_t index) {
   return true;
 }
 
-// Leaves an endpoint out, and asks for its health after a pause, unless it is being asked already.
+// Leaves an endpoint out. Asks for its health after a pause, unless a question is under way.
 void ServerSet::lose(std::size_t index, const std::string& why) {
   Endpoint& endpoint = endpoints_[index];
   const bool wasClosed = endpoint.breaker.open();
@@ -336,7 +336,7 @@ void ServerSet::close(std::size_t index) {
   endpoints_[index].silence.reset(loop_.now());
 }
 
-// With the last one gone, nobody is waited for as long as before.
+// When the last one is lost, shortens the pauses of all.
 void ServerSet::hurryIfNoneIsUp() {
   if (closedEndpoints() > 0) return;
   for (std::size_t i = 0; i < endpoints_.size(); ++i)

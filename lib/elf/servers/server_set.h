@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The inference servers of one stream: which there are, whether they can be used, what they cost.
+// The inference servers of one stream: which ones, whether they are usable, and what they cost.
 #pragma once
 
 #include <chrono>
@@ -33,23 +33,23 @@
 namespace elf {
 
 /**
- * Does what its pieces say is to be done: ServerDirectory (which servers there are), CircuitBreaker
- * (whether an endpoint gets parts), Introduction (what it takes) and CostTable (who is fastest).
+ * Acts on what its pieces decide: ServerDirectory (which servers there are), CircuitBreaker
+ * (whether an endpoint gets parts), Introduction (what it takes) and CostTable (which is fastest).
  *
- * - At the start all endpoints are closed until something else is known of them; one that is added
- *   later begins half open, and is left out where it has no such model yet.
+ * - At the start all endpoints are closed until something else is known about them. One that is
+ *   added later begins half open, and is left out if it does not have the model yet.
  * - A host name is looked up at the start and every kLookUpAgain after that.
- * - An endpoint whose introduction is done is probed (elf/servers/probe.h), unless an offloader of
- *   the pool has done so and it is closed. A failed probe is an error like that of a part, and is
- *   made once more after a pause; where that fails too, when the endpoint is back after it was left
- *   out.
- * - kErrorsInARow errors in a row leave an endpoint out; a late part is one where nothing was
- *   answered since it was sent. So does longestSilence(), where another one is closed. One that is
- *   busy (`Retry-After`) makes no error by that.
- * - One that was left out is asked for its health after a pause (CircuitBreaker::nextPause()), then
- *   introduced again, as its model may be another one, and probed. While no endpoint at all is
- *   closed, all pauses are short: whatever comes back first is used within that time.
- * - The first network that is tried is what parts are cut for.
+ * - After its introduction an endpoint is probed (elf/servers/probe.h), unless an offloader of the
+ *   pool has done so and it is closed. A failed probe is an error like that of a part, and is
+ *   repeated once after a pause, and then when the endpoint is back after it was left out.
+ * - kErrorsInARow errors in a row leave an endpoint out. A late part is an error if nothing was
+ *   answered since it was sent. longestSilence() leaves an endpoint out too, if another one is
+ *   closed. Being busy (`Retry-After`) is not an error.
+ * - An endpoint that was left out is asked for its health after a pause
+ *   (CircuitBreaker::nextPause()). It is then introduced again, as its model may be another one,
+ *   and probed. While no endpoint at all is closed, all pauses are short, so that the first one to
+ *   come back is used soon.
+ * - Parts are cut for the first network that is tried.
  *
  * A part of Offloader, whose lock it shares: all functions are called with it held, unless they say
  * otherwise.
@@ -62,15 +62,14 @@ class ServerSet {
   static constexpr int kErrorsInARow = CircuitBreaker::kErrorsInARow;
   static constexpr std::chrono::milliseconds kFirstPause = CircuitBreaker::kFirstPause;
   static constexpr std::chrono::milliseconds kKeptPlace = ServerDirectory::kKeptPlace;
-  /** For a question about metadata, and for the answer to a probe of a server that is not known to
-   * be slow. */
+  /** For a question about metadata, and for a probe of a server that is not known to be slow. */
   static constexpr std::chrono::milliseconds kQuestionTimeout{2000};
-  /** For the answer to the trial of a network, which its server may have yet to load. */
+  /** For the trial of a network, which its server may have to load first. */
   static constexpr std::chrono::milliseconds kTrialTimeout{10000};
-  /** For a question about health, also while no endpoint is closed. */
+  /** For a question about health, and for one while no endpoint is closed. */
   static constexpr std::chrono::milliseconds kHealthTimeout{1000};
   static constexpr std::chrono::milliseconds kUrgentTimeout{400};
-  /** How often it is looked whether the probe of another offloader is over. */
+  /** Interval of checks whether the probe of another offloader is over. */
   static constexpr std::chrono::milliseconds kProbePoll{10};
   static constexpr std::chrono::milliseconds kSilence{500};
   static constexpr std::chrono::milliseconds kFirstSilence{5000};
@@ -84,17 +83,17 @@ class ServerSet {
             OffloadListener& listener, DeferringMutex& mutex, Lost lost);
   ServerSet(const ServerSet&) = delete;
   ServerSet& operator=(const ServerSet&) = delete;
-  /** With the lock held, or where nobody else is left. */
+  /** With the lock held, or when no other thread is left. */
   ~ServerSet();
 
-  /** From now on these; the first ones are those of the start. What is under way to others may
+  /** Replaces the servers; the first ones are those of the start. Requests under way to others may
    * still be answered. */
   void set(std::vector<std::string> urls);
 
   bool ready() const { return ready_; }
-  /** As it is now; what is the user's to say is left at its default. */
+  /** As it is now. The user's own setting is left at its default. */
   Capacity capacity() const;
-  /** What an endpoint told, or else the local ones. */
+  /** The rules that an endpoint sent, else the local ones. */
   const ModelRules& rules() const;
   int count() const { return static_cast<int>(directory_.servers().size()); }
   const ServerAddress& address(int server) const { return addressOf(endpointOf(server)); }
@@ -102,21 +101,21 @@ class ServerSet {
     return directory_.servers()[static_cast<std::size_t>(server)].endpoint;
   }
   bool usable(int server) const;
-  /** A server can be used that has nothing to do for this offloader. */
+  /** Whether a usable endpoint has nothing to do for this offloader. */
   bool hasIdle() const;
   const ServerProfile& profile(int server) const { return at(server).introduction.profile(); }
-  /** How much later than expected its answers come. */
+  /** How much later than expected its answers arrive. */
   const Lateness& lateness(int server) const { return costs_.lateness(server); }
 
   /**
-   * Of the usable servers that take `image` as it is encoded and are not of `tried`, the one that
-   * will have finished a part of that size first; one of an endpoint that is not in `tried` goes
-   * before any other. `image` is null where the part is not encoded yet.
+   * Of the usable servers that take `image` as it is encoded and are not in `tried`, the one that
+   * would first finish a part of that size. One of an endpoint that is not in `tried` goes before
+   * any other. `image` is null if the part is not encoded yet.
    */
   Choice pick(Size sent, const PartImage* image, std::span<const int> tried) const;
   /** Whether a server takes such a picture in JSON only. */
   bool wantsJson(const PartImage& image) const;
-  /** In how many seconds a server would have finished a part that is sent now, and is taken. */
+  /** Seconds until a server would finish a part that is sent now, and is taken. */
   double secondsFor(int server, Size sent, double bytes) const {
     return costs_.seconds(server, computed(sent), bytes);
   }
@@ -124,50 +123,50 @@ class ServerSet {
   /** A picture was made for a server. */
   void noteImage(int server, const PartImage& image, Size sent);
   /** Sends a request with `image`, which the server takes, and calls `done` as InferenceClient
-   * does. Encodes but a few bytes. */
+   * does. Encodes only a few bytes. */
   InferenceClient::Handle infer(int server, wire::InferRequest request, const PartImage& image,
                                 const std::string& traceparent,
                                 InferenceClient::Done<InferenceReply> done) const;
-  /** A part goes out. Returns the seconds that it costs, for endRequest(). */
+  /** A part is sent. Returns the seconds that it costs, for endRequest(). */
   double beginRequest(int server, Size sent, double bytes);
-  /** It was answered or given up. */
+  /** The part was answered or given up. */
   void endRequest(int server, double cost);
-  /** A part was answered well: after `taken` seconds, where `expected` were expected. */
+  /** A part was answered well, after `taken` seconds where `expected` were expected. */
   void countAnswer(int server, double expected, double taken);
-  /** A part has got `reply`; `why` says what is wrong with that and begins with the URL. */
+  /** A part has got `reply`; `why` describes its error and begins with the URL. */
   void countFailedPart(std::size_t endpoint, const std::string& why, const ServerReply& reply);
-  /** A part that was sent then was not answered by the deadline. */
+  /** A part that was sent at `sent` was not answered by the deadline. */
   void countLate(int server, Clock::time_point sent);
   void learn(int server, CostSample sample, Clock::time_point sent);
 
   /** How long it has had parts to answer and has answered none. */
   Clock::duration silence(std::size_t endpoint) const;
-  /** From how much of that on it is to be left out: three times what a part was expected to take,
-   * at least kSilence, and kFirstSilence before its first answer. */
+  /** The silence() after which it is to be left out: three times the expected time of a part, at
+   * least kSilence, and kFirstSilence before its first answer. */
   Clock::duration longestSilence(int server, double expected) const;
-  /** It was we who were away: no silence so far counts. */
+  /** This program was suspended: no silence so far counts. */
   void forgiveSilence();
-  /** Leaves a silent endpoint out, unless it is the last one; what a removed one has is lost. True
-   * where its requests are lost. */
+  /** Leaves a silent endpoint out, unless it is the last one. The requests of a removed one are
+   * lost. True if its requests are lost. */
   bool giveUpSilent(std::size_t endpoint);
 
  private:
-  /** Of an endpoint: one is under way at most. */
+  /** To an endpoint; one is under way at most. */
   struct Question {
     /** 0: none. */
     EventLoop::Handle request = 0;
-    /** Until it has taken too long, or until the next one. */
+    /** Runs until the time limit of this question, or until the next one. */
     EventLoop::Handle timer = 0;
-    /** Questions and waits so far: what belongs to an older one comes too late. */
+    /** Questions and waits so far: a reply or timer of an older one is ignored. */
     std::uint64_t number = 0;
   };
 
   struct Probing {
-    /** Of a network; the others share theirs. */
+    /** For a network. Other endpoints share theirs. */
     std::vector<Probe> probes;
     /** It is this offloader's turn. */
     bool turn = false;
-    /** Which one is under way, how much it carries, and since when. */
+    /** The probe under way, its bytes, and when it was sent. */
     std::size_t next = 0;
     std::size_t bytes = 0;
     Clock::time_point sent{};
@@ -185,7 +184,7 @@ class ServerSet {
     /** When a part was last answered well. */
     Clock::time_point answered{};
     Question question;
-    /** Of what was last made for its network: for each pixel that it computes. */
+    /** Of the last picture made for its network: bytes for each pixel that the network computes. */
     double networkBytesPerPixel = 0;
   };
 
@@ -205,13 +204,13 @@ class ServerSet {
   SharedServer& sharedOf(std::size_t endpoint) const {
     return costs_.shared(directory_.firstServer(endpoint));
   }
-  /** Pixels that the model makes of a picture: what its time depends on. */
+  /** Pixels that the model computes for a picture: its time depends on them. */
   double computed(Size sent) const { return rules().inputSize(sent).area(); }
   double bytesPerPixel(int server) const;
   double expectedBytes(int server, Size sent) const;
-  /** What the servers call their tensors. */
+  /** The servers' names for their tensors. */
   const TensorNames& tensors() const { return settings_.tensors; }
-  /** Seconds until it wants to be asked again. */
+  /** Seconds until it accepts requests again (`Retry-After`). */
   double heldBack(int server) const;
   int closedEndpoints() const;
 
@@ -278,7 +277,7 @@ class ServerSet {
   bool ready_ = false;
   Random random_;
   JpegEncoder encoder_;
-  /** For endpoints that take files, and for the others; made when the first one is probed. */
+  /** For endpoints that take JPEG, and for those that take raw pixels; made for the first probe. */
   std::vector<Probe> probes_, rawProbes_;
 };
 

@@ -25,7 +25,7 @@ Ref<GUri> parsed(std::string_view url, GError** error = nullptr) {
   return Ref<GUri>(g_uri_parse(std::string(url).c_str(), kFlags, error));
 }
 
-/** What is wrong with an entry of the list; empty where nothing is. */
+/** The fault of an entry of the list; empty if it has none. */
 std::string faultOf(std::string_view url) {
   if (!url.starts_with("http://") && !url.starts_with("https://"))
     return "is not an http:// or https:// URL";
@@ -53,7 +53,7 @@ std::vector<std::string> parseServers(std::string_view list) {
     const std::size_t entry = std::exchange(begin, end + 1);
     if (url.empty()) continue;
     const std::string fault = faultOf(url);
-    // A password belongs into no error, and may hold commas and slashes.
+    // Errors must not show a password, which may hold commas and slashes.
     const std::string_view rest = list.substr(entry);
     if ((!fault.empty() && rest.find('@') != rest.npos) ||
         (fault.empty() && g_uri_get_userinfo(parsed(url).get())))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How long an endpoint has said nothing.
+// How long an endpoint has been silent.
 #pragma once
 
 #include <chrono>
@@ -11,15 +11,15 @@ class Silence {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /** A request goes out. */
+  /** A request is sent. */
   void begin(Clock::time_point now) {
     if (outstanding_++ == 0) since_ = now;
   }
-  /** It was answered or given up: that alone does not end the silence. */
+  /** It was answered or given up. That alone does not end the silence. */
   void end(Clock::time_point now) {
     if (--outstanding_ == 0) before_ += now - since_;
   }
-  /** The endpoint has said something, or can't be blamed: nothing so far counts. */
+  /** The endpoint has answered, or is not to blame: the silence so far does not count. */
   void reset(Clock::time_point now) {
     before_ = {};
     since_ = now;
@@ -34,7 +34,7 @@ class Silence {
  private:
   int outstanding_ = 0;
   Clock::time_point since_{};
-  /** Of earlier times when requests were under way. */
+  /** Earlier time with requests under way. */
   Clock::duration before_{};
 };
 

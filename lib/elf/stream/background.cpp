@@ -13,8 +13,8 @@ namespace elf {
 using Job = std::function<void()>;
 
 void runInBackground(Job job) {
-  // GLib's own locks are unknown to the thread sanitizer: what a job reads was written before this
-  // one was taken.
+  // This lock shows the thread sanitizer, which does not know GLib's own, that what a job reads was
+  // written before.
   static Mutex* const handed = new Mutex;
   static GThreadPool* const pool = g_thread_pool_new_full(
       [](gpointer data, gpointer) {

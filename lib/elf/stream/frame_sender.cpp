@@ -13,19 +13,19 @@ namespace {
 
 constexpr double kRawBytes = 3;
 
-/** Null where it is not in the list yet: it was added meanwhile. */
+/** Null if it is not in the list yet, because it was added meanwhile. */
 const ServerState* serverOf(const FrameRecord& record, int server) {
   const auto at = static_cast<std::size_t>(server);
   return at < record.capacity->servers.size() ? &record.capacity->servers[at] : nullptr;
 }
 
-/** Null where the server takes pictures. */
+/** Null if the server takes pictures. */
 RemoteNetworkPtr networkOf(const FrameRecord& record, int server) {
   const ServerState* const state = serverOf(record, server);
   return state ? state->network : nullptr;
 }
 
-/** Of a picture of size `sent` that is prepared for the server's network. */
+/** Bytes of a picture of size `sent` that is prepared for the server's network. */
 double tensorBytes(const FrameRecord& record, int server, Size sent) {
   return serverOf(record, server)
       ->bytes(sent.area(), record.capacity->rules.inputSize(sent).area());
@@ -63,8 +63,8 @@ void FrameSender::addTo(BandwidthControl::Load& load, const FrameRecord& record,
     load.otherBytes += bytes;
 }
 
-// Sets the quality, and scales the plan's parts: only here is it known how large files get. False
-// where nothing may be sent.
+// Sets the quality, and scales the plan's parts, as file sizes are only known here. False if
+// nothing may be sent.
 bool FrameSender::fitIntoBudget(FrameRecord& record) {
   BandwidthControl::Choice choice{.quality = now_.jpegQuality};
   if (now_.bandwidth == 0) {
@@ -161,7 +161,7 @@ Result<wire::Tensor> FrameSender::encode(FramePixels& pixels, const Part& part, 
   return wire::encodedImage(file.value());
 }
 
-// Learns from a JPEG how large they get.
+// Learns the size of JPEGs.
 void FrameSender::noteFile(FrameRecord& record, std::size_t part, std::size_t bytes) {
   const Size sent = record.plan->parts[part].sentSize();
   if (now_.bandwidth != 0) control_.encoded(sent.area(), bytes, now_.jpegQuality);

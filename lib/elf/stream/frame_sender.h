@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Makes pictures of the parts of a frame and hands them to the offloader, within a budget.
+// Encodes the parts of a frame and hands them to the offloader, within a budget.
 #pragma once
 
 #include <chrono>
@@ -20,19 +20,19 @@
 
 namespace elf {
 
-/** The pixels of one frame, in whoever's memory. */
+/** The pixels of one frame, in memory of any owner. */
 class FramePixels {
  public:
   virtual ~FramePixels() = default;
   virtual ImageView view() const = 0;
   /**
    * `rect`, which is inside the frame, scaled to `sent`: rows of R, G, B without gaps, valid until
-   * the next call; empty where they can't be converted.
+   * the next call; empty if the pixels can't be converted.
    */
   virtual std::span<const std::uint8_t> rgb(const Rect& rect, Size sent) = 0;
 };
 
-/** How pictures are made. */
+/** How pictures are encoded. */
 struct EncodingSettings {
   Encoding encoding = Encoding::Auto;
   /** 1..100. */
@@ -42,7 +42,7 @@ struct EncodingSettings {
 };
 
 /**
- * Sends frames, one after the other. send() belongs to one thread at a time; all other functions
+ * Sends frames, one after the other. send() is called by one thread at a time. All other functions
  * may be called from any thread.
  */
 class FrameSender {
@@ -50,13 +50,13 @@ class FrameSender {
   using Clock = EventLoop::Clock;
 
   struct Stats {
-    /** Bytes that the whole frames would have been. */
+    /** Bytes that the whole frames would have taken. */
     std::uint64_t wholeBytes = 0;
     /** Of the last frame that was sent. */
     BandwidthControl::Choice choice;
   };
 
-  /** As Offloader. */
+  /** The arguments are those of Offloader. */
   FrameSender(OffloadSettings settings, const EncodingSettings& encoding, ServerPool& pool,
               InferenceClient& client, OffloadListener& listener)
       : offloader_(std::move(settings), pool, client, listener),
@@ -70,11 +70,11 @@ class FrameSender {
   Stats stats() const;
 
   /**
-   * Encodes each part of `record.plan` and posts it at once, so that the first server works while
+   * Encodes each part of `record.plan` and sends it at once, so that the first server works while
    * the rest is encoded. Sets `wholeBytes` and the time of encoding, and scales parts that would
-   * not fit into the budget. `done` and `late` are Offloader::begin()'s, and may be called before
-   * this returns. Unset where the budget has no room, and kNothing where the plan is empty: nothing
-   * is sent then, and nothing called.
+   * not fit into the budget. `done` and `late` are those of Offloader::begin(), and may be called
+   * before this returns. Unset if the budget has no room, and kNothing if the plan is empty.
+   * Nothing is sent then, and no callback is called.
    */
   std::optional<Offloader::Ticket> send(FrameRecord& record, FramePixels& pixels,
                                         std::optional<Clock::time_point> due,
@@ -85,23 +85,23 @@ class FrameSender {
   Offloader::Ticket sendParts(FrameRecord& record, FramePixels& pixels,
                               std::optional<Clock::time_point> due, Offloader::Answered done,
                               Offloader::Answered late);
-  /** What the frame would be, sent as it is where there is no plan. */
+  /** Bytes of the whole frame, sent without a plan. */
   std::size_t wholeBytes(const FrameRecord& record, const FramePixels& pixels);
   bool isRaw(const FrameRecord& record, int server) const;
   void addTo(BandwidthControl::Load& load, const FrameRecord& record, const Part& part) const;
   bool fitIntoBudget(FrameRecord& record);
-  /** `network` is what the server runs, if it takes that one's own tensor; else null. */
+  /** `network` is the server's, if it takes that network's own tensor; else null. */
   Result<wire::Tensor> encode(FramePixels& pixels, const Part& part, bool raw,
                               const RemoteNetwork* network);
   void noteFile(FrameRecord& record, std::size_t part, std::size_t bytes);
 
   Offloader offloader_;
 
-  // The sending thread's.
+  // Only used in the sending thread.
   JpegEncoder encoder_;
   BandwidthControl control_;
   WholeFrameEstimate whole_;
-  /** As they hold for the frame being sent; the quality is that which the budget allows. */
+  /** The settings for the frame being sent, with the quality that the budget allows. */
   EncodingSettings now_;
 
   mutable Mutex mutex_;

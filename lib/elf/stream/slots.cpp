@@ -32,7 +32,7 @@ bool Slots::allLate() const {
   return std::ranges::all_of(taken_, [](const auto& slot) { return slot.second == State::Late; });
 }
 
-// Frames that have only entered wait for whoever asks.
+// Frames that have only entered do not count: they wait for the caller.
 bool Slots::mayBeSent() const {
   const auto count = [this](State state) ELF_REQUIRES(mutex_) {
     return std::ranges::count_if(taken_, [=](const auto& slot) { return slot.second == state; });
@@ -47,7 +47,7 @@ Slots::Turn Slots::enter(std::uint64_t id, const std::atomic<bool>& stop) {
   MutexLock lock(mutex_);
   while (!stop) {
     const Clock::time_point now = Clock::now();
-    // Whatever it depends on may change while the frame waits.
+    // Checked again after each wait: the limits may change meanwhile.
     std::optional<Clock::time_point> until;
     if (limits_.bounded && !first_) first_ = entered;
     if (limits_.bounded && !limits_.ready && now < limits_.readyBy) {
@@ -59,7 +59,7 @@ Slots::Turn Slots::enter(std::uint64_t id, const std::atomic<bool>& stop) {
     } else if (limits_.leaky) {
       return Turn::Pass;
     } else if (allLate()) {
-      // Else whoever holds a slot is on its way to whoever sends it, which may be paused.
+      // Otherwise a frame with a slot is on its way to the sender, which may be paused.
       if (limits_.deadline) until = entered + *limits_.deadline;
       if (limits_.live || (until && now >= *until)) return Turn::Pass;
     }

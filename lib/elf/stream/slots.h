@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How many frames of a stream are under way, and who waits until there is room for one more.
+// How many frames of a stream are under way. New frames wait here for room.
 #pragma once
 
 #include <atomic>
@@ -15,37 +15,37 @@
 namespace elf {
 
 /**
- * A frame takes a slot when it enters the stream, and gives it back when it is answered, passes
- * unsent, or is gone because its buffer was released. Any thread. Its lock is a leaf: nothing else
- * is called while it is held, so frames may die anywhere.
+ * A frame takes a slot when it enters the stream. It gives the slot back when it is answered,
+ * passes unsent, or is gone because its buffer was released. Any thread. Its lock is a leaf:
+ * nothing else is called while it is held, so frames may be destroyed anywhere.
  */
 class Slots {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /** What whoever sends the frames asks for. */
+  /** Set by the element that sends the frames. */
   struct Limits {
-    /** Somebody sends the frames; else there is nothing to wait for. */
+    /** The stream has a sender. Otherwise there is nothing to wait for. */
     bool bounded = false;
     /** Frames that are sent and not answered, >= 1. */
     int maxInFlight = 1;
-    /** A frame that finds no slot passes unsent at once, rather than wait. */
+    /** A frame without a slot passes unsent at once instead of waiting. */
     bool leaky = false;
-    /** The source does not wait: nobody waits for frames that are late already. */
+    /** The source does not wait, so no frame waits for frames that are late already. */
     bool live = false;
-    /** What a frame may take; unset: as long as it needs. */
+    /** Time that a frame may take; unset: as long as it needs. */
     std::optional<std::chrono::milliseconds> deadline = std::nullopt;
-    /** The servers have told about themselves, or failed to. */
+    /** The servers have described themselves, or failed to. */
     bool ready = true;
-    /** They are waited for no longer than this; where live frames pass unsent meanwhile. */
+    /** Servers are waited for until then. Live frames pass unsent meanwhile. */
     Clock::time_point readyBy{};
   };
-  /** Where live the first frame waits so long for servers: most are ready by then. */
+  /** If live, the first frame waits this long for servers. Most are ready by then. */
   static constexpr std::chrono::milliseconds kGrace{50};
 
   enum class Turn {
     Go,       ///< the frame has a slot
-    Pass,     ///< there is no slot in time: it is to pass unsent
+    Pass,     ///< no slot is free in time: the frame is to pass unsent
     Stopped,  ///< `stop` was set
   };
 
@@ -54,28 +54,28 @@ class Slots {
   void setReady();
 
   /**
-   * Waits until frame `id` has its turn, and takes a slot for it where it is to go. Frames that are
-   * late may hold their slots until they are settled: where all slots are held by such, a frame
-   * passes unsent; at once where live, else when its own deadline has come.
+   * Waits for the turn of frame `id`, and takes a slot for it if it is to go. Late frames may hold
+   * their slots until they are settled. If such frames hold all slots, a frame passes unsent: at
+   * once if live, else at its own deadline.
    */
   Turn enter(std::uint64_t id, const std::atomic<bool>& stop);
   /**
-   * Waits until one more frame may be sent, or there is no use in waiting for those that were, so
-   * that whoever has frames to give keeps the newest. False where `stop` was set.
+   * Waits until one more frame may be sent, or waiting for the sent ones is of no use. A caller
+   * with frames to give thus keeps the newest. False if `stop` was set.
    */
   bool awaitRoom(const std::atomic<bool>& stop);
-  /** Whoever waits looks at its `stop` again. */
+  /** Waiting threads check their `stop` again. */
   void wake();
 
   /** The frame is being sent. */
   void markSent(std::uint64_t id) { mark(id, State::Sent); }
-  /** It has gone on without its answers, which may still come. */
+  /** It has gone on without its answers, which may still arrive. */
   void markLate(std::uint64_t id) { mark(id, State::Late); }
-  /** Gives the slot back, where the frame has one. */
+  /** Gives the slot back, if the frame has one. */
   void leave(std::uint64_t id);
-  /** A frame is gone that was never sent; `planned` is what was to be looked at in it. */
+  /** A frame is gone that was never sent; `planned` are the parts that were planned for it. */
   void leaveUnsent(std::uint64_t id, std::vector<Rect> planned);
-  /** What was to be looked at in frames that are gone, since the last call. */
+  /** The planned parts of frames that are gone, since the last call. */
   std::vector<Rect> takeUnseen();
 
  private:
@@ -89,7 +89,7 @@ class Slots {
   mutable Mutex mutex_;
   ConditionVariable changed_;
   Limits limits_ ELF_GUARDED_BY(mutex_);
-  /** When the first frame came for whom somebody sends. */
+  /** When the first frame arrived that has a sender. */
   std::optional<Clock::time_point> first_ ELF_GUARDED_BY(mutex_);
   /** By id. */
   std::map<std::uint64_t, State> taken_ ELF_GUARDED_BY(mutex_);

@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 /** Places that were not seen, kept until the next plan; of more, the newest. */
 constexpr std::size_t kMostUnseen = 256;
 
-/** Merging so many boxes, or masks of so many pixels, takes less than a millisecond. */
+/** Merging this many boxes, or masks of this many pixels, takes less than a millisecond. */
 constexpr std::size_t kFewBoxes = 150;
 constexpr double kFewMaskPixels = 1e5;
 
@@ -71,7 +71,7 @@ Stream::~Stream() {
   detach();
 }
 
-// --- who takes part
+// --- sender and listeners
 
 void Stream::begin(std::unique_ptr<const RpPredictor> predictor, History::Limits limits) {
   reset();
@@ -104,7 +104,7 @@ void Stream::abandon() {
     dropped.swap(pending_);
     for (const PendingPtr& pending : dropped) {
       pending->dropped = true;
-      // Whoever is about to submit one of them abandons it, and is to write its ticket.
+      // The thread that submits such a frame abandons it, and has yet to write its ticket.
       if (!pending->sending && pending->ticket != FrameSender::kNothing)
         tickets.push_back(pending->ticket);
     }
@@ -158,13 +158,13 @@ CapacityPtr Stream::capacityNow() const {
   }
   Capacity capacity;
   if (sender) capacity = sender->offloader().capacity();
-  // Nobody sends: a server of middling speed stands in.
+  // Without a sender, a server of middling speed is assumed.
   if (capacity.servers.empty()) capacity.servers.emplace_back();
   capacity.maxInFlight = slots_->limits().maxInFlight;
   return std::make_shared<const Capacity>(std::move(capacity));
 }
 
-// --- the way of a frame
+// --- the steps of a frame
 
 void Stream::reset() {
   const MutexLock lock(mutex_);
@@ -227,13 +227,13 @@ void Stream::plan(const void* owner, FrameRecord& record, const PlanSettings& se
   record.timings.partition = since(begun);
 }
 
-// Whole frames since the last call, so that they add up to the time that passed.
+// Whole frames since the last call. They add up to the time that passed.
 int Stream::Planner::passed(const FrameTime& when) {
   constexpr double kMost = 1e4;
   left += at ? std::min(framesBetween(*at, when), kMost) : 1;
   at = when.at;
   const int frames = std::max(1, static_cast<int>(std::lround(left)));
-  // What comes in bursts is not made up for by waiting longer than a frame.
+  // After a burst, the wait is not longer than one frame.
   left = std::max(left - frames, -1.0);
   return frames;
 }
@@ -243,7 +243,7 @@ std::vector<Rect> Stream::takeUnseen(std::uint32_t generation) {
   const MutexLock lock(mutex_);
   unseen.insert(unseen.end(), unseen_.begin(), unseen_.end());
   unseen_.clear();
-  // Of frames of before, perhaps of another size.
+  // Those are of earlier frames, perhaps of another size.
   if (std::exchange(unseenGeneration_, generation) != generation) unseen.clear();
   return unseen;
 }
@@ -317,7 +317,7 @@ void Stream::submit(FrameRecord record, FramePixels& pixels, std::optional<Clock
     sender->offloader().abandon(pending->ticket);
 }
 
-// From here on nobody changes it, and duplicates of the frame find it.
+// The record does not change any more, and duplicates of the frame find it.
 FrameRecordPtr Stream::publish(FrameRecord record) {
   record.answered = true;
   const std::shared_ptr<StreamFrame> frame = std::exchange(record.frame, nullptr);
@@ -340,7 +340,7 @@ void Stream::onAnswers(const PendingPtr& pending, std::vector<PartAnswer> answer
   advance(Thread::Callers);
 }
 
-// The oldest frame that can go on, or that can be closed because no older one may still be in time.
+// The oldest frame that can go on, or be closed because no older one may still be in time.
 Stream::PendingPtr Stream::nextReady() const {
   for (const PendingPtr& pending : pending_) {
     if (pending->sending) return nullptr;
@@ -390,7 +390,7 @@ void Stream::passUnsent(Pending& pending) {
 
 void Stream::closeFrame(Pending& pending) {
   const auto begun = steady_clock::now();
-  // A late frame has a record of its own downstream.
+  // A late frame has another record downstream.
   FrameRecord& record = pending.record;
   MergeMode mode{};
   {
@@ -425,7 +425,7 @@ void Stream::closeFrame(Pending& pending) {
   if (!pending.wentOn) finish(pending, std::move(record), Then::Gone);
 }
 
-// The deadline has come: the frame goes on with what there is, its answers may follow.
+// The deadline has passed: the frame goes on with the answers so far. Others may follow.
 void Stream::goOn(Pending& pending) {
   const auto begun = steady_clock::now();
   FrameRecord record = pending.record;
@@ -439,7 +439,7 @@ void Stream::goOn(Pending& pending) {
     mode = merging_.mode;
     sender = sender_;
   }
-  // What would only queue up behind it is not to be sent; another server can go on.
+  // If no server is idle, the next frame would only queue up behind this one.
   if (sender && sender->offloader().hasIdleServer())
     slots_->leave(record.id);
   else
@@ -467,7 +467,7 @@ void Stream::finish(Pending& pending, FrameRecord record, Then then) {
     if (pending.dropped) return;
     done.swap(pending.done);
     observers = observers_;
-    // Not before it is published: a duplicate finds one or the other.
+    // After it is published: a duplicate finds one or the other.
     if (then == Then::Gone) remove(pending);
   }
   for (const auto& [owner, observer] : observers) observer(published);
@@ -481,7 +481,7 @@ void Stream::remove(const Pending& pending) {
 // Frames that went on late and now have been overtaken: what they would tell is old news.
 std::vector<Stream::PendingPtr> Stream::takeOlder(const Pending& than) {
   std::vector<PendingPtr> older;
-  // One that nobody looked at replaces nothing.
+  // A frame without answers replaces none.
   if (noneAnswered(than.record)) return older;
   for (const PendingPtr& each : pending_) {
     if (each.get() == &than) break;

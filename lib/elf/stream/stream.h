@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The loop of one stream of frames: predict, plan, send, merge, and learn from what was found.
+// The loop of one stream of frames: predict, plan, send, merge, and learn from the result.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@
 
 namespace elf {
 
-/** What elfmerge asks of the loop. */
+/** The settings of elfmerge. */
 struct MergeSettings {
   MergeMode mode = MergeMode::Nms;
   /** Index into indexerChoices(). */
@@ -37,7 +37,7 @@ struct MergeSettings {
   bool operator==(const MergeSettings&) const = default;
 };
 
-/** What elfpartition asks of the loop. */
+/** The settings of elfpartition. */
 struct PlanSettings {
   /** Index into partitionerChoices(). */
   int partitioner = 0;
@@ -45,18 +45,18 @@ struct PlanSettings {
 };
 
 /**
- * A frame goes through it in four steps, each of which may be left out but the first and the last,
- * and each of which may be taken by another thread: enter(), predict(), plan(), submit(). Its
- * record travels with its buffer in between.
+ * A frame passes four steps: enter(), predict(), plan(), submit(). All but the first and the last
+ * may be left out, and each may run in another thread. Its record travels with its buffer in
+ * between.
  *
  * The loop closes when a frame is answered, in the order in which frames were submitted, in the
  * thread that got the answer: the parts' answers are merged, objects get their identities, history,
- * padding and discovery learn, and the frame's slot is free. Nothing that whoever takes the
- * answered frame does can hold that up. Merging that would take long runs in a thread of its own.
+ * padding and discovery learn, and the frame's slot is free. Elements downstream can't hold that
+ * up. Merging that would take long runs in a thread of its own.
  *
  * A frame that is not answered by its deadline goes on with boxes predicted to its own time. Its
- * answers enter the loop when they come, as long as they are worth having (Offloader::begin()) and
- * no newer frame was answered meanwhile. Until then it keeps its slot, unless a server is idle.
+ * answers enter the loop when they arrive, as long as they are useful (Offloader::begin()) and no
+ * newer frame was answered meanwhile. Until then it keeps its slot, unless a server is idle.
  *
  * All functions may be called from any thread. No lock is held while a callback runs.
  */
@@ -65,8 +65,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   using Clock = EventLoop::Clock;
   /** Called exactly once for a frame, with its record: `answered`, and never null. */
   using Done = std::function<void(FrameRecordPtr)>;
-  /** Called for each frame that the loop is done with, in the order in which they were submitted,
-   * before its `done`. */
+  /** Called for each frame that the loop is done with, in the order of submit(), before `done`. */
   using Observer = std::function<void(const FrameRecordPtr&)>;
 
   struct Stats {
@@ -81,68 +80,66 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Stream& operator=(const Stream&) = delete;
   ~Stream();
 
-  // --- who takes part
+  // --- sender and listeners
 
   /**
-   * Before the first frame, and again when the stream begins anew: nothing of before is known any
-   * more. Without a predictor RPs are unknown. Ids and identities are not given twice.
+   * Call it before the first frame, and when the stream begins anew: all earlier knowledge is
+   * dropped. Without a predictor RPs are unknown. Ids and identities are never reused.
    */
   void begin(std::unique_ptr<const RpPredictor> predictor, History::Limits limits);
-  /** Share of objects that are to lie whole inside their RPs: PaddingCalibrator::setCoverage(). */
+  /** Share of objects that lie whole inside their RPs: PaddingCalibrator::setCoverage(). */
   void setCoverage(double coverage);
 
   /**
-   * From now on `sender` sends the stream's frames, within `limits`. False where another one does,
+   * `sender` sends the stream's frames from now on, within `limits`. False if another sender does,
    * which goes on.
    */
   bool attach(const std::shared_ptr<FrameSender>& sender, const Slots::Limits& limits);
-  /** Frames that were submitted are forgotten: their `done` is not called any more once this has
-   * returned. Not from inside a `done`. */
+  /** Drops the submitted frames: their `done` is not called any more once this has returned. Do not
+   * call it from inside a `done`. */
   void abandon();
-  /** The same, and the sender is forgotten. */
+  /** The same, and drops the sender. */
   void detach();
   Slots& slots() { return *slots_; }
 
-  /** `owner` is anything that tells one caller from another. False where another one asked for
-   * something else, which then holds. */
+  /** `owner` is any address that tells callers apart. False if another owner has set other
+   * settings, which stay. */
   bool setMerging(const void* owner, const MergeSettings& settings);
-  /** From now on `observer` is called, in the place of the one that `owner` gave before. */
+  /** `observer` replaces the earlier one of `owner`. */
   void observe(const void* owner, Observer observer);
-  /** `owner` asks for nothing any more, and its observer is not called for frames to come. The
-   * settings stay as they are. */
+  /** `owner` no longer counts as the one that sets the merging, and its observer is not called for
+   * later frames. The settings stay as they are. */
   void release(const void* owner);
 
-  // --- the way of a frame
+  // --- the steps of a frame
 
-  /** Nothing of before is known any more but how far predictions are off: after a flush or a gap.
-   */
+  /** After a flush or a gap: drops all knowledge except how far predictions are off. */
   void reset();
 
   /**
-   * A new frame, at a running time if that is known: waits for its turn (Slots::enter()). Where it
-   * has none its record is `skipped`.
-   * Another size than that of the frame before it is a reset(). Unset where `stop` was set; wake()
-   * the slots after setting it.
+   * A new frame, with its running time if that is known. Waits for its turn (Slots::enter()). A
+   * frame without a slot is `skipped`. Another size than that of the frame before is a reset().
+   * Unset if `stop` was set; call wake() of the slots after setting it.
    */
   std::optional<FrameRecord> enter(Size size, std::optional<std::chrono::nanoseconds> runningTime,
                                    const std::atomic<bool>& stop);
 
-  /** Sets `rps`, where something is known, and `horizon` and `horizonTime`. */
+  /** Sets `rps`, if something is known, and `horizon` and `horizonTime`. */
   void predict(FrameRecord& record);
 
   /**
-   * Sets `plan`, and the `capacity` that it is for, unless the frame is to pass unsent. `picture`
-   * may be null: changes are not seen then. Each `owner` has a planner of its own, of which the
-   * first one learns what servers did not see.
+   * Sets `plan`, and the `capacity` that it is for, unless the frame is to pass unsent. If
+   * `picture` is null, changes are not seen. Each `owner` has a planner of its own. Only the first
+   * one learns what servers did not see.
    */
   void plan(const void* owner, FrameRecord& record, const PlanSettings& settings,
             const ImageView* picture);
 
   /**
-   * Sends the frame by its plan, or whole to the best server where it has none; one that is
-   * `skipped` passes in its turn, with boxes predicted to its own time. The stream has a sender. A
-   * frame that was submitted before, as a duplicate of it may be, is not sent again, and gets what
-   * the first one got. `due` is the deadline.
+   * Sends the frame by its plan, or whole to the best server if it has none. Without a
+   * sender it is `skipped`. A `skipped` frame passes in its turn, with boxes predicted to its own
+   * time. A duplicate of a frame that was submitted before is not sent again, and gets the result
+   * of the first one. `due` is the deadline.
    */
   void submit(FrameRecord record, FramePixels& pixels, std::optional<Clock::time_point> due,
               Done done);
@@ -153,18 +150,18 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /** A frame from submit() until it is settled. */
   struct Pending {
     FrameRecord record;
-    /** Of the frame and its duplicates; empty once it has gone on. */
+    /** Callbacks of the frame and its duplicates; empty once it has gone on. */
     std::vector<Done> done;
     Clock::time_point submitted;
     Offloader::Ticket ticket = FrameSender::kNothing;
     /** The submitting thread works on the record. */
     bool sending = true;
-    /** The deadline has come; it has gone on, or is about to. */
+    /** The deadline has passed; the frame has gone on, or is about to. */
     bool late = false, wentOn = false;
     bool settled = false;
-    /** Nobody wants to know any more. */
+    /** The frame was abandoned. */
     bool dropped = false;
-    /** Those that have come. */
+    /** The answers that have arrived. */
     std::vector<PartAnswer> answers;
     Clock::time_point answeredAt{};
   };
@@ -172,20 +169,20 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   struct Planner {
     const void* owner = nullptr;
-    /** What `planner` was made for. */
+    /** The partitioner that `planner` was made for. */
     int partitioner = -1;
     std::unique_ptr<FramePlanner> planner;
     /** Of the last frame. */
     std::uint32_t generation = 0;
     std::optional<double> at;
-    /** Usual frames that passed and were not counted; below 0: counted beforehand. */
+    /** Usual frames that passed and were not counted yet; below 0: counted in advance. */
     double left = 0;
 
     int passed(const FrameTime& when);
   };
-  /** Whose thread it is. */
+  /** The thread that runs advance(). */
   enum class Thread { Callers, Own };
-  /** Whether answers may still come for a frame that goes on. */
+  /** Whether answers may still arrive for a frame that goes on. */
   enum class Then { Gone, Awaited };
 
   Stream() = default;
@@ -198,7 +195,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void passUnsent(Pending& pending);
   void closeFrame(Pending& pending);
   void goOn(Pending& pending);
-  /** Publishes `record` and calls whoever waits for it. */
+  /** Publishes `record` and calls the callbacks that wait for it. */
   void finish(Pending& pending, FrameRecord record, Then then);
 
   PendingPtr nextReady() const ELF_REQUIRES(mutex_);
@@ -209,12 +206,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   const std::shared_ptr<Slots> slots_ = std::make_shared<Slots>();
 
-  /** Comes before mutex_. */
+  /** Lock order: before mutex_. */
   Mutex planning_ ELF_ACQUIRED_BEFORE(mutex_);
-  /** In the order in which their owners came. */
+  /** In the order in which their owners were first seen. */
   std::list<Planner> planners_ ELF_GUARDED_BY(planning_);
 
-  /** Held for moments, and not while anything of the sender is called. */
+  /** Held for moments, and never while the sender is called. */
   mutable Mutex mutex_;
   std::shared_ptr<FrameSender> sender_ ELF_GUARDED_BY(mutex_);
   const void* merger_ ELF_GUARDED_BY(mutex_) = nullptr;
@@ -233,9 +230,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
    */
   std::vector<Rect> unseen_ ELF_GUARDED_BY(mutex_);
   std::uint32_t unseenGeneration_ ELF_GUARDED_BY(mutex_) = 0;
-  /** In the order in which they were submitted. */
+  /** In the order of submit(). */
   std::list<PendingPtr> pending_ ELF_GUARDED_BY(mutex_);
-  /** Somebody closes frames at the moment. */
+  /** A thread closes frames at the moment. */
   bool advancing_ ELF_GUARDED_BY(mutex_) = false;
   ConditionVariable idle_;
   Stats stats_ ELF_GUARDED_BY(mutex_);

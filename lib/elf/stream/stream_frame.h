@@ -14,9 +14,8 @@
 namespace elf {
 
 /**
- * All records of one frame share it until the frame is answered. When the last of them is gone
- * before the frame was submitted, because its buffer was dropped on the way, its slot is free
- * again.
+ * All records of one frame share it until the frame is answered. If the last of them is gone before
+ * the frame was submitted, because its buffer was dropped on the way, its slot is free again.
  */
 class StreamFrame {
  public:
@@ -31,10 +30,10 @@ class StreamFrame {
   bool submit() { return !submitted_.exchange(true); }
   bool submitted() const { return submitted_; }
 
-  /** What its plan looks at. By the thread that has the frame. */
+  /** The rectangles of its plan. Only called by the thread that has the frame. */
   void setPlanned(std::vector<Rect> planned) { planned_ = std::move(planned); }
 
-  /** What became of it, for duplicates; null until then. The stream's lock guards it. */
+  /** The result of the frame, for duplicates; null until then. The stream's lock guards it. */
   FrameRecordPtr result;
 
  private:

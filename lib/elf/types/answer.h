@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a server said about a part.
+// The answer of a server about a part.
 #pragma once
 
 #include <chrono>
@@ -13,14 +13,14 @@ namespace elf {
 
 using Microseconds = std::chrono::microseconds;
 
-/** What became of one part. */
+/** The outcome of one part. */
 enum class AnswerState {
-  Answered,  ///< a server looked at it
-  Failed,    ///< no server could (refused, broken, or nonsense in the answer)
-  Late       ///< none had answered by the deadline
+  Answered,  ///< a server inferred it
+  Failed,    ///< no server could (refused, broken, or a malformed answer)
+  Late       ///< no server had answered by the deadline
 };
 
-/** What a server said about one part. */
+/** The answer about one part. */
 struct PartAnswer {
   AnswerState state = AnswerState::Failed;
   /** In the pixels of the sent part; empty unless Answered. */
@@ -29,13 +29,13 @@ struct PartAnswer {
   int server = 0;
   /** How often the part was sent, each time to another server. */
   int attempts = 0;
-  /** Of these: because another one was late (elf/servers/lateness.h). */
+  /** Attempts that were sent because another one was late (elf/servers/lateness.h). */
   int hedges = 0;
-  /** The span of its last request (elf/base/trace_id.h); empty where none was sent. */
+  /** The span of its last request (elf/base/trace_id.h); empty if none was sent. */
   std::string span;
-  /** From sending until the whole answer was there. */
+  /** From sending until the whole answer arrived. */
   Microseconds roundTrip{0};
-  /** The server's own account; zero where it gave none. */
+  /** As the server reports them; zero if it does not. */
   Microseconds queue{0}, decode{0}, infer{0};
   /** Size of the encoded picture (all attempts together). */
   std::size_t bytesSent = 0;

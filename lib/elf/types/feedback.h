@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a stream learns from.
+// The result of a frame, from which a stream learns.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,17 @@
 
 namespace elf {
 
-/** What a frame really held, as the history of its stream takes it in. */
+/** What a frame really held, as input to the history of its stream. */
 struct Feedback {
   std::uint64_t id = 0;
   FrameTime when;
   Size size;
-  /** False when no server looked at the frame at all (failed, late): it is no evidence. */
+  /** False if no server inferred the frame (failed, late): it is not evidence. */
   bool looked = false;
   std::vector<Detection> detections;
   /** From this score on the model is sure of a detection (ModelRules::sureScore). */
   float sureScore = 0;
-  /** What was not seen, or not whole: parts that got no answer, and FrameRecord::cut. */
+  /** Regions not seen, or not whole: parts without an answer, and FrameRecord::cut. */
   std::vector<Rect> unseen;
 };
 

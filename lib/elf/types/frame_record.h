@@ -38,14 +38,14 @@ struct Timings {
  * shared, but copied.
  */
 struct FrameRecord {
-  /** Elf stages before this one in the pipeline, each with a model of its own. */
+  /** Number of Elf stages before this one in the pipeline, each with its own model. */
   int stage = 0;
-  /** What the stage before this one made of the same frame; null for the first, and where frames
-   * have had another size there. */
+  /** The record of the stage before this one for the same frame; null in the first stage, and if
+   * frames had another size there. */
   std::shared_ptr<const FrameRecord> before;
   /** Counts from 0 within a stream; never derived from a timestamp. */
   std::uint64_t id = 0;
-  /** Raised by a flush, a change of size and a gap: what was known before counts no more. */
+  /** Raised by a flush, a change of size and a gap: what was known before no longer counts. */
   std::uint32_t generation = 0;
   /** The stream that it belongs to, and its place there until it is `answered`. */
   std::weak_ptr<Stream> stream;
@@ -55,40 +55,39 @@ struct FrameRecord {
   std::string trace;
   /** When the first Elf element saw the frame. */
   std::chrono::steady_clock::time_point entered{};
-  /** Its time stamp there, and the running time that this is; unset where it had none. */
+  /** Its time stamp there, and the running time of that; unset if it had none. */
   std::optional<std::chrono::nanoseconds> pts, runningTime;
-  /** What prediction goes by: elf/predict/frame_clock.h. */
+  /** The time that prediction uses: elf/predict/frame_clock.h. */
   FrameTime when;
 
   // elfrppredict
-  /** Frames between the last one that was looked at and this one; 0: nothing was predicted. */
+  /** Frames from the last inferred one to this one; 0: nothing was predicted. */
   int horizon = 0;
   /** The same in time; unset where `horizon` is 0 or frames have no time stamps. */
   std::optional<std::chrono::nanoseconds> horizonTime;
-  /** Unset: RPs unknown (cold start). Set and empty: known, there are none. */
+  /** Unset: RPs are unknown (cold start). Empty: there are no RPs. */
   std::optional<std::vector<Rp>> rps;
 
   // elfpartition
-  /** The RPs that were predicted, where others took their place: identities go by them. */
+  /** The predicted RPs, if others replaced them. Identities follow these. */
   std::optional<std::vector<Rp>> predicted;
   std::optional<Plan> plan;
 
   // elfoffload
-  /** One for each part of the plan, in its order; empty until they have come. */
+  /** One for each part of the plan, in its order; empty until they have arrived. */
   std::vector<PartAnswer> answers;
   /** The servers and rules that plan and answers refer to; null until the frame was planned. */
   CapacityPtr capacity;
-  /** Nothing was sent for this frame on purpose (overload): its RPs are coasted. */
+  /** Overload: nothing was sent for this frame, and its RPs are coasted. */
   bool skipped = false;
-  /** The loop is done with the frame: what follows is filled in. */
+  /** The loop is done with the frame: the fields below are set. */
   bool answered = false;
-  /** Every part of the plan was answered in time; so it is where the plan is empty. */
+  /** Every part of the plan was answered in time. True for an empty plan. */
   bool inferred = false;
-  /** Bytes that the picture of the whole frame would have had, sent as the parts were; 0 where
-   * skipped. */
+  /** Bytes that the whole frame would have taken, sent as the parts were; 0 if skipped. */
   std::size_t wholeBytes = 0;
 
-  /** In the frame's pixels, strongest first; those of this stage. */
+  /** In the frame's pixels, strongest first. Only those of this stage. */
   std::vector<Detection> detections;
   /** Where pieces of objects were seen that reach out of their parts, and may be found whole. */
   std::vector<Rect> cut;
@@ -96,10 +95,10 @@ struct FrameRecord {
   Timings timings;
 
   // elfmerge
-  /** Detections are drawn in, those of stages before, too. */
+  /** Detections are drawn into the picture, those of earlier stages too. */
   bool drawn = false;
 
-  /** "frame GENERATION.ID trace TRACE": how every line of the log names it. */
+  /** "frame GENERATION.ID trace TRACE": its name in every line of the log. */
   std::string name() const;
   /** Bytes of encoded pictures sent for this frame. */
   std::size_t bytesSent() const;

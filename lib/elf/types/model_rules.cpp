@@ -77,7 +77,7 @@ std::optional<BadKey> badKey(const ModelRules& rules) {
     return BadKey{"max-size", "is below min-size"};
   if (auto bad = outside("align", rules.align, 1, kMaxGrid)) return bad;
   if (auto bad = outside("context", rules.context, 0, kMaxGrid)) return bad;
-  // Not so for NaN either.
+  // Also rejects NaN.
   if (!(rules.contextShare >= 0 && rules.contextShare <= kMaxShare))
     return BadKey{"context-share", "is not between 0 and " + std::to_string(kMaxShare)};
   if (auto bad = outside("object-size", rules.objectSize, 0, kMaxPixels)) return bad;

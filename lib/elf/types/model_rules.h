@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The part of a .model file that a client needs: how to cut parts for this model, how to read it.
+// The part of a .model file that a client needs: how to cut parts for this model, how to read its
+// output.
 #pragma once
 
 #include <algorithm>
@@ -43,8 +44,8 @@ class Labels {
 
 /**
  * The client-side keys of a `.model` file (docs/model-files.md). A server sends them as the
- * `parameters` object of `GET /v2/models/NAME`; for a server that lacks it they are read from a
- * local `.model` file of that name. The defaults suit a model that takes any picture.
+ * `parameters` object of `GET /v2/models/NAME`. If it does not, they are read from a local `.model`
+ * file of that name. The defaults suit a model that takes any picture.
  */
 struct ModelRules {
   /** Empty where the model has no names for its classes. */
@@ -53,7 +54,7 @@ struct ModelRules {
   // [input]
   /** The one size that the model runs at; empty: it runs at any size. */
   Size fixedSize;
-  /** Width and height are padded up to a multiple of this, in pixels, by the server; 1: free. */
+  /** The server pads width and height up to a multiple of this, in pixels; 1: free. */
   int multipleOf = 1;
   /** A part is at least this large; empty: no bound. */
   Size minSize;
@@ -63,7 +64,7 @@ struct ModelRules {
   // [parts]
   /** Part origins are multiples of this, in pixels, so that a crop sees the model's own grid. */
   int align = 1;
-  /** Requests say where in the frame their part lies: the model finds the same as in the frame. */
+  /** Requests state their part's place in the frame: the model finds the same as in the frame. */
   bool placed = false;
   /** Pixels that the model needs to see around an object to find it. */
   int context = 0;
@@ -73,7 +74,7 @@ struct ModelRules {
   int objectSize = 0;
 
   // [output]
-  /** Detections below are not reported. */
+  /** Detections below this score are not reported. */
   float minScore = 0;
   /** From this score on the model is sure; elf-bench's `confident` figures use it. */
   float sureScore = 0.5F;
@@ -83,7 +84,7 @@ struct ModelRules {
   bool rotated = false;
   /** Joints of each object; 0: none. */
   int keypoints = 0;
-  /** Pairs of joints between which there is a bone, counted from 0. */
+  /** Pairs of joints that a bone connects, counted from 0. */
   std::vector<std::array<int, 2>> skeleton = {};
 
   bool operator==(const ModelRules&) const = default;
@@ -92,11 +93,11 @@ struct ModelRules {
   Size largestInput() const { return fixedSize.empty() ? maxSize : fixedSize; }
 
   /**
-   * What the server scales a picture by before inference: into `fixedSize`, or down to `maxSize`.
-   * Only a fixed size ever makes it larger than 1. The picture is not empty.
+   * The factor by which the server scales a picture before inference: into `fixedSize`, or down to
+   * `maxSize`. It exceeds 1 only with a fixed size. The picture is not empty.
    */
   double inputScale(Size picture) const;
-  /** The size that the model then computes, padding included; that is what its time depends on. */
+  /** The size that the model then computes, padding included. The model's time depends on it. */
   Size inputSize(Size picture) const;
 
   /** The name of a class, or its number as text where it has no name. */
@@ -123,13 +124,13 @@ inline constexpr int kMaxPixels = 65536;
 inline constexpr int kMaxKeypoints = 256;
 
 struct BadKey {
-  /** As it stands in a `.model` file. */
+  /** As written in a `.model` file. */
   const char* key;
   /** The rest of the sentence, as "is not between 1 and 4096". */
   std::string why;
 };
 
-/** The first value that no model can have; unset where all are possible. */
+/** The first value that no model can have; unset if all are possible. */
 std::optional<BadKey> badKey(const ModelRules& rules);
 
 }  // namespace elf

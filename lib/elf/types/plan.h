@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A plan: what is cut out of one frame, and which server looks at it.
+// A plan: the parts of one frame, and the server of each.
 #pragma once
 
 #include <optional>
@@ -16,14 +16,14 @@ struct Rp {
   /** The region to look at: `expected` widened by padding, clipped to the frame. */
   Box box;
   /**
-   * The tight box that the predictor expects, without padding. The same as `box`, and so perhaps
-   * larger than the object, where another element made the RP. Empty where objects of another kind
-   * may be in it, of which nothing is known.
+   * The tight box that the predictor expects, without padding. If another element made the RP, the
+   * same as `box`, and so perhaps larger than the object. Empty if the RP may hold objects of
+   * another kind, about which nothing is known.
    */
   Box expected;
-  /** Whose box it is; kNoIdentity where somebody else made the RP (a ROI meta from upstream). */
+  /** The object's identity; kNoIdentity if another element made the RP (an upstream ROI meta). */
   Identity id = kNoIdentity;
-  /** What it was when it was last seen, for standing in as a coasted detection. */
+  /** As last seen, for a coasted detection. */
   std::int64_t labelId = 0;
   std::string label;
   float score = 0;
@@ -45,7 +45,7 @@ struct Part {
   PartKind kind = PartKind::Full;
   /** Index into Capacity::servers. */
   int server = 0;
-  /** Indices into FrameRecord::rps of the RPs that this part answers for; each wholly inside. */
+  /** Indices into FrameRecord::rps of the RPs that this part answers for, each wholly inside. */
   std::vector<int> rps;
 
   bool operator==(const Part&) const = default;
@@ -53,14 +53,14 @@ struct Part {
   Size sentSize() const { return rect.size().scaled(scale); }
 };
 
-/** An empty plan is a plan: nothing is sent, and the frame passes with no detection. */
+/** An empty plan is valid: nothing is sent, and the frame passes without detections. */
 struct Plan {
   std::vector<Part> parts;
   /** Seconds that the slowest server is expected to need. */
   double makespan = 0;
 
   bool operator==(const Plan&) const = default;
-  /** Pixels that its parts send once. */
+  /** Pixels of its parts, each sent once. */
   double sentPixels() const {
     double pixels = 0;
     for (const Part& part : parts) pixels += part.sentSize().area();

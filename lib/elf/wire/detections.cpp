@@ -26,7 +26,7 @@ const Tensor& outputNamed(const InferResponse& response, std::string_view name) 
   fail("outputs", std::string(name) + " is missing");
 }
 
-/** Throws unless the output is of that type and `shape`, where -1 stands for any extent. */
+/** Throws unless the output is of that type and `shape`, where -1 means any extent. */
 void expect(const Tensor& tensor, DataType type, const std::vector<std::int64_t>& shape) {
   if (tensor.type != type)
     fail(tensor.name, "has datatype " + std::string(toString(tensor.type)) + ", not " +
@@ -84,8 +84,8 @@ Tensor encodeRotated(std::span<const Detection> detections) {
   return tensor;
 }
 
-/** Of `boxes`, which were checked, whole and in the picture that was `sent`; none without tensor.
- */
+/** Masks for the checked `boxes`, which must lie in the picture that was `sent`; none without
+ * tensor. */
 std::vector<Mask> decodeMasks(const Tensor* tensor, const Tensor& boxes, Size sent) {
   if (!tensor) return {};
   if (tensor->type != DataType::Bytes || tensor->shape.empty() ||
@@ -129,7 +129,7 @@ std::vector<std::vector<Keypoint>> decodeKeypoints(const Tensor* tensor, std::in
   return all;
 }
 
-// It is copied to and from memory as it is.
+// Copied to and from memory as it is.
 static_assert(sizeof(RotatedBox) == 5 * sizeof(float));
 
 std::vector<RotatedBox> decodeRotated(const Tensor* tensor, std::int64_t n) {
@@ -177,7 +177,7 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
   expectValues(scores, DataType::Fp32, n);
   const bool narrow = labels.type == DataType::Int32;
   expectValues(labels, narrow ? DataType::Int32 : DataType::Int64, n);
-  // Other servers call matters of their own by these names.
+  // Only outputs that `rules` name: other servers use these names for something else.
   std::vector<Mask> masks =
       decodeMasks(rules.masks ? findOutput(response, names.masks) : nullptr, boxes, sent);
   std::vector<std::vector<Keypoint>> keypoints = decodeKeypoints(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What Elf puts into a request, and how it says so.
+// The tensors and parameters that Elf puts into a request.
 #include "elf/wire/infer.h"
 
 #include <algorithm>

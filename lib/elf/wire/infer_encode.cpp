@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// From the values of a request or a response to its bytes.
+// Encodes the values of a request or a response as bytes.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/** JSON has no number that is not finite. */
+/** JSON has only finite numbers. */
 constexpr std::string_view kNull = "null";
 
 Json toJson(const Parameters& parameters) {
@@ -46,7 +46,7 @@ void appendText(std::vector<std::uint8_t>& out, std::string_view text) {
   out.insert(out.end(), text.begin(), text.end());
 }
 
-/** Bytes that a number takes at most, with a comma. */
+/** Most bytes that a number takes, with a comma. */
 template <typename T>
 constexpr std::size_t longestText() {
   using Limits = std::numeric_limits<T>;
@@ -56,7 +56,7 @@ constexpr std::size_t longestText() {
   return Limits::digits10 + 2 + (std::is_signed_v<T> ? 1 : 0);
 }
 
-// Numbers come by the million: as JSON values they would take a hundred bytes each.
+// Tensors have millions of numbers, which would take a hundred bytes each as JSON values.
 template <typename T, typename Show = std::identity>
 void appendNumbers(std::vector<std::uint8_t>& out, Bytes values, Show show = {}) {
   using Shown = std::remove_cvref_t<std::invoke_result_t<Show, T>>;
@@ -117,11 +117,11 @@ void appendData(std::vector<std::uint8_t>& out, const Tensor& tensor, bool base6
   }
 }
 
-/** `json` with the objects of `tensors` in its array `key`, which is empty, and what follows it. */
+/** `json`, whose empty array `key` gets the objects of `tensors`, and the data that follows it. */
 SharedMessage toMessage(const Json& json, const std::string& key,
                         std::span<const EncodedTensor> tensors) {
   const std::string text = dump(json), array = "\"" + key + "\":[";
-  // Quotes inside strings are escaped: there is no other such place.
+  // Quotes inside strings are escaped, so no other place looks like this.
   const std::size_t at = text.find(array) + array.size();
   SharedMessage message;
   message.body.push_back(toBlock(std::string_view(text).substr(0, at)));
@@ -142,7 +142,7 @@ SharedMessage toMessage(const Json& json, const std::string& key,
 std::vector<EncodedTensor> encodeAll(const std::vector<Tensor>& tensors) {
   std::vector<EncodedTensor> encoded;
   for (const Tensor& tensor : tensors)
-    // Owned by the caller, who keeps it until the message is joined.
+    // The caller owns it until the message is joined.
     encoded.push_back(encode({std::shared_ptr<void>(), &tensor}, tensor.binary));
   return encoded;
 }
@@ -163,7 +163,7 @@ EncodedTensor encode(const std::shared_ptr<const Tensor>& tensor, bool binary) {
   const bool base64 =
       tensor->type == DataType::Bytes && !std::ranges::all_of(elementsOf(*tensor), isText);
   if (base64) json["parameters"] = {{kContentType, kBase64}};
-  // Members are in the order of the alphabet, and `data` is the first.
+  // Members are in alphabetical order, and `data` is the first.
   std::vector<std::uint8_t> text;
   appendText(text, "{\"data\":");
   appendData(text, *tensor, base64);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// From the bytes of a request or a response to its values.
+// Parses the bytes of a request or a response.
 #include <glib.h>
 
 #include <algorithm>
@@ -147,13 +147,13 @@ void readJsonData(Tensor& tensor, const Json& data, std::size_t count, const std
   for (const Json& value : data) appendElement(tensor, value, field);
 }
 
-/** Puts what the text of each element stands for in its place. */
+/** Replaces the base64 text of each element by its bytes. */
 void fromBase64(Tensor& tensor, const std::string& field) {
   const Tensor written =
       std::exchange(tensor, Tensor{tensor.name, tensor.type, tensor.shape, {}, false});
   for (const Bytes element : elementsOf(written)) {
     const std::string text(element.begin(), element.end());
-    // GLib's decoder takes anything.
+    // GLib's decoder accepts any text.
     const bool possible =
         text.size() % 4 == 0 && std::ranges::all_of(text, [](char c) {
           return g_ascii_isalnum(c) || std::string_view("+/=").find(c) != std::string_view::npos;
@@ -166,7 +166,7 @@ void fromBase64(Tensor& tensor, const std::string& field) {
   }
 }
 
-/** Takes the tensor's bytes from the front of `rest`. `last`: nothing comes behind this tensor. */
+/** Takes the tensor's bytes from the front of `rest`. `last`: no tensor follows. */
 void readBinaryData(Tensor& tensor, std::optional<std::uint64_t> size, std::size_t count, bool last,
                     Bytes& rest, const std::string& field) {
   std::size_t taken = 0;
@@ -234,7 +234,7 @@ Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddVa
     if (!number || *number < 0) fail(field + "parameters.binary_data_size", "not a possible size");
     bytes = static_cast<std::uint64_t>(*number);
   }
-  // Triton leaves the header out where all binary tensors are empty.
+  // Triton omits the header if all binary tensors are empty.
   if (!rest && bytes != 0U)
     fail(field + "data", std::string("is missing, and there is no header ") + kJsonLength);
   Bytes nothing;
@@ -258,7 +258,7 @@ std::vector<Tensor> readTensors(const Json& json, const char* key, std::optional
   return tensors;
 }
 
-/** The JSON object in front, and what follows it where the header says so. */
+/** The JSON object in front, and the bytes after it if the header gives its length. */
 std::pair<Json, std::optional<Bytes>> split(Bytes body, std::optional<std::size_t> jsonLength,
                                             std::size_t mostNumbers) {
   if (jsonLength && *jsonLength > body.size())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Reading JSON that nobody vouches for: what infer_parse.cpp and metadata.cpp share. Not installed.
+// Reads untrusted JSON for infer_parse.cpp and metadata.cpp. Not installed.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ inline std::string stringOf(const Json& value, const std::string& field) {
   return value.get<std::string>();
 }
 
-/** The member of that name; null where there is none, or JSON's null: many servers write that. */
+/** The member of that name; null if it is missing or JSON's null, which many servers write. */
 inline const Json* optionalMember(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() || found->is_null() ? nullptr : &*found;
@@ -32,13 +32,13 @@ inline std::string optionalString(const Json& object, const char* key) {
   return found ? stringOf(*found, key) : std::string();
 }
 
-/** How JSON is built; of text that is none, what it would be. */
+/** The size of JSON, also counted for text that is not JSON. */
 struct Extent {
-  /** Brackets that are open at once. */
+  /** Most brackets that are open at once. */
   int depth = 0;
-  /** At least as many as there are values, names of members apart. */
+  /** At least the number of values, without names of members. */
   std::size_t values = 1;
-  /** Of these, and of names, what is not a number. */
+  /** Arrays, objects and strings, names of members included. */
   std::size_t others = 0;
 };
 
@@ -66,14 +66,14 @@ inline Extent extentOf(std::span<const std::uint8_t> text) {
   return extent;
 }
 
-/** The JSON object that `text` is; throws Malformed, naming `what`, where it is none, nests deeper
- * than any message of the protocol or holds more than `mostNumbers` values, of which no more than
- * kMostValues are anything but numbers. */
+/** The JSON object in `text`. Throws Malformed, naming `what`, if it is not one, nests deeper than
+ * any message of the protocol, or holds more than `mostNumbers` values or more than kMostValues
+ * arrays, objects and strings. */
 inline Json parseObject(std::span<const std::uint8_t> text, const std::string& what,
                         std::size_t mostNumbers = kMostValues) {
   constexpr int kMaxDepth = 32;
-  // Each open bracket and each text takes the parser a hundred bytes, a number some thirty:
-  // megabytes of them would take gigabytes.
+  // An array, object or string takes the parser a hundred bytes, a number some thirty: megabytes of
+  // them would take gigabytes.
   const Extent extent = extentOf(text);
   if (extent.depth > kMaxDepth) fail(what, "nests too deep");
   if (extent.values > mostNumbers || extent.others > kMostValues)

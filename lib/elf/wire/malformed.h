@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How the readers of elf/wire give up. Not installed.
+// The error of the parsers in elf/wire. Not installed.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace elf::wire {
 
-/** Thrown and caught inside elf/wire only: what is wrong, beginning with the field. */
+/** Thrown and caught inside elf/wire only. Describes the error, beginning with the field. */
 struct Malformed {
   std::string why;
 };

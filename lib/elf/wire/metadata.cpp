@@ -127,7 +127,7 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   reader.read("keypoints", rules.keypoints);
   reader.read("rotated", rules.rotated);
   reader.read("skeleton", rules.skeleton);
-  // Other servers use this object for matters of their own.
+  // Other servers use this object for something else.
   if (reader.known() == 0) return std::nullopt;
   if (const auto bad = badKey(rules)) fail(std::string("parameters.") + bad->key, bad->why);
   return rules;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What `GET /v2/models/NAME` answers: a model's tensors, and how Elf is to cut parts for it.
+// The answer to `GET /v2/models/NAME`: a model's tensors, and how Elf is to cut parts for it.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace elf::wire {
 
-/** A tensor as the metadata names it; -1 in a shape stands for any extent. */
+/** A tensor in the metadata; -1 in a shape means any extent. */
 struct TensorSpec {
   std::string name;
   DataType type = DataType::Fp32;
@@ -31,13 +31,13 @@ struct ModelMetadata {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   /**
-   * Whether the image may be UINT8 [1,H,W,3], and BYTES [1]. A server says the first by that
-   * datatype in `inputs`, and then it means nothing else, or by `raw` in its `parameters`, besides
+   * Whether the image may be UINT8 [1,H,W,3], and BYTES [1]. A server states the first by that
+   * datatype in `inputs`, and then takes nothing else, or by `raw` in its `parameters`, besides
    * BYTES.
    */
   bool takesRaw = false;
   bool takesEncoded = true;
-  /** Unset where the server says nothing about them: then a local .model file has to. */
+  /** Unset if the server does not state them. A local .model file then has to. */
   std::optional<ModelRules> rules;
 
   bool operator==(const ModelMetadata&) const = default;
@@ -47,23 +47,23 @@ struct ModelMetadata {
 std::string encodeMetadata(const ModelMetadata& metadata);
 
 /**
- * Fails, naming the field, on anything that is no metadata or has more than kMostValues; trusts
- * nothing. `image` is what the server calls that input.
+ * Fails, naming the field, on anything that is not metadata or has more than kMostValues. Trusts
+ * nothing. `image` is the server's name for that input.
  */
 Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body,
                                     std::string_view image = "image");
 
 /**
- * Whether tensors may be sent behind the JSON to a server that answers this to `GET /v2`: unless it
- * lists its extensions and `binary_tensor_data` is not among them. OpenVINO Model Server has no
- * list, and takes binary tensors.
+ * Whether a server with this answer to `GET /v2` takes tensors behind the JSON: unless it lists its
+ * extensions and `binary_tensor_data` is not among them. OpenVINO Model Server has no list, and
+ * takes binary tensors.
  */
 bool takesBinary(std::span<const std::uint8_t> body);
 
 /**
- * Whether a server whose list lacks them may take binary tensors of numbers all the same, as
- * KServe's Python server does (0.21), which takes none of BYTES. Of others a try is no good:
- * MLServer logs each such body.
+ * Whether a server whose list lacks binary tensors may still take those of numbers, as KServe's
+ * Python server does (0.21), which takes none of BYTES. Other servers are not tried: MLServer logs
+ * each such body.
  */
 bool mayTakeBinaryNumbers(std::span<const std::uint8_t> body);
 

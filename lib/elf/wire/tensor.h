@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tensors as the Open Inference Protocol v2 has them.
+// Tensors of the Open Inference Protocol v2.
 #pragma once
 
 #include <cstddef>
@@ -43,8 +43,8 @@ struct Tensor {
   /** Row-major and little-endian; each element of Bytes is a 4-byte length and its bytes. */
   std::vector<std::uint8_t> data;
   /**
-   * Whether the tensor is written behind the JSON rather than inside it. Inside, elements of Bytes
-   * of which one is no UTF-8 are base64, and the tensor's parameter `content_type` says so.
+   * Whether the tensor is written behind the JSON instead of inside it. Inside, if an element of
+   * Bytes is not UTF-8, all are base64, and the tensor's parameter `content_type` says so.
    */
   bool binary = true;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The bytes of tensors, read and written. Not installed.
+// Reads and writes the bytes of tensors. Not installed.
 #pragma once
 
 #include <algorithm>
@@ -23,10 +23,10 @@ using Bytes = std::span<const std::uint8_t>;
 // The wire is little-endian, and tensors are copied to and from memory as they are.
 static_assert(std::endian::native == std::endian::little);
 
-/** Of an element of Bytes. */
+/** Size of the length before an element of Bytes. */
 inline constexpr std::size_t kLengthPrefix = sizeof(std::uint32_t);
-// The protocol leaves it open how bytes that are no text stand in JSON. MLServer's content type
-// `base64` says so with the tensor; to KServe's server it says nothing and does no harm.
+// The protocol does not define how JSON holds bytes that are not text. MLServer's content type
+// `base64`, as a parameter of the tensor, states it. KServe's server ignores that.
 inline constexpr const char* kContentType = "content_type";
 inline constexpr const char* kBase64 = "base64";
 
@@ -44,7 +44,7 @@ T load(const std::uint8_t* from) {
   return value;
 }
 
-/** Elements of a tensor of that shape; throws where there is no such number. */
+/** Elements of a tensor of that shape. Throws if the shape is not possible. */
 inline std::size_t elementCount(const std::vector<std::int64_t>& shape, std::size_t size,
                                 const std::string& field) {
   std::size_t count = 1;
@@ -57,7 +57,7 @@ inline std::size_t elementCount(const std::vector<std::int64_t>& shape, std::siz
   return count;
 }
 
-/** Where `count` prefixed elements that begin at `bytes` end; unset where they do not fit. */
+/** The end of `count` prefixed elements that begin at `bytes`; unset if they do not fit. */
 inline std::optional<std::size_t> endOfElements(Bytes bytes, std::size_t count) {
   std::size_t at = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -70,7 +70,7 @@ inline std::optional<std::size_t> endOfElements(Bytes bytes, std::size_t count) 
   return at;
 }
 
-/** The elements of a tensor of Bytes that was checked. */
+/** The elements of a checked tensor of Bytes. */
 inline std::vector<Bytes> elementsOf(const Tensor& tensor) {
   std::vector<Bytes> elements;
   Bytes rest = tensor.data;
