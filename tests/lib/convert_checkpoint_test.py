@@ -163,10 +163,10 @@ class ConvertCheckpoint(unittest.TestCase):
 
     def test_refuses_what_is_no_checkpoint(self):
         self.checkpoint.write_text("nonsense")
-        self.assertRefused("no PyTorch checkpoint in the zip format")
+        self.assertRefused("not a PyTorch checkpoint in the zip format")
         with zipfile.ZipFile(self.checkpoint, "w") as archive:
             archive.writestr("picture.png", "")
-        self.assertRefused("no PyTorch checkpoint in the zip format")
+        self.assertRefused("not a PyTorch checkpoint in the zip format")
         with zipfile.ZipFile(self.checkpoint, "w") as archive:
             archive.writestr("archive/data.pkl", b"\x80\x02nonsense")
         self.assertRefused("is broken")

@@ -54,7 +54,7 @@ bool noneAnswered(const FrameRecord& record) {
   });
 }
 
-/** Nobody may plan: then nobody takes them either. */
+/** Bounded, because a stream without a planner never takes them. */
 void addUnseen(std::vector<Rect>& unseen, const std::vector<Rect>& more) {
   unseen.insert(unseen.end(), more.begin(), more.end());
   if (unseen.size() > kMostUnseen)
@@ -478,7 +478,7 @@ void Stream::remove(const Pending& pending) {
   pending_.remove_if([&](const PendingPtr& each) { return each.get() == &pending; });
 }
 
-// Frames that went on late and now have been overtaken: what they would tell is old news.
+// Frames that went on late and were overtaken. Their answers are no longer of use.
 std::vector<Stream::PendingPtr> Stream::takeOlder(const Pending& than) {
   std::vector<PendingPtr> older;
   // A frame without answers replaces none.

@@ -226,8 +226,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /** Of the frames that enter. */
   std::uint32_t generation_ ELF_GUARDED_BY(mutex_) = 0;
   StreamMemory memory_ ELF_GUARDED_BY(mutex_);
-  /** Where servers did not answer, since the last plan, which was for a frame of that generation.
-   */
+  /** Where servers did not answer since the last plan, and the generation of that plan's frame. */
   std::vector<Rect> unseen_ ELF_GUARDED_BY(mutex_);
   std::uint32_t unseenGeneration_ ELF_GUARDED_BY(mutex_) = 0;
   /** In the order of submit(). */

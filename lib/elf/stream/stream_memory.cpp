@@ -92,7 +92,7 @@ std::vector<Rect> StreamMemory::learn(FrameRecord& record) {
   identify(record);
   Feedback feedback = feedbackOf(record);
   const auto made = forecasts_.find(record.id);
-  // RPs that others took the place of were not looked at.
+  // Where ROI metas of others replaced the RPs, no server looked at them.
   if (made != forecasts_.end() && feedback.looked && !record.predicted)
     padding_.observe(made->second.predictions, made->second.rps, feedback.detections,
                      made->second.frames, record.size);
