@@ -157,7 +157,8 @@ TEST_P(Trainer, OfASingleVideoHoldsBackTheEnd) {
 }
 
 TEST_P(Trainer, SaysWhereThereIsNothingToLearn) {
-  EXPECT_THAT(why(options(), madeTraces(5, 2)), HasSubstr("synthetic: holds nothing to learn from"));
+  EXPECT_THAT(why(options(), madeTraces(5, 2)),
+              HasSubstr("synthetic: holds nothing to learn from"));
   EXPECT_THAT(why(options(), {{"empty", {}}}), HasSubstr("synthetic: holds nothing to learn from"));
   EXPECT_THAT(why(options(), {}), HasSubstr("synthetic: holds nothing to learn from"));
 }
