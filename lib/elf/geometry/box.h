@@ -39,7 +39,7 @@ struct Box {
   float height() const { return y1 - y0; }
   float centreX() const { return (x0 + x1) / 2; }
   float centreY() const { return (y0 + y1) / 2; }
-  /** True also for a box that holds a NaN. */
+  /** True also for a box with a NaN. */
   bool empty() const { return !(x1 > x0 && y1 > y0); }
   double area() const { return empty() ? 0.0 : static_cast<double>(width()) * height(); }
   bool finite() const {
@@ -62,7 +62,7 @@ struct Rect {
   double area() const { return size().area(); }
 };
 
-/** Where a picture lies, pixel for pixel, in the frame that it was cut from. */
+/** The place of a picture, pixel for pixel, in the frame that it was cut from. */
 struct Placement {
   int x = 0;
   int y = 0;
@@ -149,7 +149,7 @@ inline bool contains(const Rect& outer, const Rect& inner) {
          inner.bottom() <= outer.bottom();
 }
 
-/** The smallest rectangle of whole pixels around `b`, whose corners fit an int. */
+/** The smallest rectangle of whole pixels around `b`. Its corners must fit an int. */
 inline Rect roundOutwards(const Box& b) {
   const int x = static_cast<int>(std::floor(b.x0));
   const int y = static_cast<int>(std::floor(b.y0));
