@@ -17,7 +17,7 @@ namespace elf::bench {
 
 /** One repeat of one mode. Live: of the frames that left its pipeline. */
 struct RepeatFigures {
-  /** Live: from capture. */
+  /** Live: since capture. */
   eval::Summary latencyMs;
   double fps = 0;
   double bytesPerFrame = 0;

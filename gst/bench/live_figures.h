@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a live viewer of a mode sees. docs/elf-bench.md explains each figure.
+// The view of a live viewer of a mode. docs/elf-bench.md explains each figure.
 #pragma once
 
 #include <optional>

@@ -287,7 +287,7 @@ class ModeRun::Pipeline {
   const FrameDetections& reference_;
   const float minScore_;
   gst::Ref<GstElement> pipeline_, source_, sink_, offload_;
-  /** Of the running pipeline. */
+  /** The running pipeline's. */
   gst::Ref<GstClock> clock_;
   /** When the next frame may be pushed. */
   Clock::time_point due_ = Clock::now();

@@ -22,7 +22,7 @@ G_END_DECLS
  */
 struct GstElfMeta {
   GstMeta meta;
-  /** Owned; null only between init and gst_buffer_set_elf_record(). */
+  /** Owned. Null only between init and setRecord(). */
   elf::FrameRecordPtr* record;
 };
 

@@ -95,7 +95,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   return state_.flow;
 }
 
-// The record that the frame carries, if this element sends its stream's frames; else a new one.
+// The record of the frame, if this element sends its stream's frames. Otherwise a new one.
 std::optional<FrameRecord> Offload::recordOf(GstBuffer* buffer,
                                              const std::shared_ptr<Session>& session) {
   const Size size{info_.width, info_.height};

@@ -110,7 +110,7 @@ struct State {
    * push. */
   GstFlowReturn flow = GST_FLOW_FLUSHING;
   bool ready = false;
-  /** No wait for the servers lasts longer than this. */
+  /** Waits for the servers end at this time. */
   Clock::time_point readyBy;
   bool latencyRefused = false;
   /** Frames up to this running time are late for the sink. */
@@ -215,7 +215,7 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   gst::RgbCutter cutter_;
   bool warnedOfOther_ = false;
 
-  /** As it was last told of. */
+  /** The deadline at the last latency message. */
   std::atomic<int> deadline_ = kUsualDeadline;
   std::atomic<bool> live_ = false;
   /** The latency that upstream adds before a frame arrives here. */

@@ -155,7 +155,7 @@ class UrlSource final : public Source {
                                                  static_cast<guint>(limits_.patience.count()),
                                                  "user-agent", "elf-server/" ELF_VERSION, nullptr));
     soup_session_remove_feature_by_type(session_.get(), SOUP_TYPE_CONTENT_DECODER);
-    // A proxy can't reach this machine's own addresses.
+    // A proxy can't reach this machine's loopback addresses.
     if (!isHttps(uri)) soup_session_set_proxy_resolver(session_.get(), nullptr);
     if (authorities_) soup_session_set_tls_database(session_.get(), authorities_.get());
     message_.reset(soup_message_new_from_uri("GET", uri));

@@ -88,12 +88,12 @@ inline Rect wholeFrame(Size frame) {
   return {0, 0, frame.width, frame.height};
 }
 
-/** The overlap of two boxes; empty() when they do not overlap. */
+/** The overlap of two boxes. empty() if they do not overlap. */
 inline Box intersect(const Box& a, const Box& b) {
   return {std::max(a.x0, b.x0), std::max(a.y0, b.y0), std::min(a.x1, b.x1), std::min(a.y1, b.y1)};
 }
 
-/** The overlap of two rectangles; empty() when they do not overlap. */
+/** The overlap of two rectangles. empty() if they do not overlap. */
 inline Rect intersect(const Rect& a, const Rect& b) {
   const int x = std::max(a.x, b.x);
   const int y = std::max(a.y, b.y);

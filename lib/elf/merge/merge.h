@@ -21,9 +21,9 @@ enum class MergeMode {
 /** In the order of MergeMode. */
 std::span<const Choice> mergeModeChoices();
 
-/** Detections of a frame, without those of RPs without an answer: more than in any crowd. */
+/** The maximum number of detections in a frame, without coasted ones: more than in any crowd. */
 inline constexpr std::size_t kMostDetections = 1000;
-/** Boxes of all its answers together: two parts may see each object. */
+/** The maximum number of boxes in all answers of a frame: two parts may see each object. */
 inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
 
 /**
@@ -42,7 +42,8 @@ inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
  *   larger one. Two boxes are united in the same way.
  * - A piece that is left is not a whole object. It is removed, unless an RP expects it, or the
  *   whole frame was inferred in parts side by side. `cut` states where the rest may be.
- * - A detection of an LRC is dropped if a part that was scaled down no further covers it.
+ * - A detection of an LRC is dropped if an answered part that was scaled down no further contains
+ *   it.
  *
  * RPs whose part got no answer, and all RPs of a skipped frame, become coasted detections if their
  * object is known, unless another part found it. An RP that no part holds whole belongs to all

@@ -23,7 +23,7 @@ enum class ModelBackend {
   OpencvDnn,    ///< `opencv-dnn`: a network file, run by OpenCV
   OpenVino,     ///< `openvino`: a network file, run by OpenVINO
   Remote,       ///< `remote`: a server other than elf-server
-  Simulated,    ///< `simulated`: takes its time and finds nothing
+  Simulated,    ///< `simulated`: takes time and finds nothing
   TorchScript   ///< `torchscript`: a TorchScript file, run by LibTorch
 };
 
@@ -51,8 +51,8 @@ enum class OutputDecoder {
   EndToEndPose,   ///< `end2end-pose`
   EndToEndObb,    ///< `end2end-obb`
   RtDetr,         ///< `rt-detr`: RT-DETR, D-FINE and DEIM as their authors export them
-  RtDetrLogits,   ///< `rt-detr-logits`: RT-DETR and D-FINE of the package transformers
-  RtDetrRows,     ///< `rt-detr-rows`: RT-DETR of Ultralytics
+  RtDetrLogits,   ///< `rt-detr-logits`: RT-DETR and D-FINE in the package transformers
+  RtDetrRows,     ///< `rt-detr-rows`: Ultralytics' RT-DETR
   RfDetr,         ///< `rf-detr`: with or without masks
   FastestDet,     ///< `fastestdet`
   NanoDet,        ///< `nanodet`: NanoDet-Plus

@@ -289,8 +289,7 @@ class Planner {
 
   /**
    * Merges two groups at a time, those that add the fewest computed pixels, as long as that pays.
-   * Spreads the groups after each merger. Tries the last few groups in every combination. Returns
-   * the best of these layouts.
+   * Spreads the groups after each merger. Tries all combinations of the last few. Returns the best.
    */
   Layout merge(std::vector<Group> groups, const std::vector<std::size_t>& servers) {
     if (groups.size() <= kMostExact) return tryAll(groups, servers);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Limits what peers may use before their requests are served: connections, time, bytes. Not
-// installed.
+// Limits the connections, time and bytes that peers use before they are served. Not installed.
 #pragma once
 
 #include <libsoup/soup.h>

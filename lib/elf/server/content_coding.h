@@ -14,9 +14,9 @@ enum class ContentCoding { Plain, Gzip, Deflate };
 
 /** The header's spelling. Null for Plain. */
 const char* toString(ContentCoding coding);
-/** The coding in a Content-Encoding header; null is no header. Unset if it is not supported. */
+/** The coding in a Content-Encoding header. Null means no header. Unset if it is not supported. */
 std::optional<ContentCoding> codingOf(const char* contentEncoding);
-/** The coding that the peer's Accept-Encoding header prefers; null is no header. */
+/** The coding that the peer prefers by its Accept-Encoding header. Null means no header. */
 ContentCoding acceptedCoding(const char* acceptEncoding);
 
 enum class Inflation { Whole, Broken, TooLarge };

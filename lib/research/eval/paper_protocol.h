@@ -13,7 +13,8 @@ namespace elf::eval {
 
 /** The results of evaluatePaper(). */
 struct PaperFigures {
-  /** Windows of three frames: one for each frame of the data. */
+  /** Windows of three frames: one for each frame of the data, but none that ends in an empty
+   * one. */
   std::size_t windows = 0;
   /** Boxes of the last frames of all windows. */
   std::size_t targets = 0;

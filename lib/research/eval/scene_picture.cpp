@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/** A kind of box: blue, green, red; width of its line; its name. */
+/** A kind of box: blue, green, red, width of its line, its name. */
 struct Kind {
   int blue, green, red;
   int thickness;
@@ -41,7 +41,7 @@ constexpr double kFontScale = 0.5;
 
 void outline(cv::Mat& picture, const Box& box, const cv::Scalar& colour, int thickness) {
   if (!box.finite()) return;
-  // Far outside only the direction matters; OpenCV's fixed-point lines overflow there.
+  // Far outside only the direction matters. OpenCV's fixed-point lines overflow there.
   const auto pixel = [](float side) { return cvRound(std::clamp(side, -10000.0F, 20000.0F)); };
   cv::rectangle(picture, {pixel(box.x0), pixel(box.y0)}, {pixel(box.x1) - 1, pixel(box.y1) - 1},
                 colour, thickness);
@@ -106,7 +106,8 @@ cv::Scalar serverColour(std::size_t server) {
   return {255 * colour.b, 255 * colour.g, 255 * colour.r};
 }
 
-/** Each part as a pane in its server's colour, its RPs as outlines; RPs in no part are white. */
+/** Draws each part as a pane in its server's colour, and its RPs as outlines. RPs in no part are
+ * white. */
 void drawPlan(cv::Mat& picture, const Scene& scene) {
   constexpr double kTint = 0.25;
   constexpr int kPlate = 18;

@@ -29,7 +29,7 @@ struct SimulationOptions {
   double frameSeconds = 0.3;
   /** The additional time of each request, on the link and in the server. */
   double requestSeconds = 0.005;
-  /** Of the link of each server. */
+  /** The bit rate of each server's link. */
   double bitsPerSecond = 80e6;
   /** Of an encoded part. */
   double bytesPerPixel = 0.25;
@@ -43,7 +43,7 @@ struct SimulationOptions {
   /** As in PaddingCalibrator::setCoverage(). */
   double coverage = PaddingCalibrator::kDefaultCoverage;
 
-  /** Of the FlawedDetector. */
+  /** The FlawedDetector's parameters. */
   double miss = 0;
   double jitter = 0;
   std::uint64_t seed = 1;

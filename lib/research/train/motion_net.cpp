@@ -63,7 +63,7 @@ struct Tracks {
   Size size;
   std::size_t frames = 0;
   std::size_t objects = 0;
-  /** Frame by frame; [frame * objects + object]. */
+  /** Frame by frame: [frame * objects + object]. */
   std::vector<Box> boxes;
   std::vector<char> there;
 
