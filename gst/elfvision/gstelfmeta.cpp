@@ -29,6 +29,7 @@ void metaFree(GstMeta* meta, GstBuffer*) {
 elf::Rect contentOf(const GstVideoMetaTransform& scale) {
   const GstVideoInfo& from = *scale.in_info;
   const GstVideoInfo& to = *scale.out_info;
+  // Width to height, as displayed and then in pixels of the new frame.
   gint n = 0, d = 0;
   if (!gst_util_fraction_multiply(from.width, from.height, from.par_n, from.par_d, &n, &d) ||
       !gst_util_fraction_multiply(n, d, to.par_d, to.par_n, &n, &d))

@@ -201,7 +201,7 @@ class Run {
       load();
       outcome_.resumedAt = static_cast<int>(outcome_.epochs.size());
     } else {
-      save();  // finds a folder that can't be written to now
+      save();  // fails now if the folder can't be written to
     }
     while (static_cast<int>(outcome_.epochs.size()) < recipe_.epochs) {
       if (isLate()) {
