@@ -18,7 +18,7 @@ namespace elf::bench {
 
 namespace {
 
-/** Modes take turns after so many frames, so that a slow moment of the machine hits all of them. */
+/** Modes take turns after this many frames, so that a slow moment of the machine affects all. */
 constexpr std::size_t kBlock = 20;
 
 std::string now() {
@@ -38,7 +38,7 @@ int cores() {
   return static_cast<int>(std::thread::hardware_concurrency());
 }
 
-/** Fresh servers with one thread each, each on a core of its own where there are so many. */
+/** New servers with one thread each, each on its own core if there are enough cores. */
 std::vector<LocalServer> startServers(const Options& options) {
   std::vector<LocalServer> servers;
   for (int i = 0; i < options.servers; ++i) {
@@ -50,7 +50,8 @@ std::vector<LocalServer> startServers(const Options& options) {
   return servers;
 }
 
-/** One live repeat: one mode after the other, each a stream of its own. In the order of `modes`. */
+/** One live repeat: the modes run in sequence, each with its own stream. In the order of
+ * `modes`. */
 std::vector<RepeatFigures> runLiveRepeat(const std::vector<Mode>& modes, const Input& input,
                                          const Yardstick& yardstick, const Progress& progress) {
   std::vector<RepeatFigures> figures;

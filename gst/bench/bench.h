@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The whole of a run, from options to figures.
+// A whole run, from options to figures.
 #pragma once
 
 #include <functional>
@@ -10,14 +10,14 @@
 
 namespace elf::bench {
 
-/** Told what is being done, and how much of it, 0..1. May be called from several threads, but
- * never at the same time. */
+/** Receives the current step and its progress, 0..1. Several threads may call it, but never at the
+ * same time. */
 using StepProgress = std::function<void(const std::string& step, double done)>;
 
 /**
  * Decodes the input, starts the servers, computes the reference and runs all modes. Throws
- * elf::Error naming the file, model or mode that is wrong. GStreamer is initialised, OpenCV limited
- * to one thread.
+ * elf::Error naming the wrong file, model or mode. GStreamer must be initialised, and OpenCV
+ * limited to one thread.
  */
 Report runBench(const Options& options, const StepProgress& progress);
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/** The frames that were taken in so far, resized. */
+/** The resized frames so far. */
 class Collector {
  public:
   Collector(std::size_t limit, double scale, const Progress& progress)
@@ -28,7 +28,7 @@ class Collector {
 
   bool full() const { return input_.frames.size() >= limit_; }
 
-  /** `source` is the file that the sample comes from, for what may be wrong with it. */
+  /** `source` is the sample's file, for errors. */
   void add(GstSample* sample, const std::string& source) {
     GstVideoInfo info;
     if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample)))
@@ -107,7 +107,7 @@ class Collector {
   gst::Ref<GstVideoConverter> converter_;
 };
 
-/** What the pipeline says went wrong, if anything. */
+/** Throws the pipeline's error, if there is one. */
 void throwOnError(GstElement* pipeline, const std::string& path) {
   const gst::Ref<GstBus> bus(gst_element_get_bus(pipeline));
   const gst::Ref<GstMessage> message(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
@@ -163,7 +163,7 @@ std::vector<std::string> imagesOfFolder(const std::string& folder) {
   return images;
 }
 
-/** A path with one number in it, such as `frames/%06d.png`. */
+/** A path with one number, such as `frames/%06d.png`. */
 struct Pattern {
   std::string before;
   std::string after;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The frames that elf-bench runs on: decoded once, kept in memory.
+// The frames that elf-bench runs on. They are decoded once and kept in memory.
 #pragma once
 
 #include <gst/gst.h>
@@ -15,7 +15,7 @@
 
 namespace elf::bench {
 
-/** Decoded frames, all of one size and format; their pixels must not be written. */
+/** Decoded frames of one size and format. Their pixels must not be written. */
 struct Input {
   GstVideoInfo info;
   std::vector<gst::Ref<GstBuffer>> frames;
@@ -25,21 +25,21 @@ struct Input {
   Size size() const { return {info.width, info.height}; }
 };
 
-/** Told how many frames there are so far. */
+/** Receives the number of frames so far. */
 using Progress = std::function<void(std::size_t)>;
 
 /**
- * Decodes the first `limit` frames (-1: all) of a video file, of the images of a folder in the
- * order of their names, or of a numbered pattern of images (one %d or %0Nd, from 0 or 1 on). The
- * pixels are those of the decoder, in a format that the Elf elements take, resized by `scale`. The
- * frames are numbered from 0 by their PTS (see framePts()).
+ * Decodes the first `limit` frames (-1: all) of a video file, of a folder's images in the order of
+ * their names, or of a numbered pattern of images (one %d or %0Nd, from 0 or 1 on). The pixels are
+ * the decoder's, in a format that the Elf elements accept, resized by `scale`. The PTS number the
+ * frames from 0 (see framePts()).
  *
- * Throws elf::Error naming the file where there is none, where it can't be decoded, where an image
- * has another size than the first one, or where the frames do not fit into half of the memory.
+ * Throws elf::Error naming the file if it does not exist or can't be decoded, if an image differs
+ * in size from the first one, or if the frames do not fit into half of the memory.
  */
 Input readInput(const std::string& path, int limit, double scale, const Progress& progress);
 
-/** The PTS of frame `index`: frames are 40 ms apart, whatever the input's rate. */
+/** The PTS of frame `index`. Frames are 40 ms apart, whatever the input's rate. */
 inline GstClockTime framePts(std::size_t index) {
   return index * 40 * GST_MSECOND;
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr eval::Figures kNothing{0, 0, 0};
 
-/** Boxes that are shown count as they are, whether found in the frame or predicted for it. */
+/** Shown boxes count equally, whether found in the frame or predicted for it. */
 std::vector<Detection> asShown(const FrameResult* frame) {
   if (!frame) return {};
   std::vector<Detection> boxes = frame->detections;
@@ -17,8 +17,8 @@ std::vector<Detection> asShown(const FrameResult* frame) {
   return boxes;
 }
 
-/** The frames that came out of a pipeline, by the time at which they did, or at which their boxes
- * were known, in milliseconds. */
+/** The frames that left a pipeline, in order of the time, in milliseconds, at which they left or at
+ * which their boxes were known. */
 class Arrivals {
  public:
   Arrivals(const std::vector<FrameResult>& out, double FrameResult::*delayMs, double fps)
@@ -27,8 +27,8 @@ class Arrivals {
   double captureOf(std::size_t frame) const { return static_cast<double>(frame) * 1000 / fps_; }
 
   /**
-   * The last frame below `frame` that is out by then, of those for which `counts` is true. `frame`
-   * and `time` grow from call to call.
+   * The last frame before `frame` that arrived by `time` and satisfies `counts`. `frame` and `time`
+   * must not decrease between calls.
    */
   template <typename Counts>
   const FrameResult* lastBefore(std::size_t frame, double time, Counts&& counts) {
@@ -50,7 +50,7 @@ class Arrivals {
   const FrameResult* last_ = nullptr;
 };
 
-/** The one of `repeats` of which `badness` is the highest. */
+/** The repeat with the highest `badness`. */
 template <typename Badness>
 const LiveFigures& worstBy(const std::vector<LiveFigures>& repeats, Badness badness) {
   return *std::ranges::max_element(repeats, {}, badness);
@@ -63,8 +63,8 @@ LiveFigures measureLive(const std::vector<FrameResult>& out, const Live& live, b
   const std::size_t count = yardstick.reference.size();
   LiveFigures figures;
   Comparison shownBoxes(yardstick), newestBoxes(yardstick);
-  // What is held until a frame is due, and what is there at its capture. A frame that was not
-  // inferred has boxes where the loop moved them to its time.
+  // Boxes held until a frame is due, and the newest at its capture. The boxes of a frame that was
+  // not inferred are those that the loop moved to its time.
   Arrivals inferredOnes(out, &FrameResult::latencyMs, live.fps);
   Arrivals heldOnes(out, &FrameResult::latencyMs, live.fps);
   Arrivals newestOnes(out, &FrameResult::answeredMs, live.fps);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What someone sees who watches a mode live (docs/elf-bench.md says what each figure means).
+// The view of a live viewer of a mode. docs/elf-bench.md explains each figure.
 #pragma once
 
 #include <optional>
@@ -12,21 +12,21 @@
 
 namespace elf::bench {
 
-/** One repeat of one mode that was played by the clock. */
+/** One repeat of one mode that was played in real time. */
 struct LiveFigures {
   /** Shares of all captured frames. */
   double shown = 0, inferred = 0;
-  /** From capture until arrival at the sink, of the frames that came out of the pipeline. */
+  /** From capture to arrival at the sink, for the frames that left the pipeline. */
   eval::Summary delayMs;
-  /** How old the boxes of the shown frames are. */
+  /** The age of the boxes on the shown frames. */
   eval::Summary ageMs;
-  /** The boxes that were shown with each frame against the reference of that frame. */
+  /** The boxes shown with each frame, compared with the reference of that frame. */
   eval::Figures confident, confident75;
-  /** The newest boxes that are known at each capture instant against the reference of the frame
+  /** The newest known boxes at each capture instant, compared with the reference of the frame
    * captured then. */
   eval::Figures streaming;
   std::optional<eval::TruthFigures> confidentTruth, streamingTruth;
-  /** For each frame that came out of the pipeline. */
+  /** For each frame that left the pipeline. */
   struct Delay {
     std::size_t frame = 0;
     double ms = 0;
@@ -35,14 +35,15 @@ struct LiveFigures {
 };
 
 /**
- * Of a run over all frames of the reference. `out` are the frames that came out of the pipeline, in
- * that order; their times run from capture. With `holdsBoxes` a frame that did not come out
- * counts as shown, and each that was not inferred has the last inferred boxes.
+ * The figures of a run over all frames of the reference. `out` holds the frames that left the
+ * pipeline, in that order. Their times start at capture. With `holdsBoxes` a frame that did not
+ * leave the pipeline counts as shown, and each frame that was not inferred has the last inferred
+ * boxes.
  */
 LiveFigures measureLive(const std::vector<FrameResult>& out, const Live& live, bool holdsBoxes,
                         const Yardstick& yardstick);
 
-/** The worst of each figure; there is at least one. */
+/** The worst of each figure. `repeats` must not be empty. */
 LiveFigures worstOf(const std::vector<LiveFigures>& repeats);
 
 }  // namespace elf::bench

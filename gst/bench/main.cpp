@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elf-bench: ways to run a model on a video, measured side by side (docs/elf-bench.md).
+// elf-bench: compares ways to run a model on a video (docs/elf-bench.md).
 #include <gst/gst.h>
 #include <unistd.h>
 
@@ -18,7 +18,7 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
 
-/** One line on standard error that is written over, if that is a terminal. */
+/** A line on standard error that overwrites itself. Silent unless that is a terminal. */
 class ProgressLine {
  public:
   void show(const std::string& step, double done) {
@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   try {
-    // Each server is to have one thread, and so has each thread of the reference.
+    // Each server has one thread, and so has each thread of the reference.
     cv::setNumThreads(1);
     run(parsed.options, command);
   } catch (const std::exception& error) {

@@ -47,8 +47,8 @@ FrameResult resultOf(const FrameRecord& record) {
   return result;
 }
 
-/** From the source to the sink. A live one drops the older frame where there is no room for two,
- * and keeps time at the end. */
+/** From source to sink. A live pipeline drops the older frame if there is no room for two, and its
+ * sink syncs to the clock. */
 std::string launchLineOf(const Mode& mode) {
   if (!mode.live)
     return "appsrc name=source format=time ! " + mode.launch + " ! fakesink name=sink";
@@ -79,7 +79,7 @@ class ModeRun::Pipeline {
 
   ~Pipeline() { gst_element_set_state(pipeline_.get(), GST_STATE_NULL); }
 
-  /** Waits until it is time for the frame, and pushes it. */
+  /** Waits until the frame is due, and pushes it. */
   void push(std::size_t frame) {
     if (mode_.live)
       waitForClock(ptsOf(frame));
@@ -96,9 +96,9 @@ class ModeRun::Pipeline {
     gst_app_src_push_buffer(appSrc(), buffer);
   }
 
-  /** Waits for all that is under way; the results of all frames since the last call. */
+  /** Waits for all frames in flight. Returns the results of all frames since the last call. */
   std::vector<FrameResult> collect() {
-    // How many a live pipeline drops is known at its end.
+    // The number of frames that a live pipeline drops is known only at EOS.
     if (mode_.live) gst_app_src_end_of_stream(appSrc());
     waitUntil([this]() ELF_REQUIRES(mutex_) { return mode_.live ? ended_ : underWay_ == 0; });
     const MutexLock lock(mutex_);
@@ -108,7 +108,7 @@ class ModeRun::Pipeline {
  private:
   struct Entry {
     GstClockTime pts;
-    /** When the frame came in; live, when it was captured. */
+    /** When the frame entered. Live: when it was captured. */
     Clock::time_point when;
   };
 
@@ -126,7 +126,7 @@ class ModeRun::Pipeline {
         std::llround(static_cast<double>(pts) * mode_.live->fps / GST_SECOND));
   }
 
-  /** What the pipeline's clock reads, less what it read at the start. */
+  /** The pipeline's clock time since the start. */
   GstClockTimeDiff runningTime() const {
     return GST_CLOCK_DIFF(gst_element_get_base_time(pipeline_.get()),
                           gst_clock_get_time(clock_.get()));
@@ -154,7 +154,7 @@ class ModeRun::Pipeline {
              [](Pipeline& self, GstPadProbeInfo* info) {
                self.entered(GST_PAD_PROBE_INFO_BUFFER(info));
              });
-    // A sink that keeps time waits behind this probe.
+    // A sink that syncs to the clock waits after this probe.
     addProbe(
         sink_.get(), "sink", GST_PAD_PROBE_TYPE_BUFFER,
         [](Pipeline& self, GstPadProbeInfo* info) { self.left(GST_PAD_PROBE_INFO_BUFFER(info)); });
@@ -197,7 +197,7 @@ class ModeRun::Pipeline {
         new Watch{*this, seen}, [](gpointer data) { delete static_cast<Watch*>(data); });
   }
 
-  // Streaming threads from here on.
+  // Called by streaming threads from here on.
 
   void entered(GstBuffer* buffer) {
     const GstClockTime pts = GST_BUFFER_PTS(buffer);
@@ -207,7 +207,7 @@ class ModeRun::Pipeline {
     entries_.push_back({pts, Clock::now() - sinceCapture});
   }
 
-  // Only live results are asked for.
+  // Only live modes post results.
   void answered(const GstStructure* result) {
     gint64 pts = 0;
     gst_structure_get_int64(result, "pts_ns", &pts);
@@ -225,7 +225,7 @@ class ModeRun::Pipeline {
     if (record) result = resultOf(*record);
     noteChoice(result);
     const MutexLock lock(mutex_);
-    if (mode_.live)  // what the queue dropped
+    if (mode_.live)  // skip frames that the queue dropped
       while (!entries_.empty() && entries_.front().pts < pts) entries_.pop_front();
     if (!record || entries_.empty() || entries_.front().pts != pts) {
       error_ = record ? "a frame was lost or came out of turn" : "a frame came out without record";
@@ -249,7 +249,7 @@ class ModeRun::Pipeline {
     changed_.notifyAll();
   }
 
-  // With one frame in flight it is that frame's, else that of the last one that went in.
+  // With one frame in flight the choice is for that frame, otherwise for the newest frame.
   void noteChoice(FrameResult& result) {
     GstStructure* stats = nullptr;
     g_object_get(offload_.get(), "stats", &stats, nullptr);
@@ -267,7 +267,7 @@ class ModeRun::Pipeline {
     changed_.notifyAll();
   }
 
-  // The caller's thread.
+  // Called by the caller's thread from here on.
   template <typename Condition>
   void waitUntil(Condition condition) {
     MutexLock lock(mutex_);
@@ -287,13 +287,13 @@ class ModeRun::Pipeline {
   const FrameDetections& reference_;
   const float minScore_;
   gst::Ref<GstElement> pipeline_, source_, sink_, offload_;
-  /** Of the running pipeline. */
+  /** The running pipeline's. */
   gst::Ref<GstClock> clock_;
-  /** When the next frame may come. */
+  /** When the next frame may be pushed. */
   Clock::time_point due_ = Clock::now();
   std::atomic<bool> latencyChanged_ = false;
 
-  // Held only for moments.
+  // Held only briefly.
   Mutex mutex_;
   ConditionVariable changed_;
   int underWay_ ELF_GUARDED_BY(mutex_) = 0;

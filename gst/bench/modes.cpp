@@ -5,7 +5,7 @@ namespace elf::bench {
 
 namespace {
 
-/** A string as gst_parse_launch() reads one value. */
+/** Quotes a string as one value for gst_parse_launch(). */
 std::string quoted(const std::string& value) {
   std::string result = "\"";
   for (const char c : value) {

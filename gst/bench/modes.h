@@ -10,23 +10,24 @@
 
 namespace elf::bench {
 
-/** One way: a launch line between the source and the sink, and which frames go through it. */
+/** One way: a launch line between source and sink, and the frames that pass through it. */
 struct Mode {
   std::string name;
-  /** Elements from the first Elf element to elfmerge, in gst-launch syntax; elfoffload is named
+  /** Elements from the first Elf element to elfmerge, in gst-launch syntax. elfoffload is named
    * `offload`. */
   std::string launch;
-  /** Frames that are under way at the same time. */
+  /** The number of frames in flight. */
   int inFlight = 1;
-  /** Only every so many frames are used, and reported about. */
+  /** Only every Nth frame is used and reported. */
   int sample = 1;
-  /** Of these only every so many are inferred; the others repeat the boxes of the last one. */
+  /** Only every Nth of these is inferred. The others repeat the boxes of the last one. */
   int interval = 1;
-  /** Frames a second that come at most; 0: as fast as they are done with. */
+  /** The maximum rate of frames per second. 0: no limit. */
   double fps = 0;
-  /** Frames come by the clock, and those that find no room are dropped. */
+  /** Frames arrive in real time, and those without room are dropped. */
   std::optional<Live> live;
-  /** Live: frames that are not inferred pass beside, with the boxes of the last one that was. */
+  /** Live: frames that are not inferred bypass the pipeline with the boxes of the last one that
+   * was. */
   bool holdsBoxes = false;
   /** The frames carry the reference's own boxes as regions of interest. */
   bool referenceRois = false;
@@ -35,11 +36,11 @@ struct Mode {
 /** All modes, in the order of the report. */
 const std::vector<std::string>& modeNames();
 
-/** That mode says nothing unless the input is played by the clock. */
+/** The mode is meaningful only if the input is played in real time. */
 bool onlyLive(const std::string& name);
 
-/** The mode of that name (one of modeNames()) against the servers of these addresses, which call
- * the model `model`. */
+/** The mode `name` (one of modeNames()) against the servers at these addresses, which know the
+ * model as `model`. */
 Mode makeMode(const std::string& name, const Options& options, const std::string& model,
               const std::vector<std::string>& servers);
 

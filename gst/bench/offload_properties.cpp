@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kOption = "--offload";
 
-/** What makes a mode what it is. */
+/** The properties that define a mode. */
 constexpr std::array<std::string_view, 5> kOfTheModes{"deadline", "max-in-flight", "model", "name",
                                                       "servers"};
 

@@ -13,9 +13,9 @@ struct OffloadProperty {
 };
 
 /**
- * Reads `NAME=VALUE NAME=VALUE ...`, as a launch line has it: a value with blanks stands in quotes.
- * Throws elf::Error naming what elfoffload does not have or take, what stands there twice, and what
- * elf-bench itself sets. After gst_init().
+ * Reads `NAME=VALUE NAME=VALUE ...`. As in a launch line, a value with blanks needs quotes. Throws
+ * elf::Error for a property that elfoffload does not have, a value that it does not accept, a
+ * repeated property and a property that elf-bench sets itself. Call it after gst_init().
  */
 std::vector<OffloadProperty> parseOffloadProperties(const std::string& text);
 

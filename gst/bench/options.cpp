@@ -49,7 +49,7 @@ void require(bool holds, const char* option, const std::string& reason) {
   if (!holds) throw Error(option, reason);
 }
 
-/** What GOption writes into; owns its strings. */
+/** The variables that GOption writes. Owns its strings. */
 struct Raw {
   char* input = nullptr;
   char* model = nullptr;
@@ -127,7 +127,7 @@ Command parseCommandLine(int argc, char** argv) {
       {}};
   const Ref<GOptionContext> context(
       g_option_context_new("- compare ways to run a model on a video, side by side"));
-  // Help is an option of ours, so that it returns here instead of ending the process.
+  // --help is our own option, so that it returns here instead of ending the process.
   g_option_context_set_help_enabled(context.get(), FALSE);
   g_option_context_add_main_entries(context.get(), entries, nullptr);
   GError* failure = nullptr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What elf-bench was asked to do.
+// The options of elf-bench.
 #pragma once
 
 #include <optional>
@@ -10,10 +10,10 @@
 
 namespace elf::bench {
 
-/** The input is played by the clock. */
+/** The input is played in real time. */
 struct Live {
   double fps = 0;
-  /** How long after its capture a frame is shown. */
+  /** The time from a frame's capture until it is shown. */
   int deadlineMs = 200;
 };
 
@@ -23,13 +23,13 @@ struct Options {
   /** Name or path of a `.model` file. */
   std::string model = "hog";
   int servers = 2;
-  /** Names out of modeNames(), in the order of the report. */
+  /** Names from modeNames(), in the order of the report. */
   std::vector<std::string> modes;
-  /** Frames of the input that are used; -1: all. */
+  /** The number of input frames to use. -1: all. */
   int frames = -1;
-  /** MOTChallenge file; empty: none. */
+  /** MOTChallenge file. Empty: none. */
   std::string truth;
-  /** Where the reports go; empty: nowhere, "-": standard output (JSON only). */
+  /** The files of the reports. Empty: none, "-": standard output (JSON only). */
   std::string json;
   std::string html;
   int repeats = 3;
@@ -37,18 +37,18 @@ struct Options {
   /** Unset: the model's own. */
   std::optional<double> minScore;
   std::optional<double> sureScore;
-  /** The whole-frame modes `single` and `roundrobin` run on every so many frames. */
+  /** The whole-frame modes `single` and `roundrobin` run on every Nth frame. */
   int sample = 1;
-  /** Beyond what the modes set. */
+  /** In addition to those that the modes set. */
   std::vector<OffloadProperty> offload;
-  /** Frames a second that come at most; 0: as fast as they are done with. */
+  /** The maximum rate of frames per second. 0: no limit. */
   double fps = 0;
   std::optional<Live> live;
   /** Size of the frames as a share of the input's, along one side. */
   double scale = 1;
 };
 
-/** What --help or --version asks to be printed instead of a run. */
+/** The text that --help or --version prints instead of a run. */
 struct Printout {
   std::string text;
 };
@@ -59,8 +59,8 @@ struct Command {
 };
 
 /**
- * Reads a command line. Throws elf::Error naming the option for anything that is wrong: the program
- * then ends with exit code 2. After gst_init().
+ * Reads a command line. Throws elf::Error naming the wrong option. The program then ends with exit
+ * code 2. Call it after gst_init().
  */
 Command parseCommandLine(int argc, char** argv);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The RPs of a perfect prediction: where the reference finds something in this very frame.
+// The RPs of a perfect prediction: the reference's detections in the same frame.
 #pragma once
 
 #include <gst/gst.h>
@@ -11,7 +11,7 @@
 
 namespace elf::bench {
 
-/** `box` wider on each side by 10 % of its width or height, but at least 16 px; whole pixels. */
+/** Grows `box` on each side by 10 % of its width or height, but at least 16 px, to whole pixels. */
 Rect paddedRegion(const Box& box, Size frame);
 
 /** One GstVideoRegionOfInterestMeta for each detection of at least `minScore`. */

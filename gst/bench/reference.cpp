@@ -15,14 +15,14 @@ namespace elf::bench {
 
 namespace {
 
-/** One thread's model, and its way from the input's format to the model's. */
+/** One thread's model, and its converter from the input's format to the model's. */
 class Worker {
  public:
   Worker(const ModelFile& model, const Input& input)
       : model_(InferenceModel::create(model)), from_(input.info) {
     gst_video_info_set_format(&to_, GST_VIDEO_FORMAT_BGR, static_cast<guint>(from_.width),
                               static_cast<guint>(from_.height));
-    // The converter refuses what it can't change.
+    // The converter refuses frames that differ in these.
     to_.fps_n = from_.fps_n;
     to_.fps_d = from_.fps_d;
     to_.interlace_mode = from_.interlace_mode;
@@ -59,7 +59,7 @@ FrameDetections inferReference(const ModelFile& model, const Input& input,
                                const Progress& progress) {
   FrameDetections reference(input.frames.size());
   std::atomic<std::size_t> next{0};
-  // Guards what follows, and the calls of `progress`.
+  // Guards the variables below, and the calls of `progress`.
   Mutex mutex;
   std::size_t done = 0;
   std::optional<Error> failure;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What all modes are compared with: the model on whole frames whose pixels lost nothing.
+// The reference for all modes: the model on whole, losslessly decoded frames.
 #pragma once
 
 #include "elf/model/model_file.h"
@@ -9,8 +9,8 @@
 namespace elf::bench {
 
 /**
- * Runs the model on every frame of the input, converted to BGR as videoconvert does, on as many
- * threads as there are cores. Throws elf::Error naming the model where it can't be loaded or fails.
+ * Runs the model on every frame of the input, converted to BGR as videoconvert does, with one
+ * thread per core. Throws elf::Error naming the model if it can't be loaded or fails.
  */
 FrameDetections inferReference(const ModelFile& model, const Input& input,
                                const Progress& progress);

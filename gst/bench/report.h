@@ -9,7 +9,7 @@
 
 namespace elf::bench {
 
-/** A table for the terminal, and what it does not say of itself. */
+/** A table for the terminal, and notes that explain it. */
 std::string reportText(const Report& report, const Options& options);
 
 /** All settings and figures (docs/elf-bench.md). */

@@ -88,7 +88,7 @@ std::string delayAgainstAgreement(const Report& report) {
   return svg::scatterPlot(points, "median delay in milliseconds", "F1");
 }
 
-/** What each frame took. */
+/** The latency of each frame, live its delay. */
 std::string frameLines(const Report& report) {
   std::vector<svg::Line> lines;
   for (std::size_t i = 0; i < report.modes.size(); ++i) {

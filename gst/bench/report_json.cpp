@@ -8,7 +8,7 @@ namespace elf::bench {
 
 namespace {
 
-// Keeps the order in which fields are written here.
+// Keeps the order in which the code writes the fields.
 using Json = nlohmann::ordered_json;
 
 Json toJson(const eval::Figures& figures) {
@@ -85,7 +85,7 @@ Json fileOrNull(const std::string& path) {
   return path.empty() ? Json(nullptr) : Json(path);
 }
 
-/** A score as it was written, without the noise of single precision. */
+/** Rounds a score to remove the noise of single precision. */
 double score(float value) {
   return std::round(value * 1e6) / 1e6;
 }

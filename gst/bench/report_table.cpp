@@ -26,7 +26,7 @@ std::string counted(int count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-/** How much less than `other`, in whole per cent. */
+/** How much less `value` is than `other`, in whole per cent. */
 std::string saving(double value, double other) {
   return formatNumber(other > 0 ? (1 - value / other) * 100 : 0, 0) + " %";
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The words that the table on the terminal and the one on the page have in common.
+// The texts that the table on the terminal and the one on the page share.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@
 
 namespace elf::bench {
 
-/** The head and one row for each mode. The first column is its name, the last its notes. */
+/** The header and one row per mode. The first column is its name, the last its notes. */
 std::vector<std::vector<std::string>> tableRows(const Report& report);
 
-/** Which frames, model and servers. */
+/** Describes the frames, the model and the servers. */
 std::string describeRun(const Report& report, const Options& options);
 
-/** How to read the table, one sentence each. */
+/** Explains the table, one sentence per entry. */
 std::vector<std::string> explainTable(const Report& report, const Options& options);
 
 }  // namespace elf::bench

@@ -12,7 +12,7 @@ std::string aligned(const std::vector<std::string>& row, const std::vector<std::
   std::string text;
   for (std::size_t i = 0; i < row.size(); ++i) {
     const std::string space(widths[i] - row[i].size(), ' ');
-    // Names and notes to the left, numbers to the right.
+    // Names and notes are left-aligned, numbers right-aligned.
     const bool left = i == 0 || i + 1 == row.size();
     text += (i ? "  " : "") + (left ? row[i] + space : space + row[i]);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the runs are compared with: the model on whole frames, and the truth.
+// The references of the runs: the model on whole frames, and the truth.
 #pragma once
 
 #include <optional>
@@ -17,46 +17,46 @@ namespace elf::bench {
 struct Truth {
   struct Frame {
     std::vector<Box> boxes;
-    /** Boxes that the file says are to be ignored. */
+    /** Boxes that the file marks as ignored. */
     std::vector<Box> ignored;
   };
   std::vector<Frame> frames;
-  /** The classes that the truth is about; empty: all. */
+  /** The classes in the truth. Empty: all. */
   std::set<std::int64_t> labels;
 };
 
 /**
- * The entries of frames 0..`count`-1, their boxes scaled from frames of size `source` to such of
- * size `frame`. The truth is about the classes called "person" or "pedestrian", or about all where
- * the model has neither.
+ * The entries of frames 0..`count`-1, with boxes scaled from frames of size `source` to size
+ * `frame`. The truth covers the classes "person" and "pedestrian", or all classes if the model has
+ * neither.
  */
 Truth makeTruth(const std::vector<MotEntry>& entries, std::size_t count, Size frame, Size source,
                 const ModelRules& rules);
 
-/** What the runs are compared with. */
+/** The references of the runs. */
 struct Yardstick {
   const FrameDetections& reference;
-  /** Null: not asked for. */
+  /** Null: not requested. */
   const Truth* truth = nullptr;
   float minScore = 0;
   float sureScore = 0;
 };
 
-/** From which intersection over union on boxes are partners. */
+/** The minimum intersection over union of matched boxes. */
 inline constexpr double kMinIou = 0.5;
 inline constexpr double kStrictIou = 0.75;
 
-/** Adds up over frames how well boxes agree with the yardstick, which must outlive it. */
+/** Sums the agreement of boxes with the yardstick over frames. The yardstick must outlive it. */
 class Comparison {
  public:
   explicit Comparison(const Yardstick& yardstick) : yardstick_(yardstick), truth_(kMinIou) {}
 
-  /** The boxes that were found in that frame, or shown with it. */
+  /** Adds the boxes found in that frame, or shown with it. */
   void add(std::size_t frame, const std::vector<Detection>& found);
 
   eval::Figures confident() const { return eval::figures(confident_); }
   eval::Figures confident75() const { return eval::figures(confident75_); }
-  /** Unset where no truth was asked for. */
+  /** Unset if no truth was requested. */
   std::optional<eval::TruthFigures> truth() const;
 
  private:
@@ -65,7 +65,7 @@ class Comparison {
   eval::TruthComparison truth_;
 };
 
-/** The reference's own figures against the truth, which there is. */
+/** The reference's own figures against the truth, which must be present. */
 eval::TruthFigures judgeReference(const Yardstick& yardstick);
 
 }  // namespace elf::bench

@@ -12,13 +12,14 @@
 
 namespace elf::gst {
 
-/** Posts what went wrong as one element error. elf::Error is a matter of settings, else a fault. */
+/** Posts one element error: RESOURCE/SETTINGS for an elf::Error, CORE/FAILED for any other
+ * exception. */
 void postError(GstElement* element, const std::exception& error);
 
 /**
- * Runs `body` and returns what it returns; whatever it throws becomes one element error, and
- * `onError` is returned. Takes no lock and must be called with none held: building a message locks
- * the element's object lock.
+ * Runs `body` and returns its result. Turns an exception into one element error and then returns
+ * `onError`. Takes no lock. Call it with no lock held: building a message takes the element's
+ * object lock.
  */
 template <typename Return, typename Body>
 Return guarded(GstElement* element, Return onError, Body&& body) noexcept {

@@ -6,7 +6,7 @@
 
 namespace elf::gst {
 
-/** The boxed GType of a std::shared_ptr; copying the box shares what is pointed to. */
+/** The boxed GType of a std::shared_ptr. A copy of the box shares the object that it points to. */
 template <typename Pointer>
 GType boxedType(const char* name) {
   static const GType type = g_boxed_type_register_static(
@@ -15,13 +15,12 @@ GType boxedType(const char* name) {
   return type;
 }
 
-/** Sets the field of that name. */
 template <typename Pointer>
 void setBoxed(GstStructure* structure, const char* field, GType type, const Pointer& pointer) {
   gst_structure_set(structure, field, type, &pointer, nullptr);
 }
 
-/** The content of the field of that name; null where there is none of that type. */
+/** The content of a field, or null if the structure has no such field of that type. */
 template <typename Pointer>
 Pointer getBoxed(const GstStructure* structure, const char* field, GType type) {
   const GValue* value = gst_structure_get_value(structure, field);

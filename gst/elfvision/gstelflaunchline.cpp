@@ -37,14 +37,14 @@ class Rule {
  public:
   enum Kind { Assign, Element, Bin, Other };
 
-  // Bytes are what GStreamer looks at, too.
+  // GStreamer matches bytes, too.
   Rule(Kind kind, const std::string& pattern)
       : kind_(kind),
         regex_(g_regex_new(pattern.c_str(), G_REGEX_RAW, G_REGEX_MATCH_DEFAULT, nullptr)) {}
 
   Kind kind() const { return kind_; }
 
-  /** The length of the longest match that begins at `at`. */
+  /** The length of the longest match at `at`. */
   std::size_t match(const std::string& line, std::size_t at) const {
     GMatchInfo* info = nullptr;
     int begin = 0, end = 0;
@@ -77,7 +77,7 @@ std::vector<Rule> makeRules() {
   return rules;
 }
 
-/** What GStreamer makes of a value: without quotes around, and without the backslashes. */
+/** Unescapes a value as GStreamer does: removes surrounding quotes and backslashes. */
 std::string unescape(std::string text) {
   if (text.size() > 1 && text.front() == '"' && text.back() == '"')
     text = text.substr(1, text.size() - 2);
@@ -107,7 +107,7 @@ std::vector<LineElement> elementsOf(const std::string& line) {
   const std::vector<Rule> rules = makeRules();
   std::vector<LineElement> elements;
   for (std::size_t at = 0; at < line.size();) {
-    // The longest token counts, and of equally long ones the first.
+    // The longest token wins, and the first of equally long ones.
     std::size_t length = 0;
     Rule::Kind kind = Rule::Other;
     for (const Rule& rule : rules)
@@ -125,7 +125,7 @@ std::vector<LineElement> elementsOf(const std::string& line) {
   return elements;
 }
 
-/** The properties that an element of some factory has. */
+/** The properties of an element from some factory. */
 class Properties {
  public:
   explicit Properties(const std::string& factory) {
@@ -136,7 +136,7 @@ class Properties {
     class_.reset(static_cast<GObjectClass*>(g_type_class_ref(type)));
   }
 
-  /** Null where there is no such property, or not yet. */
+  /** Null if the property does not exist, or not yet. */
   GParamSpec* find(const std::string& path) {
     if (!class_) return nullptr;
     const std::size_t child = path.find("::");
@@ -152,13 +152,13 @@ class Properties {
   }
 
  private:
-  // A class tells its own properties, and only an element those of its children. It has a name, so
-  // that GStreamer does not count it when it names those of the pipeline.
+  // A class has its own properties, but only an element has those of its children. It has a name so
+  // that GStreamer does not count it when it names the pipeline's elements.
   void makeElement() {
     element_ = sunk(gst_element_factory_create(GST_ELEMENT_FACTORY(factory_.get()), "looked-at"));
   }
 
-  // What is not there from the beginning may be a pad that is there on request.
+  // A child that does not exist from the start may be a request pad.
   void makeChild(const std::string& name) {
     GstChildProxy* parent = GST_CHILD_PROXY(element_.get());
     if (GObject* child = gst_child_proxy_get_child_by_name(parent, name.c_str()))

@@ -23,8 +23,8 @@ void metaFree(GstMeta* meta, GstBuffer*) {
 }
 
 /**
- * Where the picture is after scaling: videoscale keeps its display aspect ratio, and adds borders
- * where the new frame has another one. That it is told not to (`add-borders`) nobody can see here.
+ * The area of the picture after scaling. videoscale keeps the display aspect ratio and adds borders
+ * if the new frame has another one. Whether `add-borders` is off can't be seen here.
  */
 elf::Rect contentOf(const GstVideoMetaTransform& scale) {
   const GstVideoInfo& from = *scale.in_info;
@@ -47,7 +47,7 @@ gboolean metaTransform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark type, gp
     const auto& scale = *static_cast<const GstVideoMetaTransform*>(data);
     const elf::Size size{scale.out_info->width, scale.out_info->height};
     const elf::Rect content = contentOf(scale);
-    // videoconvert asks for this, too. One that is on its way belongs to the pixels of before.
+    // videoconvert asks for this, too. An unanswered record belongs to the old pixels.
     if (size == (*record)->size && content == elf::wholeFrame(size))
       elf::gst::setRecord(to, *record);
     else if ((*record)->answered)
@@ -99,7 +99,7 @@ void setRecord(GstBuffer* buffer, FrameRecordPtr record) {
 FrameRecord takeRecord(GstBuffer* buffer) {
   FrameRecordPtr& record = *asElf(gst_buffer_get_meta(buffer, GST_ELF_META_API_TYPE))->record;
   if (record.use_count() > 1) return *record;
-  // Made as a FrameRecord that nobody changes while it is shared.
+  // It was made as a FrameRecord, and no other owner can see this change.
   FrameRecord taken = std::move(const_cast<FrameRecord&>(*record));
   return taken;
 }

@@ -16,26 +16,27 @@ G_END_DECLS
 
 /**
  * Tagged video, orientation and size: elements that change the geometry drop it. A copy of the
- * buffer takes it along (the record is shared). Scaling takes along what an answered record says
- * was found (scaledTo()), with borders where the display aspect ratio changes. A copy of a region
- * and every other transformation take nothing along, because the coordinates would be wrong.
+ * buffer keeps the meta and shares the record. Scaling keeps the results of an answered record
+ * (scaledTo()), with borders where the display aspect ratio changes. A copy of a region and all
+ * other transformations drop it, because the coordinates would be wrong.
  */
 struct GstElfMeta {
   GstMeta meta;
-  /** Owned; null only between init and gst_buffer_set_elf_record(). */
+  /** Owned. Null only between init and setRecord(). */
   elf::FrameRecordPtr* record;
 };
 
 namespace elf::gst {
 
-/** The record of a buffer, or null where it has none. Any thread that holds the buffer. */
+/** The record of a buffer, or null if it has none. Any thread that holds the buffer may call
+ * this. */
 FrameRecordPtr getRecord(GstBuffer* buffer);
 
-/** Puts `record` on a writable buffer, in the place of one that is there already. */
+/** Puts `record` on a writable buffer and replaces an earlier record. */
 void setRecord(GstBuffer* buffer, FrameRecordPtr record);
 
-/** The record of a writable buffer, which has one, for setRecord(); copied only where other buffers
- * carry it, too. */
+/** Takes the record of a writable buffer, which must have one, for setRecord(). Copies it only if
+ * other buffers share it. */
 FrameRecord takeRecord(GstBuffer* buffer);
 
 }  // namespace elf::gst

@@ -28,7 +28,7 @@ Values parseAssignments(const char* const* assignments) {
   return values;
 }
 
-// A launch line of a single element makes that element and no pipeline.
+// A launch line with a single element makes that element, not a pipeline.
 GstElement* inPipeline(GstElement* element) {
   if (GST_IS_PIPELINE(element)) return element;
   GstElement* pipeline = gst_pipeline_new(nullptr);

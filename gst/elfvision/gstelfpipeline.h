@@ -11,12 +11,12 @@ GQuark gst_elf_pipeline_error_quark(void);
 
 /**
  * GstElfPipelineError:
- * @GST_ELF_PIPELINE_ERROR_NOT_FOUND: there is no such file
- * @GST_ELF_PIPELINE_ERROR_FILE: the file is not as docs/pipeline-files.md says
+ * @GST_ELF_PIPELINE_ERROR_NOT_FOUND: no such file
+ * @GST_ELF_PIPELINE_ERROR_FILE: the file does not follow docs/pipeline-files.md
  * @GST_ELF_PIPELINE_ERROR_VARIABLE: an assignment names no variable of the file, a variable has no
  *     value, or the value can't stand where the launch line uses it
- * @GST_ELF_PIPELINE_ERROR_LAUNCH: GStreamer can't make a pipeline of the launch line, or a property
- *     does not take its value
+ * @GST_ELF_PIPELINE_ERROR_LAUNCH: GStreamer can't make a pipeline from the launch line, or a
+ *     property does not accept its value
  */
 typedef enum {
   GST_ELF_PIPELINE_ERROR_NOT_FOUND,
@@ -27,10 +27,10 @@ typedef enum {
 
 /**
  * gst_elf_pipeline_new:
- * @name_or_file: the name of a `.pipeline` file (looked for in $ELF_PIPELINE_PATH, in the user's
+ * @name_or_file: the name of a `.pipeline` file (searched for in $ELF_PIPELINE_PATH, in the user's
  *     data directory and where Elf is installed), or a path
- * @assignments: (nullable) (array zero-terminated=1): "key=value" for variables of the file; the
- *     last one of a variable counts
+ * @assignments: (nullable) (array zero-terminated=1): "key=value" for variables of the file. The
+ *     last one for a variable counts
  * @error: one sentence that names the file and the group, key, variable or element
  *
  * Needs gst_init(). May be called from any thread.

@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kMainGroup = "pipeline";
 constexpr std::string_view kVariableGroup = "variable ";
 
-/** A key file whose every mistake becomes an elf::Error. */
+/** A key file. Every mistake becomes an elf::Error. */
 class Keys {
  public:
   explicit Keys(const std::string& path) : path_(path), file_(g_key_file_new()) {
@@ -64,23 +64,23 @@ bool isPlain(char c) {
   return isNameCharacter(c) || c == '.' || c == '/';
 }
 
-/** One stretch of a launch line: text as it stands, or a use of a variable. */
+/** A section of a launch line: literal text, or a use of a variable. */
 struct Piece {
   enum Kind {
     Literal,
     PropertyValue,  ///< {NAME} inside an unquoted `key=...`
-    WholeProperty,  ///< {NAME} is all there is after `key=`
+    WholeProperty,  ///< {NAME} is the whole text after `key=`
     Bare            ///< {NAME} anywhere else
   };
   Kind kind;
-  /** The text, or the variable's name. */
+  /** The literal text, or the variable's name. */
   std::string text;
 };
 
 /**
- * Cuts a launch line at its variables. It follows gst_parse_launch()'s own rules as far as they
- * matter here: a token ends at white space; `key=` begins a property's value; a token such as
- * `video/x-raw` begins caps, and those end only at `!`.
+ * Cuts a launch line at its variables. Follows gst_parse_launch()'s rules as far as needed: a token
+ * ends at white space, `key=` begins a property's value, and a token such as `video/x-raw` begins
+ * caps, which end only at `!`.
  */
 class LaunchScanner {
  public:
@@ -155,7 +155,7 @@ class LaunchScanner {
     token_ += 'x';
   }
 
-  // Whether the token so far is `key=` and perhaps a beginning of its value.
+  // Whether the token so far is `key=` with or without a beginning of its value.
   bool inProperty() const {
     const std::size_t equals = token_.find('=');
     return equals != token_.npos && equals > 0 &&
@@ -182,13 +182,13 @@ class LaunchScanner {
   std::size_t at_ = 0;
   std::vector<Piece> pieces_;
   std::string literal_;
-  /** What stands between the last white space and here. */
+  /** The text since the last white space. */
   std::string token_;
   char quote_ = '\0';
   bool inCaps_ = false;
 };
 
-// Backslashes work everywhere in an unquoted value, also where quotes would not.
+// Backslashes work everywhere in an unquoted value, even where quotes would not.
 std::string escaped(const std::string& value) {
   std::string out;
   for (const char c : value) {
@@ -201,8 +201,8 @@ std::string escaped(const std::string& value) {
 std::string asWholeProperty(const std::string& value) {
   if (value.empty()) return "\"\"";
   if (value.front() != '"' && value.back() != '\\') return escaped(value);
-  // A leading quote makes GStreamer unquote the string once more, and a backslash at the end joins
-  // the white space behind it, however it is escaped. So such a string gets quotes of its own.
+  // GStreamer unquotes a string with a leading quote once more. A backslash at the end joins the
+  // white space behind it, even if escaped. So such a string gets its own quotes.
   GValue boxed = G_VALUE_INIT;
   g_value_init(&boxed, G_TYPE_STRING);
   g_value_set_string(&boxed, value.c_str());

@@ -21,7 +21,8 @@ std::string between(const Spec* spec) {
 bool takes(GParamSpec* property, const std::string& text) {
   GValue value = G_VALUE_INIT;
   g_value_init(&value, property->value_type);
-  // Validation changes what does not fit; a lax property takes what has become of it.
+  // Validation changes a value that does not fit. A property with lax validation accepts the
+  // changed value.
   const bool fits =
       gst_value_deserialize_with_pspec(&value, text.c_str(), property) &&
       (!g_param_value_validate(property, &value) || (property->flags & G_PARAM_LAX_VALIDATION));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a property of an element may be set to.
+// The values that a property of an element accepts.
 #pragma once
 
 #include <glib-object.h>
@@ -8,11 +8,11 @@
 
 namespace elf::gst {
 
-/** Whether the property can be set to the value that `text` stands for in a launch line. */
+/** Whether the property accepts the value that `text` means in a launch line. */
 bool takes(GParamSpec* property, const std::string& text);
 
-/** The end of an error about a value that it does not take: "; it takes -1 to 100" or "; it takes
- * auto, jpeg, raw"; empty where it is neither a number nor an enum. */
+/** The end of an error about a refused value: "; it takes -1 to 100" or "; it takes auto, jpeg,
+ * raw". Empty if the property is neither a number nor an enum. */
 std::string whatItTakes(GParamSpec* property);
 
 }  // namespace elf::gst

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Owners of GStreamer's things, on top of those of GLib's. Not installed.
+// Owning pointers for GStreamer's types, on top of those for GLib's. Not installed.
 #pragma once
 
 #include <gst/gst.h>
@@ -9,7 +9,7 @@
 
 namespace elf::gst {
 
-/** Lets go of a thing of GLib or GStreamer: what is listed nowhere is a GObject. */
+/** Releases an object of GLib or GStreamer. A type that is not listed here is a GObject. */
 struct Unref : elf::Unref {
   using elf::Unref::operator();
   void operator()(GstBuffer* buffer) const { gst_buffer_unref(buffer); }
@@ -25,7 +25,7 @@ struct Unref : elf::Unref {
 template <typename T>
 using Ref = std::unique_ptr<T, Unref>;
 
-/** An owner of what may be floating, such as a new element. */
+/** Owns an object whose reference may be floating, such as a new element. */
 template <typename T>
 Ref<T> sunk(T* object) {
   if (object) g_object_ref_sink(object);

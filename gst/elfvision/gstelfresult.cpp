@@ -94,14 +94,14 @@ void addParameters(GstVideoRegionOfInterestMeta* region, const Detection& d, int
   gst_video_region_of_interest_meta_add_param(region, parameters);
 }
 
-/** A detection, and the type of the region that it may have. */
+/** A detection, and the type that its region would have. */
 struct Reported {
   const FrameRecord* record;
   const Detection* detection;
   GQuark type;
 };
 
-/** Those of the first stage first, as their regions are. */
+/** Adds the first stage first, in the order of the regions. */
 void addReported(const FrameRecord& record, std::vector<Reported>& all) {
   if (record.before) addReported(*record.before, all);
   for (const Detection& detection : record.detections)
@@ -149,7 +149,7 @@ void restoreRegions(GstBuffer* buffer, const FrameRecord& record) {
   }
 }
 
-// Other elements name their parameters `detection` too, but only ours say of which stage they are.
+// Other elements also name their parameters `detection`, but only ours have a stage.
 std::optional<int> stageOf(const GstVideoRegionOfInterestMeta* region) {
   const GstStructure* parameters = gst_video_region_of_interest_meta_get_param(
       const_cast<GstVideoRegionOfInterestMeta*>(region), kParameters);

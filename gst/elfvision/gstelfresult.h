@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The result of a frame as GStreamer knows it: the structure of `elf-result` and the ROI metas.
+// A frame's result in GStreamer's types: the structure `elf-result` and the ROI metas.
 #pragma once
 
 #include <gst/gst.h>
@@ -14,24 +14,24 @@ namespace elf::gst {
 
 /**
  * A structure `elf-result` with the fields of frameFields(): objects are nested structures, lists
- * are arrays, and what is null is left out. The caller owns it.
+ * are arrays, and null fields are left out. The caller owns it.
  */
 GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
 
 /**
  * Gives a writable buffer one GstVideoRegionOfInterestMeta for each detection of the record's
- * stage, in the place of those that an elfmerge of that stage gave it before. Others stay.
+ * stage. Replaces those of an earlier elfmerge of that stage and keeps all others.
  */
 void replaceRegions(GstBuffer* buffer, const FrameRecord& record);
 
 /**
- * Scaling takes from the regions of elfmerge what they say of their stage, and moves them as if
- * there were no borders. On a writable buffer they are put right, by the record that was scaled
- * with it and those before that.
+ * Repairs the regions of elfmerge on a writable buffer after scaling. Scaling removes their
+ * parameters, among them the stage, and moves them as if there were no borders. Uses the record
+ * that was scaled with the buffer and those before it.
  */
 void restoreRegions(GstBuffer* buffer, const FrameRecord& record);
 
-/** The stage whose elfmerge made it; unset for one of another element. */
+/** The stage of the elfmerge that made the region. Unset for a region of another element. */
 std::optional<int> stageOf(const GstVideoRegionOfInterestMeta* region);
 
 }  // namespace elf::gst

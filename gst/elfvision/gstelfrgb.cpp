@@ -14,8 +14,8 @@ namespace {
 constexpr int kChannels = 3;
 
 /**
- * Chroma of neighbouring pixels goes into a pixel's colour, and begins at every second one; at
- * every second row of a field, where the frame has two.
+ * A pixel's colour depends on the chroma of its neighbours. Chroma begins at every second column
+ * and at every second row, in interlaced frames at every second row of a field.
  */
 Rect withNeighbours(const Rect& rect, Size frame, bool interlaced) {
   constexpr int kColumns = 2;
@@ -26,7 +26,7 @@ Rect withNeighbours(const Rect& rect, Size frame, bool interlaced) {
           std::min(frame.height, roundUp(rect.bottom(), rows) + rows) - y};
 }
 
-/** A frame within a mapped one: the info, flags and data that GstVideoConverter looks at. */
+/** A rectangle of a mapped frame: the info, flags and data that GstVideoConverter reads. */
 GstVideoFrame within(const GstVideoFrame& frame, const Rect& rect) {
   GstVideoFrame part{};
   part.info = frame.info;
@@ -58,7 +58,7 @@ std::span<const std::uint8_t> RgbCutter::cut(const MappedFrame& frame, const Rec
   target.flags = source.flags;
   gst_video_info_set_format(&target.info, GST_VIDEO_FORMAT_RGB, static_cast<guint>(wide.width),
                             static_cast<guint>(wide.height));
-  // The converter refuses what it can't change.
+  // The converter refuses frames that differ in these.
   target.info.fps_n = source.info.fps_n;
   target.info.fps_d = source.info.fps_d;
   target.info.interlace_mode = source.info.interlace_mode;

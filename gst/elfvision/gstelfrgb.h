@@ -12,15 +12,15 @@
 namespace elf::gst {
 
 /**
- * Cuts rectangles out of frames. The pixels are those that videoconvert makes of the whole frame,
- * to the bit, at the cost of the rectangle alone. Keeps its memory between calls; one instance for
- * each thread.
+ * Cuts rectangles out of frames. The pixels are bit-exact those that videoconvert makes from the
+ * whole frame, at the cost of the rectangle alone. Keeps its memory between calls. Use one instance
+ * per thread.
  */
 class RgbCutter {
  public:
   /**
-   * `rect` is inside the frame and not empty; `sent` is the size that it is scaled to. Rows of R,
-   * G, B without gaps, valid until the next call; empty where GStreamer can't convert the format.
+   * `rect` lies inside the frame and is not empty. It is scaled to `sent`. Returns rows of R, G, B
+   * without gaps, valid until the next call. Empty if GStreamer can't convert the format.
    */
   std::span<const std::uint8_t> cut(const MappedFrame& frame, const Rect& rect, Size sent);
 

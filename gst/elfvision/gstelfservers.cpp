@@ -13,11 +13,11 @@ namespace {
 
 constexpr const char* kPool = "pool";
 
-/** For those who print the context, such as gst-launch-1.0 -m. */
+/** For programs that print the context, such as gst-launch-1.0 -m. */
 void tellServers(const GValue* pool, GValue* text) {
   std::string urls;
   for (const std::string& url : (*static_cast<ServerPoolPtr*>(g_value_get_boxed(pool)))->urls())
-    // Behind a # stands by which name an address was found.
+    // The text behind # is the name by which an address was found.
     urls += (urls.empty() ? "" : ",") + url.substr(0, url.find('#'));
   g_value_set_string(text, urls.c_str());
 }
@@ -31,7 +31,7 @@ GType poolType() {
   return type;
 }
 
-/** That of the element's own context; null where it has none. */
+/** The pool of the element's own context. Null if it has none. */
 ServerPoolPtr poolOf(GstElement* element) {
   const Ref<GstContext> context(gst_element_get_context(element, kServersContext));
   return context ? parseServersContext(context.get()) : nullptr;
@@ -41,10 +41,10 @@ gboolean askPeer(GstElement*, GstPad* pad, gpointer query) {
   return !gst_pad_peer_query(pad, static_cast<GstQuery*>(query));
 }
 
-/** Takes over the context of an element around this one, if there is one that has it. */
+/** Takes the context of a neighbouring element, if one has it. */
 void askNeighbours(GstElement* element) {
   const Ref<GstQuery> query(gst_query_new_context(kServersContext));
-  // Both return false where a peer has answered.
+  // Both return false if a peer has answered.
   if (gst_element_foreach_src_pad(element, askPeer, query.get()) &&
       gst_element_foreach_sink_pad(element, askPeer, query.get()))
     return;

@@ -5,7 +5,7 @@ namespace elf::gst {
 
 GType choiceType(const char* name, std::span<const Choice> choices) {
   if (const GType known = g_type_from_name(name)) return known;
-  // GObject keeps the array as long as the type, which is for ever.
+  // GObject keeps the array as long as the type: for ever.
   auto* values = g_new0(GEnumValue, choices.size() + 1);
   for (std::size_t i = 0; i < choices.size(); ++i)
     values[i] = {static_cast<gint>(i), choices[i].description, choices[i].name};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An element's settings, and its properties as a table of what they are in it. Not installed.
+// An element's settings, and the table that maps its properties to them. Not installed.
 #pragma once
 
 #include <gst/gst.h>
@@ -15,10 +15,10 @@
 
 namespace elf::gst {
 
-/** The enum type `name` with the value i for choices[i], registered on the first call. */
+/** The enum type `name`: value i is choices[i]. Registered on the first call. */
 GType choiceType(const char* name, std::span<const Choice> choices);
 
-/** For the property `stats`: adds counts, as pairs of a field's name and a number. */
+/** For the property `stats`: adds counts, given as pairs of a field's name and a number. */
 inline void addCounts(GstStructure*) {}
 template <typename Count, typename... More>
 void addCounts(GstStructure* stats, const char* field, Count count, const More&... more) {
@@ -26,24 +26,25 @@ void addCounts(GstStructure* stats, const char* field, Count count, const More&.
   addCounts(stats, more...);
 }
 
-/** Where in the struct Settings of an element a property is: ELF_SETTING(paint.boxes). */
+/** Where a property lies in an element's struct Settings: ELF_SETTING(paint.boxes). */
 #define ELF_SETTING(path)     \
   [](Settings & s) -> auto& { \
     return s.path;            \
   }
 
 /**
- * The settings of an element, behind a lock of their own: settingsMutex_ is held for moments, and
- * comes after all others. `Element`, which derives from this, names its properties in a table,
+ * The settings of an element, behind their own lock. settingsMutex_ is held briefly and is the last
+ * in the lock order. `Element`, which derives from this, names its properties in a table:
  *
  *     static std::span<const Property> properties();
  *
- * of which installProperties() makes the GObject side. A default is what a new Settings holds.
+ * installProperties() makes the GObject properties from it. The defaults are the values in a new
+ * Settings.
  */
 template <typename Element, typename Settings>
 class WithSettings {
  public:
-  /** Flags: it may be set in NULL and READY, always, or never. */
+  /** Flags: the property may be set in NULL and READY, always, or never. */
   static constexpr auto kReady = static_cast<GParamFlags>(
       G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
   static constexpr auto kPlaying = static_cast<GParamFlags>(
@@ -55,7 +56,7 @@ class WithSettings {
   template <typename T>
   using Member = T& (*)(Settings&);
 
-  /** What GLib has a getter and a setter of its own for. */
+  /** A type for which GLib has its own getter and setter. */
   template <typename T, auto getter, auto setter>
   struct Value {
     Member<T> member;
@@ -98,7 +99,7 @@ class WithSettings {
     }
   };
 
-  /** Setting it to null makes it empty. */
+  /** Null sets it to the empty string. */
   struct String {
     Member<std::string> member;
 
@@ -112,9 +113,9 @@ class WithSettings {
     void get(Settings& s, GValue* value) const { g_value_set_string(value, member(s).c_str()); }
   };
 
-  /** Null where it is empty, as it is at first. */
+  /** Null if empty, which is the default. */
   struct OptionalString : String {
-    /** What is kept of a text; unset: all of it. */
+    /** Converts a text to the one that is stored. Unset: stores the text itself. */
     std::string (*parse)(const std::string&) = nullptr;
 
     GParamSpec* spec(const Property& p, Settings&) const {
@@ -129,25 +130,24 @@ class WithSettings {
     }
   };
 
-  /** What a function of the element makes each time. */
+  /** A value that a function of the element makes on each read. */
   struct Statistics {
     GstStructure* (Element::*make)();
 
     GParamSpec* spec(const Property& p, Settings&) const {
       return g_param_spec_boxed(p.name, p.nick, p.blurb, GST_TYPE_STRUCTURE, p.flags);
     }
-    void set(Settings&, const GValue*) const {}  // GObject lets nobody
+    void set(Settings&, const GValue*) const {}  // GObject refuses to set it
   };
 
-  /** A row of the table. */
   struct Property {
     const char* name;
     const char* nick;
     GParamFlags flags;
-    /** Of which type it is, its range, and where it is in Settings. */
+    /** The type, the range and the place in Settings. */
     std::variant<Boolean, Int, Double, Enum, String, OptionalString, Statistics> value;
     const char* blurb;
-    /** Runs after it was set, with no lock held. */
+    /** Runs after the property was set, with no lock held. */
     void (Element::*changed)() = nullptr;
   };
 
@@ -167,8 +167,9 @@ class WithSettings {
 };
 
 /**
- * For class_init: installs the properties of `Element`, which an instance points to by `element`,
- * and what sets and gets them, behind the error boundary. Property i of the table has the id i + 1.
+ * For class_init: installs the properties of `Element` and their getter and setter, behind the
+ * error boundary. `element` is the instance's pointer to its Element. Property i of the table has
+ * the id i + 1.
  */
 template <typename Instance, typename Element, Element* Instance::*element>
 void installProperties(GObjectClass* klass) {

@@ -15,26 +15,28 @@ namespace elf::gst {
 using StreamPtr = std::shared_ptr<Stream>;
 
 /**
- * Tells the elements downstream of `srcpad` that the frames to come belong to `stream`, by the
- * query `elf-stream`: elfoffload sends them from then on, elfmerge says how they are to be merged.
- * Where none can be asked, as behind an appsink, they learn it from the first frame's record.
+ * Sends the query `elf-stream` downstream of `srcpad`: the next frames belong to `stream`.
+ * elfoffload sends that stream's frames from then on, and elfmerge states how they are to be
+ * merged. If the query reaches no element, as behind an appsink, they learn the stream from the
+ * first frame's record.
  */
 void offerStream(GstPad* srcpad, const StreamPtr& stream);
-/** The stream that such a query offers; null for another query. */
+/** The stream in the query. Null for another query. */
 StreamPtr parseStreamQuery(GstQuery* query);
 
-/** Of the buffer's time stamp; GST_CLOCK_TIME_NONE where it has none, or the segment no time. */
+/** The running time of the buffer's time stamp. GST_CLOCK_TIME_NONE if the buffer has no time stamp
+ * or the segment is not in time. */
 GstClockTime runningTimeOf(GstBuffer* buffer, const GstSegment& segment);
 
 /**
- * The record that the buffer carries, or null. A record whose size is not `size` belongs to other
- * pixels: it is ignored, with one element warning, after which `warned` is set.
+ * The record on the buffer, or null. A record of another size than `size` belongs to other pixels.
+ * It is ignored with one element warning, after which `warned` is set.
  */
 FrameRecordPtr carriedRecord(GstElement* element, GstBuffer* buffer, Size size, bool& warned);
 
 /**
- * Gives the frames of one element their records: the one that a frame carries from an Elf element
- * before, or a new one of a stream of the element's own, which is a stage of its own where the
+ * Gives the frames of one element their records. A frame keeps the record of an earlier Elf
+ * element. Otherwise it gets a new record in the element's own stream, which is a new stage if the
  * frame comes from an elfoffload. Belongs to the streaming thread, except own(), setStopped() and
  * srcEvent(), which any thread may call.
  */
@@ -44,21 +46,21 @@ class StreamEntry {
 
   const StreamPtr& own() const { return own_; }
 
-  /** The element starts. Where nobody predicts, boxes stay where they were. */
+  /** The element starts. The default predictor leaves boxes where they are. */
   void start(std::unique_ptr<const RpPredictor> predictor = RpPredictor::create("last"),
              History::Limits limits = {});
-  /** Nobody waits in enter() from now on, or may again. */
+  /** Stops or allows waiting in enter(). Stopping wakes a waiting thread. */
   void setStopped(bool stopped);
   const std::atomic<bool>& stopped() const { return stopped_; }
-  /** A flush stops the entry, and after it nothing of before is known. */
+  /** A flush stops the entry and then resets the stream. */
   void sinkEvent(GstEvent* event);
-  /** What is downstream may have changed. */
+  /** Offers the stream again after RECONFIGURE: the downstream elements may have changed. */
   void srcEvent(GstEvent* event);
 
-  /** carriedRecord(), where the frame is still on its way to be answered. */
+  /** carriedRecord(), if the frame is not answered yet. Otherwise null. */
   FrameRecordPtr onItsWay(GstBuffer* buffer, Size size);
-  /** A record of the own stream, which is offered downstream of `srcpad` first, for the frame in
-   * `buffer`, which is of `segment`. Waits for the frame's turn; unset where stopped. */
+  /** A record of the own stream for the frame in `buffer`, which is in `segment`. Offers the stream
+   * downstream of `srcpad` first. Waits for the frame's turn. Unset if stopped. */
   std::optional<FrameRecord> enter(GstPad* srcpad, GstBuffer* buffer, const GstSegment& segment,
                                    Size size);
 

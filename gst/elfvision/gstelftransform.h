@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the elements that pass frames on have in common: GstBaseTransform outside, one C++ object
+// The common part of the elements that pass frames on: a GstBaseTransform with one C++ object
 // inside. Not installed.
 #pragma once
 
@@ -14,13 +14,13 @@
 namespace elf::gst {
 
 /**
- * What is inside of a GstBaseTransform in place. `Element`, which derives from this, has a table of
+ * The C++ side of a GstBaseTransform in place. `Element`, which derives from this, has a table of
  * properties,
  *
  *     void start();                         READY->PAUSED; throws elf::Error
  *     GstFlowReturn transform(GstBuffer*);
  *
- * and what it needs of the functions that do nothing here.
+ * and overrides those functions that do nothing here as it needs them.
  */
 template <typename Element, typename Settings>
 class TransformElement : public WithSettings<Element, Settings> {
@@ -32,13 +32,13 @@ class TransformElement : public WithSettings<Element, Settings> {
   TransformElement(const TransformElement&) = delete;
   TransformElement& operator=(const TransformElement&) = delete;
 
-  /** These see an event; it goes on by itself. */
+  /** These see an event, which is forwarded anyway. */
   void sinkEvent(GstEvent*) {}
   void srcEvent(GstEvent*) {}
-  /** True where the query is answered. */
+  /** True if the query is answered. */
   bool sinkQuery(GstQuery*) { return false; }
-  /** Before the pads are deactivated, which waits for the streaming thread: nobody waits any more.
-   */
+  /** Wakes waiting threads before the pads are deactivated, which waits for the streaming
+   * thread. */
   void unblock() {}
   /** PAUSED->READY. */
   void stop() {}
@@ -50,11 +50,11 @@ class TransformElement : public WithSettings<Element, Settings> {
 
   GstBaseTransform* const transform_;
   GstElement* const element_;
-  /** Of the frames to come; the streaming thread's. */
+  /** Of the next frames. Belongs to the streaming thread. */
   GstVideoInfo info_;
 };
 
-/** An instance of the type of a TransformElement. */
+/** An instance of a TransformElement's type. */
 template <typename Element>
 struct TransformInstance {
   GstBaseTransform parent;

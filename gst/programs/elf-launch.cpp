@@ -36,18 +36,18 @@ constexpr guint kProgressMs = 250;
 struct Options {
   bool list = false;
   bool quiet = false;
-  /** Frames after which the stream ends; negative: never. */
+  /** Frames after which the stream ends. Negative: never. */
   gint64 frames = -1;
-  /** "-" is standard output; empty: no summary. */
+  /** "-" is standard output. Empty: no summary. */
   std::string json;
   std::string name;
   std::vector<const char*> assignments;
 };
 
-/** What the frames told, written by streaming threads and read by the main one. */
+/** Statistics of the frames. Streaming threads write them and the main thread reads them. */
 class FrameStatistics {
  public:
-  /** `record` is null where a frame carries none. */
+  /** `record` is null if the frame carries none. */
   void add(const elf::FrameRecordPtr& record) {
     const elf::MutexLock lock(mutex_);
     ++frames_;
@@ -65,7 +65,7 @@ class FrameStatistics {
         failed_ = true;
   }
 
-  /** What to say where servers were asked for parts and have answered none; else empty. */
+  /** The error if parts were sent to servers and none was answered. Otherwise empty. */
   std::string unanswered() const {
     const elf::MutexLock lock(mutex_);
     if (parts_ == 0 || answered_) return {};
@@ -75,7 +75,7 @@ class FrameStatistics {
 
   struct Snapshot {
     std::uint64_t frames = 0;
-    /** Milliseconds; unset where no frame carried a record. */
+    /** Milliseconds. Unset if no frame carried a record. */
     std::optional<double> last, mean, max;
   };
 
@@ -93,7 +93,7 @@ class FrameStatistics {
   double maxMs_ ELF_GUARDED_BY(mutex_) = 0;
   std::optional<double> lastMs_ ELF_GUARDED_BY(mutex_);
   std::uint64_t parts_ ELF_GUARDED_BY(mutex_) = 0;
-  /** Any of them; those that are neither were late. */
+  /** Whether any part was. A part that is neither was late. */
   bool answered_ ELF_GUARDED_BY(mutex_) = false, failed_ ELF_GUARDED_BY(mutex_) = false;
 };
 
@@ -102,7 +102,7 @@ GstPadProbeReturn countFrame(GstPad*, GstPadProbeInfo* info, gpointer data) {
   return GST_PAD_PROBE_OK;
 }
 
-// `identity eos-after` would let pass what decoders still hold when the stream has ended.
+// `identity eos-after` would pass the frames that decoders still hold after EOS.
 GstPadProbeReturn limitFrames(GstPad*, GstPadProbeInfo* info, gpointer data) {
   if (static_cast<std::atomic<gint64>*>(data)->fetch_sub(1) > 0) return GST_PAD_PROBE_OK;
   gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
@@ -110,7 +110,7 @@ GstPadProbeReturn limitFrames(GstPad*, GstPadProbeInfo* info, gpointer data) {
   return GST_PAD_PROBE_HANDLED;
 }
 
-/** Adds a probe for buffers to the pad of that name of all `elements`; true if there are any. */
+/** Adds a buffer probe to the pad `pad` of all `elements`. True if any element has that pad. */
 bool addProbes(GstIterator* elements, const char* pad, GstPadProbeCallback probe, gpointer data) {
   struct Use {
     const char* pad;
@@ -133,15 +133,16 @@ bool addProbes(GstIterator* elements, const char* pad, GstPadProbeCallback probe
   return use.any;
 }
 
-// Behind elfmerge a record is complete, and encoders have not yet dropped it. A pipeline without
-// one counts what reaches its sinks.
+// After elfmerge a record is complete, and no encoder has dropped it yet. A pipeline without
+// elfmerge counts the frames at its sinks.
 void countFrames(GstBin* pipeline, FrameStatistics& statistics) {
   if (!addProbes(gst_bin_iterate_all_by_element_factory_name(pipeline, "elfmerge"), "src",
                  countFrame, &statistics))
     addProbes(gst_bin_iterate_sinks(pipeline), "sink", countFrame, &statistics);
 }
 
-// Where frames enter Elf, so that all that enter also leave; else at the sinks.
+// Limits the frames where they enter Elf, so that all that enter also leave. Without Elf, at the
+// sinks.
 void endAfter(GstBin* pipeline, std::atomic<gint64>& left) {
   for (const char* first : {"elfrppredict", "elfpartition", "elfoffload", "elfmerge"})
     if (addProbes(gst_bin_iterate_all_by_element_factory_name(pipeline, first), "sink", limitFrames,
@@ -150,7 +151,7 @@ void endAfter(GstBin* pipeline, std::atomic<gint64>& left) {
   addProbes(gst_bin_iterate_sinks(pipeline), "sink", limitFrames, &left);
 }
 
-// Elements say the cause behind the place in the source, on lines of its own.
+// Elements put the cause on separate lines after the place in the source.
 std::string remark(const gchar* debug) {
   const std::string text = debug ? debug : "";
   const std::size_t place = text.find('\n');
@@ -160,7 +161,7 @@ std::string remark(const gchar* debug) {
   return " (" + cause + ")";
 }
 
-/** What an error, a warning or an info says, read by the function for its kind. */
+/** The text of an error, warning or info message, read by `parse`. */
 std::string textOf(GstMessage* message, void (*parse)(GstMessage*, GError**, gchar**)) {
   GError* error = nullptr;
   gchar* debug = nullptr;
@@ -190,7 +191,7 @@ class Run {
   Run& operator=(const Run&) = delete;
   ~Run() { setState(GST_STATE_NULL); }
 
-  /** Until the end of the stream, an error or a second signal. True where all went well. */
+  /** Runs until EOS, an error or a second signal. True if there was no error. */
   bool toTheEnd() {
     const Ref<GstBus> bus(gst_element_get_bus(pipeline_.get()));
     const guint watch = gst_bus_add_watch(bus.get(), onMessage, this);
@@ -200,7 +201,7 @@ class Run {
 
     begun_ = Clock::now();
     if (setState(GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
-      // Whatever failed has said why on the bus.
+      // The failed element has posted the reason on the bus.
       while (g_main_context_iteration(nullptr, FALSE)) continue;
       if (!failed_) addError("pipeline", "cannot be set to PLAYING");
       failed_ = true;
@@ -286,14 +287,14 @@ class Run {
   }
 
   void takeError(GstMessage* message) {
-    if (failed_) return;  // what follows the first error is its consequence
+    if (failed_) return;  // later errors follow from the first one
     addError(GST_MESSAGE_SRC_NAME(message), textOf(message, gst_message_parse_error));
     failed_ = true;
     g_main_loop_quit(loop_.get());
   }
 
   void takeWarning(GstMessage* message) {
-    if (failed_) return;  // nobody cares any more
+    if (failed_) return;  // warnings after an error do not matter
     const std::string line = std::string(GST_MESSAGE_SRC_NAME(message)) + ": " +
                              textOf(message, gst_message_parse_warning);
     warnings_.push_back(line);
@@ -416,7 +417,7 @@ int runPipeline(const Options& options) {
   return good ? 0 : kFailed;
 }
 
-/** The exit code, where the command line alone decides it. */
+/** The exit code, if the command line alone decides it. */
 std::optional<int> parseArguments(int& argc, char**& argv, Options& options) {
   gboolean wantsList = FALSE;
   gboolean quiet = FALSE;

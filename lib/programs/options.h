@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the command lines of several programs have in common.
+// Shared by the command lines of several programs.
 #pragma once
 
 #include <glib.h>
@@ -30,7 +30,7 @@ class Text {
   gchar* text_ = nullptr;
 };
 
-/** "1242x375"; nothing where it is no size. */
+/** Parses "1242x375". Unset if it is not a size. */
 inline std::optional<Size> parseSize(std::string_view text) {
   Size size;
   const char* const end = text.data() + text.size();

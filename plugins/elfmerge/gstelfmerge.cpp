@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elfmerge: shows and reports what was found in each frame.
+// elfmerge: draws and reports the detections of each frame.
 
 /**
  * SECTION:element-elfmerge
  *
- * Draws and reports the detections of each frame. The answers of the servers are merged as soon as
- * they are there, before the frame comes here; how, this element's properties say.
+ * Draws and reports the detections of each frame. The loop merges the servers' answers as soon as
+ * they arrive, before the frame gets here. This element's properties state how.
  *
  * |[
  * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfrppredict !
@@ -13,10 +13,10 @@
  *     elfmerge results-location=vtest.jsonl ! videoconvert ! autovideosink
  * ]| Shows the video with boxes drawn in, and writes what was found in each frame to a file.
  *
- * - A frame without a record, or whose record is for another size, passes as it is.
- * - Pixels are touched only where something is drawn; a frame shared with others is copied then.
- * - Of several elfmerge behind a tee the first one says how answers are merged. One behind a funnel
- *   says it for all streams that come through.
+ * - A frame without a record, or with a record for another size, passes unchanged.
+ * - Pixels are touched only where something is drawn. A shared frame is copied first.
+ * - Of several elfmerge after a tee, the first one states how answers are merged. An elfmerge after
+ *   a funnel states it for all streams that arrive.
  */
 #include <algorithm>
 #include <atomic>
@@ -52,8 +52,8 @@ using Clock = std::chrono::steady_clock;
 using elf::gst::StreamPtr;
 
 // --- settings and state
-// Locks: settingsMutex_ for Settings, stateMutex_ for State. The latter comes before the former and
-// before the locks of lib/. Neither is held while pushing, querying or posting.
+// Locks: settingsMutex_ guards Settings, stateMutex_ guards State. stateMutex_ comes before
+// settingsMutex_ and before the locks of lib/. Neither is held while pushing, querying or posting.
 
 struct Settings {
   elf::PaintOptions paint;
@@ -67,31 +67,31 @@ struct Settings {
   std::string resultsLocation;
 };
 
-/** A stream whose frames come here. */
+/** A stream whose frames arrive here. */
 struct Source {
   std::weak_ptr<elf::Stream> stream;
-  /** It tells of its frames when they are answered. */
+  /** The element observes its answered frames. */
   bool asked = false;
-  /** Of all frames that have come, which its last one was. */
+  /** The value of State::came at its last frame. */
   std::uint64_t last = 0;
-  /** Its newest frame that has come, and those that were told of and have not; of more than
-   * kMostAwaited the newest. */
+  /** Its newest frame that arrived, and the frames that were reported but have not arrived: at most
+   * the newest kMostAwaited. */
   std::optional<std::uint64_t> newest;
   std::set<std::uint64_t> told;
 };
 constexpr std::size_t kMostAwaited = 1000;
-/** Several streams may come through a funnel. One is listened to until so many frames of others
- * have come and none of its own, as behind an input-selector. */
+/** Several streams may arrive through a funnel. A stream is released once this many frames of
+ * others arrived and none of its own, as behind an input-selector. */
 constexpr std::uint64_t kPatience = 100;
 
 /** Since the start. */
 struct State {
   bool started = false;
   std::vector<Source> sources;
-  /** Frames of streams. */
+  /** The frames of all streams so far. */
   std::uint64_t came = 0;
 
-  // What `stats` says.
+  // The counts for `stats`.
   std::uint64_t frames = 0, bare = 0, detections = 0, coasted = 0, unanswered = 0;
   elf::Microseconds merge{0}, total{0};
 };
@@ -100,7 +100,7 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-/** The file of `results-location`; every line is on its way to the disk when append() returns. */
+/** The file of `results-location`. append() flushes every line before it returns. */
 class ResultsFile {
  public:
   /** Throws elf::Error naming the property and the file. */
@@ -111,7 +111,7 @@ class ResultsFile {
                        "cannot open '" + location + "' for writing: " + std::strerror(errno));
   }
 
-  /** False, with errno set, where the line could not be written. */
+  /** False, with errno set, if the line could not be written. */
   bool append(const std::string& line) {
     return std::fputs((line + '\n').c_str(), file_.get()) >= 0 && std::fflush(file_.get()) == 0;
   }
@@ -188,7 +188,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
   GstFlowReturn transform(GstBuffer* buffer) {
     const Clock::time_point begin = Clock::now();
     elf::FrameRecordPtr arrived = elf::gst::carriedRecord(element_, buffer, size(), warnedOfSize_);
-    // Of one that does not fit carriedRecord() tells.
+    // carriedRecord() reports a record that does not fit.
     if (arrived ? !arrived->answered : !elf::gst::getRecord(buffer)) warnOfBare();
     if (!arrived) {
       const elf::MutexLock lock(stateMutex_);
@@ -198,7 +198,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     const StreamPtr stream = arrived->stream.lock();
     if (stream && !comesFrom(stream)) ask(stream);
     const Settings now = settings();
-    // Where nobody listened to the stream when it was answered.
+    // The element did not observe the stream when the frame was answered.
     if (stream && arrived->answered && !takeTold(stream, arrived->id) && now.postMessages)
       post(*arrived, now);
 
@@ -207,7 +207,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     elf::gst::restoreRegions(buffer, record);
     if (now.reportMissed) elf::addMissed(record);
 
-    // What the statistics line tells: drawing is not over when it is drawn.
+    // The statistics line shows these timings. They can't include all of the drawing.
     const elf::Microseconds loop = record.timings.merge;
     setTimings(record, loop, begin);
     if (!paint(buffer, record, now.paint)) return GST_FLOW_ERROR;
@@ -222,7 +222,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
 
   // --- events and queries
 
-  // Others may want to hear of the stream, too: a tee asks until one has answered.
+  // Other elements may need the stream, too: a tee stops asking once an element answers.
   bool sinkQuery(GstQuery* query) {
     if (const StreamPtr offered = elf::gst::parseStreamQuery(query)) ask(offered);
     return false;
@@ -258,7 +258,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     return stats;
   }
 
-  // Of a pipeline that was put together wrongly.
+  // The pipeline was built wrongly.
   void warnOfBare() {
     if (std::exchange(warnedOfBare_, true)) return;
     GST_ELEMENT_WARNING(element_, STREAM, FAILED,
@@ -267,7 +267,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
   }
 
   bool paint(GstBuffer* buffer, elf::FrameRecord& record, const elf::PaintOptions& options) {
-    // Of stages before that did not draw, so that later ones see the picture as it was.
+    // Earlier stages that did not draw, so that later stages infer unchanged pixels.
     std::vector<const elf::FrameRecord*> undrawn;
     for (const elf::FrameRecord* each = &record; !each->drawn && each->before;
          each = each->before.get())
@@ -327,9 +327,9 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     state_.total += record.timings.total;
   }
 
-  // --- the streams whose frames come here
+  // --- the streams whose frames arrive here
 
-  // A frame has come. False where its stream is to be asked.
+  // Notes the arrival of a frame. False if its stream must be asked.
   bool comesFrom(const StreamPtr& stream) {
     const elf::MutexLock lock(stateMutex_);
     ++state_.came;
@@ -340,13 +340,13 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     return source && source->asked;
   }
 
-  // Asks the loop to merge as the properties say, and to tell what it found.
+  // Asks the loop to merge by the properties, and to report its results.
   void ask(const StreamPtr& stream) {
-    // Whoever tells of a frame at the moment keeps the element.
+    // A running callback keeps the element alive.
     const std::shared_ptr<GstElement> kept = elf::shared(element_);
     {
       const elf::MutexLock lock(stateMutex_);
-      // An offer may come at any time: nobody would release the stream any more.
+      // A stream that is offered after stop() would never be released.
       if (!state_.started) return;
       std::erase_if(state_.sources, [](const Source& each) { return each.stream.expired(); });
       Source* source = sourceOf(stream);
@@ -370,7 +370,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     for (const StreamPtr& stream : askedStreams()) ask(stream);
   }
 
-  // Those who only want to know need not wait until the frame comes here.
+  // Posts results as soon as they are known, before the frame arrives here.
   void tell(const elf::FrameRecord& answered) {
     const Settings now = settings();
     const StreamPtr stream = answered.stream.lock();
@@ -385,7 +385,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     post(answered, now);
   }
 
-  // Whether a frame that comes was told of already; one that comes again was the first time.
+  // Whether an arriving frame was reported already. A frame that arrives again was.
   bool takeTold(const StreamPtr& stream, std::uint64_t id) {
     const elf::MutexLock lock(stateMutex_);
     Source* source = sourceOf(stream);
@@ -415,7 +415,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     return streams;
   }
 
-  // Null where nothing is known of the stream.
+  // Null if the stream is unknown.
   Source* sourceOf(const StreamPtr& stream) ELF_REQUIRES(stateMutex_) {
     const auto source = std::ranges::find_if(
         state_.sources, [&](const Source& each) { return each.stream.lock() == stream; });
@@ -427,7 +427,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     source.asked = false;
   }
 
-  // The streaming thread's.
+  // Belong to the streaming thread.
   elf::Painter painter_;
   bool warnedOfBare_ = false, warnedOfSize_ = false;
   std::unique_ptr<ResultsFile> results_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A frame comes in, waits for its answers, and leaves in its turn.
+// A frame arrives, waits for its answers, and leaves in order.
 #include <algorithm>
 #include <utility>
 
@@ -13,13 +13,13 @@ namespace elf::offloading {
 
 namespace {
 
-/** Of the deadline of live frames it is left to those behind this element. */
+/** The part of a live frame's deadline that is left for the elements downstream. */
 constexpr milliseconds kTimeBehind{5};
-/** What waits for downstream at most. */
+/** The maximum that waits for downstream. */
 constexpr std::size_t kMostBytesHeld = std::size_t{512} << 20;
-/** Where there is no deadline. */
+/** Without a deadline. */
 constexpr GstClockTime kLeastTimeHeld = GST_SECOND;
-/** Of frames without time stamps. */
+/** For frames without time stamps. */
 constexpr std::size_t kMostFramesHeld = 30;
 
 /** The pixels of a mapped frame. */
@@ -37,7 +37,7 @@ class MappedPixels : public FramePixels {
   gst::RgbCutter& cutter_;
 };
 
-/** True for what ends downstream's EOS. */
+/** True for an event that ends downstream's EOS. */
 bool beginsAnew(const Item& item) {
   return item.is(GST_EVENT_SEGMENT) || item.is(GST_EVENT_STREAM_START);
 }
@@ -53,7 +53,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   std::shared_ptr<Session> session;
   {
     MutexLock lock(stateMutex_);
-    // Downstream's EOS is over as soon as the task has come to the new segment.
+    // Downstream's EOS ends when the task reaches the new segment.
     while (state_.flow == GST_FLOW_EOS && state_.holds(beginsAnew)) changed_.wait(lock);
     if (state_.flow != GST_FLOW_OK) return state_.flow;
     session = state_.session;
@@ -70,7 +70,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   }
   {
     const MutexLock lock(stateMutex_);
-    // Where there is no record it was stopped.
+    // No record means that the wait was stopped.
     if (state_.flow != GST_FLOW_OK || !record)
       return state_.flow == GST_FLOW_OK ? GST_FLOW_FLUSHING : state_.flow;
     ++state_.frames;
@@ -95,7 +95,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
   return state_.flow;
 }
 
-// The record that the frame carries, if this element sends its stream's frames; else a new one.
+// The record of the frame, if this element sends its stream's frames. Otherwise a new one.
 std::optional<FrameRecord> Offload::recordOf(GstBuffer* buffer,
                                              const std::shared_ptr<Session>& session) {
   const Size size{info_.width, info_.height};
@@ -115,7 +115,7 @@ std::optional<FrameRecord> Offload::recordOf(GstBuffer* buffer,
   return entry_.enter(srcpad_, buffer, segment_, size);
 }
 
-// How long ago the frame could have been here.
+// How much later than possible the frame arrived.
 Clock::duration Offload::waitedBefore(GstBuffer* buffer) const {
   const GstClockTime time = gst::runningTimeOf(buffer, segment_);
   if (!live_ || !GST_CLOCK_TIME_IS_VALID(time)) return {};
@@ -125,11 +125,11 @@ Clock::duration Offload::waitedBefore(GstBuffer* buffer) const {
   return std::chrono::nanoseconds(now - expected);
 }
 
-// When the frame goes on, answered or not.
+// The time at which the frame is pushed, answered or not.
 std::optional<Clock::time_point> Offload::dueTime(GstBuffer* buffer) const {
   const auto limit = settings().timeLimit(live_);
   if (!limit) return std::nullopt;
-  // What is behind this element takes a moment, too, and the sink waits no longer than it was told.
+  // The elements downstream take time, too, and the sink does not wait longer than the latency.
   const auto behind = live_ ? std::min(*limit / 10, kTimeBehind) : milliseconds(0);
   return Clock::now() + *limit - behind - waitedBefore(buffer);
 }
@@ -142,7 +142,7 @@ bool Offload::isLate(GstBuffer* buffer) {
          time <= state_.earliest;
 }
 
-// Queues an event or a query, also where downstream is at EOS: a new segment may follow.
+// Queues an event or a query, even at downstream's EOS: a new segment may follow.
 GstFlowReturn Offload::enqueue(const ItemPtr& item) {
   const MutexLock lock(stateMutex_);
   if (!state_.flows()) return state_.flow;
@@ -153,7 +153,7 @@ GstFlowReturn Offload::enqueue(const ItemPtr& item) {
 
 // --- while it waits
 
-// How much is added to the latency where live, and can be held for it; bytes set the bound.
+// The longest time that frames are held, limited by bytes. Live: added to the maximum latency.
 GstClockTime Offload::mostTimeHeld() const {
   const auto limit = settings().timeLimit(live_);
   const GstClockTime added =
@@ -177,7 +177,7 @@ bool Offload::hasRoom() const {
   if (bytes + frameBytes_ > kMostBytesHeld) return false;
   if (!GST_CLOCK_TIME_IS_VALID(first) || !GST_CLOCK_TIME_IS_VALID(last) || last <= first)
     return frames < kMostFramesHeld;
-  // The sink may make frames wait for what others in the pipeline need.
+  // The sink may delay frames by the latency of other elements in the pipeline.
   return last - first <= std::max(mostTimeHeld(), state_.pipelineLatency) + frameTime_;
 }
 
@@ -226,15 +226,15 @@ void Offload::loop() {
   }
 }
 
-// Whether the first in the queue may leave. Frames that nobody wants any more wait for no answer.
+// Whether the first item may leave. At downstream's EOS frames do not wait for answers.
 bool Offload::firstMayLeave() const {
   if (state_.queue.empty()) return false;
   const Item& first = *state_.queue.front();
   return !first.buffer || first.record || state_.flow == GST_FLOW_EOS;
 }
 
-// Under the lock, or a RECONFIGURE could start the task between the look at the flow and the pause.
-// Returns what the application has to hear of.
+// Needs the lock, or a RECONFIGURE could start the task between the check of the flow and the
+// pause. Returns a failure that the application must hear of.
 std::optional<GstFlowReturn> Offload::pauseTask() {
   gst_pad_pause_task(srcpad_);
   const bool eos = state_.holds([](const Item& item) { return item.is(GST_EVENT_EOS); });

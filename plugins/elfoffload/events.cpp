@@ -27,9 +27,9 @@ GstFlowReturn Offload::sinkEvent(GstEvent* event) {
       gst_pad_push_event(srcpad_, event);
       gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
       entry_.own()->reset();
-      // A frame that was on its way from the queue to the loop as the flush began is old, too.
+      // A frame that was moving from the queue to the loop as the flush began is old, too.
       for (const StreamPtr& stream : streams()) stream->abandon();
-      // Whoever deactivates the pads flushes, too, and has stopped the task for good.
+      // Deactivating the pads also flushes, and has stopped the task for good.
       if (!GST_PAD_IS_ACTIVE(srcpad_)) return GST_FLOW_OK;
       setFlushing(false);
       startTask();
@@ -53,7 +53,7 @@ GstFlowReturn Offload::sinkEvent(GstEvent* event) {
   const auto item = std::make_shared<Item>();
   item->event.reset(event);
   const GstFlowReturn flow = enqueue(item);
-  // Upstream pushes nothing more that could return the flow: the application must hear of it.
+  // Upstream pushes no more data that could return the flow, so report it to the application.
   if (isFailure(flow) && GST_EVENT_TYPE(event) == GST_EVENT_EOS)
     GST_ELEMENT_FLOW_ERROR(element_, flow);
   return flow;
@@ -71,9 +71,9 @@ void Offload::setInfo(const GstVideoInfo& info) {
 void Offload::flushStart(GstEvent* event) {
   gst_pad_push_event(srcpad_, event);
   const std::deque<ItemPtr> dropped = setFlushing(true);
-  // Waits for the task, which may be about to store an older event of the same type.
+  // Waits for the task, which may be storing an older event of the same type.
   gst_pad_pause_task(srcpad_);
-  // What describes the stream outlives a flush, as in queue.
+  // Events that describe the stream survive a flush, as in queue.
   for (const ItemPtr& item : dropped)
     if (item->event && hasFlag(item->event.get(), GST_EVENT_TYPE_STICKY) &&
         !item->is(GST_EVENT_SEGMENT) && !item->is(GST_EVENT_EOS))
@@ -107,15 +107,15 @@ gboolean Offload::serializedQuery(GstQuery* query) {
   item->query = query;
   if (enqueue(item) != GST_FLOW_OK) return FALSE;
   MutexLock lock(stateMutex_);
-  // While the task runs the query, it must not go away.
+  // The query must stay alive while the task runs it.
   while (item->progress == Item::Running || (item->progress == Item::Waiting && state_.flows()))
     changed_.wait(lock);
   std::erase(state_.queue, item);
   return item->result;
 }
 
-// Where downstream could be asked only when it has taken what waits: a live source would lose
-// frames.
+// Answers without downstream, which could only be asked after it has taken the queued frames: a
+// live source would lose frames.
 gboolean Offload::proposeAllocation(GstQuery* query) {
   GstCaps* caps = nullptr;
   GstVideoInfo info;
@@ -130,8 +130,8 @@ gboolean Offload::proposeAllocation(GstQuery* query) {
 gboolean Offload::runQuery(GstQuery* query) {
   if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) return gst_pad_peer_query(srcpad_, query);
   gst::forwardAllocation(srcpad_, query);
-  // Frames that wait here are not back in the pool: those for answers always, those for downstream
-  // where it is slow.
+  // Frames that wait here are missing from the pool: always those that wait for answers, and with a
+  // slow downstream those that wait for it.
   const auto sent = static_cast<guint>(settings().maxInFlight);
   const auto held = sent + (frameTime_ > 0 ? static_cast<guint>(mostTimeHeld() / frameTime_) : 0);
   const guint pools = gst_query_get_n_allocation_pools(query);
@@ -176,7 +176,7 @@ void Offload::srcEvent(GstEvent* event) {
     case GST_EVENT_RECONFIGURE: {
       for (const StreamPtr& stream : streams()) gst::offerStream(srcpad_, stream);
       const MutexLock lock(stateMutex_);
-      // As queue does: somebody seems to be linked now.
+      // As queue does: a peer seems to be linked now.
       if (state_.flow == GST_FLOW_NOT_LINKED && GST_PAD_IS_ACTIVE(srcpad_)) {
         setFlow(GST_FLOW_OK);
         startTask();
@@ -221,7 +221,7 @@ gboolean Offload::latency(GstQuery* query) {
   return TRUE;
 }
 
-// What upstream adds to a frame's way here, and whether it is live.
+// Queries upstream's latency, and whether it is live.
 void Offload::askUpstreamsLatency() {
   if (!latencyUnknown_.exchange(false)) return;
   const gst::Ref<GstQuery> query(gst_query_new_latency());

@@ -1,45 +1,45 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elfoffload: sends the parts of each frame to inference servers and brings their answers back.
+// elfoffload: sends the parts of each frame to inference servers and receives their answers.
 
 /**
  * SECTION:element-elfoffload
  *
- * Sends the parts that a frame's plan names, as JPEG or raw pixels, all at once to their servers by
- * the Open Inference Protocol v2, waits for the answers, writes them into the record that
- * travels with the frame, and passes the frame on. Pixels are never changed.
+ * Sends the parts of a frame's plan, as JPEG or raw pixels, to their servers at once by the Open
+ * Inference Protocol v2. Waits for the answers, writes them into the record that travels with the
+ * frame, and passes the frame on. Pixels are never changed.
  *
- * - A frame without a plan goes out whole, to the server that would be done with it first.
+ * - A frame without a plan is sent whole, to the server that would finish it first.
  * - A frame with an empty plan passes at once.
- * - Frames leave in the order in which they came. Up to `max-in-flight` of them wait for answers at
- *   a time. A frame that is answered makes room for the next one at once: it waits here, in a queue
- *   that is bounded by time and bytes, until downstream takes it.
- * - A part that fails is sent to another server, and one that takes longer than nineteen of twenty
- *   to a second one too (`hedging`). A frame that is not answered by its `deadline` goes on with
- *   boxes that are predicted to its own time. An answer that comes late still tells where objects
- *   are. Frames are never dropped.
- * - Under a budget (`bandwidth`) JPEGs are made as good as it allows, then parts smaller, and then
+ * - Frames leave in the order in which they arrived. Up to `max-in-flight` frames wait for answers
+ *   at a time. An answered frame makes room for the next one at once. It waits here for downstream,
+ *   in a queue that is bounded by time and bytes.
+ * - A part that fails is sent to another server. A part that takes longer than nineteen of twenty
+ *   is also sent to a second server (`hedging`). A frame that is not answered by its `deadline`
+ *   passes with boxes predicted to its own time. A late answer still shows where objects are.
+ *   Frames are never dropped.
+ * - Under a budget (`bandwidth`) the JPEG quality drops first, then parts are scaled down, and then
  *   frames pass for which nothing is sent.
- * - Late in QoS terms (`qos`), or one too many (`leaky`, or where all that are under way are late):
- *   the frame passes with predicted boxes, and nothing is sent.
- * - A server that cannot be reached, or fails three times in a row, is left out, and asked with a
- *   growing pause whether it is back. The last one that goes is one warning.
- * - `servers` may change while playing; a host name is looked up every five seconds.
- * - Live: `deadline` counts from when a frame was captured. It is added to the latency of the
+ * - A frame that is late in QoS terms (`qos`), or one too many (`leaky`, or if all frames in flight
+ *   are late), passes with predicted boxes, and nothing is sent.
+ * - A server that cannot be reached, or fails three times in a row, is left out. It is probed with
+ *   a growing pause until it is back. Losing the last server posts one warning.
+ * - `servers` may change while playing. A host name is looked up every five seconds.
+ * - Live: `deadline` counts from the capture of a frame. It is added to the latency of the
  *   pipeline, and must not be -1.
- * - https:// servers must have a certificate that the system, or `ca-file`, vouches for.
- * - At the start each server is probed with a few small pictures. What it costs is learned from its
- *   answers, and shared by all elfoffload of a pipeline, or of several that share the GstContext
- *   `elf.servers`.
+ * - https:// servers need a certificate that the system, or `ca-file`, vouches for.
+ * - At the start each server is probed with a few small pictures. Its cost is learned from its
+ *   answers. All elfoffload of a pipeline share it, or of several pipelines that share the
+ *   GstContext `elf.servers`.
  *
  * |[
  * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfoffload
  * servers=http://127.0.0.1:8000 ! elfmerge ! videoconvert ! autovideosink
- * ]| has each whole frame inferred by one server, and shows what it found.
+ * ]| sends each whole frame to one server, and shows the detections.
  * |[
  * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfoffload
  * servers=http://127.0.0.1:8000,http://127.0.0.1:8001 max-in-flight=2 ! elfmerge ! videoconvert !
  * autovideosink
- * ]| has two servers work on two whole frames at a time.
+ * ]| lets two servers work on two whole frames at a time.
  */
 
 #include <span>

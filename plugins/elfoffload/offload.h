@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What is inside of an elfoffload.
+// The inside of an elfoffload.
 #pragma once
 
 #include <gst/video/video.h>
@@ -35,13 +35,13 @@ using std::chrono::milliseconds;
 class Session;
 
 // --- settings and state
-// Locks: settingsMutex_ for Settings, stateMutex_ for State. The latter comes before the former and
-// before the locks of lib/. Neither is held while pushing, querying or posting.
+// Locks: settingsMutex_ guards Settings, stateMutex_ guards State. stateMutex_ comes before
+// settingsMutex_ and before the locks of lib/. Neither is held while pushing, querying or posting.
 
 /** Values of `deadline`. */
 constexpr int kNoDeadline = -1;
 constexpr int kUsualDeadline = 0;
-/** What the usual one is, where somebody watches, and where the source waits. */
+/** The default deadline of live sources, and of others. */
 constexpr milliseconds kLiveDeadline{500}, kOtherDeadline{2000};
 
 struct Settings {
@@ -55,7 +55,7 @@ struct Settings {
   /** An Encoding. */
   int encoding = static_cast<int>(Encoding::Auto);
   int jpegQuality = 90;
-  /** In kbit/s; 0: no budget. */
+  /** In kbit/s. 0: no budget. */
   int bandwidth = 0;
   bool qos = true;
   bool leaky = false;
@@ -73,14 +73,14 @@ struct Settings {
   }
 };
 
-/** What is queued between the sink pad and the task of the src pad: exactly one of the three. */
+/** An item of the queue between the sink pad and the src pad's task: exactly one of the three. */
 struct Item {
   gst::Ref<GstBuffer> buffer;
   gst::Ref<GstEvent> event;
   /** Belongs to the thread that waits for it in serializedQuery(). */
   GstQuery* query = nullptr;
 
-  /** Of a buffer, once the loop is done with it. */
+  /** Of a buffer: set when the loop has finished it. */
   FrameRecordPtr record;
 
   // Of a query.
@@ -91,7 +91,7 @@ struct Item {
 };
 using ItemPtr = std::shared_ptr<Item>;
 
-/** What the servers had to do. */
+/** The work of the servers. */
 struct Work {
   OffloadStats parts;
   FrameSender::Stats frames;
@@ -101,43 +101,42 @@ struct Work {
 struct State {
   /** Null unless the element is started. */
   std::shared_ptr<Session> session;
-  /** The property `servers` as the session has it. */
+  /** The session's value of the property `servers`. */
   std::string usedServers;
-  /** Those whose frames the session sends. */
+  /** The streams whose frames the session sends. */
   std::vector<std::weak_ptr<Stream>> streams;
   std::deque<ItemPtr> queue;
-  /** What chain() returns: FLUSHING while a pad is inactive or flushes, else what a push returned.
-   */
+  /** The result of chain(): FLUSHING while a pad is inactive or flushes, else that of the last
+   * push. */
   GstFlowReturn flow = GST_FLOW_FLUSHING;
   bool ready = false;
-  /** Whoever needs the servers waits for them no longer than this. */
+  /** Waits for the servers end at this time. */
   Clock::time_point readyBy;
   bool latencyRefused = false;
   /** Frames up to this running time are late for the sink. */
   GstClockTime earliest = GST_CLOCK_TIME_NONE;
-  /** Of the whole pipeline, as it was last set. */
+  /** Of the whole pipeline, as last set. */
   GstClockTime pipelineLatency = 0;
   std::uint64_t frames = 0, skipped = 0;
-  /** Of the last run, once it is over. */
+  /** Of the last run, after its end. */
   Work lastWork;
 
   bool flows() const { return flow == GST_FLOW_OK || flow == GST_FLOW_EOS; }
-  /** Whether something like that is queued. */
+  /** Whether the queue holds a matching item. */
   template <typename Like>
   bool holds(const Like& like) const {
     return std::ranges::any_of(queue, [&](const ItemPtr& item) { return like(*item); });
   }
 };
 
-/** True for what upstream or the application has to hear of, as a flush and EOS need not be. */
+/** True for a flow that upstream or the application must hear of, unlike a flush or EOS. */
 inline bool isFailure(GstFlowReturn flow) {
   return flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;
 }
 
 /**
- * Threads: the upstream streaming thread (chain, serialized events and queries), the task of the
- * src pad, the thread of the transport, and any thread for properties, other queries and upstream
- * events.
+ * Threads: the upstream streaming thread (chain, serialized events and queries), the src pad's
+ * task, the transport's thread, and any thread for properties, other queries and upstream events.
  */
 class Offload : public gst::WithSettings<Offload, Settings> {
  public:
@@ -157,18 +156,18 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   // state_changes.cpp
   void start();
   void stop();
-  /** A pad of this element; in push mode. */
+  /** Activates a pad of this element in push mode. */
   bool activate(GstPad* pad, bool active);
-  /** From the transport's thread: the servers can be used. */
+  /** Called from the transport's thread once the servers are usable. */
   void setReady();
 
  private:
-  // Of properties.
+  // Properties.
   void applySettings();
   void setServers();
   GstStructure* stats();
 
-  // data_flow.cpp: a frame comes in,
+  // data_flow.cpp: a frame arrives,
   std::optional<FrameRecord> recordOf(GstBuffer* buffer, const std::shared_ptr<Session>& session);
   Clock::duration waitedBefore(GstBuffer* buffer) const;
   std::optional<Clock::time_point> dueTime(GstBuffer* buffer) const;
@@ -195,7 +194,7 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   void askUpstreamsLatency();
 
   // state_changes.cpp
-  /** Also for flushes: wakes every wait. Returns what was queued, and is dropped. */
+  /** Also for flushes. Wakes every wait. Returns the items dropped from the queue. */
   std::deque<ItemPtr> setFlushing(bool flushing);
   std::shared_ptr<Session> session();
   std::vector<StreamPtr> streams();
@@ -209,21 +208,21 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   GstPad* const sinkpad_;
   GstPad* const srcpad_;
 
-  // The upstream streaming thread's, or anybody's while it is stopped.
+  // Belong to the upstream streaming thread, or to any thread while it is stopped.
   gst::StreamEntry entry_;
   GstVideoInfo info_;
   GstSegment segment_;
   gst::RgbCutter cutter_;
   bool warnedOfOther_ = false;
 
-  /** As it was last told of. */
+  /** The deadline at the last latency message. */
   std::atomic<int> deadline_ = kUsualDeadline;
   std::atomic<bool> live_ = false;
-  /** What upstream adds before a frame comes here. */
+  /** The latency that upstream adds before a frame arrives here. */
   std::atomic<GstClockTime> upstreamLatency_ = 0;
-  /** The latency of upstream is to be asked for. */
+  /** Upstream's latency must be queried. */
   std::atomic<bool> latencyUnknown_ = true;
-  /** Bytes of a frame, and its time; 0: unknown. */
+  /** Bytes and duration of a frame. 0: unknown. */
   std::atomic<std::size_t> frameBytes_ = 0;
   std::atomic<GstClockTime> frameTime_ = 0;
 

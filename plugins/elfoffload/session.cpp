@@ -13,7 +13,7 @@ namespace elf::offloading {
 
 namespace {
 
-/** What the server says of its time, for the log; empty where it says nothing. */
+/** The server's own timings, for the log. Empty if it reports none. */
 std::string accountOf(const CostSample& sample) {
   std::string account;
   const auto add = [&](const char* what, const std::optional<Microseconds>& time) {
@@ -25,7 +25,7 @@ std::string accountOf(const CostSample& sample) {
   return account;
 }
 
-/** What the local `.model` file of that name says; nothing where there is none. */
+/** The local `.model` file of that name, or remoteModel() without one. */
 ModelFile localFile(const std::string& model) {
   try {
     return loadModelFile(model);
@@ -35,7 +35,7 @@ ModelFile localFile(const std::string& model) {
   }
 }
 
-/** Throws Error, naming the property, where its value is no segment of a URL's path. */
+/** Throws Error naming the property if its value can't be a segment of a URL's path. */
 void checkSegment(const char* property, const std::string& value) {
   if (value.find_first_of("/?#% ") != std::string::npos)
     throw Error(property, "'" + value + "' is not a possible name");
@@ -54,7 +54,7 @@ OffloadSettings offloadSettings(const Settings& settings) {
   offload.network = localFile(settings.model);
   offload.localRules = offload.network.rules;
   offload.network.tensors = withTensorNames(settings.tensorNames, offload.network.tensors);
-  // Of a network they are its own: an elf-server beside it has those of the wire.
+  // A network's tensor names are its own. An elf-server beside it has those of the wire.
   if (!offload.network.sendsTensor) offload.tensors = offload.network.tensors;
   offload.hedging = settings.hedging / 100;
   offload.seed = g_random_int();
@@ -78,7 +78,7 @@ void Session::stop() {
   transport_.stop();
 }
 
-// --- what the servers do
+// --- events of the servers
 
 void Session::onCostSample(const CostSample& sample) {
   const char* const url = sample.url.c_str();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What an elfoffload has with its servers while it is started.
+// The connection of an elfoffload to its servers while it is started.
 #pragma once
 
 #include <gst/gst.h>
@@ -13,12 +13,12 @@
 
 namespace elf::offloading {
 
-/** What the servers are asked for. Throws elf::Error naming the property that is wrong. */
+/** The requests that the settings ask for. Throws elf::Error naming the wrong property. */
 OffloadSettings offloadSettings(const Settings& settings);
 
 /**
- * Lives from READY->PAUSED until PAUSED->READY. What the servers do becomes messages on the bus and
- * lines in the log, from the transport's thread.
+ * Lives from READY->PAUSED until PAUSED->READY. Reports the servers' events as messages on the bus
+ * and lines in the log, from the transport's thread.
  */
 class Session : public OffloadListener {
  public:
@@ -27,7 +27,7 @@ class Session : public OffloadListener {
   FrameSender& sender() { return sender_; }
   Offloader& offloader() { return sender_.offloader(); }
   Work work() const;
-  /** Nothing is answered any more once this has returned. */
+  /** Stops all requests. No answer arrives after it returns. */
   void stop();
 
   void onReady() override { owner_.setReady(); }
@@ -41,7 +41,7 @@ class Session : public OffloadListener {
  private:
   Offload& owner_;
   GstElement* const element_;
-  /** The element may be given another one. */
+  /** Kept here because the element's pool may change. */
   const ServerPoolPtr pool_;
   SoupTransport transport_;
   HttpInferenceClient client_{transport_};

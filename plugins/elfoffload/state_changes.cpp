@@ -12,7 +12,7 @@ namespace elf::offloading {
 
 namespace {
 
-/** How long the servers' metadata, trials and probes are waited for where there is no deadline. */
+/** How long to wait for the servers' metadata, trials and probes without a deadline. */
 constexpr milliseconds kReadyWait = 2 * ServerSet::kQuestionTimeout + ServerSet::kTrialTimeout;
 
 }  // namespace
@@ -54,7 +54,7 @@ void Offload::start() {
     state_.frames = state_.skipped = 0;
   }
   session->offloader().start();
-  // They may have been set since `settings` were read.
+  // They may have changed since `settings` were read.
   if (this->settings().servers != settings.servers) setServers();
 }
 
@@ -86,7 +86,7 @@ std::deque<ItemPtr> Offload::setFlushing(bool flushing) {
   return dropped;
 }
 
-// Wakes whoever waits for something that may not come any more.
+// Wakes every wait for something that may not happen any more.
 void Offload::setFlow(GstFlowReturn flow) {
   state_.flow = flow;
   entry_.setStopped(flow != GST_FLOW_OK);
@@ -179,15 +179,15 @@ std::vector<StreamPtr> Offload::streams() {
   return alive;
 }
 
-// True where this element sends the stream's frames from now on, or did so already.
+// True if this element sends the stream's frames from now on, or did so already.
 bool Offload::attach(const StreamPtr& stream, const std::shared_ptr<Session>& session) {
   const std::vector<StreamPtr> known = streams();
   if (std::ranges::find(known, stream) != known.end()) return true;
   {
     const MutexLock lock(stateMutex_);
-    // An offer may come while the element stops: nobody would detach the stream any more.
+    // An offer may arrive while the element stops: the stream would never be detached.
     if (session != state_.session) return false;
-    // The session goes with its sender, so that the transport outlives it.
+    // The sender shares ownership of the session, so that the transport outlives it.
     if (!stream->attach(std::shared_ptr<FrameSender>(session, &session->sender()), limits()))
       return false;
     state_.streams.push_back(stream);

@@ -19,7 +19,7 @@ GstStructure* structureOf(const ServerState& server) {
                            server.busy * kMilliseconds, nullptr);
 }
 
-/** Of a server of the record's; empty where it is none. */
+/** The address of a server in the record. Empty if it has no such server. */
 std::string urlOf(const FrameRecord& record, int server) {
   const auto at = static_cast<std::size_t>(server);
   return record.capacity && at < record.capacity->servers.size() ? record.capacity->servers[at].url

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What an elfoffload tells of its work: the property `stats`, and the way of a frame in the log.
+// Reports of an elfoffload: the property `stats`, and the log lines about a frame's parts.
 #pragma once
 
 #include <gst/gst.h>
@@ -19,7 +19,7 @@ double inMilliseconds(Microseconds time);
 /** The structure `elf-offload-stats`. */
 GstStructure* newStatistics(std::uint64_t frames, std::uint64_t skipped, const Work& work);
 
-/** Each part of an answered frame, and where it went. */
+/** Logs each part of an answered frame and its servers. */
 void logWay(GstElement* element, const FrameRecord& record);
 
 }  // namespace elf::offloading

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elfpartition: which rectangles of a frame are inferred, and by which server.
+// elfpartition: plans which rectangles of a frame are inferred, and by which server.
 
 /**
  * SECTION:element-elfpartition
  *
  * Writes the plan of each frame into the record that travels with it: the parts to infer, and a
- * server for each. It never changes pixels. What the servers are, how fast and how busy they are
- * and what their model asks for it knows from elfoffload downstream; without one it plans for a
- * single server of middling speed.
+ * server for each. Never changes pixels. elfoffload downstream provides the servers, their speed
+ * and load, and the needs of their model. Without one, elfpartition plans for a single server of
+ * medium speed.
  *
- * RPs come from elfrppredict. Without it, each GstVideoRegionOfInterestMeta on a buffer is an RP;
- * once one was seen, a frame without any has no RPs, and before that its RPs are unknown.
+ * RPs come from elfrppredict. Without it, each GstVideoRegionOfInterestMeta on a buffer is an RP.
+ * After the first one, a frame without any has no RPs. Before it, the RPs are unknown.
  *
  * - RPs unknown: the whole frame, split over the servers.
- * - RPs known: what `partitioner` makes of them, and of the places where new objects may be:
- *   - a tile of the frame at times, so that every pixel is looked at every `scan-interval` frames,
+ * - RPs known: `partitioner` cuts parts from them, and from places of possible new objects:
+ *   - a tile of the frame at times, so that every pixel is inferred every `scan-interval` frames,
  *     twice as often while the camera moves;
- *   - where the picture differs by `change-threshold` from what it was when it was looked at there;
+ *   - where the picture differs by `change-threshold` from the last time it was inferred there;
  *   - around an object that was lost, and where a server did not answer.
- *   Where there are neither RPs nor such places, nothing is sent.
+ *   Without RPs and such places, nothing is sent.
  * - Every `lrc-interval` frames: the whole frame at low resolution, too.
- * - `partitioner=grid` covers the whole frame each time, whatever the RPs.
+ * - `partitioner=grid` always covers the whole frame, whatever the RPs.
  *
  * |[
  * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfpartition
  * partitioner=grid ! elfoffload servers=http://127.0.0.1:8000,http://127.0.0.1:8001 ! elfmerge !
  * videoconvert ! autovideosink
- * ]| is sliced inference: each frame in two halves, on two servers at once.
+ * ]| runs sliced inference: each frame in two halves, on two servers at once.
  */
 
 #include <algorithm>
@@ -65,11 +65,12 @@ std::span<const elf::Choice> regionsChoices() {
 }
 
 // --- settings and state
-// Locks: settingsMutex_ for Settings, stateMutex_ for State; held for moments, never both.
+// Locks: settingsMutex_ guards Settings, stateMutex_ guards State. Both are held briefly, never
+// together.
 
 struct Settings : elf::PlanSettings {
   int regions = kAuto;
-  /** Empty: of any label. */
+  /** Empty: any label. */
   std::string regionsLabel;
 };
 
@@ -85,7 +86,7 @@ struct State {
   elf::Microseconds time{0};
 };
 
-/** As elfoffload spells it. What is not a URL stays as it is: no server has it. */
+/** Spells a server's address as elfoffload does. Keeps text that is not a URL: no server has it. */
 std::string spelled(const std::string& server) {
   if (server.empty()) return {};
   try {
@@ -243,7 +244,7 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
       checkLrcServer(now.planner.lrcServer, *record.capacity);
   }
 
-  // Warns once of each that is none of elfoffload's.
+  // Warns once about an address that is not one of elfoffload's servers.
   void checkLrcServer(const std::string& url, const elf::Capacity& capacity) {
     if (url.empty() || url == warnedOf_ || capacity.servers.front().url.empty()) return;
     if (std::ranges::find(capacity.servers, url, &elf::ServerState::url) != capacity.servers.end())
@@ -266,10 +267,10 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
     state_.pixels += record.plan->sentPixels();
   }
 
-  // The streaming thread's.
+  // Belong to the streaming thread.
   elf::gst::StreamEntry entry_;
   bool roisSeen_ = false;
-  /** The `lrc-server` that no server has. */
+  /** The last `lrc-server` that no server had. */
   std::string warnedOf_;
 
   elf::Mutex stateMutex_;

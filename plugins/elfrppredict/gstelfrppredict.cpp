@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elfrppredict: where objects will be in this frame, from what the last answered frames held.
+// elfrppredict: predicts where objects will be in this frame, from the last answered frames.
 
 /**
  * SECTION:element-elfrppredict
  *
  * Writes the region proposals (RPs) of each frame into the record that travels with it, and begins
- * the loop that elfpartition, elfoffload and elfmerge downstream go on with. It learns what frames
- * really held as soon as they are answered, whatever is downstream of elfoffload, and never looks
- * at pixels.
+ * the loop that elfpartition, elfoffload and elfmerge downstream continue. It learns the detections
+ * of frames as soon as they are answered, whatever is downstream of elfoffload. It never reads
+ * pixels.
  *
  * - Cold start (no frame was answered since the start, a flush or a change of size): the RPs are
  *   unknown, and elfpartition sends the whole frame.
- * - Normal: one RP for each object of the history, for the true horizon, which is the number of
- *   frames between the last answered frame and this one.
- * - Nothing was detected: known, and there are no RPs.
+ * - Normal: one RP for each object of the history, for the true horizon: the number of frames
+ *   between the last answered frame and this one.
+ * - Nothing was detected: the RPs are known and empty.
  *
  * It lets no more frames pass than elfoffload's `max-in-flight`, so that a queue between the
- * elements cannot let it predict far ahead. A frame that is dropped on the way is waited for no
- * longer than its buffer lives.
+ * elements cannot make it predict far ahead. It stops waiting for a dropped frame when the buffer
+ * is freed.
  *
  * |[
  * gst-launch-1.0 filesrc location=vtest.avi ! decodebin ! videoconvert ! elfrppredict !
  * elfpartition ! elfoffload servers=http://127.0.0.1:8000 ! elfmerge ! videoconvert ! autovideosink
- * ]| predicts with the network that comes along, the default.
+ * ]| predicts with the bundled network, the default.
  */
 
 #include <memory>
@@ -47,7 +47,8 @@ namespace {
 using elf::PaddingCalibrator;
 
 // --- settings and state
-// Locks: settingsMutex_ for Settings, stateMutex_ for State; held for moments, never both.
+// Locks: settingsMutex_ guards Settings, stateMutex_ guards State. Both are held briefly, never
+// together.
 
 struct Settings {
   /** Index into predictorChoices(). */
@@ -103,7 +104,7 @@ class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
   // --- data flow
 
   GstFlowReturn transform(GstBuffer* buffer) {
-    // The loop begins anew here, whatever the frame carries; of other pixels it warns.
+    // The loop begins anew here, whatever record the frame carries. Warns of one for other pixels.
     entry_.onItsWay(buffer, size());
     std::optional<elf::FrameRecord> record =
         entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
@@ -137,7 +138,7 @@ class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
 
   void srcEvent(GstEvent* event) { entry_.srcEvent(event); }
 
-  // A stream that is offered ends here: another stage begins.
+  // An offered stream ends here: another stage begins.
   bool sinkQuery(GstQuery* query) { return elf::gst::parseStreamQuery(query) != nullptr; }
 
   // --- state changes

@@ -40,8 +40,8 @@ std::vector<Pair> matchDetections(std::span<const Detection> a, std::span<const 
       if (overlap > 0 && overlap >= minIou) candidates.push_back({overlap, {i, j}});
     }
   }
-  // Candidates that are equal in all three are (i, j) and (j, i): they share no box, so that their
-  // order is without effect and a swap of the two sides changes nothing.
+  // Candidates that are equal in all three are (i, j) and (j, i). They share no box, so that their
+  // order has no effect and a swap of the two sides changes nothing.
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& x, const Candidate& y) {
                      const auto order = [](const Candidate& c) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How well detections agree with a reference: another run of the model, or the truth.
+// The agreement of detections with a reference: another run of the model, or the truth.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace elf::eval {
 
-/** Indices of two boxes that were taken for the same object. */
+/** Indices of two boxes that are taken as one object. */
 struct Pair {
   std::size_t a = 0;
   std::size_t b = 0;
@@ -20,20 +20,20 @@ struct Pair {
 };
 
 /**
- * One-to-one pairs of detections of the same class whose intersection over union is at least
- * `minIou`, highest first; of equal ones the pair with the smaller sum of indices. Swapping `a` and
- * `b` swaps the pairs and changes nothing else. A coasted detection finds no partner: no server
- * returned it. Pairs come in the order in which they were made.
+ * One-to-one pairs of detections of the same class with an intersection over union of at least
+ * `minIou`, highest first. Of equal ones the pair with the smaller sum of indices is first.
+ * Swapping `a` and `b` swaps the pairs and changes nothing else. A coasted detection gets no
+ * partner, because no server returned it. Pairs are in the order in which they were made.
  */
 std::vector<Pair> matchDetections(std::span<const Detection> a, std::span<const Detection> b,
                                   double minIou);
 
-/** What was counted over some frames. */
+/** Counts over some frames. */
 struct Counts {
   /** Detections of the reference, and how many of them have a partner. */
   std::size_t reference = 0;
   std::size_t referenceMatched = 0;
-  /** Detections that are judged, and how many of them have a partner. */
+  /** Judged detections, and how many of them have a partner. */
   std::size_t found = 0;
   std::size_t foundMatched = 0;
 
@@ -45,48 +45,47 @@ struct Counts {
 struct Figures {
   double precision = 1;
   double recall = 1;
-  /** Harmonic mean of the two, 0 where both are 0. */
+  /** Harmonic mean of the two. 0 if both are 0. */
   double f1 = 1;
 };
 
 /**
- * Precision is the share of found, recall the share of the reference that has a partner. A share of
- * nothing is 1: nothing in the reference and nothing found agree fully, and where only one side is
- * empty the other side's share, and with it F1, is 0.
+ * Precision is the share of found detections that have a partner, recall that of the reference. A
+ * share of nothing is 1: an empty reference and nothing found agree fully. If only one side is
+ * empty, the other side's share, and with it F1, is 0.
  */
 Figures figures(const Counts& counts);
 
 /**
- * The plain comparison of one frame: all detections of at least `minScore` on both sides. A
- * detection that coasts counts as found and never has a partner.
+ * The plain comparison of one frame: all detections of at least `minScore` on both sides. A coasted
+ * detection counts as found and never has a partner.
  */
 Counts comparePlain(std::span<const Detection> reference, std::span<const Detection> found,
                     double minIou, float minScore);
 
 /**
  * The confident comparison of one frame. Recall: the reference's detections of at least `sureScore`
- * look for partners among the found ones of at least `minScore`. Precision: the found detections of
- * at least `sureScore` look for partners among the reference's of at least `minScore`. A score that
- * flickers around one threshold thus changes nothing.
+ * need partners among the found ones of at least `minScore`. Precision: the found detections of at
+ * least `sureScore` need partners among the reference's of at least `minScore`. So a score that
+ * flickers around one threshold changes nothing.
  */
 Counts compareConfident(std::span<const Detection> reference, std::span<const Detection> found,
                         double minIou, float minScore, float sureScore);
 
-/** Means over pairs of detections; unset where no detection of the reference has any. */
+/** Means over pairs of detections. Unset if no detection of the reference has any. */
 struct ShapeFigures {
   /** Intersection over union of masks, 0..1. */
   std::optional<double> maskIou;
-  /** Object-keypoint similarity, 0..1 (elf/geometry/keypoint.h), of those of which a joint is seen.
-   */
+  /** Object-keypoint similarity, 0..1 (elf/geometry/keypoint.h), of those with a visible joint. */
   std::optional<double> oks;
 };
 
-/** How alike the masks and the joints of those are that are taken for the same object. */
+/** The similarity of the masks and joints of detections that are taken as one object. */
 class ShapeComparison {
  public:
   /**
-   * The next frame: detections of the reference of at least `sureScore`, and their partners among
-   * the found ones of at least `minScore`. A partner without mask or joints is not alike at all.
+   * Adds a frame: detections of the reference of at least `sureScore`, and their partners among the
+   * found ones of at least `minScore`. A partner without mask or joints has the similarity 0.
    */
   void add(std::span<const Detection> reference, std::span<const Detection> found, double minIou,
            float minScore, float sureScore);
@@ -116,22 +115,22 @@ struct TruthFigures : Figures {
 };
 
 /**
- * Compares detections with the truth, over all frames that are added. The truth has no classes:
- * the caller passes only detections of the class that it is about.
+ * Compares detections with the truth, over all added frames. The truth has no classes: the caller
+ * passes only detections of its class.
  *
  * Detections of all frames are sorted by falling score (of equal ones, first added first). Each in
- * turn takes the truth box of its frame, not yet taken, with which its intersection over union is
- * highest, if that is at least `minIou`; else it is false, unless a box to be ignored overlaps it
- * by `minIou`: then it is not counted at all. Precision, recall and F1 are those of all detections
- * together. AP is the area under the curve of precision over recall that this order draws, each
- * precision replaced by the highest at any greater recall (all-point interpolation). Without truth
- * AP is 1 where nothing was found, and 0 otherwise.
+ * turn gets the free truth box of its frame with the highest intersection over union, if that is at
+ * least `minIou`. Otherwise it is false, but if an ignored box overlaps it by `minIou`, it is not
+ * counted at all. Precision, recall and F1 are those of all detections together. AP is the area
+ * under the curve of precision over recall in this order, with each precision replaced by the
+ * highest at any greater recall (all-point interpolation). Without truth AP is 1 if nothing was
+ * found, and 0 otherwise.
  */
 class TruthComparison {
  public:
   explicit TruthComparison(double minIou) : minIou_(minIou) {}
 
-  /** The next frame. Coasted detections are false. */
+  /** Adds a frame. Coasted detections are false. */
   void add(std::span<const Box> truth, std::span<const Box> ignored,
            std::span<const Detection> found);
 

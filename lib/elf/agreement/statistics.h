@@ -19,7 +19,7 @@ struct Summary {
 
 /**
  * The nearest-rank percentile: the smallest of the values that at least `percent` % of them do not
- * exceed, so it is always one of them. `sorted` is in ascending order and not empty; `percent` is
+ * exceed, so it is always one of them. `sorted` is in ascending order and not empty. `percent` is
  * within 0..100.
  */
 inline double percentile(std::span<const double> sorted, double percent) {
@@ -27,7 +27,7 @@ inline double percentile(std::span<const double> sorted, double percent) {
   return sorted[static_cast<std::size_t>(std::max(1.0, rank)) - 1];
 }
 
-/** All zero for no values. */
+/** All zero without values. */
 inline Summary summarise(std::vector<double> values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());

@@ -12,7 +12,7 @@ namespace elf {
 
 namespace {
 
-/** What a picture is scaled to, and how far from the upper left corner of the canvas that lies. */
+/** The size of the scaled picture, and its offset from the upper left corner of the canvas. */
 struct Place {
   Size scaled;
   int left = 0, top = 0;
@@ -22,8 +22,8 @@ Place placeOf(Size picture, const ModelRules& rules, Fit fit) {
   const Size input = rules.inputSize(picture);
   const bool stretched = fit == Fit::Stretch && !rules.fixedSize.empty();
   const Size scaled = stretched ? input : picture.scaled(rules.inputScale(picture));
-  // In the middle only where the network has a size of its own: a few pixels that fill up a
-  // multiple stay behind the picture, so that its grid lies as in the whole frame.
+  // Centred only in a fixed size. Pixels that fill up a multiple stay after the picture, so that
+  // its grid lies as in the whole frame.
   const bool centred = fit == Fit::Centre && !rules.fixedSize.empty();
   if (!centred) return {scaled};
   return {scaled, (input.width - scaled.width) / 2, (input.height - scaled.height) / 2};
@@ -70,7 +70,7 @@ Canvas Canvas::ofBox(const cv::Mat& bgr, const Box& box, Size size) {
   canvas.scaleX_ = canvas.scaleY_ = scale;
   canvas.originX_ = box.centreX() - size.width / scale / 2;
   canvas.originY_ = box.centreY() - size.height / scale / 2;
-  // OpenCV warps no picture of a side of 32767 and more.
+  // OpenCV can't warp a picture with a side of 32767 or more.
   const auto left = static_cast<float>(canvas.originX_), top = static_cast<float>(canvas.originY_);
   const Box shown{left, top, left + static_cast<float>(size.width / scale),
                   top + static_cast<float>(size.height / scale)};
@@ -135,7 +135,7 @@ std::vector<Detection> toDetections(Candidates found, double mostIou, const Canv
     if (rules.rotated && candidate.rotated) {
       detection.rotated = canvas.toPicture(*candidate.rotated);
       if (!detection.rotated->possible()) continue;
-      // Not as it was on the canvas: scaling skews a rotated box, and its hull is another.
+      // Not the hull on the canvas: scaling skews a rotated box and changes its hull.
       detection.box = clip(detection.rotated->hull(), canvas.picture());
     }
     if (detection.box.empty()) continue;
@@ -146,7 +146,7 @@ std::vector<Detection> toDetections(Candidates found, double mostIou, const Canv
       for (const Keypoint& joint : candidate.keypoints)
         detection.keypoints.push_back(canvas.toPicture(joint));
     if (rules.masks) {
-      // A client takes no answer with more.
+      // A client accepts no answer with more.
       maskPixels += roundOutwards(detection.box, canvas.picture()).area();
       if (maskPixels > kMaxMaskPixels) break;
       detection.mask = canvas.toPicture(found.maskOf(candidate), detection.box);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a network sees of a picture, and the way back from there. Not installed.
+// A network's view of a picture, and the way back. Not installed.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -16,22 +16,22 @@
 
 namespace elf {
 
-/** Grey that the networks were trained to take for nothing. */
+/** The grey that the networks were trained to ignore. */
 inline constexpr int kPadding = 114;
 
-/** The picture that a network is given, and where in the real one its pixels come from. */
+/** The picture for a network, and the place of its pixels in the real one. */
 class Canvas {
  public:
-  /** The whole of a BGR picture, scaled and padded as the rules and `fit` say. */
+  /** A whole BGR picture, scaled and padded as the rules and `fit` state. */
   static Canvas ofPicture(const cv::Mat& bgr, const ModelRules& rules, Fit fit = Fit::Corner);
 
-  /** The same without its pixels: where those of a picture of that size would lie. */
+  /** The same for a picture of that size, without pixels. */
   static Canvas ofSize(Size picture, const ModelRules& rules, Fit fit);
 
   /**
-   * What is around `box`, which is inside the picture and not empty: grown to 1.25 times its size,
-   * and then one side as far as `size` is wider or higher; scaled to `size`. These networks were
-   * trained on crops of this kind, scaled without smoothing (Xiao et al., 2018).
+   * The surroundings of `box`, which is inside the picture and not empty: grown to 1.25 times its
+   * size, then along one axis to the aspect ratio of `size`, then scaled to `size`. These networks
+   * were trained on such crops, scaled without smoothing (Xiao et al., 2018).
    */
   static Canvas ofBox(const cv::Mat& bgr, const Box& box, Size size);
 
@@ -46,29 +46,29 @@ class Canvas {
   Box toPicture(const Box& box) const;
   /** Not clipped. */
   RotatedBox toPicture(const RotatedBox& box) const;
-  /** One that lies outside the picture, or nowhere, is not seen. */
+  /** A joint that is outside the picture, or not finite, is not visible. */
   Keypoint toPicture(const Keypoint& joint) const;
-  /** Over `box`, which is in the picture's pixels and inside it, rounded outwards. */
+  /** The mask over `box`, which is in the picture's pixels and inside it, rounded outwards. */
   Mask toPicture(const MaskGrid& grid, const Box& box) const;
 
  private:
   cv::Mat pixels_;
   Size size_, picture_;
-  /** What is at x of the picture is at (x - origin) * scale of the canvas. */
+  /** x in the picture is (x - origin) * scale in the canvas. */
   double originX_ = 0, originY_ = 0;
   double scaleX_ = 1, scaleY_ = 1;
 };
 
 /**
- * `found`, after non-maximum suppression (suppress()), in pixels of the picture, with masks, joints
- * and rotated boxes where the rules say so; no more than a client takes.
+ * The detections in `found` after NMS (suppress()), in pixels of the picture, with masks, joints
+ * and rotated boxes as the rules state. No more than a client accepts.
  */
 std::vector<Detection> toDetections(Candidates found, double mostIou, const Canvas& canvas,
                                     const ModelRules& rules);
 
 /**
- * The same of the tensors that the network of `file` made of the canvas, by its decoder. Fails,
- * with a sentence that names the model, where they are of another layout or number of classes.
+ * The same for the tensors that the network of `file` made from the canvas, by its decoder. Fails
+ * with a sentence that names the model if they have another layout or number of classes.
  */
 Result<std::vector<Detection>> toDetections(const Tensors& tensors, Decoder decode,
                                             const Canvas& canvas, const ModelFile& file);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Transformers that tell each object once: a query for each.
+// Transformers that output each object once: a query for each.
 #include <algorithm>
 #include <array>
 
@@ -10,10 +10,10 @@ namespace elf {
 namespace {
 
 constexpr std::size_t kCocoNumbers = 91;
-/** Numbers of COCO's 80 classes that are of none: it once had more. */
+/** Unused numbers among those of COCO's 80 classes: it once had more. */
 constexpr std::array<std::int64_t, 11> kCocoHoles{0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83};
 
-/** Among the 80, counted from 0; -1 for a hole. */
+/** The index among the 80, from 0. -1 for a hole. */
 std::int64_t cocoClass(std::int64_t number) {
   const auto hole = std::ranges::lower_bound(kCocoHoles, number);
   if (hole != kCocoHoles.end() && *hole == number) return -1;
@@ -32,7 +32,7 @@ std::optional<Heads> headsOf(const Tensors& tensors) {
     const cv::Mat* const b = findTensor(tensors, boxes);
     if (l && b) heads = {*l, *b, {}};
   }
-  // Without names, those of the last layer come first; what others say may follow.
+  // Without names, those of the last layer are first. Other outputs may follow.
   if (heads.logits.empty() && tensors.size() >= 2)
     for (const std::size_t i : {0, 1})
       if (hasShape(tensors[1 - i].values, {1, -1, 4})) {
@@ -47,7 +47,7 @@ std::optional<Heads> headsOf(const Tensors& tensors) {
   return heads;
 }
 
-/** Rows end with a score and a class, not with the scores of two classes. */
+/** Whether rows end with a score and a class, not with the scores of two classes. */
 bool isRanked(const cv::Mat& rows) {
   constexpr int kColumns = 6;
   if (rows.size[2] != kColumns) return false;
@@ -57,13 +57,13 @@ bool isRanked(const cv::Mat& rows) {
   return true;
 }
 
-/** A class that a query may be of. */
+/** A possible class of a query. */
 struct Pair {
   float logit;
   int query, column;
 };
 
-/** The strongest, as many as there are queries. */
+/** The strongest pairs, at most as many as there are queries. */
 std::vector<Pair> strongest(const cv::Mat& logits, float minScore) {
   const int queries = logits.size[1], columns = logits.size[2];
   std::vector<Pair> pairs;
@@ -76,7 +76,7 @@ std::vector<Pair> strongest(const cv::Mat& logits, float minScore) {
   return pairs;
 }
 
-/** `nobody`: the last column may be of no object, and then has no label. */
+/** `nobody`: the last column may mean no object, and then has no label. */
 std::optional<Candidates> decodeHeads(const Tensors& tensors, const Reading& reading, bool nobody) {
   const std::optional<Heads> heads = headsOf(tensors);
   if (!heads) return std::nullopt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Networks that tell each object once: a row for each.
+// Networks that output each object once: a row for each.
 #include "elf/decode/prototypes.h"
 #include "elf/decode/rows.h"
 
@@ -13,7 +13,8 @@ bool hasRows(const cv::Mat& tensor, int columns) {
   return hasShape(tensor, {1, -1, columns});
 }
 
-/** Calls `take` with the candidate of each row that is strong enough, and the row's own numbers. */
+/** Calls `take` with the candidate of each row that is strong enough, and the row's further
+ * numbers. */
 template <typename Take>
 void forStrong(const cv::Mat& tensor, const Reading& reading, Take take) {
   const int columns = tensor.size[2];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a network is given. Not installed.
+// A network's input. Not installed.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -10,8 +10,8 @@
 namespace elf {
 
 /**
- * Pictures of one size, BGR, as FP32 N x 3 x H x W in the channel order, with the mean and scale
- * of `file`, all of which are set (withConvention()).
+ * Pictures of one size, BGR, as FP32 N x 3 x H x W in the channel order and with the mean and scale
+ * of `file`. All of these must be set (withConvention()).
  */
 cv::Mat inputTensor(std::span<const cv::Mat> bgr, const ModelFile& file);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a network's file says of itself. Not installed.
+// The description in a network's file. Not installed.
 #pragma once
 
 #include <map>
@@ -8,23 +8,23 @@
 
 namespace elf {
 
-/** The name, type and shape that a network's file gives an input. */
+/** An input's name, type and shape in a network's file. */
 struct NetworkInput {
   std::string name;
-  /** Whole numbers of 32 or 64 bits, as the size of the picture, not the picture itself. */
+  /** Integers of 32 or 64 bits: the size of the picture, not the picture itself. */
   bool integer = false;
-  /** Whole numbers of 0 to 255: pixels as they are. */
+  /** Integers of 0 to 255: unscaled pixels. */
   bool bytes = false;
-  /** -1: any. Empty where the file does not say. */
+  /** -1: any. Empty if the file does not state it. */
   std::vector<int> shape = {};
 };
 
 struct NetworkInfo {
-  /** The kind of file, as `GET /v2/models/NAME` tells it: "onnx". */
+  /** The kind of file, as `GET /v2/models/NAME` reports it: "onnx". */
   std::string platform;
-  /** What runs it, with version, device and precision: "OpenVINO 2026.4.1, CPU, f32". */
+  /** The runtime, with version, device and precision: "OpenVINO 2026.4.1, CPU, f32". */
   std::string runtime = {};
-  /** The picture first. Empty where the format does not say, as Darknet's. */
+  /** The picture first. Empty if the format does not state it, such as Darknet's. */
   std::vector<NetworkInput> inputs = {};
   /** The exporter's own notes, by key. */
   std::map<std::string, std::string> metadata = {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Objects that the network tells itself.
+// Networks that output objects.
 #include <algorithm>
 
 #include "elf/decode/rows.h"
@@ -8,15 +8,15 @@ namespace elf {
 
 namespace {
 
-/** Without the dimension of one picture in front, where there are more than `dimensions`. */
+/** Removes the leading dimension of one picture if there are more than `dimensions`. */
 cv::Mat ofOnePicture(const cv::Mat& tensor, int dimensions) {
-  // OpenCV does not reshape what is empty.
+  // OpenCV can't reshape an empty tensor.
   if (tensor.dims != dimensions + 1 || tensor.size[0] != 1 || tensor.empty()) return tensor;
   return tensor.reshape(1, std::vector<int>(tensor.size.p + 1, tensor.size.p + tensor.dims));
 }
 
-/** Masks n x h x w of `count` objects, whose number or picture has a dimension more; empty where
- * they are none. */
+/** Masks n x h x w of `count` objects, from a tensor that may have one more dimension of 1. Empty
+ * if it has no masks. */
 cv::Mat masksOf(const cv::Mat& tensor, int count) {
   if (hasShape(tensor, {count, -1, -1})) return tensor;
   if (!hasShape(tensor, {count, 1, -1, -1}) && !hasShape(tensor, {1, count, -1, -1})) return {};
@@ -27,7 +27,7 @@ struct Objects {
   cv::Mat boxes, scores, labels, masks, keypoints;
 };
 
-/** Boxes of n x 4, or n x 5 with their scores. */
+/** Reads boxes of n x 4, or n x 5 with their scores. */
 std::optional<Candidates> read(const Objects& objects, const Reading& reading) {
   const int count = objects.boxes.size[0], columns = objects.boxes.size[1];
   Candidates found;
@@ -56,18 +56,18 @@ std::optional<Candidates> read(const Objects& objects, const Reading& reading) {
   return found;
 }
 
-/** An empty tensor has no type to tell: none of its dimensions need be right but the first. */
+/** An empty tensor does not show its type, and only its first dimension needs to be right. */
 bool isEmpty(const cv::Mat& tensor) {
   return tensor.dims > 0 && tensor.total() == 0;
 }
 
-/** Where `boxes` is one of floating-point numbers, n x 4, what belongs to it. */
+/** The tensors that belong to `boxes`. Unset if those are not floating-point n x 4. */
 std::optional<Objects> objectsOf(const NamedTensor& boxes, const Tensors& tensors, int joints) {
   Objects objects{.boxes = ofOnePicture(boxes.values, 2)};
   if (boxes.integer || objects.boxes.dims != 2 || !hasShape(objects.boxes, {-1, 4}))
     return std::nullopt;
   const int count = objects.boxes.size[0];
-  // Where no type is told, a name must tell which are labels.
+  // Without types, a name must show which are labels.
   const bool typed = std::ranges::any_of(tensors, &NamedTensor::integer);
   for (const NamedTensor& tensor : tensors) {
     const auto& [name, values, integer] = tensor;
@@ -95,7 +95,7 @@ std::optional<Objects> objectsOf(const NamedTensor& boxes, const Tensors& tensor
 std::optional<Candidates> decodeObjects(const Tensors& tensors, const Reading& reading) {
   if (tensors.size() >= 3 && std::ranges::all_of(tensors, isEmpty, &NamedTensor::values))
     return Candidates{};
-  // Four scores look like one box.
+  // Tries each tensor: four scores look like one box.
   for (const NamedTensor& boxes : tensors)
     if (const auto objects = objectsOf(boxes, tensors, reading.keypoints))
       return read(*objects, reading);

@@ -20,7 +20,7 @@ const NamedTensor* findPrototypes(const Tensors& tensors, Size canvas) {
 }
 
 MaskGrid maskOf(const cv::Mat& prototypes, const Box& box, Coefficients coefficients) {
-  // Only what the box covers, and one more on each side for what lies between two.
+  // Only the cells of the box, and one more on each side for interpolation.
   const Size grid{prototypes.size[3], prototypes.size[2]};
   constexpr float kCell = 1.0F / kPrototypeStride;
   const Rect rect = roundOutwards(grow(scaled(box, kCell, kCell), {1, 1, 1, 1}), grid);

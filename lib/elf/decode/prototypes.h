@@ -9,19 +9,19 @@
 
 namespace elf {
 
-/** One prototype's weight after the other, `step` numbers apart. */
+/** The weights of the prototypes, `step` numbers apart. */
 struct Coefficients {
   const float* first;
   std::size_t step = 1;
 };
 
-/** The tensor 1 x m x H/4 x W/4; null where there is none. */
+/** The tensor 1 x m x H/4 x W/4, or null. */
 const NamedTensor* findPrototypes(const Tensors& tensors, Size canvas);
 
 /**
- * What covers `box`, in pixels of the canvas, of the mask with these weights: above a half where
- * the sum is above 0, straight in between, since a sum that is scaled up keeps its edge where its
- * logistic function does not. (Bolya et al., "YOLACT", 2019.)
+ * The part of the mask with these weights that covers `box`, in pixels of the canvas. It is above a
+ * half where the sum is above 0. It is linear in the sum: scaling up a sum keeps its edge, scaling
+ * up its logistic function does not. (Bolya et al., "YOLACT", 2019.)
  */
 MaskGrid maskOf(const cv::Mat& prototypes, const Box& box, Coefficients coefficients);
 

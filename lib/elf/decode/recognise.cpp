@@ -25,7 +25,7 @@ std::string_view valueOf(const NetworkInfo& info, const char* key) {
   return found == info.metadata.end() ? std::string_view() : found->second;
 }
 
-/** All whole numbers in a text such as "[640, 480]". */
+/** All integers in a text such as "[640, 480]". */
 std::vector<int> numbersIn(std::string_view text) {
   std::vector<int> numbers;
   for (const char* at = text.data(); at != text.data() + text.size();) {
@@ -38,8 +38,8 @@ std::vector<int> numbersIn(std::string_view text) {
 }
 
 /**
- * The names of a Python dict such as {0: 'person', 1: "driver's seat"}, where they count from 0, or
- * of a list: what is in quotes and is no key.
+ * The names in a Python dict that counts from 0, such as {0: 'person', 1: "driver's seat"}, or in a
+ * list: quoted text that is not a key.
  */
 std::vector<std::string> namesIn(std::string_view text) {
   std::vector<std::string> names;
@@ -57,7 +57,7 @@ std::vector<std::string> namesIn(std::string_view text) {
   return names;
 }
 
-/** The picture's own size; empty where it is any. */
+/** The picture's fixed size. Empty: any size. Unset if the input is not a picture. */
 std::optional<Size> sizeOf(const NetworkInput& picture) {
   constexpr int kChannels = 3;
   const std::vector<int>& shape = picture.shape;
@@ -74,7 +74,7 @@ int largestStride(const NetworkInfo& info) {
   return largest > 0 && largest <= 1024 ? largest : kUsualStride;
 }
 
-// What tensors are.
+// Shapes and values of tensors.
 
 using Shape = std::vector<int>;
 
@@ -82,13 +82,13 @@ Shape shapeOf(const NamedTensor& tensor) {
   return {tensor.values.size.p, tensor.values.size.p + tensor.values.dims};
 }
 
-/** The only tensor, of three dimensions of which the first is 1; empty where it is another. */
+/** The only tensor if it is 1 x rows x columns. Empty otherwise. */
 cv::Mat onlyTable(const Tensors& outputs) {
   const bool is = outputs.size() == 1 && hasShape(outputs[0].values, {1, -1, -1});
   return is ? outputs[0].values : cv::Mat();
 }
 
-/** The smallest and largest of `count` numbers from each row of a table 1 x rows x columns. */
+/** The smallest and largest of `count` numbers in each row of a table 1 x rows x columns. */
 std::pair<float, float> rangeOf(const cv::Mat& table, int column, int count) {
   float least = std::numeric_limits<float>::max(), most = std::numeric_limits<float>::lowest();
   for (int i = 0; i < table.size[1]; ++i)
@@ -100,7 +100,7 @@ std::pair<float, float> rangeOf(const cv::Mat& table, int column, int count) {
   return {least, most};
 }
 
-/** The same of `count` rows from `row` on. */
+/** The same for `count` rows from `row` on. */
 std::pair<float, float> rowRange(const cv::Mat& table, int row, int count) {
   float least = std::numeric_limits<float>::max(), most = std::numeric_limits<float>::lowest();
   for (int i = row; i < row + count; ++i) {
@@ -117,7 +117,7 @@ bool isProbability(std::pair<float, float> range) {
   return range.first >= -kRounding && range.second <= 1 + kRounding;
 }
 
-/** Cells of strides 8 to 32, or with a fourth grid of 64, rounded down or up. */
+/** The cells of strides 8 to 32 rounded down, or of strides 8 to 64 rounded up. */
 bool isCells(int count, Size canvas, int each = 1) {
   int four = 0;
   for (const int stride : {8, 16, 32, 64})
@@ -163,7 +163,7 @@ class Recogniser {
         .has_value();
   }
 
-  /** By what Ultralytics notes of its task. */
+  /** By the task in Ultralytics' metadata. */
   Found byTask() const {
     const std::string_view task = valueOf(info_, "task");
     if (task == "classify") isClassifier();
@@ -191,7 +191,7 @@ class Recogniser {
     if (isRtDetr()) return OutputDecoder::RtDetrRows;
     if (isCells(table.size[2], canvas_)) return OutputDecoder::Yolov8;
     if (table.size[2] == 6) return rowsOfSix(table);
-    // RT-DETR of older releases, which do not always note it.
+    // Older releases of RT-DETR do not always note it.
     const int wide = 4 + static_cast<int>(model_.rules.labels.size());
     const bool rows = wide > 4 ? table.size[2] == wide && table.size[1] != wide
                                : isProbability(rangeOf(table, 0, table.size[2]));
@@ -205,9 +205,9 @@ class Recogniser {
            description.starts_with("Ultralytics RTDETR");
   }
 
-  /** Whether suppression is noted as built in, or as not needed. */
+  /** Whether the metadata notes suppression as built in, or as not needed. */
   bool isEndToEnd() const {
-    // As Python writes it into ONNX files, and JSON into those of TorchScript.
+    // Python writes it into ONNX files, and JSON into those of TorchScript.
     const std::string_view end2end = valueOf(info_, "end2end"), args = valueOf(info_, "args");
     return end2end == "True" || end2end == "true" ||
            args.find("'nms': True") != std::string_view::npos ||
@@ -246,7 +246,7 @@ class Recogniser {
     return std::nullopt;
   }
 
-  /** Rows of a Region or Yolo layer, several for each cell, without a dimension of one picture. */
+  /** Rows of a Region or Yolo layer, several for each cell, without a batch dimension. */
   static bool isRegion(const NamedTensor& output, Size canvas) {
     constexpr int kMostAnchors = 9;
     const cv::Mat& rows = output.values;
@@ -258,7 +258,7 @@ class Recogniser {
            });
   }
 
-  /** A tensor that is no table. */
+  /** A tensor that is not a table. */
   Found ofOne(const cv::Mat& tensor) const {
     if (hasShape(tensor, {1, 1, -1, 7})) return OutputDecoder::Ssd;
     if (tensor.dims >= 2 && tensor.size[0] == 1 &&
@@ -269,7 +269,7 @@ class Recogniser {
                : std::nullopt;
   }
 
-  /** Whether the classes of each cell of 1 x (5 + classes) x h x w have a probability of 1. */
+  /** Whether the class probabilities of each cell of 1 x (5 + classes) x h x w have the sum 1. */
   static bool isFastestDet(const cv::Mat& maps) {
     constexpr float kRounding = 1e-2F;
     const int cells = maps.size[2] * maps.size[3];
@@ -375,8 +375,8 @@ class Recogniser {
     return std::nullopt;
   }
 
-  /** Corners in pixels, or centre and size in parts of the canvas: where nothing is noted, the
-   * values tell. */
+  /** Corners in pixels, or centre and size in parts of the canvas. Without metadata the values
+   * decide. */
   OutputDecoder rowsOfSix(const cv::Mat& table) const {
     constexpr float kInParts = 2;
     if (isEndToEnd()) return OutputDecoder::EndToEnd;
@@ -393,7 +393,7 @@ class Recogniser {
   const Size canvas_;
 };
 
-/** As short as it can be told. */
+/** The shortest text for a scale. */
 std::string shareOf(double scale) {
   if (std::abs(scale * 255 - 1) < 1e-9) return "1/255";
   std::array<char, 32> text;
@@ -412,7 +412,7 @@ ModelFile withInfo(ModelFile model, const NetworkInfo& info) {
     if (size->empty()) rules.multipleOf = largestStride(info);
   }
   if (rules.labels.size() == 0) rules.labels = Labels(namesIn(valueOf(info, "names")));
-  // Who takes bytes scales them itself.
+  // A network that takes bytes scales them itself.
   if (!info.inputs.empty() && info.inputs[0].bytes && !model.scale && !model.mean && !model.std)
     model.scale = 1;
   if (!model.openTask) return model;

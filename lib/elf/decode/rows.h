@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What several layouts have in common. Not installed.
+// Shared by several layouts. Not installed.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,10 @@
 
 namespace elf {
 
-/** How many pixels apart the cells of the three grids are that most networks lay over a picture. */
+/** The distances in pixels between the cells of the three grids that most networks use. */
 inline constexpr std::array<int, 3> kUsualStrides{8, 16, 32};
 
-/** Of all three. */
+/** The number of cells in all three grids. */
 inline int cellsOf(Size canvas) {
   int cells = 0;
   for (const int stride : kUsualStrides)
@@ -26,9 +26,9 @@ inline int cellsOf(Size canvas) {
   return cells;
 }
 
-/** The number of a class as tensors of FP32 hold it; unset where it is none. */
+/** A class number stored as FP32. Unset if it is not one. */
 inline std::optional<std::int64_t> classOf(float number) {
-  constexpr float kMostClasses = 1 << 24;  // whole numbers are exact in FP32 below
+  constexpr float kMostClasses = 1 << 24;  // integers below are exact in FP32
   if (!(number >= 0 && number < kMostClasses)) return std::nullopt;
   return static_cast<std::int64_t>(number);
 }
@@ -73,7 +73,7 @@ inline Sides meanSides(const float* logits, std::size_t bins, std::size_t step) 
           mean(logits + 3 * bins * step)};
 }
 
-/** Gives a candidate whose box is upright yet an angle. */
+/** Gives an upright candidate an angle. */
 inline void rotate(Candidate& candidate, float angle) {
   const Box& box = candidate.box;
   candidate.rotated =
@@ -82,7 +82,7 @@ inline void rotate(Candidate& candidate, float angle) {
   candidate.box = candidate.rotated->hull();
 }
 
-/** Keeps what is strong enough and has a box. */
+/** Adds a candidate if it is strong enough and has a box. */
 inline void add(std::vector<Candidate>& list, const Reading& reading, Candidate candidate) {
   if (candidate.score >= reading.minScore && std::isfinite(candidate.score) &&
       candidate.box.finite() && !candidate.box.empty())

@@ -9,7 +9,7 @@ std::optional<std::vector<Keypoint>> decodeSimCc(const Tensors& tensors, Size ca
   if (tensors.size() != 2) return std::nullopt;
   const NamedTensor* x = &tensors[0];
   const NamedTensor* y = &tensors[1];
-  // Both have as many cells for each pixel.
+  // Both have the same number of cells per pixel.
   const auto fits = [&] {
     return x->values.size[2] * canvas.height == y->values.size[2] * canvas.width;
   };

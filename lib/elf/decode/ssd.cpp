@@ -13,7 +13,7 @@ std::optional<Candidates> readRows(const cv::Mat& tensor, const Reading& reading
   Candidates found;
   for (int i = 0; i < tensor.size[2]; ++i) {
     const float* row = tensor.ptr<float>(0, 0) + i * kColumns;
-    // Rows that the layer has no use for are of no picture, or all zero, without a box.
+    // Unused rows of the layer belong to no picture, or are all zero, without a box.
     const auto label = classOf(row[1]);
     if (row[0] != 0 || !label) continue;
     add(found.list, reading,

@@ -17,7 +17,7 @@ bool isSame(const Candidate& a, const Candidate& b, double mostIou) {
 
 std::vector<Candidate> suppress(std::vector<Candidate> candidates, double mostIou,
                                 std::size_t most) {
-  // What is left of a network that is sure of everything must not take minutes.
+  // A network that is sure of everything must not take minutes.
   constexpr std::size_t kMaxCandidates = 10000;
   std::ranges::stable_sort(candidates, std::greater(), &Candidate::score);
   if (candidates.size() > kMaxCandidates) candidates.resize(kMaxCandidates);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The tensors that a network gives. Not installed.
+// A network's output tensors. Not installed.
 #pragma once
 
 #include <initializer_list>
@@ -12,16 +12,16 @@ namespace elf {
 
 struct NamedTensor {
   std::string name;
-  /** FP32, without gaps, whatever the network has. Exact for whole numbers up to 2^24. */
+  /** FP32, without gaps, whatever the network has. Exact for integers up to 2^24. */
   cv::Mat values;
-  /** The network's own are whole numbers. */
+  /** The network's own values are integers. */
   bool integer = false;
 };
 using Tensors = std::vector<NamedTensor>;
 
-/** Null where there is none of that name. */
+/** Null if no tensor has that name. */
 const cv::Mat* findTensor(const Tensors& tensors, std::string_view name);
-/** FP32, without gaps, of these dimensions; one of -1 may be any. */
+/** Whether it is FP32, without gaps, of these dimensions. -1 matches any. */
 bool hasShape(const cv::Mat& tensor, std::initializer_list<int> shape);
 
 }  // namespace elf

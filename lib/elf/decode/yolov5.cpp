@@ -4,7 +4,7 @@
 namespace elf {
 
 std::optional<Candidates> decodeYolov5(const Tensors& tensors, const Reading& reading) {
-  // Of more columns than rows it is YOLOv8's, unless the picture is small.
+  // With more columns than rows it is YOLOv8's, unless the picture is small.
   constexpr int kAnchors = 3;
   const int usual = kAnchors * cellsOf(reading.canvas);
   const auto tensor = std::ranges::find_if(tensors, [&](const NamedTensor& each) {

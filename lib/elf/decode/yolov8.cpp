@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Ultralytics' raw layouts: a column for each cell of the grids, a row for each number of it.
+// Ultralytics' raw layouts: a column for each cell of the grids, a row for each of its numbers.
 #include <cmath>
 #include <numbers>
 
@@ -10,7 +10,7 @@ namespace elf {
 
 namespace {
 
-/** 4 rows of the box, one for each class, then `own` more. Unset where `tensor` is no such. */
+/** 4 rows of the box, one for each class, then `own` more. Unset if `tensor` has another layout. */
 struct Columns {
   const float* values = nullptr;
   std::size_t count = 0, classes = 0;
@@ -24,12 +24,12 @@ std::optional<Columns> columnsOf(const cv::Mat& tensor, Size canvas, std::size_t
   if (!hasShape(tensor, {1, -1, -1})) return std::nullopt;
   const auto rows = static_cast<std::size_t>(tensor.size[1]);
   const auto count = static_cast<std::size_t>(tensor.size[2]);
-  // Of more rows than columns it is YOLOv5's, unless the picture is small.
+  // With more rows than columns it is YOLOv5's, unless the picture is small.
   if (rows < 5 + own || (rows > count && tensor.size[2] != cellsOf(canvas))) return std::nullopt;
   return Columns{tensor.ptr<float>(), count, rows - 4 - own};
 }
 
-/** Calls `take` with each column's candidate that is strong enough. */
+/** Calls `take` with the candidate of each column that is strong enough. */
 template <typename Take>
 void forStrong(const Columns& columns, const Reading& reading, Take take) {
   for (std::size_t i = 0; i < columns.count; ++i) {

@@ -16,7 +16,7 @@ struct Heads {
   std::size_t masks = 0, classes = 0;
 };
 
-/** The size of a tensor tells its stride, in whatever order and by whatever name it comes. */
+/** Finds each tensor by its size, which shows its stride, whatever its place or name. */
 std::optional<Heads> headsOf(const Tensors& tensors, Size canvas) {
   const auto ofStride = [&](int stride) {
     const auto found = std::ranges::find_if(tensors, [&](const NamedTensor& tensor) {

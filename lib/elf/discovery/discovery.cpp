@@ -17,23 +17,24 @@ namespace {
 
 constexpr int kLeastCell = 16;
 constexpr int kMostCells = 60;
-/** Where the camera moves tiles have their turn so many times more often. */
+/** Tiles have their turn this many times more often while the camera moves. */
 constexpr int kMovingFaster = 2;
-/** Samples of a cell that have to change for the cell to change: one may be noise. */
+/** The minimum number of changed samples in a changed cell: one may be noise. */
 constexpr int kChangedSamples = 3;
-/** One in so many of the frame's cells is looked at in one frame because it got no answer. */
+/** At most one in this many of the frame's cells is inferred in one frame because it got no
+ * answer. */
 constexpr int kDueInOneOf = 4;
 constexpr int kLongestPause = 32;
-/** Where more of the picture changes, and more than an object may take of it, the camera moves. */
+/** If more of the picture changes, and more than an object may cover, the camera moves. */
 constexpr double kMostChanged = 1.0 / 3;
 constexpr std::size_t kCellsOfOneObject = 4;
-/** Around an object that was lost, in parts of its size, on each side. */
+/** The margin around a lost object, in parts of its size, on each side. */
 constexpr float kAroundLost = 0.25F;
 
-/** Where tiles along one axis of so many cells begin and end. */
+/** The borders of tiles along one axis of `cells` cells. */
 class Edges {
  public:
-  /** With an offset, edges lie in the middle of what would be tiles without. */
+  /** With an offset, edges lie in the middle of the tiles without one. */
   Edges(int cells, int tiles, bool offset) : cells_(cells), tiles_(tiles), offset_(offset) {}
 
   int count() const { return offset_ && tiles_ > 1 ? tiles_ - 1 : tiles_; }
@@ -48,13 +49,13 @@ class Edges {
   bool offset_;
 };
 
-/** A pixel is left. */
+/** Leaves at least a pixel. */
 Rect shrunk(const Rect& rect, int by) {
   const int x = std::min(by, (rect.width - 1) / 2), y = std::min(by, (rect.height - 1) / 2);
   return {rect.x + x, rect.y + y, rect.width - 2 * x, rect.height - 2 * y};
 }
 
-/** Whether an RP of the same object is there. */
+/** Whether `rps` has an RP of the same object. */
 bool isAmong(std::span<const Rp> rps, const Rp& rp) {
   return rp.id != kNoIdentity &&
          std::ranges::any_of(rps, [&](const Rp& other) { return other.id == rp.id; });
@@ -96,7 +97,7 @@ void Discovery::divide(Size frame) {
   cell_ = roundUp(least, align_);
   columns_ = std::max(1, frame.width / cell_);
   rows_ = std::max(1, frame.height / cell_);
-  // A cell has kSamples of them along each side, the last ones have what is left over.
+  // A cell has kSamples along each side, the last ones have the remainder.
   samples_ = {std::max(columns_ * kSamples, frame.width * kSamples / cell_),
               std::max(rows_ * kSamples, frame.height * kSamples / cell_)};
   shown_ = {std::min(frame.width, samples_.width * cell_ / kSamples),
@@ -111,7 +112,7 @@ Discovery::Block Discovery::samplesOf(int x, int y) const {
 }
 
 Rect Discovery::rectOf(const Block& block) const {
-  // The last one has what is left.
+  // The last one has the remainder.
   const int right = block.x1 == columns_ ? frame_.width : block.x1 * cell_;
   const int bottom = block.y1 == rows_ ? frame_.height : block.y1 * cell_;
   return {block.x0 * cell_, block.y0 * cell_, right - block.x0 * cell_, bottom - block.y0 * cell_};
@@ -143,7 +144,7 @@ void Discovery::each(const Block& block, Visit&& visit) {
 
 void Discovery::begin(Size frame, const ImageView* picture, int passed) {
   if (frame != frame_ || settings_.align != align_) {
-    // With other cells it is as if nothing had been looked at. The first frame is looked at anyway.
+    // New cells count as not inferred yet. The first frame is inferred anyway.
     const bool again = frame == frame_;
     divide(frame);
     for (Cell& each : cells_) each.due = again;
@@ -170,7 +171,7 @@ void Discovery::learn(std::span<const Rp> rps) {
     const Rect rect = roundOutwards(rp.box, frame_);
     each(within(rect), [](Cell& c) { c.covered = true; });
     if (!inFlight() && isAmong(before_, rp)) continue;
-    // Here something was found.
+    // An object was found here.
     each(touching(rect), [](Cell& c) { c.tried = c.pause = 0; });
   }
   for (Cell& c : cells_) {
@@ -182,7 +183,7 @@ void Discovery::learn(std::span<const Rp> rps) {
 void Discovery::markExpected(const Box& box) {
   const float sx = static_cast<float>(samples_.width) / static_cast<float>(shown_.width);
   const float sy = static_cast<float>(samples_.height) / static_cast<float>(shown_.height);
-  // Those that are wholly inside.
+  // Samples that are wholly inside.
   const int x0 = static_cast<int>(std::ceil(box.x0 * sx));
   const int y0 = static_cast<int>(std::ceil(box.y0 * sy));
   const int x1 = std::min(samples_.width, static_cast<int>(box.x1 * sx));
@@ -191,7 +192,7 @@ void Discovery::markExpected(const Box& box) {
     std::fill_n(expected_.begin() + static_cast<std::ptrdiff_t>(sampleAt(x0, y)), x1 - x0, 1);
 }
 
-// What changed is a piece of an object, as a rule: its legs.
+// A change is usually a piece of an object, such as its legs.
 Sides Discovery::missing(Size place) const {
   if (before_.empty()) return {};
   std::vector<float> widths, heights;
@@ -249,9 +250,9 @@ Discovery::Tiles Discovery::tiles() const {
 void Discovery::addAged(std::vector<Rect>& places, int passed) {
   if (settings_.scanInterval == 0) return;
   const Tiles grid = tiles();
-  // What was left of a longer interval is no reason to look at more than is due.
+  // The rest of a longer interval must not cause more scans than are due.
   sinceTile_ = std::min(sinceTile_, settings_.scanInterval);
-  // Not more than all of them at a time.
+  // At most all tiles at a time.
   sinceTile_ +=
       std::min((moves_ ? kMovingFaster : 1) * passed, settings_.scanInterval) * grid.count();
   for (; sinceTile_ >= settings_.scanInterval; sinceTile_ -= settings_.scanInterval)
@@ -259,7 +260,7 @@ void Discovery::addAged(std::vector<Rect>& places, int passed) {
 }
 
 void Discovery::addTile(const Tiles& tiles, int passed, std::vector<Rect>& places) {
-  // An object on the edge of tiles in one round is inside a tile in another. Row by row, no cell
+  // An object on an edge of tiles in one round is inside a tile in another. Row by row, no cell
   // waits longer from one round to the next than a round without offset takes.
   static constexpr struct {
     bool x, y;
@@ -269,7 +270,7 @@ void Discovery::addTile(const Tiles& tiles, int passed, std::vector<Rect>& place
     return std::pair(Edges(columns_, tiles.columns, offset.x), Edges(rows_, tiles.rows, offset.y));
   };
   auto [columns, rows] = grid();
-  // The round is over, or was of more tiles than there are now.
+  // The round is over, or had more tiles than there are now.
   if (turn_ >= columns.count() * rows.count()) {
     turn_ = 0;
     ++round_;
@@ -332,7 +333,7 @@ void Discovery::compare() {
   moves_ = changes > kCellsOfOneObject &&
            static_cast<double>(changes) > kMostChanged * static_cast<double>(comparable);
   if (!moves_) return;
-  // What it shows from now on is compared with this.
+  // Later pictures are compared with this one.
   then_ = now_;
   for (Cell& c : cells_) {
     c.remembered = true;
@@ -344,7 +345,7 @@ void Discovery::addChanged(std::vector<Rect>& places) {
   for (const Block& block : clusters([](const Cell& c) { return c.changed && c.wait == 0; })) {
     const Rect changed = rectOf(block);
     const Rect place = roundOutwards(grow(toBox(changed), missing(changed.size())), frame_);
-    // At the rim of a tile an object may be cut.
+    // A tile may cut an object at its rim: it must contain the whole place.
     if (std::ranges::any_of(places, [&](const Rect& other) { return contains(other, place); }))
       continue;
     places.push_back(place);
@@ -355,7 +356,7 @@ void Discovery::addChanged(std::vector<Rect>& places) {
 }
 
 int Discovery::brightness() const {
-  // The median of all differences: what moves is less than half of the picture.
+  // The median of all differences: moving objects are less than half of the picture.
   std::array<int, 511> counts{};
   int total = 0;
   for (int y = 0; y < rows_; ++y)
@@ -428,7 +429,7 @@ std::vector<Discovery::Block> Discovery::clusters(Is&& is) const {
   cv::Mat_<std::uint8_t> cells(rows_, columns_);
   std::transform(cells_.begin(), cells_.end(), cells.begin(),
                  [&](const Cell& c) { return is(c) ? 1 : 0; });
-  // An object need not change all over: cells with one other between them belong together.
+  // An object may change only in places: cells with one other between them belong together.
   cv::Mat_<std::uint8_t> wide;
   cv::dilate(cells, wide, cv::Mat_<std::uint8_t>::ones(2, 2));
   cv::Mat_<int> labels;

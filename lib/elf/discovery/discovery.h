@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Where new objects may be: what has not been looked at for long, and what changed since it was.
+// Finds places of possible new objects: those not inferred for long, and those that changed.
 #pragma once
 
 #include <algorithm>
@@ -13,87 +13,89 @@
 namespace elf {
 
 /**
- * Says, frame after frame, which places outside the RPs are to be looked at, so that new objects
- * are found. Intervals and pauses are counted in usual frames, of which some may be missing:
+ * Returns, frame after frame, the places outside the RPs to infer so that new objects are found.
+ * Intervals and pauses are counted in usual frames, some of which may be missing:
  *
- * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is looked at, in full
- *   resolution, at least every `scanInterval` frames; twice as often while changes do not tell what
- *   is new, since the camera moves. What RPs cover of a tile is left out where their parts showed
- *   it in full resolution in the frame before (where they are scaled down from then on, it waits
- *   one frame longer).
- * - *change*: a place outside RPs differs, in a small grey picture, from what it was when it was
- *   last looked at without an RP on it. What a camera that shakes explains is none: a sample that
- *   is as one beside it was. A place is as large as the objects of the RPs usually are. A change of
- *   the whole picture's brightness counts for nothing. Where something changes and nothing new is
- *   found, it is looked at after one frame, two, four, up to 32 frames. Where more than a third of
- *   the picture changes at a time, it is the camera that moves, and changes tell nothing.
- * - *loss*: an RP whose object is given up. Where it was expected, and around, is looked at once
- *   more.
- * - *no answer*: what was missed() is looked at next; of more than a quarter of the frame the rest
- *   follows in the next frames, so that servers that are back after an outage can keep up.
+ * - *age*: the tiles of a grid over the frame, in turn, so that every pixel is inferred in full
+ *   resolution at least every `scanInterval` frames. Twice as often while the camera moves, because
+ *   changes do not show then what is new. Leaves out what RPs cover of a tile if their parts showed
+ *   it in full resolution in the previous frame (if they are scaled down from then on, it waits one
+ *   frame longer).
+ * - *change*: a place outside RPs that differs, in a small grey picture, from when it was last
+ *   inferred without an RP on it. Differences that a shaking camera explains do not count: a sample
+ *   that is like an earlier one beside it. A place is as large as the objects of the RPs usually
+ *   are. A change of the whole picture's brightness does not count. A place that changes without a
+ *   new object is inferred after one frame, two, four, up to 32 frames. If more than a third of the
+ *   picture changes at a time, the camera moves, and changes show nothing.
+ * - *loss*: an RP whose object is given up. Its expected place and the surroundings are inferred
+ *   once more.
+ * - *no answer*: places given to missed() are inferred next. If they are more than a quarter of the
+ *   frame, the rest follows in the next frames, so that servers can keep up after an outage.
  *
- * The frame is divided into square cells, of 16 pixels at least and at most 60 along its longer
- * side; the last ones have what is left over. Places are made of whole cells. Not thread-safe.
+ * The frame is divided into square cells, at least 16 pixels wide and at most 60 along its longer
+ * side. The last ones take the remainder. Places consist of whole cells. Not thread-safe.
  */
 class Discovery {
  public:
   struct Settings {
-    /** Frames, >= 1; 0: age does not matter. */
+    /** Frames, >= 1. 0: ignores age. */
     int scanInterval = 40;
-    /** Pixels of a tile's shorter side at least, where the frame has so many: what lies at a tile's
-     * rim is seen badly. */
+    /** The minimum of a tile's shorter side in pixels, if the frame is as large: objects at a
+     * tile's rim are detected badly. */
     int leastTile = 128;
-    /** Pixels that parts have around a place in any case, so that a place is less than its tile by
-     * them, >= 0. */
+    /** Pixels that parts have around a place anyway, >= 0. A place is smaller than its tile by
+     * them. */
     int context = 0;
-    /** Sides of cells are multiples of it, and so places where parts may begin; >= 1. */
+    /** Cells' sides are multiples of it, and so are the places where parts may begin. >= 1. */
     int align = 1;
-    /** Frames until the RPs tell what was found in a frame, at most; >= 1. From 2 on predictions
-     * are less sure: all that changes counts, beside known objects and as if a camera shook, too.
+    /**
+     * The maximum number of frames until the RPs show what was found in a frame, >= 1. From 2 on
+     * predictions are less sure: all changes count, even beside known objects and those that a
+     * shaking camera explains.
      */
     int answersAfter = 1;
-    /** Grey levels (0..255) that a change has at least; 0: changes do not matter. */
+    /** The minimum of a change in grey levels (0..255). 0: ignores changes. */
     int changeThreshold = 10;
   };
 
-  /** From the next frame on; what is known of the past stays known. */
+  /** Applies from the next frame on. Keeps what is known of the past. */
   void setSettings(const Settings& settings) { settings_ = settings; }
-  /** Nothing is known of what was looked at; whoever calls it looks at the whole frame next. */
+  /** Forgets what was inferred. The caller must infer the whole next frame. */
   void forget();
 
   /**
-   * Begins a frame, the next in order: places to look at besides the RPs. `picture` may be null,
-   * then no change is seen. `passed` is how many usual frames it is later than the one before, >=
-   * 1. Places are inside the frame, and may overlap each other.
+   * Begins the next frame, in order. Returns places to infer besides the RPs. `picture` may be
+   * null: then it sees no change. `passed` is the number of usual frames since the previous frame,
+   * >= 1. Places are inside the frame and may overlap.
    */
   std::vector<Rect> placesFor(Size frame, std::span<const Rp> rps, const ImageView* picture,
                               int passed = 1);
 
   /**
-   * What the plan of that frame looks at, of which parts that are scaled down do not count. Call it
-   * once after placesFor(), or alone for a frame that is looked at as a whole.
+   * Notes what the plan of that frame infers. Scaled-down parts do not count. Call it once after
+   * placesFor(), or alone for a frame that is inferred as a whole.
    */
   void looksAt(Size frame, std::span<const Part> parts, const ImageView* picture, int passed = 1);
 
-  /** Got no answer after all, in whichever frame. */
+  /** Notes places that got no answer, in any frame. */
   void missed(std::span<const Rect> rects);
 
  private:
   struct Cell {
-    /** Usual frames since it was looked at, as all counts here. */
+    /** Usual frames, like all counts here, since it was inferred. */
     int age = 0;
-    /** It is not looked at for its changes for so many frames, and what that was set to last. */
+    /** The frames for which its changes are ignored, and the last value that this was set to. */
     int wait = 0, pause = 0;
-    /** It was looked at because it changed, and what for is known in so many frames that come; 0:
-     * it is. */
+    /** It was inferred because it changed, and the result is known in this many frames. 0: it
+     * is. */
     int tried = 0;
-    /** It got no answer, and was not looked at since. */
+    /** It got no answer and was not inferred since. */
     bool due = false;
     /** `then_` holds it. */
     bool remembered = false;
     /** An RP of this frame covers it. */
     bool covered = false;
-    /** It is not what it was, and nothing explains that. */
+    /** It differs from before, and nothing explains that. */
     bool changed = false;
     /** A place of this frame covers it. */
     bool planned = false;
@@ -126,7 +128,7 @@ class Discovery {
   std::size_t sampleAt(int x, int y) const {
     return static_cast<std::size_t>(y * samples_.width + x);
   }
-  /** Those of a cell, and the cell of one. */
+  /** The samples of a cell, and the cell of a sample. */
   Block samplesOf(int x, int y) const;
   const Cell& cellOf(int column, int row) const {
     return cell(std::min(column / kSamples, columns_ - 1), std::min(row / kSamples, rows_ - 1));
@@ -145,8 +147,8 @@ class Discovery {
   void markExpected(const Box& box);
   void compare();
   /**
-   * As many as can be, up to `scanInterval`, with sides of `leastTile` at least where the frame has
-   * them; of equally many the ones that are nearest to squares.
+   * As many tiles as possible, up to `scanInterval`, with sides of at least `leastTile` if the
+   * frame has them. Of equal numbers, the tiles nearest to squares.
    */
   Tiles tiles() const;
   void addAged(std::vector<Rect>& places, int passed);
@@ -155,46 +157,47 @@ class Discovery {
   void addDue(std::vector<Rect>& places);
   void addChanged(std::vector<Rect>& places);
   void add(const Block& block, std::vector<Rect>& places);
-  /** What a place lacks to be as large as an RP's object is usually. */
+  /** The growth of a place to the usual size of an RP's object. */
   Sides missing(Size place) const;
-  /** By how much the picture is brighter than what is remembered of it. */
+  /** How much brighter the picture is than the remembered one. */
   int brightness() const;
-  /** Of a cell: it is as it was, or as something beside it was, or as nothing there was. */
+  /** A cell is as before, or like something that was beside it, or like nothing that was there. */
   enum class Change { None, Explained, Strange };
   Change changeOf(int x, int y, int brightness) const;
-  /** Not inside RPs: when the object has gone, a place is what it was before. Only where the camera
-   * moves compare() keeps what is inside them, too. */
+  /** Stores samples outside RPs: when an object has gone, its place is compared with what it was
+   * before. Only while the camera moves does compare() store samples inside RPs, too. */
   void remember(int x, int y);
-  /** The block around those of its cells that `is`. */
+  /** The block around its cells for which `is` holds. */
   template <typename Is>
   Block around(const Block& block, Is&& is);
-  /** Blocks around cells that `is` and that belong together. */
+  /** Blocks around cells that belong together and for which `is` holds. */
   template <typename Is>
   std::vector<Block> clusters(Is&& is) const;
 
   Settings settings_;
-  /** What the cells were made for. */
+  /** The size of frame that the cells were made for. */
   Size frame_;
   int align_ = 1;
-  /** Pixels of a cell's side, and how many cells there are. */
+  /** The side of a cell in pixels, and the number of cells. */
   int cell_ = 1, columns_ = 0, rows_ = 0;
   std::vector<Cell> cells_;
-  /** How many samples there are, and what they show of the frame: all but less than a sample. */
+  /** The number of samples, and the part of the frame that they show: all but less than a
+   * sample. */
   Size samples_, shown_;
-  /** Grey samples, as rows of a picture: this frame, and each cell as it was when it was looked at.
-   * `now_` is empty where the frame came without picture. */
+  /** Grey samples, as rows of a picture: this frame, and each cell when it was last inferred.
+   * `now_` is empty if the frame has no picture. */
   std::vector<std::uint8_t> now_, then_;
-  /** For each sample whether this frame's RPs have it inside. */
+  /** For each sample, whether it is inside this frame's RPs. */
   std::vector<std::uint8_t> expected_;
   /** placesFor() has begun the frame. */
   bool begun_ = false;
-  /** The camera moves, as far as changes tell. */
+  /** The camera moves, judged by the changes. */
   bool moves_ = false;
-  /** Which tile is next, and how often all of them had their turn. */
+  /** The next tile, and the number of rounds through all tiles. */
   int turn_ = 0, round_ = 0;
-  /** How much of a tile's turn has passed; the interval is a whole one. */
+  /** The progress of a tile's turn. A whole turn is scanInterval. */
   int sinceTile_ = 0;
-  /** The RPs of the frame before. */
+  /** The RPs of the previous frame. */
   std::vector<Rp> before_;
 };
 

@@ -10,17 +10,17 @@ namespace elf {
 
 namespace {
 
-/** How large a place may be. */
+/** The maximum of a place. */
 struct Bounds {
   double area = 0;
-  /** Of each side; 0: no bound. */
+  /** Of each side. 0: no limit. */
   Size size;
 };
 
 Bounds boundsOf(Size frame, const Capacity& capacity) {
   const ModelRules& rules = capacity.rules;
   const Size most = rules.largestInput();
-  // Where hardly anything is left beside the context, rather shrunk a little than in crumbs.
+  // If the context leaves hardly any room, shrinking a little is better than tiny parts.
   const auto room = [&](int side) {
     return std::max((side + 1) / 2, side - 2 * rules.context - (rules.align - 1));
   };
@@ -28,12 +28,13 @@ Bounds boundsOf(Size frame, const Capacity& capacity) {
           {room(most.width), room(most.height)}};
 }
 
-/** A place to be looked at, as the partitioner gets it: in halves where it is too large. */
+/** Adds a place for the partitioner, in halves if it is too large. */
 void addPlace(const Rect& place, const Bounds& most, std::vector<Rp>& wanted) {
   const bool wide = most.size.width > 0 && place.width > most.size.width;
   const bool high = most.size.height > 0 && place.height > most.size.height;
   if (!wide && !high && place.area() <= most.area) {
-    // Nothing is expected: a place is no object, of whose height the model needs a share around.
+    // Nothing is expected: a place is not an object, whose height the model needs a share of
+    // around.
     wanted.push_back({.box = toBox(place)});
     return;
   }
@@ -76,10 +77,10 @@ Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
 void FramePlanner::prepare(const Capacity& capacity) {
   const ModelRules& rules = capacity.rules;
   Discovery::Settings discovery = settings_.discovery;
-  // What lies at a tile's rim lacks its context: that shall be the smaller half of it. How high the
-  // objects are that a tile may hold nobody knows, so `contextShare` does not count here. One that
-  // is found cut at the rim, or in pieces, is looked at with room for the rest in the next frame,
-  // and with its share once it is an RP.
+  // Objects at a tile's rim lack their context: the rim must be the smaller half of the tile.
+  // `contextShare` does not count here, because the height of a tile's objects is unknown. An
+  // object that is found cut at the rim, or in pieces, is inferred with room for the rest in the
+  // next frame, and with its share once it is an RP.
   discovery.leastTile =
       std::max({8 * rules.context, 2 * rules.minSize.height, discovery.leastTile});
   discovery.context = partitioner_->contextAround(rules);
@@ -106,8 +107,8 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
     Plan whole = splitWholeFrame(frame, capacity);
     const bool shrunk = std::ranges::any_of(
         whole.parts, [&](const Part& part) { return rules.inputScale(part.rect.size()) < 1; });
-    // A run of a fixed size costs the same however much it shows. Scans by themselves keep to the
-    // resolution that they are there for.
+    // A run of a fixed size costs the same for any content. Scans alone keep the resolution that
+    // they need.
     const bool mayShrink = !rules.fixedSize.empty() && !rps.empty();
     if ((mayShrink || !shrunk) && whole.makespan < plan.makespan) {
       listRps(whole, rps, frame);

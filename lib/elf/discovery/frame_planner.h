@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The plan of each frame of a stream: its RPs, and what is looked at to discover new objects.
+// Plans each frame of a stream: its RPs, and places to infer for new objects.
 #pragma once
 
 #include <memory>
@@ -17,20 +17,19 @@ namespace elf {
  * Plans frame after frame:
  *
  * - RPs unknown (cold start): the whole frame, split over the servers.
- * - RPs known: parts around them and around the places that Discovery wants looked at, by the
- *   partitioner, which weighs both against each other. A place that is more than a server's share
- *   of the frame, or that the model would have to shrink, is divided. A part that holds no RP is of
- *   kind Scan.
- * - Where that takes longer than the whole frame split over the servers, as in a crowd, it is the
- *   whole frame for partitioners that weigh it, unless a model without a fixed size would shrink
- *   its strips. An RP that a seam cuts is seen in pieces then. A model of a fixed size takes as
- *   long for a crumb as for a strip: a frame with RPs then takes no longer than one run of each
- *   server, but for its LRC.
- * - Every `lrcInterval` usual frames the whole frame, too, scaled by `lrcRatio` (the paper's
- *   low-resolution compensation): for objects larger than a tile, and for models that see small
- *   ones. It goes to `lrcServer`, or else to the server that would be done with it first after its
+ * - RPs known: parts around them and around the places from Discovery. The partitioner weighs both
+ *   against each other. A place that is more than a server's share of the frame, or that the model
+ *   would have to shrink, is divided. A part without an RP is of kind Scan.
+ * - If that takes longer than the whole frame split over the servers, as in a crowd, the plan is
+ *   the whole frame. This holds for partitioners that weigh it, unless a model without a fixed size
+ *   would shrink its strips. An RP on a seam is then detected in pieces. A model of a fixed size
+ *   takes as long for a tiny part as for a strip: a frame with RPs then takes at most one run of
+ *   each server, besides its LRC.
+ * - Every `lrcInterval` usual frames also the whole frame, scaled by `lrcRatio` (the paper's
+ *   low-resolution compensation): for objects larger than a tile, and for models that detect small
+ *   ones. It is sent to `lrcServer`, or else to the server that would finish it first after its
  *   parts of the same plan.
- * - A partitioner that covers the whole frame anyway is asked for nothing else.
+ * - A partitioner that covers the whole frame anyway plans alone.
  *
  * Not thread-safe.
  */
@@ -40,36 +39,36 @@ class FramePlanner {
     Discovery::Settings discovery;
     /** As PartitionInput::scale. */
     bool scale = true;
-    /** Frames; 0: never. */
+    /** Frames. 0: never. */
     int lrcInterval = 0;
     /** Along one side, 0 < lrcRatio <= 1. */
     double lrcRatio = 0.4;
-    /** Its URL; empty, or none that is up: the one with the most slack. */
+    /** Its URL. Empty, or not a server that is up: the one with the most slack. */
     std::string lrcServer;
   };
 
-  /** `partitioner` is not null. */
+  /** `partitioner` must not be null. */
   explicit FramePlanner(std::unique_ptr<const Partitioner> partitioner);
 
-  /** From the next frame on. */
+  /** Applies from the next frame on. */
   void setSettings(const Settings& settings);
 
-  /** The next frame is a cold start: nothing is known of what was looked at. */
+  /** Makes the next frame a cold start, and forgets what was inferred. */
   void forget();
 
   /**
-   * `rps` is unset where they are unknown; each is inside the frame. `picture` may be null: changes
-   * are not seen then. `capacity` has at least one server. `passed` is how many usual frames it is
-   * later than the one before, >= 1.
+   * `rps` is unset if they are unknown. Each is inside the frame. `picture` may be null: then
+   * changes are not seen. `capacity` has at least one server. `passed` is the number of usual
+   * frames since the previous frame, >= 1.
    */
   Plan plan(Size frame, const std::optional<std::vector<Rp>>& rps, const Capacity& capacity,
             const ImageView* picture, int passed = 1);
 
-  /** Parts of an earlier frame that got no answer. */
+  /** Notes parts of an earlier frame that got no answer. */
   void missed(std::span<const Rect> rects) { discovery_.missed(rects); }
 
  private:
-  /** Tells discovery what the model asks for. */
+  /** Gives discovery the model's needs. */
   void prepare(const Capacity& capacity);
   Plan planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
                   const ImageView* picture, int passed);

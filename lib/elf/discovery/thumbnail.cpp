@@ -8,7 +8,8 @@ namespace elf {
 
 namespace {
 
-/** Bytes of a pixel in the first plane, and where its green is: nearest to brightness. */
+/** Bytes of a pixel in the first plane, and the place of its green, which is nearest to
+ * brightness. */
 struct Layout {
   int channels = 1;
   int green = 0;
@@ -31,8 +32,8 @@ Layout layoutOf(PixelFormat format) {
 }
 
 /**
- * Means of 2x2 pixels take OpenCV a fortieth of the time that means of pieces of pixels do: first
- * as much of the way as can be gone so.
+ * Halves the picture as often as possible first: OpenCV needs a fortieth of the time for means of
+ * 2x2 pixels than for means of fractions of pixels.
  */
 cv::Mat reduced(cv::Mat plane, cv::Size size) {
   while (plane.cols >= 2 * size.width && plane.rows >= 2 * size.height && plane.cols % 2 == 0 &&

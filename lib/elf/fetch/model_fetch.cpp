@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/** What libsoup leaves to a main context is left to nobody else's. */
+/** A main context of its own, so that libsoup leaves nothing to another one. */
 class OwnContext {
  public:
   OwnContext() { g_main_context_push_thread_default(context_.get()); }
@@ -41,9 +41,9 @@ class OwnContext {
   const Ref<GMainContext> context_{g_main_context_new()};
 };
 
-/** A file that is to be fetched. */
+/** A file to fetch. */
 struct Job {
-  /** Which of the model's. */
+  /** Its index in the model. */
   std::size_t index = 0;
   std::unique_ptr<PartFile> part;
   std::unique_ptr<Source> source;
@@ -69,7 +69,7 @@ class Fetch {
   }
 
  private:
-  /** The path as errors name it. */
+  /** The path for errors. */
   std::string subject() const { return model_.path.empty() ? model_.name : model_.path; }
   std::string goal(std::size_t i) const { return fs::path(folder_) / model_.files[i]; }
   bool isPinned() const { return !model_.sha256.empty(); }
@@ -81,7 +81,7 @@ class Fetch {
     if (model_.files.empty() || model_.backend == ModelBackend::Library)
       throw Error(subject(), "is of backend " + std::string(toString(model_.backend)) +
                                  ", for which no file is fetched");
-    // What a model names must not become anything else that Elf looks for.
+    // A model's files must not become other files that Elf searches for.
     for (const std::string& file : model_.files)
       if (file.find('/') != file.npos || file.starts_with('.') || file.ends_with(".part") ||
           file.ends_with(kModelFiles.suffix) || file.ends_with(kWeightFiles.suffix))
@@ -94,7 +94,7 @@ class Fetch {
                       " addresses are given (one for each, in its order)");
   }
 
-  /** Whether a file that the model would be served with is there, and the right one. */
+  /** Whether a file that the model would use is there, and the right one. */
   bool isThere(std::size_t i) {
     std::error_code ignored;
     std::optional<std::string> path = findWeightFile(model_, model_.files[i]);
@@ -110,7 +110,7 @@ class Fetch {
     return true;
   }
 
-  /** Opens parts and sources, and tells what is to come. */
+  /** Opens parts and sources, and reports the plan. */
   void begin() {
     if (addresses().empty())
       throw Error(subject() + ": [model] url",
@@ -120,7 +120,7 @@ class Fetch {
     FetchPlan plan{.bytes = 0};
     for (auto job = jobs_.begin(); job != jobs_.end();) {
       job->part = std::make_unique<PartFile>(goal(job->index));
-      // Another process may have brought it before it let go of the part.
+      // Another process may have fetched it before it released the part.
       if (isThere(job->index)) {
         job = jobs_.erase(job);
         continue;
@@ -129,7 +129,7 @@ class Fetch {
           Source::create(addresses()[job->index], *job->part,
                          {options_.longest, options_.patience, options_.caFile, options_.stop});
       job->total = job->source->open();
-      // No server waits for the end of another file.
+      // A server must not wait for the end of another file.
       if (job != jobs_.begin()) job->source->close();
       plan.files.push_back(model_.files[job->index]);
       const std::string from = job->source->name();
@@ -144,12 +144,12 @@ class Fetch {
     if (options_.onPlan) options_.onPlan(plan);
   }
 
-  /** Tells of a full disk before anything is written, where it can. */
+  /** Reports a full disk before anything is written, if possible. */
   void requireSpace(const FetchPlan& plan) const {
     struct statvfs disk {};
     if (!plan.bytes || statvfs(folder_.c_str(), &disk) != 0 || disk.f_blocks == 0) return;
     std::uint64_t room = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-    // Parts hold bytes that stay, or give their room back.
+    // The bytes of parts stay, or free their room.
     for (const Job& job : jobs_) room += job.part->size();
     if (*plan.bytes > room)
       throw Error(folder_, "has room for " + formatBytes(room) + ", and " +

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Brings the files of a model to this machine, when somebody asks for that.
+// Fetches the files of a model to this machine, on request.
 #pragma once
 
 #include <chrono>
@@ -14,15 +14,15 @@
 
 namespace elf {
 
-/** What is about to be fetched. */
+/** A fetch that is about to begin. */
 struct FetchPlan {
-  /** Names of the files, as the model has them. */
+  /** Names of the files, as in the model. */
   std::vector<std::string> files;
-  /** Hosts, or local files, each once. */
+  /** Hosts or local files, each once. */
   std::vector<std::string> from;
-  /** Of all files; nothing where a server does not tell. */
+  /** The size of all files. Unset if a server does not report it. */
   std::optional<std::uint64_t> bytes;
-  /** How many of them an earlier fetch has brought. */
+  /** The number of these bytes that an earlier fetch has stored. */
   std::uint64_t bytesThere = 0;
 };
 
@@ -30,50 +30,48 @@ struct FetchProgress {
   /** One of FetchPlan::files. */
   std::string file;
   std::uint64_t bytes = 0;
-  /** Of the whole file; nothing where the server does not tell. */
+  /** The size of the whole file. Unset if the server does not report it. */
   std::optional<std::uint64_t> total;
 };
 
 struct FetchOptions {
   /**
-   * Addresses or local files in the place of ModelFile::urls: none, or one for each file of the
-   * model.
+   * Addresses or local files that replace ModelFile::urls: none, or one for each file of the model.
    */
   std::vector<std::string> from;
-  /** Where the files go; empty: the user's own folder of models (userDataFolder()). */
+  /** The folder for the files. Empty: the user's own folder of models (userDataFolder()). */
   std::string folder;
-  /** No file may be larger. */
+  /** The maximum size of a file. */
   std::uint64_t longest = std::uint64_t{4} << 30;
-  /** For how long a server may send nothing. */
+  /** The maximum time without data from a server. */
   std::chrono::seconds patience{30};
-  /** PEM: the authorities that vouch for servers; empty: the system's. */
+  /** PEM file of the authorities that vouch for servers. Empty: the system's. */
   std::string caFile;
-  /** Ends it with an error; what can be gone on from later is kept. */
+  /** Ends the fetch with an error. Keeps bytes that a later fetch can continue from. */
   std::stop_token stop;
-  /** Called once, before the first byte of any file; not where all files are there. */
+  /** Called once, before the first byte of any file, unless all files are there. */
   std::function<void(const FetchPlan&)> onPlan;
-  /** Called for each block that came. */
+  /** Called for each received block. */
   std::function<void(const FetchProgress&)> onProgress;
 };
 
-/** A file of the model, which is there now. */
+/** A file of the model, which is now present. */
 struct FetchedFile {
   std::string path;
   std::uint64_t bytes = 0;
   std::string sha256;
-  /** It was there before. */
+  /** It was present before. */
   bool wasThere = false;
 };
 
 /**
- * Brings all files of `model` that weightFiles() would not find, over HTTPS or from this machine,
- * through the proxy that the system or the environment names, and calls back meanwhile in the
- * calling thread. A file gets its name when it is whole, on the disk, and has the checksum that the
- * model names, if that names one; until then its bytes are in NAME.part. A part is gone on from
- * where the server can tell that the file is still the same, and else removed. Nothing that is
- * there is written over.
+ * Fetches all files of `model` that weightFiles() would not find, over HTTPS or from this machine,
+ * through the proxy of the system or the environment. Calls back in the calling thread. A file gets
+ * its name when it is whole, on the disk, and has the model's checksum, if there is one. Until then
+ * its bytes are in NAME.part. A part is continued if the server can tell that the file is still the
+ * same, else removed. Never overwrites a file.
  *
- * Throws elf::Error naming the file, address or key that is wrong, and the part that is kept.
+ * Throws elf::Error naming the wrong file, address or key, and the part that is kept.
  */
 std::vector<FetchedFile> fetchModel(const ModelFile& model, const FetchOptions& options = {});
 

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 PartFile::PartFile(std::string goal)
     : goal_(std::move(goal)), path_(goal_ + ".part"), tagPath_(path_ + ".tag") {
   try {
-    // Who held the lock may have given the file its name, or removed it, meanwhile.
+    // The former holder of the lock may have renamed or removed the file meanwhile.
     do {
       if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
       open();
@@ -95,7 +95,7 @@ void PartFile::commit() {
   tag_.clear();
   if (rename(path_.c_str(), goal_.c_str()) != 0) fail(errno);
   close(std::exchange(descriptor_, -1));
-  // The name, too, outlives a loss of power.
+  // The name must survive a loss of power, too.
   const int folder = ::open(fs::path(goal_).parent_path().c_str(), O_RDONLY | O_CLOEXEC);
   if (folder < 0) return;
   fsync(folder);

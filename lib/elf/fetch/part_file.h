@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A file that is not all there yet. Not installed.
+// An incomplete file. Not installed.
 #pragma once
 
 #include <cstddef>
@@ -9,17 +9,17 @@
 namespace elf {
 
 /**
- * GOAL.part, in which the bytes of GOAL gather until they are whole and right: nothing else writes
- * GOAL, and only commit() makes it. While the object lives no other process writes the file. What
- * of it outlives the object is what a later one can go on from: bytes with a tag.
+ * GOAL.part collects the bytes of GOAL until they are whole and right. Only commit() makes GOAL.
+ * While the object lives no other process writes the file. Bytes with a tag outlive the object, so
+ * that a later one can continue.
  *
- * The tag says what the bytes are a part of, and lies in GOAL.part.tag.
+ * The tag states the file that the bytes are a part of. It is stored in GOAL.part.tag.
  *
- * All throw elf::Error naming the file and the system's reason.
+ * All functions throw elf::Error naming the file and the system's reason.
  */
 class PartFile {
  public:
-  /** Opens or makes the file, with what an earlier object left. */
+  /** Opens or makes the file, with the bytes of an earlier object. */
   explicit PartFile(std::string goal);
   ~PartFile();
   PartFile(const PartFile&) = delete;
@@ -27,15 +27,15 @@ class PartFile {
 
   const std::string& path() const { return path_; }
   std::uint64_t size() const { return size_; }
-  /** Empty for bytes that nobody can go on from. */
+  /** Empty for bytes that can't be continued. */
   const std::string& tag() const { return tag_; }
-  /** For the end of an error: what is kept for later, and nothing where nothing is. */
+  /** The end of an error: the bytes that are kept for later. Empty if none are. */
   std::string remains() const;
 
-  /** Forgets all bytes; those that come have this tag. */
+  /** Discards all bytes. The next ones have this tag. */
   void restart(const std::string& tag);
   void append(const void* data, std::size_t size);
-  /** The file gets its name, once it is on the disk. */
+  /** Gives the file its name, once it is on the disk. */
   void commit();
   /** Removes it. */
   void discard() noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Where the bytes of one file come from. Not installed.
+// The source of one file's bytes. Not installed.
 #pragma once
 
 #include <chrono>
@@ -14,36 +14,36 @@
 
 namespace elf {
 
-/** The parts of FetchOptions (elf/fetch/model_fetch.h) that a source keeps to. */
+/** The parts of FetchOptions (elf/fetch/model_fetch.h) that a source obeys. */
 struct SourceLimits {
   std::uint64_t longest = 0;
   std::chrono::seconds patience{};
-  /** PEM; empty: the system's authorities. */
+  /** PEM file. Empty: the system's authorities. */
   std::string caFile;
   std::stop_token stop;
 };
 
-/** Both functions throw elf::Error naming the address or file, and say what is kept of the part. */
+/** The functions throw elf::Error naming the address or file, and what is kept of the part. */
 class Source {
  public:
   using OnBytes = std::function<void()>;
 
-  /** Of a URL or a local file. `part` outlives it. */
+  /** The source for a URL or a local file. `part` must outlive it. */
   static std::unique_ptr<Source> create(const std::string& from, PartFile& part,
                                         const SourceLimits& limits);
   virtual ~Source() = default;
 
-  /** For people: a host, or a local file. */
+  /** For users: a host, or a local file. */
   virtual std::string name() const = 0;
-  /** Asks for the file. How large it is; nothing where nobody tells. */
+  /** Requests the file. Returns its size, unset if the server does not report it. */
   virtual std::optional<std::uint64_t> open() = 0;
-  /** How many bytes of the part stay as they are, as far as open() knows. */
+  /** The number of bytes in the part that stay, as far as open() knows. */
   virtual std::uint64_t offset() const = 0;
-  /** The answer is not awaited any more: receive() asks anew. */
+  /** Drops the answer: receive() will request it anew. */
   virtual void close() = 0;
-  /** From what the part holds to the end; `onBytes` after each block. */
+  /** Receives from the end of the part to the end of the file. Calls `onBytes` after each block. */
   virtual void receive(const OnBytes& onBytes) = 0;
-  /** Whether the end that was met is the file's for sure; if not, only a checksum tells. */
+  /** Whether the received end is certainly the file's. If not, only a checksum can show it. */
   virtual bool isWhole() const = 0;
 };
 

@@ -18,7 +18,7 @@ namespace {
 constexpr int kMostRedirects = 5;
 constexpr auto kUriFlags = static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS);
 
-/** A URL without what may be secret in it. */
+/** A URL without parts that may be secret. */
 std::string shown(GUri* uri) {
   return printable(takeText(g_uri_to_string_partial(
       uri,
@@ -29,14 +29,14 @@ bool isHttps(GUri* uri) {
   return g_str_equal(g_uri_get_scheme(uri), "https");
 }
 
-/** Header of a response; empty where it has none. */
+/** Header of a response. Empty if it has none. */
 std::string header(SoupMessage* message, const char* name) {
   const char* value =
       soup_message_headers_get_one(soup_message_get_response_headers(message), name);
   return value ? value : "";
 }
 
-/** What tells one state of the file from another, byte by byte; empty where nothing does. */
+/** Tells states of the file apart, byte by byte. Empty if the server offers nothing. */
 std::string validatorOf(SoupMessage* message) {
   const std::string etag = header(message, "ETag");
   return etag.empty() || etag.starts_with("W/") ? header(message, "Last-Modified") : etag;
@@ -80,7 +80,7 @@ class UrlSource final : public Source {
   void close() override {
     stream_.reset();
     message_.reset();
-    // A connection of HTTP/2 that is given up ends in the context, and its session must see that.
+    // An abandoned HTTP/2 connection ends in the context, and its session must still be there.
     while (g_main_context_iteration(g_main_context_get_thread_default(), FALSE)) {
     }
     session_.reset();
@@ -98,7 +98,7 @@ class UrlSource final : public Source {
       GError* error = nullptr;
       const gssize size = g_input_stream_read(stream_.get(), block.data(), block.size(),
                                               cancellable_.get(), &error);
-      // What is missing is told below.
+      // Missing bytes are reported below.
       if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT)) g_clear_error(&error);
       if (error) fail(takeReason(error));
       if (size <= 0) break;
@@ -130,7 +130,7 @@ class UrlSource final : public Source {
     return message_ ? reasonOf(error, message_.get()) : error->message;
   }
 
-  /** Asks for the bytes from `begin` on; false where they can't be had and all of them have to. */
+  /** Requests the bytes from `begin` on. False if the whole file must be requested instead. */
   bool ask(std::uint64_t begin) {
     begin_ = begin;
     isAllThere_ = false;
@@ -155,7 +155,7 @@ class UrlSource final : public Source {
                                                  static_cast<guint>(limits_.patience.count()),
                                                  "user-agent", "elf-server/" ELF_VERSION, nullptr));
     soup_session_remove_feature_by_type(session_.get(), SOUP_TYPE_CONTENT_DECODER);
-    // This machine is none of another one's.
+    // A proxy can't reach this machine's loopback addresses.
     if (!isHttps(uri)) soup_session_set_proxy_resolver(session_.get(), nullptr);
     if (authorities_) soup_session_set_tls_database(session_.get(), authorities_.get());
     message_.reset(soup_message_new_from_uri("GET", uri));
@@ -176,7 +176,7 @@ class UrlSource final : public Source {
     const std::string location = header(message_.get(), "Location");
     Ref<GUri> to(g_uri_parse_relative(from, location.c_str(), kUriFlags, nullptr));
     if (location.empty() || !to) fail("is redirected to nowhere");
-    // What began with TLS goes on with it.
+    // A fetch that began with TLS must continue with it.
     if (!isHttpsOrThisMachine(takeText(g_uri_to_string(to.get()))) ||
         (isHttps(from) && !isHttps(to.get())))
       fail("is redirected to " + shown(to.get()) + ", which is not an https:// address");
@@ -190,7 +190,7 @@ class UrlSource final : public Source {
     goffset first = 0, last = 0, total = -1;
     switch (status) {
       case SOUP_STATUS_OK:
-        // The file has changed, or the server knows no ranges.
+        // The file has changed, or the server does not support ranges.
         begin_ = 0;
         return isWholeFile();
       case SOUP_STATUS_PARTIAL_CONTENT:
@@ -240,20 +240,20 @@ class UrlSource final : public Source {
   PartFile& part_;
   const SourceLimits limits_;
   Ref<GTlsDatabase> authorities_;
-  /** What the tags of this URL's bytes begin with; the validator follows. Tells no secret. */
+  /** The beginning of the tags of this URL's bytes. The validator follows. Reveals no secret. */
   std::string tagOfUrl_;
   Ref<GCancellable> cancellable_;
   std::stop_callback<std::function<void()>> onStop_;
 
-  // Of the request that was made last.
+  // Of the last request.
   Ref<SoupSession> session_;
   Ref<SoupMessage> message_;
   Ref<GInputStream> stream_;
-  /** Which byte of the file the body begins with. */
+  /** The place in the file where the body begins. */
   std::uint64_t begin_ = 0;
   std::optional<std::uint64_t> total_;
   bool hasEnd_ = true;
-  /** The part held it already. */
+  /** The part held the whole file already. */
   bool isAllThere_ = false;
 };
 

@@ -39,7 +39,7 @@ struct Box {
   float height() const { return y1 - y0; }
   float centreX() const { return (x0 + x1) / 2; }
   float centreY() const { return (y0 + y1) / 2; }
-  /** True also for a box that holds a NaN. */
+  /** True also for a box with a NaN. */
   bool empty() const { return !(x1 > x0 && y1 > y0); }
   double area() const { return empty() ? 0.0 : static_cast<double>(width()) * height(); }
   bool finite() const {
@@ -62,7 +62,7 @@ struct Rect {
   double area() const { return size().area(); }
 };
 
-/** Where a picture lies, pixel for pixel, in the frame that it was cut from. */
+/** The place of a picture, pixel for pixel, in the frame that it was cut from. */
 struct Placement {
   int x = 0;
   int y = 0;
@@ -88,12 +88,12 @@ inline Rect wholeFrame(Size frame) {
   return {0, 0, frame.width, frame.height};
 }
 
-/** The overlap of two boxes; empty() when they do not overlap. */
+/** The overlap of two boxes. empty() if they do not overlap. */
 inline Box intersect(const Box& a, const Box& b) {
   return {std::max(a.x0, b.x0), std::max(a.y0, b.y0), std::min(a.x1, b.x1), std::min(a.y1, b.y1)};
 }
 
-/** The overlap of two rectangles; empty() when they do not overlap. */
+/** The overlap of two rectangles. empty() if they do not overlap. */
 inline Rect intersect(const Rect& a, const Rect& b) {
   const int x = std::max(a.x, b.x);
   const int y = std::max(a.y, b.y);
@@ -149,7 +149,7 @@ inline bool contains(const Rect& outer, const Rect& inner) {
          inner.bottom() <= outer.bottom();
 }
 
-/** The smallest rectangle of whole pixels around `b`, whose corners fit an int. */
+/** The smallest rectangle of whole pixels around `b`. Its corners must fit an int. */
 inline Rect roundOutwards(const Box& b) {
   const int x = static_cast<int>(std::floor(b.x0));
   const int y = static_cast<int>(std::floor(b.y0));

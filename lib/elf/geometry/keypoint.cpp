@@ -9,8 +9,8 @@ namespace elf {
 
 namespace {
 
-// How far people who mark joints differ, for the 17 joints of COCO: nose, eyes, ears, shoulders,
-// elbows, wrists, hips, knees, ankles. (COCO's keypoint evaluation.)
+// The spread of human annotations for the 17 joints of COCO: nose, eyes, ears, shoulders, elbows,
+// wrists, hips, knees, ankles. (COCO's keypoint evaluation.)
 constexpr std::array<double, 17> kSigmas{0.026, 0.025, 0.025, 0.035, 0.035, 0.079,
                                          0.079, 0.072, 0.072, 0.062, 0.062, 0.107,
                                          0.107, 0.087, 0.087, 0.089, 0.089};

@@ -14,7 +14,7 @@ std::vector<std::uint8_t> blank(const Rect& rect) {
   return std::vector<std::uint8_t>(static_cast<std::size_t>(rect.area()));
 }
 
-/** Calls `use` with the row of `mask` that lies in `rect` and where it begins there. */
+/** Calls `use` with each row of `mask` inside `rect` and the index where it begins there. */
 template <typename Use>
 void forRows(const Mask& mask, const Rect& rect, Use&& use) {
   const Rect common = intersect(mask.rect(), rect);
@@ -72,7 +72,7 @@ Mask Mask::resampled(double sx, double sy, const Rect& to) const {
   const auto from = [](int at, double scale) {
     return static_cast<int>(std::floor((at + 0.5) / scale));
   };
-  // Where in a row of this one each pixel of a row comes from; -1: from outside.
+  // The place in a row of this mask for each pixel of a row. -1: outside.
   std::vector<std::ptrdiff_t> columns;
   for (int x = to.x; x < to.right(); ++x) {
     const int fromX = from(x, sx);
@@ -141,7 +141,7 @@ std::optional<Mask> fromRuns(std::span<const std::uint8_t> runs, const Rect& rec
   std::uint8_t kind = 0;
   for (std::size_t i = 0; i < runs.size();) {
     std::size_t length = 0;
-    constexpr unsigned kMostBits = 35;  // a picture has no more pixels
+    constexpr unsigned kMostBits = 35;  // a picture has fewer pixels
     for (unsigned shift = 0;; shift += 7) {
       if (i == runs.size() || shift >= kMostBits) return std::nullopt;
       const std::uint8_t byte = runs[i++];

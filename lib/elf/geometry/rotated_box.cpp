@@ -22,7 +22,7 @@ struct Covariance {
   double determinant() const { return a * b - c * c; }
 };
 
-/** Along the sides of `axes`, from its centre. */
+/** Coordinates along the sides of `axes`, from its centre. */
 class Axes {
  public:
   explicit Axes(const RotatedBox& axes)
@@ -43,7 +43,7 @@ class Axes {
   double x_, y_, cosine_, sine_;
 };
 
-/** Of no more corners than four that are cut four times, whatever rounding makes of them. */
+/** Room for four corners that are cut four times, even with errors of rounding. */
 struct Polygon {
   std::array<Corner, 64> corners;
   std::size_t count = 0;
@@ -56,7 +56,7 @@ struct Polygon {
   }
 };
 
-/** What of it lies no farther than `most` to the `sign`ed side. (Sutherland and Hodgman, 1974.) */
+/** The part of it that is at most `most` to the `sign`ed side. (Sutherland and Hodgman, 1974.) */
 void cut(const Polygon& polygon, double Corner::*axis, double sign, double most, Polygon& kept) {
   kept.count = 0;
   polygon.forSides([&](const Corner& a, const Corner& b) {
@@ -134,7 +134,7 @@ double probabilisticIou(const RotatedBox& one, const RotatedBox& other) {
                     kTiny) +
                kTiny) /
           2;
-  // With kTiny, what lies far away would be a little below 0.
+  // With kTiny, the result for distant boxes would be a little below 0.
   return std::max(0.0, 1 - std::sqrt(1 - std::exp(-std::clamp(distance, kTiny, 100.0)) + kTiny));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A picture in somebody else's memory, in one of the formats that Elf reads without conversion.
+// A view of a picture in memory of another owner, in a format that Elf reads without conversion.
 #pragma once
 
 #include <array>
@@ -12,13 +12,13 @@ namespace elf {
 /** Memory layouts, named as GStreamer names them. The x or A byte is never read. */
 enum class PixelFormat { I420, NV12, GRAY8, RGB, BGR, RGBx, BGRx, xRGB, xBGR };
 
-/** How the YUV formats relate to RGB. */
+/** The relation of the YUV formats to RGB. */
 enum class ColourMatrix { Bt601, Bt709, Bt2020 };
 enum class ColourRange { Limited, Full };
 
 /**
- * Does not own the pixels. Plane i begins at planes[i], its rows are strides[i] bytes apart.
- * I420 has three planes, NV12 two, the others one; chroma planes of an odd size round up.
+ * Does not own the pixels. Plane i begins at planes[i], and its rows are strides[i] bytes apart.
+ * I420 has three planes, NV12 two, the others one. Chroma planes of an odd size round up.
  */
 template <typename Byte>
 struct BasicImageView {

@@ -25,13 +25,13 @@ std::uint8_t toByte(int fixed) {
   return static_cast<std::uint8_t>(std::clamp((fixed + kHalf) >> kShift, 0, 255));
 }
 
-/** From one kind of YUV to that of JFIF: sums of table look-ups. */
+/** Converts other YUV to that of JFIF by sums of table look-ups. */
 struct ColourTables {
   ColourMatrix matrix = ColourMatrix::Bt601;
   ColourRange range = ColourRange::Full;
   /** Nothing to convert. */
   bool identity = true;
-  /** Luma takes nothing from chroma: `luma8` is the whole conversion. */
+  /** Luma does not depend on chroma: `luma8` is the whole conversion. */
   bool lumaAlone = true;
   std::array<std::uint8_t, 256> luma8{};
   std::array<int, 256> luma{}, lumaFromU{}, lumaFromV{}, uFromU{}, uFromV{}, vFromU{}, vFromV{};
@@ -39,7 +39,7 @@ struct ColourTables {
   void build(ColourMatrix newMatrix, ColourRange newRange) {
     matrix = newMatrix;
     range = newRange;
-    constexpr double kKr = 0.299, kKb = 0.114;  // BT.601, what JFIF means
+    constexpr double kKr = 0.299, kKb = 0.114;  // BT.601, as in JFIF
     double kr = kKr, kb = kKb;
     if (matrix == ColourMatrix::Bt709) kr = 0.2126, kb = 0.0722;
     if (matrix == ColourMatrix::Bt2020) kr = 0.2627, kb = 0.0593;
@@ -63,7 +63,7 @@ struct ColourTables {
       const auto at = static_cast<std::size_t>(i);
       const double chroma = (i - 128) * chromaGain;
       // videoconvert widens limited luma around 128, not around black (which gives 2.4 levels less
-      // than the standard's formula), and a part is to look like what videoconvert makes.
+      // than the standard's formula). A part must look like videoconvert's output.
       luma[at] = fixed(128 + (i - 128) * lumaGain);
       luma8[at] = toByte(luma[at]);
       lumaFromU[at] = fixed(yu * chroma);
@@ -97,7 +97,7 @@ int tjFormat(PixelFormat format) {
   }
 }
 
-/** OpenCV's header for somebody else's pixels; only read from. */
+/** A Mat of another owner's pixels. Do not write to it. */
 cv::Mat wrap(const std::uint8_t* data, Size size, int channels, int stride) {
   return {size.height, size.width, CV_8UC(channels), const_cast<std::uint8_t*>(data),
           static_cast<std::size_t>(stride)};
@@ -174,7 +174,7 @@ struct JpegEncoder::Private {
       data = scaled.data;
       stride = static_cast<int>(scaled.step);
     }
-    // Of RGB, videoconvert does not look at the range either.
+    // videoconvert also ignores the range of RGB.
     if (image.range == ColourRange::Limited && format == TJPF_GRAY) {
       useTables(ColourMatrix::Bt601, ColourRange::Limited);
       std::uint8_t* out = plane(0, sent);
@@ -191,7 +191,7 @@ struct JpegEncoder::Private {
     });
   }
 
-  /** Repeats the samples of a channel so that each pixel of an odd-origin rectangle has its own. */
+  /** Repeats a channel's samples so that each pixel of an odd-origin rectangle has its own. */
   static Chroma widen(const Chroma& from, const Rect& rect, cv::Mat& to) {
     to.create(rect.height, rect.width, CV_8UC1);
     for (int y = 0; y < rect.height; ++y) {
@@ -254,11 +254,11 @@ struct JpegEncoder::Private {
     return compressPlanes(luma, lumaStride, u, v, sent, chromaSize, sampling, quality);
   }
 
-  /** `sampling` is TJSAMP_420 or TJSAMP_444; the chroma channels have `chromaSize` samples. */
+  /** `sampling` is TJSAMP_420 or TJSAMP_444. The chroma channels have `chromaSize` samples. */
   File compressPlanes(const std::uint8_t* luma, int lumaStride, const Chroma& u, const Chroma& v,
                       Size size, Size chromaSize, int sampling, int quality) {
     const bool subsampled = sampling == TJSAMP_420;
-    // TurboJPEG reads whole 2x2 blocks of luma, also where the last one sticks out.
+    // TurboJPEG reads whole 2x2 blocks of luma, even if the last one extends beyond the picture.
     const Size padded = subsampled ? Size{chromaSize.width * 2, chromaSize.height * 2} : chromaSize;
     std::array<const unsigned char*, 3> sources{luma, u.data, v.data};
     std::array<int, 3> strides{lumaStride, u.stride, v.stride};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Boxes that take each other in until none is left that another one would. Not installed.
+// Merges boxes until none would absorb another one. Not installed.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,12 @@
 namespace elf {
 
 /**
- * What is left of `items` when, one after the other, each is taken in by the first one kept so far
- * that does so. What takes one in may grow by it, and is then asked for anew: another one may take
- * it in, which it would not have done before. It stays in its place.
+ * The `items` that are left when each, in order, is absorbed by the first kept item that does so.
+ * An item that absorbs another may grow, and is then tried again: an item that did not absorb it
+ * before may do so now. It stays in its place.
  *
- * `boxOf(item)` is its box, finite. `absorb(one, other)` takes `other` into `one`, or changes
- * neither and is false; it is only asked about items whose boxes touch.
+ * `boxOf(item)` is its box, which must be finite. `absorb(one, other)` merges `other` into `one`,
+ * or changes neither and returns false. It is only called for items whose boxes touch.
  */
 template <typename Item, typename BoxOf, typename Absorb>
 std::vector<Item> absorbed(std::vector<Item> items, BoxOf&& boxOf, Absorb&& absorb) {
@@ -27,7 +27,7 @@ std::vector<Item> absorbed(std::vector<Item> items, BoxOf&& boxOf, Absorb&& abso
     return a.x0 <= b.x1 && b.x0 <= a.x1 && a.y0 <= b.y1 && b.y0 <= a.y1;
   };
   std::vector<Item> kept;
-  // Close together in memory: most pairs are told apart by them alone.
+  // Close together in memory: most pairs are told apart by their boxes alone.
   std::vector<Box> boxes;
   for (Item& next : items) {
     Item candidate = std::move(next);

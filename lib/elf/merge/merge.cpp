@@ -14,25 +14,26 @@ namespace elf {
 
 namespace {
 
-// Two boxes of one class from different parts are one object from this overlap on; of an LRC, whose
-// boxes are coarse, from less.
+// Two boxes of one class from different parts are one object from this overlap on. For an LRC,
+// whose boxes are coarse, less is enough.
 constexpr double kSameIou = 0.45;
 constexpr double kSameIouLrc = 0.3;
-// A box cut off by the border of its part is a piece of what another part sees whole.
+// From this overlap on, a box cut off by the border of its part is a piece of another part's whole
+// box.
 constexpr double kPieceOverSmaller = 0.6;
-// What is cut off an object that lies at an angle fills as little as half of its own rotated box.
+// A cut piece of an object at an angle fills as little as half of its own rotated box.
 constexpr double kRotatedPieceOverSmaller = 0.4;
-// So near to the border of its part a box counts as cut off: in pixels, and in parts of its side,
-// since a network does not end the box of what it sees a piece of just where the picture ends.
+// The distance to the border of its part at which a box counts as cut off: in pixels, and in parts
+// of its side, since a network does not end a piece's box exactly where the picture ends.
 constexpr float kBorder = 2;
 constexpr float kBorderShare = 0.06F;
 // Two pieces of one object agree along the border that cuts it by at least this.
 constexpr float kSamePieces = 0.5F;
-// Joints that two parts see are those of one object from this similarity on, where they see so many
-// in common.
+// Joints from two parts belong to one object from this similarity on, if at least kFewestJoints are
+// seen in both.
 constexpr double kSameJoints = 0.7;
 constexpr std::size_t kFewestJoints = 2;
-// A piece is the object that an RP expects from this overlap on.
+// From this overlap on, a piece is the object that an RP expects.
 constexpr double kExpectedIou = 0.5;
 
 /** The sides on which a box ends at a border of its part that is inside the frame. */
@@ -61,7 +62,7 @@ Cuts cutsOf(const Box& box, const Rect& part, Size frame) {
           .bottom = part.bottom() < frame.height && edges.y1 - box.y1 < y};
 }
 
-// A part that shows what is there no coarser than the LRC does, as far as the box reaches.
+// Whether the part contains the box, and shows it no coarser than the LRC.
 bool showsWhole(const Part& part, const Box& box, const Part& lrc) {
   const Box edges = toBox(part.rect);
   return part.kind != PartKind::Lrc && part.scale >= lrc.scale && box.x0 >= edges.x0 &&
@@ -76,7 +77,7 @@ bool isSeenBetter(const Box& box, const Part& lrc, const FrameRecord& record) {
   return false;
 }
 
-/** From pixels of a part as it was sent to those of the frame. */
+/** Converts from pixels of a part as sent to pixels of the frame. */
 class ToFrame {
  public:
   ToFrame(const Part& part, Size frame)
@@ -98,7 +99,7 @@ class ToFrame {
   RotatedBox rotated(const RotatedBox& sent) const {
     return sent.scaled(sx_, sy_).shifted(static_cast<float>(rect_.x), static_cast<float>(rect_.y));
   }
-  /** Over `rect`, which is of the frame. */
+  /** The mask over `rect`, which is in pixels of the frame. */
   Mask mask(const Mask& sent, const Rect& rect) const {
     if (unscaled_) return sent.shifted(rect_.x, rect_.y).over(rect);
     return sent.resampled(sx_, sy_, {rect.x - rect_.x, rect.y - rect_.y, rect.width, rect.height})
@@ -112,7 +113,7 @@ class ToFrame {
   float sx_, sy_;
 };
 
-/** Takes the kMostBoxes strongest detections of all answers; of equal ones the first. */
+/** Selects the kMostBoxes strongest detections of all answers. Of equal ones, the first. */
 class Strongest {
  public:
   explicit Strongest(std::span<const PartAnswer> answers) {
@@ -126,7 +127,7 @@ class Strongest {
     equal_ = static_cast<std::size_t>(std::count(scores.begin(), last + 1, least_));
   }
 
-  /** To be asked about each once. */
+  /** Call it once for each detection. */
   bool takes(const Detection& detection) {
     if (detection.score != least_) return detection.score > least_;
     return equal_ > 0 && equal_-- > 0;
@@ -134,14 +135,14 @@ class Strongest {
 
  private:
   float least_ = -std::numeric_limits<float>::infinity();
-  /** Of those whose score is the least, so many are left to take. */
+  /** The number of detections with the score `least_` that may still be taken. */
   std::size_t equal_ = 0;
 };
 
 std::vector<Found> inFramePixels(const FrameRecord& record) {
   std::vector<Found> all;
   Strongest strongest(record.answers);
-  // Of a part that was scaled down masks grow: a server's few bytes must not fill the memory.
+  // Masks of a scaled-down part grow: a few bytes from a server must not fill the memory.
   double maskPixels = 0;
   for (std::size_t i = 0; i < record.answers.size(); ++i) {
     const Part& part = record.plan->parts[i];
@@ -170,7 +171,7 @@ std::vector<Found> inFramePixels(const FrameRecord& record) {
   return all;
 }
 
-// Whole boxes before pieces, fine before coarse, strong before weak: of two that are one object the
+// Whole boxes before pieces, fine before coarse, strong before weak: of two boxes of one object the
 // first stays.
 bool goesFirst(const Found& a, const Found& b) {
   if (a.cuts.any() != b.cuts.any()) return b.cuts.any();
@@ -190,7 +191,7 @@ bool haveSameJoints(const Detection& a, const Detection& b) {
     if (isSeen(a.keypoints[i]) && isSeen(b.keypoints[i])) ++common;
   if (common < kFewestJoints) return false;
   const double area = kObjectOfBox * std::min(a.box.area(), b.box.area());
-  // One of them may be a piece, and see fewer.
+  // One of them may be a piece with fewer joints.
   return std::max(similarity(a.keypoints, b.keypoints, area),
                   similarity(b.keypoints, a.keypoints, area)) >= kSameJoints;
 }
@@ -205,7 +206,7 @@ bool sameObject(const Found& kept, const Found& other) {
   if (!areRotated(a, b))
     return iou(a.box, b.box) >= same || haveSameJoints(a, b) ||
            (other.cuts.any() && overSmaller(a.box, b.box) >= kPieceOverSmaller);
-  // What lies side by side at an angle shares much of the upright boxes.
+  // Objects side by side at an angle share much of their upright boxes.
   const Overlap overlap = overlapOf(*a.rotated, *b.rotated);
   return overlap.iou >= same || haveSameJoints(a, b) ||
          (other.cuts.any() && overlap.overSmaller >= kRotatedPieceOverSmaller);
@@ -217,7 +218,7 @@ float agreement(float a0, float a1, float b0, float b1) {
   return common <= 0 ? 0 : common / (std::max(a1, b1) - std::min(a0, b0));
 }
 
-// Whether one goes on where the other one ends, in the direction of either side of the larger one.
+// Whether one continues where the other one ends, along either side of the larger one.
 bool goOn(const RotatedBox& a, const RotatedBox& b) {
   const RotatedBox& larger = a.area() >= b.area() ? a : b;
   const Box one = extentIn(larger, a), other = extentIn(larger, b);
@@ -227,8 +228,8 @@ bool goOn(const RotatedBox& a, const RotatedBox& b) {
           agreement(one.y0, one.y1, other.y0, other.y1) >= kSamePieces);
 }
 
-// True for what two neighbouring parts see of an object on the border between them: `first` is left
-// of or above `second`.
+// True for the pieces of an object on the border between two neighbouring parts: `first` is left of
+// or above `second`.
 bool areSideBySide(const Found& first, const Found& second) {
   const Detection &a = first.detection, &b = second.detection;
   return first.cuts.right && second.cuts.left && a.box.x0 <= b.box.x0 && b.box.x0 <= a.box.x1 &&
@@ -242,7 +243,7 @@ bool areStacked(const Found& first, const Found& second) {
                            : agreement(a.box.x0, a.box.x1, b.box.x0, b.box.x1) >= kSamePieces);
 }
 
-// `into` becomes all that both are.
+// Combines both in `into`.
 void uniteInto(Detection& into, const Detection& other) {
   into.box = unite(into.box, other.box);
   into.keypoints = unite(into.keypoints, other.keypoints);
@@ -255,8 +256,8 @@ void uniteInto(Detection& into, const Detection& other) {
   into.mask = unite(into.mask.value_or(none), other.mask.value_or(none), roundOutwards(into.box));
 }
 
-// Whether two pieces together end at a border on a side: the one that reaches out further tells,
-// and of two that reach as far the one that saw more.
+// Whether two joined pieces end at a border on a side. The one that reaches further decides. If
+// both reach as far, both must end there.
 bool isCutOnOneSide(bool cutA, float reachA, bool cutB, float reachB, float border) {
   if (std::abs(reachA - reachB) < border) return cutA && cutB;
   return reachA > reachB ? cutA : cutB;
@@ -279,7 +280,7 @@ Cuts cutsStacked(const Found& first, const Found& second) {
           .bottom = second.cuts.bottom};
 }
 
-// Makes `one` the object of which both are pieces; false where they are none.
+// Makes `one` the object of both pieces. False if they are not pieces of one object.
 bool joinPieces(Found& one, const Found& other) {
   if (areSideBySide(one, other))
     one.cuts = cutsSideBySide(one, other);
@@ -304,7 +305,7 @@ bool absorb(Found& one, const Found& other, MergeMode mode) {
   return true;
 }
 
-// Two that do not touch are neither one object nor pieces of one.
+// Boxes that do not touch are neither one object nor pieces of one.
 std::vector<Found> mergeOverlapping(std::vector<Found> found, MergeMode mode) {
   std::stable_sort(found.begin(), found.end(), goesFirst);
   return absorbed(
@@ -318,7 +319,7 @@ bool isExpected(const Box& box, const FrameRecord& record) {
          });
 }
 
-// Where the whole of a piece may be: as much again on the sides where it was cut.
+// Where the whole object of a piece may be: as far again on the sides where it was cut.
 Rect aroundPiece(const Found& piece, Size frame) {
   const Box& box = piece.detection.box;
   return roundOutwards(
@@ -327,7 +328,7 @@ Rect aroundPiece(const Found& piece, Size frame) {
       frame);
 }
 
-// At least one server looked at the frame, or an empty plan asked for nothing.
+// At least one server answered, or an empty plan requested nothing.
 bool wasLookedAt(const FrameRecord& record) {
   if (record.skipped || !record.plan) return false;
   return record.plan->parts.empty() ||
@@ -336,7 +337,7 @@ bool wasLookedAt(const FrameRecord& record) {
          });
 }
 
-// RPs whose part got no answer; where no part holds an RP whole, one that reaches into it.
+// RPs whose part got no answer. If no part holds an RP whole, a part that it reaches into.
 std::vector<const Rp*> unansweredRps(const FrameRecord& record) {
   if (!record.rps) return {};
   const std::vector<Part>& parts = record.plan->parts;
@@ -358,7 +359,7 @@ std::vector<const Rp*> unansweredRps(const FrameRecord& record) {
   return unanswered;
 }
 
-// Another part may have seen it: neighbours overlap.
+// Another part may have found it: neighbours overlap.
 bool isWhatWasExpected(const Detection& detection, const Rp& rp) {
   return detection.labelId == rp.labelId && iou(detection.box, rp.expected) >= kExpectedIou;
 }
@@ -440,7 +441,7 @@ Feedback feedbackOf(const FrameRecord& record) {
     const Part& part = record.plan->parts[i];
     const bool answered =
         i < record.answers.size() && record.answers[i].state == AnswerState::Answered;
-    // The next LRC makes up for one that was lost; in full resolution it would be too much.
+    // The next LRC makes up for a lost one. In full resolution it would be too much.
     if (!answered && part.kind != PartKind::Lrc) feedback.unseen.push_back(part.rect);
   }
   return feedback;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How the networks of each decoder were trained, as their authors' and exporters' own code has it.
+// How the networks of each decoder were trained, by their authors' and exporters' own code.
 #include <array>
 
 #include "elf/model/model_file.h"
@@ -20,13 +20,13 @@ struct Convention {
   double nms = 0.45;
 };
 
-/** Of networks that tell each object once. */
+/** For networks that output each object once. */
 constexpr double kNoNms = 1;
 constexpr double kUnit = 1.0 / 255;
 
 Convention conventionOf(OutputDecoder decoder) {
   switch (decoder) {
-    case OutputDecoder::Auto:  // what most take is what to try
+    case OutputDecoder::Auto:  // tries what most networks take
       return {.colour = ChannelOrder::Rgb, .scale = kUnit};
     case OutputDecoder::Objects:
       return {.colour = ChannelOrder::Rgb, .scale = kUnit, .nms = kNoNms};
@@ -79,11 +79,11 @@ Convention conventionOf(OutputDecoder decoder) {
 }  // namespace
 
 ModelFile withConvention(ModelFile model) {
-  // What tells its objects in TorchScript comes from exporters of every kind.
+  // TorchScript networks that output objects come from exporters of every kind.
   const bool unknown =
       model.backend == ModelBackend::TorchScript && model.decoder == OutputDecoder::Objects;
   const Convention usual = unknown ? Convention{} : conventionOf(model.decoder);
-  // A file that says one of these was written for a network that takes values of 0 to 255.
+  // A file that states one of these was written for a network that takes values of 0 to 255.
   const bool saysScale = model.scale || model.mean || model.std;
   if (!model.colour) model.colour = usual.colour;
   if (!model.scale) model.scale = saysScale ? 1 : usual.scale;

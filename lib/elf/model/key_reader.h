@@ -17,7 +17,7 @@
 
 namespace elf {
 
-/** The keys of one group; but for `keys` those that only some backends have a use for. */
+/** The keys of one group. All but `keys` are used only by some backends. */
 struct Group {
   using Keys = std::vector<std::string_view>;
   const char* name;
@@ -25,20 +25,20 @@ struct Group {
        precisionKeys = {}, remoteKeys = {}, simulatedKeys = {}, batchKeys = {};
 };
 
-/** The group of a key that ModelRules holds. */
+/** The group of a key in ModelRules. */
 const char* groupOf(std::string_view key);
 
 /**
- * Typed access to the keys of one file; each error names the file and the key. What read() finds no
- * key for stays as it is.
+ * Typed access to the keys of one file. Each error names the file and the key. read() leaves a
+ * value unchanged if its key is missing.
  */
 class KeyReader {
  public:
   KeyReader(const std::string& text, std::string path);
 
-  /** Fails for a group or a key that no `.model` file has. */
+  /** Fails for a group or a key that does not exist in `.model` files. */
   void checkKeys() const;
-  /** Fails for a key of the kind, which `backend` has no use for. */
+  /** Fails for a key of the kind, which `backend` does not use. */
   void refuse(Group::Keys Group::*kind) const;
   [[noreturn]] void fail(const char* group, const char* key, const std::string& why) const;
 

@@ -43,7 +43,7 @@ std::vector<std::string> readLabels(const KeyReader& reader, const std::string& 
   return labels;
 }
 
-/** A model that a file says nothing of but that it is there. */
+/** A model for which there is only a network file or a library. */
 ModelFile modelAt(const fs::path& path, ModelBackend backend) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) throw Error(path, "no such file");
@@ -72,7 +72,7 @@ bool isSha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-/** Where the files are from, whose checksums are known. */
+/** Reads where the files are from. Their checksums must be known. */
 void readOrigin(const KeyReader& reader, ModelFile& model) {
   reader.read("model", "licence", model.licence);
   if (!reader.has("model", "url")) return;
@@ -122,7 +122,7 @@ void readFiles(const KeyReader& reader, ModelFile& model) {
     reader.fail("model", "file", "is not one .onnx file");
 }
 
-/** What the runtime of a network is told. */
+/** Reads the settings of a network's runtime. */
 void readRuntime(const KeyReader& reader, ModelFile& model) {
   if (reader.has("model", "device")) model.device = readDevice(reader, model.backend);
   reader.read("model", "precision", model.precision, kPrecisions);
@@ -130,7 +130,7 @@ void readRuntime(const KeyReader& reader, ModelFile& model) {
   reader.read("input", "batch", model.batch);
 }
 
-/** What makes a network's input of a picture. */
+/** Reads how a picture becomes a network's input. */
 void readPreparation(const KeyReader& reader, ModelFile& model) {
   reader.read("input", "scale", model.scale);
   if (model.scale == 0.0) reader.fail("input", "scale", "is 0, which makes all pictures black");
@@ -142,7 +142,7 @@ void readPreparation(const KeyReader& reader, ModelFile& model) {
   reader.read("input", "fit", model.fit, kFits);
 }
 
-/** How a network's outputs are read. */
+/** Reads how a network's outputs are decoded. */
 void readDecoder(const KeyReader& reader, ModelFile& model) {
   const bool isTorch = model.backend == ModelBackend::TorchScript;
   const bool isRemote = model.backend == ModelBackend::Remote;
@@ -161,7 +161,7 @@ void readDecoder(const KeyReader& reader, ModelFile& model) {
     model.rules.minScore = kUsualMinScore;
 }
 
-/** What the server of a remote model calls its tensors, and what they are. */
+/** Reads the names and types of a remote model's tensors. */
 void readTensors(const KeyReader& reader, ModelFile& model) {
   reader.read(model.tensors);
   model.sendsTensor = reader.has("output", "decoder");
@@ -175,10 +175,10 @@ void readTensors(const KeyReader& reader, ModelFile& model) {
   reader.read("tensors", "outputs", model.outputs);
 }
 
-/** Reads the detector, and takes what the model's rules have from it. */
+/** Reads the detector, and takes the rules for pictures and parts from it. */
 void readDetector(const KeyReader& reader, ModelFile& model) {
   const std::string name = reader.text("model", "detector");
-  // What sees whole pictures is the detector, and its file says how.
+  // The detector sees the whole pictures, and its file states how.
   for (const auto& [group, key] :
        {std::pair("input", "multiple-of"), std::pair("input", "min-size"),
         std::pair("input", "max-size"), std::pair("output", "nms"), std::pair("parts", "align"),
@@ -196,7 +196,7 @@ void readDetector(const KeyReader& reader, ModelFile& model) {
   std::error_code ignored;
   const bool found = !model.path.empty() && fs::is_regular_file(beside, ignored);
   model.detector = std::make_shared<const ModelFile>(load(found ? beside.string() : name, true));
-  // Nobody knows the rules of either from its file.
+  // The files of these backends do not state their rules.
   if (model.detector->backend == ModelBackend::Library ||
       model.detector->backend == ModelBackend::Remote)
     reader.fail("model", "detector",
@@ -218,7 +218,7 @@ void readDetector(const KeyReader& reader, ModelFile& model) {
   requireDetectorLabels(model, model.detector->rules.labels);
 }
 
-/** What is said of any model. */
+/** Reads the keys of all models. */
 ModelRules readRules(const KeyReader& reader, const std::string& path) {
   ModelRules rules;
   enum class Task { Detection, Segmentation, Keypoints, Obb } task = Task::Detection;
@@ -252,7 +252,7 @@ ModelRules readRules(const KeyReader& reader, const std::string& path) {
   return rules;
 }
 
-/** Fails for keys that the backend has no use for. */
+/** Fails for keys that the backend does not use. */
 void refuseUseless(const KeyReader& reader, ModelBackend backend) {
   const bool isTorch = backend == ModelBackend::TorchScript;
   const bool isRemote = backend == ModelBackend::Remote;
@@ -299,7 +299,7 @@ ModelFile parse(const std::string& text, const std::string& name, const std::str
   }
   readPreparation(reader, model);
   readDecoder(reader, model);
-  // A client learns more of a remote network from its server.
+  // A client gets the rest of a remote network from its server.
   if (isRemote) return model;
   if (isSecondStage(model.decoder)) {
     if (isDetector) reader.fail("output", "decoder", "needs a detector, and cannot be one");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// `.model` files: what a model is, how it is run, how parts are cut for it (docs/model-files.md).
+// `.model` files describe a model: how it is run, and how parts are cut (docs/model-files.md).
 #pragma once
 
 #include <array>
@@ -14,16 +14,16 @@
 
 namespace elf {
 
-/** What runs a model. */
+/** The backend that runs a model. */
 enum class ModelBackend {
   Hog,          ///< `hog`: OpenCV's pedestrian detector, needs no file
-  Library,      ///< `library`: a shared library of the user's own (elf/server/model_library.h)
-  Onnx,         ///< `onnx`: an ONNX file, in the best of the three runtimes that is here
+  Library,      ///< `library`: a user's shared library (elf/server/model_library.h)
+  Onnx,         ///< `onnx`: an ONNX file, in the best available runtime of three
   OnnxRuntime,  ///< `onnxruntime`: an ONNX file, run by ONNX Runtime
   OpencvDnn,    ///< `opencv-dnn`: a network file, run by OpenCV
   OpenVino,     ///< `openvino`: a network file, run by OpenVINO
   Remote,       ///< `remote`: a server other than elf-server
-  Simulated,    ///< `simulated`: takes its time and finds nothing
+  Simulated,    ///< `simulated`: takes time and finds nothing
   TorchScript   ///< `torchscript`: a TorchScript file, run by LibTorch
 };
 
@@ -31,8 +31,8 @@ enum class ModelBackend {
 std::string_view toString(ModelBackend backend);
 
 /**
- * How a network's output tensors are read; elf/decode/decoder.h tells their shapes. The value of
- * `[output] decoder` stands behind each.
+ * The layout of a network's output tensors. elf/decode/decoder.h states their shapes. Each comment
+ * begins with the value of `[output] decoder`.
  */
 enum class OutputDecoder {
   Auto,           ///< `auto`: by names, shapes and metadata (elf/decode/recognise.h)
@@ -51,12 +51,12 @@ enum class OutputDecoder {
   EndToEndPose,   ///< `end2end-pose`
   EndToEndObb,    ///< `end2end-obb`
   RtDetr,         ///< `rt-detr`: RT-DETR, D-FINE and DEIM as their authors export them
-  RtDetrLogits,   ///< `rt-detr-logits`: RT-DETR and D-FINE of the package transformers
-  RtDetrRows,     ///< `rt-detr-rows`: RT-DETR of Ultralytics
+  RtDetrLogits,   ///< `rt-detr-logits`: RT-DETR and D-FINE in the package transformers
+  RtDetrRows,     ///< `rt-detr-rows`: Ultralytics' RT-DETR
   RfDetr,         ///< `rf-detr`: with or without masks
   FastestDet,     ///< `fastestdet`
   NanoDet,        ///< `nanodet`: NanoDet-Plus
-  Ssd,            ///< `ssd`: what a DetectionOutput layer gives
+  Ssd,            ///< `ssd`: the output of a DetectionOutput layer
   MaskRcnn,       ///< `mask-rcnn`: the same, and masks
   UltraFace,      ///< `ultraface`
   YuNet,          ///< `yunet`: faces and five landmarks of each
@@ -68,138 +68,137 @@ enum class OutputDecoder {
 /** The value of `[output] decoder`. */
 std::string_view toString(OutputDecoder decoder);
 
-/** Whether the network looks, one by one, at the boxes that a detector finds. */
+/** Whether the network runs on each of the boxes that a detector finds. */
 inline bool isSecondStage(OutputDecoder decoder) {
   return decoder == OutputDecoder::HeatMaps || decoder == OutputDecoder::SimCc ||
          decoder == OutputDecoder::Classes;
 }
 
-/** Whether the network tells rotated boxes. */
+/** Whether the network outputs rotated boxes. */
 inline bool tellsRotated(OutputDecoder decoder) {
   return decoder == OutputDecoder::Yolov8Obb || decoder == OutputDecoder::EndToEndObb;
 }
 
 enum class ChannelOrder { Bgr, Rgb };
 
-/** Where the channels of a picture stand in a tensor; with N a dimension of one picture leads. */
+/** The order of a picture's dimensions in a tensor. N is a leading dimension of one picture. */
 enum class TensorLayout { Nchw, Nhwc, Chw, Hwc };
 /** "NCHW" */
 std::string_view toString(TensorLayout layout);
 
-/** Of a picture in a tensor: `FP32`, `FP16`, `UINT8`. */
+/** The type of a picture's tensor: `FP32`, `FP16`, `UINT8`. */
 enum class PictureType { Fp32, Fp16, Uint8 };
 /** "FP32" */
 std::string_view toString(PictureType type);
 
-/** How a picture comes to a network's size. */
+/** How a picture is fitted to a network's size. */
 enum class Fit {
   Corner,  ///< `corner`: scaled as a whole, in the upper left corner, grey right and below
   Centre,  ///< `centre`: the same in the middle, grey around
-  Stretch  ///< `stretch`: each side by itself
+  Stretch  ///< `stretch`: each side scaled separately
 };
 
-/** What OpenVINO calculates with. */
+/** OpenVINO's precision. */
 enum class Precision { F32, F16, Bf16 };
 
 inline constexpr int kMaxBatch = 64;
 
-/** A checked `.model` file. Keys that the backend has no use for are refused, not ignored. */
+/** A checked `.model` file. Keys that the backend does not use are refused, not ignored. */
 struct ModelFile {
-  /** The file's name without folder and ending: what clients call the model. */
+  /** The file's name without folder and ending. Clients use it for the model. */
   std::string name;
-  /** Where it was read from; empty for the one that is built in. */
+  /** The path of the file. Empty for the built-in one. */
   std::string path;
 
   // [model]
   ModelBackend backend = ModelBackend::Hog;
-  /** As the file names them; see weightFiles(). */
+  /** As named in the file. See weightFiles(). */
   std::vector<std::string> files;
-  /** Checksums in lower-case hexadecimal, one for each of `files`; or empty: not checked. */
+  /** Checksums in lower-case hexadecimal, one for each of `files`. Empty: not checked. */
   std::vector<std::string> sha256;
   /**
-   * Where to get each of `files` (elf/fetch/model_fetch.h), by TLS or from this machine; or empty:
-   * nobody says. With it there is a checksum for each.
+   * The address of each of `files` (elf/fetch/model_fetch.h), by TLS or on this machine. Empty: not
+   * stated. Each needs a checksum.
    */
   std::vector<std::string> urls;
-  /** Of the files, in words; empty: not stated. */
+  /** The licence of the files, in words. Empty: not stated. */
   std::string licence;
-  /** Libraries with operators of TorchScript, as dlopen() finds them or beside the file. */
+  /** Libraries with TorchScript operators, as dlopen() finds them or beside the file. */
   std::vector<std::string> libraries;
-  /** As the file says it: "cpu", "gpu", "npu", "cuda", "tensorrt". */
+  /** As in the file: "cpu", "gpu", "npu", "cuda", "tensorrt". */
   std::string device = "cpu";
   Precision precision = Precision::F32;
-  /** Nothing says the task: whether objects have masks or joints is as the network gives them. */
+  /** The task is not stated: whether objects have masks or joints depends on the network. */
   bool openTask = false;
   /**
-   * Whose boxes the network looks at, one by one; null: it sees the whole picture. With a detector,
-   * what `rules` holds of [input] and [parts] is the detector's, since it is what sees the
-   * pictures.
+   * The model whose boxes the network runs on. Null: it sees the whole picture. With a detector,
+   * the [input] and [parts] in `rules` are the detector's, because it sees the pictures.
    */
   std::shared_ptr<const ModelFile> detector;
-  /** The detector's objects of these labels; empty: all. */
+  /** The labels of the detector's objects that are used. Empty: all. */
   std::vector<std::string> detectorLabels;
 
   // [input], beyond what `rules` holds
-  /** What the network takes, where there is a detector. */
+  /** The size of the network's input, if there is a detector. */
   Size boxInput;
   /**
-   * A network sees (value - mean) * scale / std for each channel, mean and std in the order of
-   * `colour`. What is not set is as the networks of `decoder` want it (withConvention()).
+   * A network gets (value - mean) * scale / std for each channel, with mean and std in the order of
+   * `colour`. Unset: as the networks of `decoder` need it (withConvention()).
    */
   std::optional<double> scale;
   std::optional<std::array<double, 3>> mean, std;
   std::optional<ChannelOrder> colour;
   std::optional<Fit> fit;
-  /** TorchScript: where forward() takes one tensor, it is 1 x 3 x H x W, not 3 x H x W. */
+  /** TorchScript: the one tensor that forward() takes is 1 x 3 x H x W, not 3 x H x W. */
   bool batch = true;
   /**
-   * At most so many pictures of one size run as one batch, where they wait already, 1 to kMaxBatch.
-   * Backends that cannot, and networks that look at a detector's boxes, have 1.
+   * The maximum number of waiting pictures of one size that run as one batch, 1 to kMaxBatch. 1 for
+   * backends that cannot batch and for networks that run on a detector's boxes.
    */
   int maxBatch = 1;
 
   // [output], beyond what `rules` holds
   OutputDecoder decoder = OutputDecoder::Auto;
   /**
-   * Of two boxes of one class with more intersection over union, the weaker one goes. Not set: as
-   * the networks of `decoder` want it.
+   * The IoU of two boxes of one class above which NMS removes the weaker one. Unset: as the
+   * networks of `decoder` need it.
    */
   std::optional<double> nms;
 
   // [tensors]
-  /** What the server of a remote model calls them. */
+  /** The names of the tensors on the server of a remote model. */
   TensorNames tensors;
   /**
-   * Of a remote model: its file names a decoder, so that clients make the network's own tensor of
-   * a picture and read its raw outputs, whatever the server tells of them. Else they do where it
-   * tells that it takes such a tensor.
+   * For a remote model: its file names a decoder. Clients then make the network's own tensor from a
+   * picture and read its raw outputs, whatever the server reports. Otherwise they do so only if the
+   * server reports such a tensor.
    */
   bool sendsTensor = false;
-  /** Of that tensor, where the server does not tell: NCHW and FP32 if they are not set. */
+  /** For that tensor, if the server does not report them. Unset: NCHW and FP32. */
   std::optional<TensorLayout> layout;
   std::optional<PictureType> datatype;
-  /** The input that takes the width and height of the picture; empty: what the server tells. */
+  /** The input for the width and height of the picture. Empty: as the server reports it. */
   std::string targetSizes;
-  /** The outputs that are asked for; empty: those that the decoder reads. */
+  /** The requested outputs. Empty: those that the decoder reads. */
   std::vector<std::string> outputs;
 
   // [simulated]
-  /** What a picture takes: these milliseconds, and these for each million pixels of inputSize(). */
+  /** The time of a picture: these milliseconds, and these for each million pixels of
+   * inputSize(). */
   double fixedMs = 0;
   double msPerMegapixel = 0;
 
-  /** What clients are told. */
+  /** The rules for clients. */
   ModelRules rules;
 };
 
-/** The least score of a network whose decoder is not named; what most exporters' own programs have.
- */
+/** The minimum score of a network without a named decoder, as in most exporters' own programs. */
 inline constexpr float kUsualMinScore = 0.25F;
 
-/** A remote model of which no file says anything. */
+/** A remote model that has no file. */
 ModelFile remoteModel(const std::string& name);
 
-/** Whether a network file is run, with tensors that an OutputDecoder reads. */
+/** Whether the backend runs a network file, with tensors that an OutputDecoder reads. */
 inline bool runsNetwork(ModelBackend backend) {
   return backend == ModelBackend::Onnx || backend == ModelBackend::OnnxRuntime ||
          backend == ModelBackend::OpencvDnn || backend == ModelBackend::OpenVino ||
@@ -207,41 +206,40 @@ inline bool runsNetwork(ModelBackend backend) {
 }
 
 /**
- * `model` with what its file left open as the networks of its decoder were trained and are mostly
- * exported, or of Auto as most of all are: colour, scale, mean, std, fit and nms are set.
+ * `model` with colour, scale, mean, std, fit and nms set. What its file leaves open is as the
+ * networks of its decoder were trained and are mostly exported, or for Auto as most networks of
+ * all.
  */
 ModelFile withConvention(ModelFile model);
 
 /**
- * Throws elf::Error, naming the file and its key, where the task of `model` is one that its decoder
- * has nothing for. Decoder Auto may have anything.
+ * Throws elf::Error naming the file and its key if the decoder of `model` does not support its
+ * task. Decoder Auto may support any.
  */
 void requireTask(const ModelFile& model);
 
-/** The same where one of `model.detectorLabels` is none of the detector's; these may have no names.
- */
+/** The same if one of `model.detectorLabels` is not a label of the detector, which may have no
+ * labels. */
 void requireDetectorLabels(const ModelFile& model, const Labels& labels);
 
 /**
  * Reads the file that `nameOrPath` names (readDataFile()), and its label file. Weight files need
- * not exist. A path that ends in `.so` stands for a model of backend `library` with that file and
- * nothing else; libfoo.so is called foo. One that ends in `.onnx` stands for a model of backend
- * `onnx`, one in `.torchscript` or `.pt` for one of `torchscript`, whose file says the rest. Throws
- * elf::Error naming file and key.
+ * not exist. A path that ends in `.so` means a model of backend `library` with only that file.
+ * libfoo.so is called foo. `.onnx` means a model of backend `onnx`, and `.torchscript` or `.pt` one
+ * of `torchscript`. Their network's file states the rest. Throws elf::Error naming file and key.
  */
 ModelFile loadModelFile(const std::string& nameOrPath);
 
-/** The same for a text in memory; `path` is what errors name and where labels are looked for. */
+/** The same for a text in memory. `path` is for errors and for finding labels. */
 ModelFile parseModelFile(const std::string& text, const std::string& name, const std::string& path);
 
 /**
- * Full names of `model.files`, each looked for beside the `.model` file and then in the folders of
- * models (elf/base/data_files.h), and its checksum compared. Throws elf::Error naming the file.
+ * Full names of `model.files`. Searches each beside the `.model` file and then in the folders of
+ * models (elf/base/data_files.h), and compares its checksum. Throws elf::Error naming the file.
  */
 std::vector<std::string> weightFiles(const ModelFile& model);
 
-/** Full name of the one that weightFiles() would find under that name; nothing where it is missing.
- */
+/** Full name of the file that weightFiles() would find. Unset if it is missing. */
 std::optional<std::string> findWeightFile(const ModelFile& model, const std::string& file);
 
 }  // namespace elf

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The words of `.model` files for what a model is. Not installed.
+// The values of keys in `.model` files. Not installed.
 #pragma once
 
 #include <initializer_list>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Which decoder has anything for which task.
+// The tasks that each decoder supports.
 #include <algorithm>
 #include <string>
 

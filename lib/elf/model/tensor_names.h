@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a server calls the tensors of docs/wire.md.
+// A server's names for the tensors of docs/wire.md.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace elf {
 
-/** None is empty. */
+/** No name is empty. */
 struct TensorNames {
   std::string image = "image";
   std::string boxes = "boxes";
@@ -21,12 +21,12 @@ struct TensorNames {
 };
 
 /**
- * `names` with those changed that a list such as "image=input_1,boxes=dets" gives. Throws
- * elf::Error naming `tensor-names` for an entry that names no tensor or gives it no name.
+ * `names` with the changes of a list such as "image=input_1,boxes=dets". Throws elf::Error naming
+ * `tensor-names` for an entry with an unknown tensor or without a name.
  */
 TensorNames withTensorNames(const std::string& list, TensorNames names);
 
-/** The name of the tensor `key`, one of those above; null for another. */
+/** The name of the tensor `key`, one of those above. Null for another key. */
 std::string* tensorNamed(TensorNames& names, std::string_view key);
 
 }  // namespace elf

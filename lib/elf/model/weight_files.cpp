@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/** Where files that a `.model` file at `modelPath` names may be; the first that has one wins. */
+/** The folders for files that a `.model` file at `modelPath` names. The first that has one wins. */
 std::vector<std::string> foldersBeside(const std::string& modelPath) {
   std::vector<std::string> folders;
   if (!modelPath.empty()) folders.push_back(fs::path(modelPath).parent_path());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Where the files are that a `.model` file names. Not installed.
+// Finds the files that a `.model` file names. Not installed.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 namespace elf {
 
 /**
- * Full name of a file that a `.model` file at `modelPath` names; `subject` and `remedy` are for the
+ * Full name of a file that a `.model` file at `modelPath` names. `subject` and `remedy` are for the
  * error.
  */
 std::string findBeside(const std::string& modelPath, const std::string& file,

@@ -13,10 +13,10 @@ struct Span {
   int to;
 };
 
-// One axis of cutFor(), where `minimum` is in pixels of the model.
+// One axis of cutFor(). `minimum` is in pixels of the model.
 Span cutAxis(Span boxes, Span shares, double scale, int minimum, const ModelRules& rules,
              int frame) {
-  // Rounds up, but not what is above a whole number by an error of arithmetic.
+  // Rounds up, except for an error of arithmetic above an integer.
   const auto wholeUp = [](double value) { return static_cast<int>(value + (1 - 1e-6)); };
   const auto inFrame = [&](int pixels) { return wholeUp(std::min<double>(pixels / scale, frame)); };
   const int context = inFrame(rules.context);
@@ -32,14 +32,14 @@ Span cutAxis(Span boxes, Span shares, double scale, int minimum, const ModelRule
   }
   from = from / rules.align * rules.align;
   const int multiples = wholeUp((to - from) * scale / rules.multipleOf);
-  // Nearest, so that this length times the scale rounds to the multiple again.
+  // To the nearest, so that this length times the scale rounds to the multiple again.
   const auto length = static_cast<int>(multiples * rules.multipleOf / scale + 0.5);
-  // Real pixels are worth more than the server's padding; at the frame's edge there are none.
+  // Real pixels are worth more than the server's padding. The frame's edge has none.
   to = std::min(frame, std::max(to, from + length));
   return {from, to};
 }
 
-/** When each server has done its parts of the plan, after what it has to do already. */
+/** The time when each server finishes its parts of the plan, after its earlier work. */
 std::vector<double> doneAt(const Plan& plan, const Capacity& capacity) {
   std::vector<double> done;
   for (const ServerState& server : capacity.servers) done.push_back(server.busy);

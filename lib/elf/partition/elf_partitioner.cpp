@@ -17,20 +17,21 @@ namespace elf {
 
 namespace {
 
-/** More RPs are gathered by where they are first, so that a crowd costs no more time. */
+/** More RPs are grouped by place first, so that a crowd takes no more time. */
 constexpr std::size_t kMostAtoms = 128;
-/** So many groups are tried in every combination; each more would take three times as long. */
+/** The maximum number of groups that are tried in every combination. Each more would take three
+ * times as long. */
 constexpr std::size_t kMostExact = 8;
-/** Parts that are tried for each atom, and savings that are made, to bound the time. */
+/** Limits of the time: parts that are tried for each atom, and savings that are made. */
 constexpr int kTriesForEachAtom = 10;
 constexpr int kMostSavings = 16;
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-/** RPs that stay together whatever happens. */
+/** RPs that always stay together. */
 struct Atom {
   Wanted wanted;
-  /** At which the model sees all of them. */
+  /** The smallest scale at which the model sees all of them. */
   double leastScale = 0;
   std::vector<int> rps;
 };
@@ -54,17 +55,17 @@ struct Placed {
   Group group;
   /** Index into Capacity::servers. */
   std::size_t server = 0;
-  /** That the part takes there. */
+  /** The time of the part on that server. */
   double seconds = 0;
 };
 
-/** What one server has to do. */
+/** The work of one server. */
 struct Load {
   double seconds = 0;
   int parts = 0;
 };
 
-/** How good a layout is: first the makespan counts, then what is sent. */
+/** The quality of a layout: first the makespan, then the pixels sent. */
 struct Score {
   double makespan = kNever;
   double sent = kNever;
@@ -76,7 +77,7 @@ struct Score {
   }
 };
 
-/** A plan in the making. */
+/** An unfinished plan. */
 struct Layout {
   std::vector<Placed> parts;
   /** By server. */
@@ -84,16 +85,16 @@ struct Layout {
   Score score;
 };
 
-/** What takes the place of a part. */
+/** The replacement of a part. */
 struct Step {
-  /** Index of the part; the number of parts stands for a new one. */
+  /** Index of the part. The number of parts means a new one. */
   std::size_t at = 0;
-  /** Null: nothing. */
+  /** Null: removes the part. */
   const Group* group = nullptr;
   std::size_t server = 0;
 };
 
-/** The best change of a layout so far: two steps, on two servers at most. */
+/** The best change of a layout so far: two steps, on at most two servers. */
 struct Change {
   Score score;
   std::array<std::size_t, 2> at{};
@@ -124,7 +125,7 @@ class Planner {
   }
 
  private:
-  // --- What is planned: RPs, and of a crowd those in one place together ---
+  // --- Atoms: RPs, or in a crowd all RPs of one place ---
 
   void gatherAtoms() {
     constexpr int kColumns = 16, kRows = 8;
@@ -148,7 +149,7 @@ class Planner {
     for (auto& [key, atom] : byKey) atoms_.push_back(std::move(atom));
   }
 
-  /** What lies inside another atom, whose part shows it anyway, is planned with that one. */
+  /** An atom inside another one is planned with that one, whose part shows it anyway. */
   void absorbAtoms() {
     for (Atom& outer : atoms_) {
       if (outer.rps.empty() || !groupOf({}, outer.wanted, outer.leastScale).allowed) continue;
@@ -168,7 +169,7 @@ class Planner {
   Group groupOf(const std::bitset<kMostAtoms>& members, const Wanted& wanted, double leastScale) {
     --tries_;
     Group group{members, wanted, leastScale};
-    // What is smaller than the model's one size is only scaled up again.
+    // A part smaller than the model's fixed size would only be scaled up again.
     group.scale = input_.scale && rules_.fixedSize.empty() ? sentScale(leastScale) : 1;
     group.rect = cutFor(wanted, group.scale, rules_, input_.frame);
     if (const double fits = rules_.inputScale(group.rect.size()); fits < group.scale) {
@@ -193,7 +194,7 @@ class Planner {
                    std::max(a.leastScale, b.leastScale));
   }
 
-  /** `group` has other members than this one, too. */
+  /** `group` must have other members, too. */
   Group without(const Group& group, std::size_t atom) {
     std::bitset<kMostAtoms> members = group.members;
     members.reset(atom);
@@ -211,11 +212,11 @@ class Planner {
     return capacity_.servers[server].seconds(group.sent, group.computed);
   }
 
-  /** A bound of merged(a, b).computed that takes less time, where that is allowed. */
+  /** A lower bound of merged(a, b).computed, if that is allowed. It takes less time. */
   double computedAtLeast(const Group& a, const Group& b) const {
     if (!rules_.fixedSize.empty()) return rules_.fixedSize.area();
     const double least = std::max(a.leastScale, b.leastScale);
-    // What is larger than the model's maxSize is shrunk to any scale down to the least.
+    // A part larger than the model's maxSize is shrunk to any scale down to the least.
     double scale = input_.scale ? sentScale(least) : 1;
     if (!rules_.maxSize.empty()) scale = least;
     return unite(a.wanted.shares, b.wanted.shares).area() * scale * scale;
@@ -250,7 +251,7 @@ class Planner {
     return slowest * (1 + 1e-9);
   }
 
-  /** The largest first, each to where it is done first. */
+  /** Places the largest first, each on the server that finishes it first. */
   Layout spread(const std::vector<Group>& groups, const std::vector<std::size_t>& servers) const {
     std::vector<const Group*> order;
     order.reserve(groups.size());
@@ -278,7 +279,7 @@ class Planner {
     return layoutOf(std::move(parts));
   }
 
-  /** Whether one of the servers does both together sooner than one after the other. */
+  /** Whether one of the servers infers both together sooner than one after the other. */
   bool pays(const Group& both, const Group& a, const Group& b,
             const std::vector<std::size_t>& servers) const {
     return std::any_of(servers.begin(), servers.end(), [&](std::size_t s) {
@@ -287,17 +288,16 @@ class Planner {
   }
 
   /**
-   * Merges two groups at a time, those by which the model has to compute least more, as long as
-   * that pays, and spreads what there is after each merger. The last few groups are tried in every
-   * combination. The best of these layouts.
+   * Merges two groups at a time, those that add the fewest computed pixels, as long as that pays.
+   * Spreads the groups after each merger. Tries all combinations of the last few. Returns the best.
    */
   Layout merge(std::vector<Group> groups, const std::vector<std::size_t>& servers) {
     if (groups.size() <= kMostExact) return tryAll(groups, servers);
     Layout best = spread(groups, servers);
-    // The best partner of a group among those behind it.
+    // The best partner of a group among those after it.
     struct Partner {
       std::size_t index = 0;
-      // Pixels that are computed more than for both apart, and of equal ones, those sent.
+      // The additional pixels that are computed for both together, and then the pixels sent.
       std::pair<double, double> costs{kNever, kNever};
     };
     std::vector<Partner> partners(groups.size());
@@ -344,8 +344,8 @@ class Planner {
   }
 
   /**
-   * The smallest makespan of all ways to merge the groups and to place them: dynamic programming
-   * over the sets of groups, one server after the other.
+   * The layout with the smallest makespan of all ways to merge and place the groups: dynamic
+   * programming over the sets of groups, one server after the other.
    */
   Layout tryAll(const std::vector<Group>& groups, const std::vector<std::size_t>& servers) {
     const std::size_t sets = std::size_t{1} << groups.size();
@@ -355,13 +355,14 @@ class Planner {
       const std::size_t others = set & (set - 1);
       parts[set] = others == 0 ? last : merged(parts[others], last);
     }
-    // How one server does each set: which part of it holds its first group, and which share of it
-    // the server does while those before it do the rest.
+    // For each set on one server: the part that holds its first group, and the share of the set
+    // that this server gets while those before it get the rest.
     struct Choices {
       std::vector<std::size_t> part, share;
     };
     std::vector<Choices> choices;
-    // Of each set, on the servers so far; in one part, and on one server alone.
+    // For each set: the makespan on the servers so far, the time as one part, and on one server
+    // alone.
     std::vector<double> makespan(sets, kNever), one(sets), alone(sets);
     makespan[0] = 0;
     for (std::size_t i = 0; i < servers.size(); ++i) {
@@ -381,8 +382,8 @@ class Planner {
           if (with == 0) break;
         }
       }
-      // From the largest set on, so that smaller ones are still without this server. The first
-      // server does all of each set, and of the last one only the whole matters.
+      // From the largest set on, so that smaller ones still lack this server. The first server gets
+      // all of each set. For the last one only the whole set matters.
       const std::size_t smallest = i + 1 == servers.size() ? sets - 1 : 1;
       for (std::size_t set = sets - 1; set >= smallest; --set) {
         for (std::size_t share = set; share > 0; share = i == 0 ? 0 : (share - 1) & set) {
@@ -408,7 +409,7 @@ class Planner {
 
   // --- Improvement ---
 
-  /** The server that is done last. */
+  /** The server that finishes last. */
   static std::size_t criticalServer(const Layout& layout) {
     const auto load = [&](const Placed& part) { return layout.loads[part.server].seconds; };
     return std::max_element(layout.parts.begin(), layout.parts.end(),
@@ -416,7 +417,7 @@ class Planner {
         ->server;
   }
 
-  /** Takes the two steps for the best change if they are. */
+  /** Makes the two steps the best change if they are. */
   void consider(const Layout& layout, Change& best, const Step& a, const Step& b) const {
     Score score{0, layout.score.sent};
     std::array<std::pair<std::size_t, Load>, 2> touched;
@@ -448,12 +449,12 @@ class Planner {
     if (b.group) best.by[1] = {*b.group, b.server};
   }
 
-  /** Whether a server that is done after `seconds` leaves a change a chance to be the best. */
+  /** Whether a change may be the best if a server finishes after `seconds`. */
   static bool hopeful(double seconds, const Change& best) {
     return seconds <= best.score.makespan * (1 + 1e-9);
   }
 
-  /** Another server for a whole part, or another server's part in exchange. */
+  /** Tries another server for a whole part, or an exchange with another server's part. */
   void tryServers(const Layout& layout, std::size_t p, Change& best) const {
     const Placed& part = layout.parts[p];
     for (const std::size_t s : servers_)
@@ -467,7 +468,7 @@ class Planner {
     }
   }
 
-  /** Another part for each member of a part, or one of its own on any server. */
+  /** Tries another part for each member of a part, or a part of its own on any server. */
   void tryMembers(const Layout& layout, std::size_t p, Change& best) {
     const Placed& part = layout.parts[p];
     const bool several = part.group.members.count() > 1;
@@ -496,7 +497,7 @@ class Planner {
     }
   }
 
-  /** False where the change is none. */
+  /** False if the change improves nothing. */
   bool make(const Change& change, Layout& layout) const {
     if (!change.score.betterThan(layout.score)) return false;
     std::vector<Placed> parts = std::move(layout.parts);
@@ -507,7 +508,7 @@ class Planner {
     return true;
   }
 
-  /** Makes the best change of what the critical server does until none is left. */
+  /** Makes the best change to the critical server's parts until none is left. */
   void speedUp(Layout& layout) {
     for (Change best{layout.score}; tries_ > 0; best = {layout.score}) {
       const std::size_t critical = criticalServer(layout);
@@ -520,7 +521,7 @@ class Planner {
     }
   }
 
-  /** The same for all other servers: that makes nothing faster, but less may be sent. */
+  /** The same for all other servers: this makes nothing faster, but less may be sent. */
   void savePixels(Layout& layout) {
     for (int saving = 0; saving < kMostSavings; ++saving) {
       Change best{layout.score};
@@ -531,7 +532,7 @@ class Planner {
     }
   }
 
-  /** Plans anew what the critical server and another one do; false where that gains nothing. */
+  /** Plans the parts of the critical server and another one anew. False if that gains nothing. */
   bool replanTwo(Layout& layout) {
     const std::size_t critical = criticalServer(layout);
     for (const std::size_t s : servers_) {
@@ -583,7 +584,7 @@ class Planner {
   const PartitionInput& input_;
   const Capacity& capacity_;
   const ModelRules& rules_;
-  /** Those that may get parts, as indices into Capacity::servers. */
+  /** The servers that may get parts, as indices into Capacity::servers. */
   std::vector<std::size_t> servers_;
   std::vector<Atom> atoms_;
   /** Parts that may still be tried. */

@@ -12,7 +12,7 @@ namespace elf {
 
 namespace {
 
-/** The whole frame in equal cells, one for each usable server; neighbours overlap by a fifth. */
+/** The whole frame in equal cells, one for each usable server. Neighbours overlap by a fifth. */
 class GridPartitioner final : public Partitioner {
  public:
   bool needsRps() const override { return false; }
@@ -52,11 +52,11 @@ class GridPartitioner final : public Partitioner {
 };
 
 /**
- * The released Elf: the rectangle around all RPs in vertical strips of equal width, in whole
- * pixels, one for each server; an RP belongs to the strip that it overlaps most; each strip shrinks
- * to its RPs and is then widened on each side by max(6 % of itself, 10 % of the frame), rounded
- * down. Unlike the released code, which sends a corner of the frame instead, a strip without RPs is
- * not sent.
+ * As in the released Elf: cuts the rectangle around all RPs into vertical strips of equal width, in
+ * whole pixels, one for each server. An RP belongs to the strip that it overlaps most. Each strip
+ * shrinks to its RPs and is then widened on each side by max(6 % of itself, 10 % of the frame),
+ * rounded down. A strip without RPs is not sent. The released code sends a corner of the frame
+ * instead.
  */
 class StripsPartitioner final : public Partitioner {
  public:
@@ -141,13 +141,13 @@ Plan splitWholeFrame(Size frame, const Capacity& capacity) {
   double total = 0;
   for (const int s : servers) {
     const ServerState& server = capacity.servers[static_cast<std::size_t>(s)];
-    // A microsecond for a megapixel is as good as none.
+    // A microsecond for a megapixel is as good as nothing.
     constexpr double kLeast = 1e-12;
     const double pixel = server.cost.b + server.cost.c * server.bytesPerPixel;
     speeds.push_back(1 / std::max(pixel, kLeast));
     total += speeds.back();
   }
-  // Each strip sees an object of the model's smallest size whole that sits astride its edge.
+  // Each strip shows an object of the model's smallest size whole on its edge.
   const int overlap = std::max(rules.minSize.width, 2 * rules.context);
   ModelRules shape = rules;
   shape.context = 0;  // it is part of the overlap already

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Which rectangles of a frame are inferred, and by which server.
+// Decides which rectangles of a frame are inferred, and by which server.
 #pragma once
 
 #include <memory>
@@ -12,51 +12,51 @@
 
 namespace elf {
 
-/** What a partitioner starts from. References stay valid only during the call. */
+/** A partitioner's input. References are valid only during the call. */
 struct PartitionInput {
   Size frame;
   /** RPs of the frame, each inside it. */
   std::span<const Rp> rps;
-  /** At least one server; those that are not healthy get no part unless none is. */
+  /** At least one server. Those that are not healthy get no part, unless none is healthy. */
   const Capacity& capacity;
   /**
-   * Parts whose objects are all large may be sent scaled down, as far as the model's `objectSize`
-   * allows. What the server would shrink in any case is sent shrunk in any case.
+   * Parts with only large objects may be sent scaled down, as far as the model's `objectSize`
+   * allows. A part that the server would shrink anyway is always sent shrunk.
    */
   bool scale = true;
 };
 
 /**
- * A way to cut. Implementations keep no state between calls, so that the same input gives the same
- * plan, and may be used from several threads at once.
+ * A way to cut. Implementations keep no state between calls: the same input gives the same plan,
+ * and several threads may use them at once.
  *
- * Every plan holds: each part is inside the frame and not empty, each part's server is an index
- * into the capacity, each RP is wholly inside the part that lists it, and makespan is the largest
- * sum of what one server has to do already and of the costs of its parts, over those with parts. A
- * part's cost is that of the pixels that are sent and that the model makes of them.
+ * In every plan each part is inside the frame and not empty, each part's server is an index into
+ * the capacity, and each RP is wholly inside the part that lists it. The makespan is the largest
+ * sum of a server's earlier work and the costs of its parts, over the servers with parts. A part's
+ * cost depends on the pixels that are sent and those that the model makes of them.
  */
 class Partitioner {
  public:
   virtual ~Partitioner() = default;
   virtual Plan plan(const PartitionInput& input) const = 0;
-  /** False where the plan covers the whole frame anyway, so that neither RPs nor scans matter. */
+  /** False if the plan covers the whole frame anyway, so that neither RPs nor scans matter. */
   virtual bool needsRps() const { return true; }
-  /** Pixels that parts in full resolution have around what they hold, inside the frame. */
+  /** Pixels that parts in full resolution have around their content, inside the frame. */
   virtual int contextAround(const ModelRules& /*rules*/) const { return 0; }
-  /** True where the whole frame may take the place of a plan that takes longer. */
+  /** True if the whole frame may replace a plan that takes longer. */
   virtual bool weighsWholeFrame() const { return false; }
 
   /** Throws elf::Error naming `partitioner` for a name not in partitionerChoices(). */
   static std::unique_ptr<Partitioner> create(std::string_view name);
 };
 
-/** The partitioners there are; the first is the default. */
+/** All partitioners. The first is the default. */
 std::span<const Choice> partitionerChoices();
 
 /**
- * The whole frame in vertical strips, one for each healthy server, as wide as the server and the
- * link to it are fast. Neighbours overlap by what the model needs to see of an object at the
- * border. Parts are of kind Full; with one server it is the whole frame in one part.
+ * The whole frame in vertical strips, one for each healthy server. Their widths follow the speed of
+ * the server and its link. Neighbours overlap by the area that the model needs around an object at
+ * the border. Parts are of kind Full. One server gets the whole frame in one part.
  */
 Plan splitWholeFrame(Size frame, const Capacity& capacity);
 

@@ -43,7 +43,7 @@ void withStep(int step, Row&& row) {
   }
 }
 
-// The samples of a halved plane that hold any pixel of `rect`.
+// The samples of a halved plane that contain any pixel of `rect`.
 Rect samplesOf(const Rect& rect) {
   const int x = rect.x / 2;
   const int y = rect.y / 2;
@@ -137,7 +137,7 @@ void Brush::blend(const Coverage& coverage, const Colour& colour) {
       for (; x + 1 < seen.right(); x += 2, from += 2) *sum++ += from[0] + from[1];
       if (x < seen.right()) *sum += *from;
     }
-    // A sample is the mean of four pixels, at an odd edge of the picture of two or one.
+    // A sample is the mean of four pixels, or of two or one at an odd edge of the picture.
     const int rows = 2 * row + 1 < picture_.size.height ? 1 : 0;
     for (int i = 0; i < samples.width; ++i) {
       const auto at = static_cast<std::size_t>(i);
@@ -172,7 +172,7 @@ void Brush::line(double x0, double y0, double x1, double y1, double width, const
   const double outside2 = std::pow(width / 2 + 0.5, 2);
   const bool slanting = std::abs(dy) > 1e-3;
   const double half = slanting ? reach * std::sqrt(length2) / std::abs(dy) : 0;
-  // What part of `row` the band of the line may reach into.
+  // The part of `row` that the band of the line may reach into.
   const auto bandOf = [&](int y, const Rect& row) {
     if (!slanting) return std::pair(row.x, row.right());
     const double middle = x0 + (y + 0.5 - y0) * dx / dy;
@@ -180,8 +180,8 @@ void Brush::line(double x0, double y0, double x1, double y1, double width, const
         static_cast<int>(std::clamp<double>(std::floor(middle - half), row.x, row.right())),
         static_cast<int>(std::clamp<double>(std::ceil(middle + half), row.x, row.right())));
   };
-  // Strip by strip, as the rectangle around a long slanting line is mostly empty. An even number of
-  // rows from an even one on: a chroma sample is in one strip.
+  // Strip by strip, as the rectangle around a long slanting line is mostly empty. Strips have an
+  // even number of rows and begin at an even one: a chroma sample is in one strip.
   constexpr int kStrip = 16;
   for (int top = rect.y & ~1; top < rect.bottom(); top += kStrip) {
     Rect strip = intersect(rect, {rect.x, top, rect.width, kStrip});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Drawing into a picture in its own format: nothing is converted, and only pixels that change are
+// Draws into a picture in its own format. Nothing is converted, and only pixels that change are
 // touched. Not installed.
 #pragma once
 
@@ -15,39 +15,38 @@ namespace elf {
 
 /** How much of each pixel of a rectangle is covered. */
 struct Coverage {
-  /** In the picture; may reach out of it, and what does is not drawn. */
+  /** In the picture. Parts outside it are not drawn. */
   Rect rect;
   /** The pixels of `rect`, row by row without gaps. */
   std::span<const std::uint8_t> pixels;
-  /** That times `weight` is how opaque a pixel becomes: 0 not at all, 255 wholly. Never above. */
+  /** This times `weight` is a pixel's opacity: 0 not at all, 255 fully. Never above 255. */
   int weight = 1;
 };
 
 /**
- * Draws into a picture, in one of three ways. The luma that comes out is the same within 2 in every
+ * Draws into a picture, in one of three ways. The resulting luma is the same within 2 in every
  * format, since all blend with the same coverage in the same place, in gamma-coded values. An x or
- * A byte is made opaque as the colours are. For one thread.
+ * A byte becomes opaque like the colours. For one thread.
  */
 class Brush {
  public:
   /** `picture` must outlive it. */
   explicit Brush(const MutableImageView& picture);
 
-  /** Of the picture. */
   Size size() const { return picture_.size; }
 
   /**
-   * An opaque rectangle; it may reach out of the picture. A chroma sample is coloured when any of
-   * its pixels is, so that lines of one pixel have their full colour.
+   * Draws an opaque rectangle, which may reach out of the picture. A chroma sample is coloured if
+   * any of its pixels is, so that lines of one pixel have their full colour.
    */
   void fill(const Rect& rect, const Colour& colour);
 
-  /** A chroma sample is blended by the mean over its pixels that are in the picture. */
+  /** Blends a chroma sample by the mean over its pixels that are in the picture. */
   void blend(const Coverage& coverage, const Colour& colour);
 
   /**
-   * An opaque line with round ends and smooth edges, `width` (> 0) pixels wide; a disc where both
-   * ends are the same. Coordinates are finite, and no more than a million pixels away.
+   * Draws an opaque line with round ends and smooth edges, `width` (> 0) pixels wide. Equal ends
+   * give a disc. Coordinates are finite, and at most a million pixels away.
    */
   void line(double x0, double y0, double x1, double y1, double width, const Colour& colour);
 
@@ -60,7 +59,7 @@ class Brush {
     /** Half as wide and high as the picture. */
     bool halved = false;
   };
-  /** What each plane stores for a colour. */
+  /** The values of a colour in each plane. */
   using Values = std::array<std::array<std::uint8_t, 4>, 3>;
 
   void add(int step, bool halved);

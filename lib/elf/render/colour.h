@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The colours of things that are numbered: identities, servers. Not installed.
+// Colours for numbers: identities, servers. Not installed.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@ struct Colour {
 };
 
 /**
- * The same bright colour for the same number. Successive numbers get hues far apart: multiples of
- * the golden ratio never come close again.
+ * The same bright colour for the same number. Successive numbers get distant hues: multiples of the
+ * golden ratio never come close again.
  */
 inline Colour colourOf(std::int64_t number) {
   const double turn =

@@ -14,8 +14,8 @@ namespace elf {
 namespace {
 
 constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
-// In the units of the font: above the baseline, below it, and how thick a stroke is, half of which
-// sticks out on both sides.
+// In the units of the font: above the baseline, below it, and the width of a stroke, half of which
+// extends on both sides.
 constexpr double kAbove = 22;
 constexpr double kBelow = 7;
 constexpr double kStroke = 2.8;
@@ -26,7 +26,7 @@ bool isAscii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-/** Empty where `text` is not UTF-8. */
+/** Empty if `text` is not UTF-8. */
 std::string oneLine(std::string_view text, std::size_t most) {
   constexpr gunichar kNonJoiner = 0x200c, kJoiner = 0x200d;
   std::string line;
@@ -92,7 +92,7 @@ std::vector<std::uint8_t> Letters::drawn(std::string_view name, std::string_view
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(width) *
                                    static_cast<std::size_t>(height_));
   int left = 0;
-  // What sticks out at either end is left out.
+  // Ink beyond either end is left out.
   const auto add = [&](const std::uint8_t* ink, int side, int x0) {
     const int from = std::max(0, -x0), to = std::min(side, width - x0);
     for (int y = 0; y < height_; ++y, ink += side)

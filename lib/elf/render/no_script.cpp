@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// In the place of pango_script.cpp where there is no Pango, or nobody wants it.
+// Replaces pango_script.cpp if there is no Pango or the build does not want it.
 #include "elf/render/script.h"
 
 namespace elf {

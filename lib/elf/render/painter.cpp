@@ -25,9 +25,9 @@ constexpr Colour kBlack{0, 0, 0};
 constexpr Colour kWhite{1, 1, 1};
 constexpr Colour kStatisticsBar{0.08, 0.08, 0.08};
 constexpr int kMaskOpacity = 102;  // of 255
-/** A server says what it likes. */
+/** Limits the names from servers, which may have any length. */
 constexpr std::size_t kLongestName = 40;
-/** So many labels large is an object that may have its own inside. */
+/** An object at least this many labels large may have its own inside. */
 constexpr double kBarsInside = 4;
 
 Colour colourFor(const Detection& d) {
@@ -35,12 +35,12 @@ Colour colourFor(const Detection& d) {
   return colourOf(d.id != kNoIdentity ? d.id : d.labelId);
 }
 
-/** What can be read best on `bar`. */
+/** The ink that is most readable on `bar`. */
 Colour inkOn(const Colour& bar) {
   return 0.299 * bar.r + 0.587 * bar.g + 0.114 * bar.b > 0.5 ? kBlack : kWhite;
 }
 
-/** Widths and letters that can be seen at this height. */
+/** Widths and letters that are visible at this height. */
 struct Scale {
   explicit Scale(Size frame)
       : line(std::max(1, static_cast<int>(std::lround(frame.height / 360.0)))),
@@ -55,8 +55,8 @@ struct Scale {
   int margin;
 };
 
-// The box in whole pixels, outer edge. What lies far outside is moved to just outside, so that it
-// fits an int and its edges stay unseen.
+// The box in whole pixels, outer edge. Coordinates far outside are moved to just outside, so that
+// they fit an int and the edges stay invisible.
 Rect outerRect(const Box& b, Size frame, int line) {
   const auto whole = [line](float v, int side) {
     return static_cast<int>(std::lround(
@@ -79,7 +79,7 @@ void outline(Brush& brush, const Rect& r, int line, const Colour& colour) {
   brush.fill({r.right() - line, r.y, line, r.height}, colour);
 }
 
-/** Its outer edge is the box's, as that of an upright one is. */
+/** The outline's outer edge is the box's, as for an upright box. */
 void outline(Brush& brush, RotatedBox box, int line, const Colour& colour) {
   const auto width = static_cast<float>(line);
   box.width = std::max(0.0F, box.width - width);
@@ -116,7 +116,7 @@ void mask(Brush& brush, const Mask& mask, const Colour& colour) {
 void skeleton(Brush& brush, const Detection& object, std::span<const std::array<int, 2>> bones,
               double width, const Colour& colour) {
   const std::span<const Keypoint> joints = object.keypoints;
-  // A joint far away from its object is none of it, and long lines take time.
+  // A joint far from its object does not belong to it, and long lines take time.
   const float w = object.box.width(), h = object.box.height();
   const Box around = grow(object.box, {w, h, w, h});
   const auto drawable = [&around](const Keypoint& joint) {
@@ -127,7 +127,7 @@ void skeleton(Brush& brush, const Detection& object, std::span<const std::array<
     return joint >= 0 && static_cast<std::size_t>(joint) < joints.size() &&
            drawable(joints[static_cast<std::size_t>(joint)]);
   };
-  // A dark edge, so that a bone is seen on a mask of its own colour.
+  // A dark edge makes a bone visible on a mask of its own colour.
   for (const auto& [extra, ink] : {std::pair{width / 2 + 1, kBlack}, std::pair{0.0, colour}})
     for (const auto& [a, b] : bones) {
       if (!seen(a) || !seen(b)) continue;
@@ -142,7 +142,7 @@ void skeleton(Brush& brush, const Detection& object, std::span<const std::array<
   }
 }
 
-/** Of a letter in UTF-8. */
+/** Whether a byte is the first one of a letter in UTF-8. */
 bool isFirstByte(char c) {
   return (static_cast<unsigned char>(c) & 0xc0U) != 0x80;
 }
@@ -153,20 +153,20 @@ struct Words {
   std::string rest;
 };
 
-/** Words on bars, none of which covers another if that can be. */
+/** Words on bars that do not cover each other if possible. */
 class Bars {
  public:
   Bars(Letters& letters, Size frame, int margin)
       : letters_(letters), frame_(frame), margin_(margin) {}
 
-  /** The end of the name is left out where else the words would not fit into the frame. */
+  /** Cuts the end of the name if the words would not fit into the frame. */
   Words fitted(Words words) {
     const auto fits = [&](std::size_t size) {
       const auto name = std::string_view(words.name).substr(0, size);
       return letters_.width(name, words.rest) + 2 * margin_ <= frame_.width;
     };
     if (fits(words.name.size())) return words;
-    std::vector<std::size_t> sizes;  // that end between letters
+    std::vector<std::size_t> sizes;  // of prefixes that end between letters
     for (std::size_t i = 0; i < words.name.size(); ++i)
       if (isFirstByte(words.name[i])) sizes.push_back(i);
     const auto tooLong = std::ranges::partition_point(sizes, fits);
@@ -182,14 +182,14 @@ class Bars {
     int x = 0;
     int y = 0;
   };
-  /** With its upper left corner at the first of `corners` where there is room, else at the first.
-   */
+  /** Adds a bar with its upper left corner at the first free one of `corners`, else at the
+   * first. */
   void add(Words words, std::initializer_list<Corner> corners, const Colour& bar) {
     const Size size = sizeOf(words);
     Rect place = inside(*corners.begin(), size);
     for (const Corner& corner : corners) {
       const Rect other = inside(corner, size);
-      // Moved up or down it would no longer be where it belongs.
+      // A bar that is moved up or down is in the wrong place.
       if (other.y != corner.y || !free(other)) continue;
       place = other;
       break;
@@ -197,7 +197,7 @@ class Bars {
     bars_.push_back({place, std::move(words), bar});
   }
 
-  /** The first that was added lies above all others. */
+  /** The first bar is drawn above all others. */
   void draw(Brush& brush) {
     for (auto bar = bars_.rbegin(); bar != bars_.rend(); ++bar) {
       brush.fill(bar->place, bar->colour);
@@ -231,13 +231,13 @@ class Bars {
   std::vector<Bar> bars_;
 };
 
-/** The number of the class where it has no name, or none in letters that can be drawn. */
+/** The class's number if it has no name in letters that can be drawn. */
 std::string nameOf(const Detection& d, Letters& letters) {
   const std::string name = letters.drawable(d.label, kLongestName);
   return name.find_first_not_of(' ') == std::string::npos ? std::to_string(d.labelId) : name;
 }
 
-/** The server that answered or failed last, or the planned one where nothing was sent. */
+/** The server that answered or failed last, or the planned one if nothing was sent. */
 int serverOf(const FrameRecord& record, std::size_t part) {
   return part < record.answers.size() ? record.answers[part].server
                                       : record.plan->parts[part].server;
@@ -337,7 +337,7 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
       skeleton(brush, **d, bones, scale.bone, colourFor(**d));
   }
   if (options.labels) {
-    // By age: an object's label stays where it is, whatever the scores of the others.
+    // By age: an object's label keeps its place, whatever the scores of the others.
     std::ranges::stable_sort(seen, {}, &Detection::id);
     for (const Detection* d : seen) {
       const Rect r = outerRect(d->box, frame, scale.line);
@@ -346,7 +346,7 @@ void Painter::paint(const FrameRecord& record, const PaintOptions& options,
       const Size bar = bars.sizeOf(words);
       const Bars::Corner above{r.x, r.y - bar.height}, inside{r.x, std::max(0, r.y)},
           below{r.x, r.bottom()}, beside{r.right(), r.y};
-      // Inside a small object it would hide it.
+      // A label inside a small object would hide it.
       if (kBarsInside * bar.area() > r.area())
         bars.add(words, {above, below, beside, inside}, colourFor(*d));
       else

@@ -14,9 +14,9 @@ namespace elf {
 
 namespace {
 
-/** With room for the dots of capitals above a baseline like that of class Letters. */
+/** Leaves room for the dots of capitals above a baseline like that of class Letters. */
 constexpr double kLetters = 0.79;
-/** Servers have few labels; one with more has them drawn again. */
+/** Servers have few labels. If one has more, they are drawn again. */
 constexpr std::size_t kMostKept = 256;
 
 class PangoScript final : public Script {

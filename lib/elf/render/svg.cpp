@@ -39,7 +39,7 @@ double niceStep(double range, int count) {
   return 10 * power;
 }
 
-/** A straight scale from values to the pixels of the plot. */
+/** Maps values linearly to the pixels of the plot. */
 struct Axis {
   double low = 0;
   double high = 1;

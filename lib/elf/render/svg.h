@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A few plots, drawn as SVG text.
+// A few plots as SVG text.
 #pragma once
 
 #include <string>
@@ -7,16 +7,16 @@
 
 namespace elf::svg {
 
-/** `text` with the characters that HTML and SVG read as markup replaced. */
+/** `text` with the markup characters of HTML and SVG replaced. */
 std::string escapeMarkup(const std::string& text);
 
 /**
- * A file of its own out of a plot. The plots themselves are elements of a page, which says what
- * text and lines of the class `grid` look like.
+ * A separate file from a plot. The plots themselves are elements of a page, which styles text and
+ * lines of the class `grid`.
  */
 std::string document(const std::string& plot);
 
-/** Two bars for each row, the second one drawn paler: median and 95th percentile. */
+/** Two bars for each row, the second one paler: median and 95th percentile. */
 struct BarRow {
   std::string name;
   std::string colour;

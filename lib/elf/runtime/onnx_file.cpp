@@ -39,7 +39,7 @@ int sizeOf(const onnx::Dimension& dimension) {
   return known ? static_cast<int>(dimension.dim_value()) : -1;
 }
 
-/** Those that are no weights. */
+/** The inputs that are not weights. */
 std::vector<onnx::ValueInfo*> realInputs(onnx::Graph& graph) {
   std::set<std::string> weights;
   for (const onnx::Tensor& weight : graph.initializer()) weights.insert(weight.name());
@@ -58,7 +58,7 @@ void requireOnnx(const std::string& path) {
   pb::io::IstreamInputStream stream(&file);
   pb::io::CodedInputStream input(&stream);
   bool hasGraph = false;
-  // Field by field, of which the weights are not kept.
+  // Field by field, without keeping the weights.
   while (const std::uint32_t tag = input.ReadTag()) {
     hasGraph = hasGraph || Format::GetTagFieldNumber(tag) == onnx::Model::kGraphFieldNumber;
     if (!Format::SkipField(&input, tag)) throw Error(path, kNotOnnx);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Networks in ONNX Runtime. A module of its own, which is loaded when a model asks for it.
+// Networks in ONNX Runtime. A separate module that is loaded when a model asks for it.
 #include <onnxruntime_cxx_api.h>
 
 #include <algorithm>
@@ -21,8 +21,8 @@ namespace elf {
 namespace {
 
 /**
- * Lives as long as the process: sessions need it, and its destructor would run at exit. What goes
- * wrong is thrown, and need not be logged.
+ * Lives as long as the process: sessions need it, and its destructor would run at exit. Errors are
+ * thrown and need no log.
  */
 Ort::Env& environment() {
   static auto* const environment = new Ort::Env(ORT_LOGGING_LEVEL_FATAL, "elf");
@@ -30,9 +30,9 @@ Ort::Env& environment() {
 }
 
 /**
- * Keeps back the hundreds of lines that Debian's build of ONNX Runtime writes to std::cerr when it
- * makes the first session of a process, though nothing is wrong (findings/README.md). Whatever else
- * is written there meanwhile comes when this ends.
+ * Suppresses the hundreds of lines that Debian's build of ONNX Runtime writes to std::cerr for the
+ * first session of a process, although nothing is wrong (findings/README.md). Delays other output
+ * to std::cerr until it ends.
  */
 class WithoutSchemaErrors {
  public:
@@ -60,7 +60,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-/** "cpu" of CPUExecutionProvider. */
+/** "cpu" for CPUExecutionProvider. */
 std::string devices() {
   constexpr std::string_view kEnd = "ExecutionProvider";
   std::string names;
@@ -92,7 +92,7 @@ Ort::SessionOptions optionsFor(const ModelFile& file) {
   return options;
 }
 
-/** Pictures and whole numbers of any type that networks have. */
+/** A picture, or integers, of any type that networks have. */
 class Input {
  public:
   Input(std::string name, const Ort::TypeInfo& type) : name_(std::move(name)) {
@@ -107,7 +107,7 @@ class Input {
            type_ == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
   }
   bool isBytes() const { return type_ == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8; }
-  /** Of 3 x H x W, or of a batch of them. */
+  /** 3 x H x W, or a batch of it. */
   bool isPicture() const { return (shape_.size() == 4 || shape_.size() == 3) && !isInteger(); }
   std::vector<int> shape() const {
     std::vector<int> sizes;
@@ -115,7 +115,7 @@ class Input {
     return sizes;
   }
 
-  /** `image` is FP32 N x 3 x H x W. The result lives until the next call. */
+  /** `image` is FP32 N x 3 x H x W. The result is valid until the next call. */
   Ort::Value picture(const cv::Mat& image) {
     cv::Mat own = channelsLast() ? withChannelsLast(image) : image;
     std::vector<std::int64_t> shape(own.size.p, own.size.p + own.dims);
@@ -193,7 +193,7 @@ cv::Mat floats(const Ort::Value& value, const std::vector<int>& shape) {
   return result;
 }
 
-/** As FP32; without a copy where it is. */
+/** Converts to FP32. Copies only if it is another type. */
 NamedTensor tensorOf(const std::string& name, Ort::Value& value) {
   const auto info = value.GetTensorTypeAndShapeInfo();
   std::vector<int> shape;
@@ -224,7 +224,7 @@ class OnnxRuntimeSession : public Session {
   OnnxRuntimeSession(const ModelFile& file, const std::string& path) : Session({"onnx"}) {
     if (!path.ends_with(".onnx")) throw Error(file.path + ": [model] file", "not an .onnx file");
     Ort::SessionOptions options = optionsFor(file);
-    // Where weights are in a file of their own, also of one that is changed in memory.
+    // For weights in a separate file, even if the model is changed in memory.
     options.AddConfigEntry("session.model_external_initializers_file_folder_path",
                            std::filesystem::absolute(path).parent_path().c_str());
     try {
@@ -295,7 +295,7 @@ class OnnxRuntimeSession : public Session {
   /** The picture first. */
   std::vector<Input> inputs_;
   std::vector<std::string> outputs_;
-  /** What the last run gave. */
+  /** The outputs of the last run. */
   std::vector<Ort::Value> results_;
 };
 

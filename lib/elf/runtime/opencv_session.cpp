@@ -14,7 +14,7 @@ namespace {
 
 struct Kind {
   const char* platform;
-  /** How the names of its files end, in their order. */
+  /** The endings of its files' names, in order. */
   std::vector<const char*> endings;
 };
 
@@ -46,7 +46,7 @@ class OpencvSession : public Session {
       net_ = cv::dnn::readNet(files[0], files.size() > 1 ? files[1] : std::string());
       net_.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
       outputs_ = net_.getUnconnectedOutLayersNames();
-      // In the order of the alphabet.
+      // OpenCV's are in alphabetical order.
       if (info_.platform == "onnx")
         std::ranges::stable_sort(outputs_, {},
                                  [names = readOnnxOutputs(files[0])](const std::string& name) {

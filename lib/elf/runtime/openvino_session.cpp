@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Networks in OpenVINO. A module of its own, which is loaded when a model asks for it.
+// Networks in OpenVINO. A separate module that is loaded when a model asks for it.
 #include <algorithm>
 #include <cctype>
 #include <openvino/op/constant.hpp>
@@ -28,7 +28,7 @@ ov::Core& core() {
   return *core;
 }
 
-/** "2026.4.1" of "2026.4.1-22982-...". */
+/** "2026.4.1" from "2026.4.1-22982-...". */
 std::string version() {
   const std::string build = ov::get_openvino_version().buildNumber;
   return build.substr(0, build.find('-'));
@@ -73,7 +73,7 @@ std::string nameOf(const ov::Output<const ov::Node>& tensor) {
                                     : *std::ranges::min_element(tensor.get_names());
 }
 
-/** As the size of the picture is told, which is no picture. */
+/** An input of integers takes the picture's size, not a picture. */
 bool isInteger(const ov::element::Type& type) {
   return type == ov::element::i32 || type == ov::element::i64;
 }
@@ -92,7 +92,7 @@ std::map<std::string, std::string> metadataOf(const ov::Model& model) {
     for (const auto& [key, value] : entries)
       if (value.is<std::string>()) metadata[key] = value.as<std::string>();
   };
-  // Of an ONNX file, and of its conversion to OpenVINO's own format.
+  // From an ONNX file, and from its conversion to OpenVINO's own format.
   for (const char* key : {"framework", "model_info"})
     if (model.has_rt_info(key))
       if (const auto& entries = model.get_rt_info<ov::Any>(key); entries.is<ov::AnyMap>())
@@ -100,7 +100,7 @@ std::map<std::string, std::string> metadataOf(const ov::Model& model) {
   return metadata;
 }
 
-/** What a node gets as its input `index`, where that is a constant. */
+/** The input `index` of a node, if it is a constant. */
 std::optional<std::vector<std::int64_t>> constantOf(const ov::Node& node, std::size_t index) {
   const auto* const constant =
       dynamic_cast<const ov::op::v0::Constant*>(node.get_input_node_ptr(index));
@@ -109,12 +109,12 @@ std::optional<std::vector<std::int64_t>> constantOf(const ov::Node& node, std::s
 }
 
 /**
- * The CPU plugin of OpenVINO 2026.4 makes one split of slices that lie side by side, and gives the
- * nodes behind the first of them the whole tensor: it refuses the end-to-end exports of YOLO26 with
- * masks, joints or angles. A strided slice means the same, and is left alone.
+ * The CPU plugin of OpenVINO 2026.4 merges adjacent slices into one split, and gives the nodes
+ * after the first slice the whole tensor: it refuses the end-to-end exports of YOLO26 with masks,
+ * joints or angles. A strided slice means the same and is not merged.
  */
 void replaceSlices(const std::shared_ptr<ov::Model>& model) {
-  // Exporters calculate where slices end.
+  // Exporters calculate the ends of slices.
   ov::pass::Manager manager;
   manager.register_pass<ov::pass::ConstantFolding>();
   manager.run_passes(model);
@@ -151,7 +151,7 @@ std::string platformOf(const std::string& path) {
   return "openvino";
 }
 
-/** Where a network runs, and how. */
+/** A network's device and settings. */
 struct Target {
   std::string device;
   ov::AnyMap settings;
@@ -162,8 +162,8 @@ struct Target {
 };
 
 /**
- * Networks compiled for one size each, which are faster than one for all sizes. They are compiled
- * in a thread of their own: a compilation takes longer than many an inference.
+ * Networks compiled for one size each, which are faster than one for all sizes. A thread of its own
+ * compiles them: a compilation takes longer than many inferences.
  */
 class CompiledSizes {
  public:
@@ -179,7 +179,7 @@ class CompiledSizes {
     if (thread_.joinable()) thread_.join();
   }
 
-  /** What is compiled for a picture of this shape that is to be run now; null where nothing is. */
+  /** The network for a picture of this shape, which is about to run. Null if there is none. */
   ov::InferRequest* find(const ov::Shape& shape) {
     const Size size{static_cast<int>(shape[shape.size() - 1]),
                     static_cast<int>(shape[shape.size() - 2])};
@@ -206,7 +206,7 @@ class CompiledSizes {
   }
 
  private:
-  /** Each holds the weights once more. */
+  /** Each has its own copy of the weights. */
   static constexpr std::size_t kMost = 3;
 
   struct Wanted {
@@ -232,7 +232,7 @@ class CompiledSizes {
         model->reshape({{picture_, ov::PartialShape(wanted.shape)}});
         request = target_.compile(model);
       } catch (const std::exception&) {
-        // The network for all sizes does as well; this one is not tried again.
+        // The network for all sizes does as well. No further size is tried.
       }
       lock.lock();
       if (!request) return;
@@ -244,14 +244,14 @@ class CompiledSizes {
   const std::shared_ptr<const ov::Model> model_;
   const std::size_t picture_;
   const Target target_;
-  /** Used by the thread that runs pictures alone. */
+  /** Used only by the thread that runs pictures. */
   RecurringSizes recurring_;
-  /** Used by the thread that runs pictures alone, and so are the requests in it. */
+  /** Used only by the thread that runs pictures, like the requests in it. */
   std::vector<Compiled> compiled_;
 
   Mutex mutex_;
   ConditionVariable changed_;
-  /** What the thread shall compile, and what it has. */
+  /** The size to compile, and the compiled network. */
   std::optional<Wanted> wanted_ ELF_GUARDED_BY(mutex_);
   std::optional<Compiled> finished_ ELF_GUARDED_BY(mutex_);
   bool ended_ ELF_GUARDED_BY(mutex_) = false;
@@ -274,11 +274,11 @@ class OpenVinoSession : public Session {
                               .bytes = input.get_element_type() == ov::element::u8});
     model = withPlainTensors(model);
     setShapes(*model, file, files[0]);
-    // Now that only what is the same for all pictures is constant.
+    // Now only values that are the same for all pictures are constant.
     replaceSlices(model);
     for (std::size_t i = 0; i < info_.inputs.size(); ++i)
       info_.inputs[i].shape = shapeOf(model->input(i).get_partial_shape());
-    // The picture comes first, as for every session.
+    // The picture is first, as in every session.
     std::swap(info_.inputs[0], info_.inputs[picture_]);
     Target target{device,
                   {ov::hint::inference_precision(typeOf(file.precision)),
@@ -340,7 +340,7 @@ class OpenVinoSession : public Session {
     if (!found_) throw Error(path, "does not take a picture");
   }
 
-  /** Whatever it has inside, it takes FP32 of NCHW and gives FP32. */
+  /** Makes the network take FP32 in NCHW and return FP32, whatever it has inside. */
   std::shared_ptr<ov::Model> withPlainTensors(const std::shared_ptr<ov::Model>& model) {
     for (const auto& output : std::as_const(*model).outputs())
       outputs_.emplace_back(nameOf(output), output.get_element_type().is_integral_number());
@@ -364,7 +364,7 @@ class OpenVinoSession : public Session {
     return plain.build();
   }
 
-  /** What the inputs are, for a picture of this shape. */
+  /** The shapes of the inputs for a picture of this shape. */
   std::map<std::size_t, ov::PartialShape> shapesFor(const ov::PartialShape& picture) const {
     std::map<std::size_t, ov::PartialShape> shapes{{picture_, picture}};
     if (sizes_) shapes[*sizes_] = {batched_ ? picture[0] : ov::Dimension(1), 2};
@@ -407,9 +407,8 @@ class OpenVinoSession : public Session {
   }
 
   /**
-   * Throws elf::Error where the graph does not take a picture of that shape. OpenVINO finds that
-   * out for a shape that it knows; one that it does not know it runs, and may write past its
-   * memory.
+   * Throws elf::Error if the graph does not accept a picture of that shape. OpenVINO checks this
+   * only for a known shape. With an unknown one it runs, and may write past its memory.
    */
   void requireShape(const ov::Model& model, const ov::PartialShape& shape, const std::string& path,
                     const std::string& why) const {
@@ -422,17 +421,17 @@ class OpenVinoSession : public Session {
 
   std::size_t picture_ = 0;
   bool found_ = false;
-  /** It takes 1 x 3 x H x W, not 3 x H x W. */
+  /** Takes 1 x 3 x H x W, not 3 x H x W. */
   bool batched_ = true;
-  /** The input that is told the size of the picture. */
+  /** The input for the picture's size. */
   std::optional<std::size_t> sizes_;
-  /** Name, and whether the network's own are whole numbers. */
+  /** Name, and whether the network's own values are integers. */
   std::vector<std::pair<std::string, bool>> outputs_;
-  /** Takes whatever the network does. */
+  /** Takes all pictures that the network does. */
   ov::InferRequest general_;
-  /** Null where the network has one size, or is told it. */
+  /** Null if the network has one size, or an input for the size. */
   std::unique_ptr<CompiledSizes> compiled_;
-  /** What the last run gave. */
+  /** The outputs of the last run. */
   std::vector<ov::Tensor> values_;
 };
 

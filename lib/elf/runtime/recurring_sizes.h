@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Which sizes of picture are worth a network that was compiled for them. Not installed.
+// Finds sizes of picture that are worth a network compiled for them. Not installed.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,15 @@
 
 namespace elf {
 
-/** Counts among the latest sizes, so that what recurred once and no more is forgotten. */
+/** Counts only the latest sizes, so that a size that recurred long ago is forgotten. */
 class RecurringSizes {
  public:
-  /** So many of the latest count. */
+  /** The number of latest sizes that count. */
   static constexpr std::size_t kLatest = 128;
-  /** A size recurs that has one in so many of them. */
+  /** A size recurs if at least one in this many of them has it. */
   static constexpr std::size_t kShare = 8;
 
-  /** That a picture of this size came. */
+  /** Counts a picture of this size. */
   void add(Size size) {
     latest_.push_back(size);
     if (latest_.size() > kLatest) latest_.pop_front();
@@ -30,9 +30,9 @@ class RecurringSizes {
     return count;
   }
 
-  /** Whether a network of its own pays for this size. */
+  /** Whether a separate network for this size pays. */
   bool recurs(Size size) const { return countOf(size) >= kLatest / kShare; }
-  /** Whether it no longer does, with some distance so that none comes and goes. */
+  /** Whether it no longer does. A lower threshold, so that networks do not come and go. */
   bool ceased(Size size) const { return countOf(size) < kLatest / kShare / 2; }
 
  private:

@@ -21,7 +21,7 @@ const char* libraryOf(ModelBackend backend) {
                                               : "libelfvision-openvino.so.0";
 }
 
-/** Null with the reason in `why` where it cannot be loaded. It stays loaded. */
+/** Null with the reason in `why` if it cannot be loaded. It stays loaded. */
 const RuntimeModule* loadModule(ModelBackend backend, std::string& why) {
   void* const library = dlopen(libraryOf(backend), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
@@ -50,7 +50,7 @@ std::unique_ptr<Session> openIn(ModelBackend backend, const ModelFile& file,
               "is " + std::string(toString(backend)) + ", which cannot be used here: " + why);
 }
 
-/** The best that is here and has the device; `file` is of backend `onnx`. */
+/** The best available backend that has the device. `file` has the backend `onnx`. */
 ModelBackend bestFor(const ModelFile& file) {
   const bool onlyOnnxRuntime = file.device == "cuda" || file.device == "tensorrt";
   const bool onlyOpenVino = file.device == "gpu" || file.device == "npu";
@@ -67,7 +67,7 @@ ModelBackend bestFor(const ModelFile& file) {
 }  // namespace
 
 std::unique_ptr<Session> openSession(const ModelFile& file, const std::vector<std::string>& files) {
-  // Runtimes differ in what they say of other files, and some say much.
+  // Runtimes report other files differently, and some at length.
   if (files[0].ends_with(".onnx")) requireOnnx(files[0]);
   const ModelBackend backend = file.backend == ModelBackend::Onnx ? bestFor(file) : file.backend;
   if (backend == ModelBackend::OpencvDnn) return openOpencvSession(file, files);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A network file as a runtime has loaded it: one picture or a batch in, tensors out. Not installed.
+// A network file in a runtime: takes a picture or a batch, returns tensors. Not installed.
 //
-// OpenCV's session is part of this library. Those of ONNX Runtime and OpenVINO are modules of their
-// own, which are loaded when a model asks for them.
+// OpenCV's session is part of this library. Those of ONNX Runtime and OpenVINO are separate modules
+// that are loaded when a model asks for them.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@
 
 namespace elf {
 
-/** Serves one thread at a time, which need not be the one that made it. Uses one core. */
+/** Serves one thread at a time, not necessarily the one that made it. Uses one core. */
 class Session {
  public:
   virtual ~Session() = default;
@@ -25,9 +25,9 @@ class Session {
   const NetworkInfo& info() const { return info_; }
 
   /**
-   * What the network says of `image`, FP32 N x 3 x H x W in its own channel order and scale. A
-   * second input of whole numbers is given N times (W, H). FP32 tensors without gaps, valid until
-   * the next call. Fails with one sentence.
+   * The output for `image`, FP32 N x 3 x H x W in the network's channel order and scale. A second
+   * input of integers gets (W, H) N times. Returns FP32 tensors without gaps, valid until the next
+   * call. Fails with one sentence.
    */
   virtual Result<Tensors> run(const cv::Mat& image) = 0;
 
@@ -37,9 +37,9 @@ class Session {
 };
 
 /**
- * Loads the files of `file`, whose backend is one that runs network files, `onnx` standing for the
- * best that is here. `files` are their full names. Throws elf::Error that names a file which
- * cannot be loaded, or the key of a backend, device or precision that is not to be had.
+ * Loads the files of `file`, whose backend must run network files. `onnx` means the best one
+ * available. `files` are their full names. Throws elf::Error naming a file that cannot be loaded,
+ * or the key of a backend, device or precision that is not available.
  */
 std::unique_ptr<Session> openSession(const ModelFile& file, const std::vector<std::string>& files);
 

@@ -13,7 +13,8 @@ namespace elf {
 
 namespace {
 
-/** A box is its rotated one's hull within this, in pixels: arithmetic, and whole numbers. */
+/** The tolerance between a box and its rotated box's hull, in pixels: arithmetic, and whole
+ * numbers. */
 constexpr float kSameSide = 1;
 
 bool isAround(const Box& box, const RotatedBox& rotated, Size picture) {
@@ -22,7 +23,7 @@ bool isAround(const Box& box, const RotatedBox& rotated, Size picture) {
          std::abs(hull.x1 - box.x1) <= kSameSide && std::abs(hull.y1 - box.y1) <= kSameSide;
 }
 
-/** What is wrong with a detection; empty where nothing is. */
+/** The fault of a detection. Empty if there is none. */
 std::string faultOf(const Detection& detection, const ModelRules& rules, Size picture) {
   const Box& box = detection.box;
   if (!box.finite() || box.empty()) return "its box is empty or not finite";
@@ -81,7 +82,7 @@ std::vector<Answer> checkedRunBatch(InferenceModel& model,
   try {
     if (pictures.size() > 1) answers = model.runBatch(pictures);
   } catch (...) {
-    // As good as one that tells of no picture.
+    // Treated like a result of the wrong length.
   }
   if (answers.size() != pictures.size()) answers.assign(pictures.size(), Answer::failure({}));
   for (std::size_t i = 0; i < pictures.size(); ++i) {

@@ -13,11 +13,11 @@ namespace elf {
 
 namespace {
 
-// Keys of what is kept of a connection on its socket, and of a request on its message.
+// Keys of the data that is attached to a connection's socket, and to a request's message.
 constexpr const char* kConnection = "elf-connection";
 constexpr const char* kUpload = "elf-upload";
 
-/** A T that lives as long as `object`. */
+/** Gives `object` ownership of a T. */
 template <typename T>
 void attach(gpointer object, const char* key, T* data) {
   g_object_set_data_full(G_OBJECT(object), key, data,
@@ -29,12 +29,12 @@ void attach(gpointer object, const char* key, T* data) {
 struct Connections::Connection {
   Connections* all;
   GSocket* socket;
-  /** Hangs up. Runs whenever the peer is waited for. */
+  /** Hangs up at the time limit. Set while the peer is awaited. */
   Ref<GSource> timer;
-  // libsoup 3.2 does not notice that a kept connection is closed between two requests, and would
-  // keep its socket for ever. So both are set from the end of a request to the next sign of the
-  // peer, or to the end of the connection where libsoup does not keep it: the request, through
-  // which alone libsoup lets go of a connection, and what looks for that sign.
+  // libsoup 3.2 does not notice that a peer closes a kept connection between two requests, and
+  // would keep its socket for ever. So both are set from the end of a request to the peer's next
+  // sign of life, or to the end of a connection that libsoup does not keep. Only through the last
+  // request does libsoup let go of a connection. `watch` looks for the sign of life.
   Ref<SoupServerMessage> last;
   Ref<GSource> watch;
 
@@ -43,9 +43,9 @@ struct Connections::Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /** Ends the connection and this. */
+  /** Closes the connection and deletes this. */
   void hangUp() {
-    // The server that stops closes what is kept.
+    // A stopping server closes kept connections.
     if (g_socket_is_closed(socket)) return forget();
     const Ref<GSocket> held = shared(socket);
     const Ref<SoupServerMessage> message = std::move(last);
@@ -53,13 +53,13 @@ struct Connections::Connection {
       const Ref<GIOStream> stream(soup_server_message_steal_connection(message.get()));
       g_socket_close(held.get(), nullptr);
     } else {
-      // Libsoup is reading or writing and sees it.
+      // libsoup is reading or writing and notices.
       g_socket_shutdown(held.get(), TRUE, TRUE, nullptr);
     }
     forget();
   }
 
-  /** Ends this, where libsoup has closed the connection or will. */
+  /** Deletes this. libsoup has closed the connection or will. */
   void forget() {
     const Ref<GSocket> held = shared(socket);
     g_object_set_data(G_OBJECT(held.get()), kConnection, nullptr);
@@ -76,7 +76,7 @@ struct Connections::Connection {
     last.reset();
   }
 
-  /** In "finished", after which libsoup closes a connection that is not kept. */
+  /** For "finished", after which libsoup closes a connection that is not kept. */
   void awaitNext(SoupServerMessage* message) {
     last = shared(message);
     const GSourceFunc decided = [](gpointer self) -> gboolean {
@@ -102,7 +102,7 @@ struct Connections::Connection {
     setWatch(g_unix_fd_source_new(g_socket_get_fd(socket), G_IO_IN), G_SOURCE_FUNC(signOfLife));
   }
 
-  /** Takes `source`, which runs before libsoup reads, and before another connection is taken. */
+  /** Takes `source`, which runs before libsoup reads and before it accepts another connection. */
   void setWatch(GSource* source, GSourceFunc callback) {
     watch.reset(source);
     g_source_set_priority(source, G_PRIORITY_HIGH);
@@ -114,9 +114,9 @@ struct Connections::Connection {
 struct Connections::Upload {
   Connections* all;
   std::size_t received = 0;
-  /** libsoup would keep each chunk by itself, at a hundred bytes more. */
+  /** Collected here: libsoup would keep each chunk separately, with a hundred bytes of overhead. */
   std::vector<std::uint8_t> body;
-  /** What of it counts in Connections::buffered_, also once it is taken. */
+  /** Its bytes in Connections::buffered_, even after takeBody(). */
   std::size_t buffered = 0;
   bool noRoom = false;
   bool forgotten = false;
@@ -171,7 +171,7 @@ Connections::Connection* Connections::connectionOf(SoupServerMessage* message) {
   return static_cast<Connection*>(g_object_get_data(G_OBJECT(socket), kConnection));
 }
 
-/** A connection is there (before any handshake), or a kept one has its next request. */
+/** A new connection, before any handshake, or the next request of a kept one. */
 void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer self) {
   auto* all = static_cast<Connections*>(self);
   attach(message, kUpload, new Upload(all));
@@ -183,7 +183,7 @@ void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer se
   if (!g_object_get_data(G_OBJECT(socket), kConnection)) {
     auto* connection = new Connection(all, socket);
     attach(socket, kConnection, connection);
-    // Kept by libsoup from now on, which warns where it first asks once the peer has gone.
+    // libsoup stores it. It would warn if the first call came after the peer has gone.
     soup_server_message_get_remote_address(message);
     if (all->open_ > all->options_.maxConnections) return connection->hangUp();
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What peers may cost before their requests are served: connections, time, bytes. Not installed.
+// Limits the connections, time and bytes that peers use before they are served. Not installed.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -12,31 +12,32 @@
 
 namespace elf {
 
-/** What became of a request's body. */
+/** The state of a request's body. */
 enum class BodyState { Whole, TooLarge, NoRoom };
 
-/** Of the network thread alone, but for hungUp(). Outlives the SoupServer that it watches. */
+/** Belongs to the network thread, except hungUp(). Outlives the SoupServer that it watches. */
 class Connections {
  public:
-  /** `options` outlives this. */
+  /** `options` must outlive this. */
   explicit Connections(const ServerOptions& options) : options_(options) {}
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
 
-  /** Every connection of `server` is held to the limits from its first byte on. */
+  /** Applies the limits to every connection of `server` from its first byte on. */
   void watch(SoupServer* server);
 
   static BodyState bodyState(SoupServerMessage* message);
   /** Bytes of the body that were received. */
   static std::size_t received(SoupServerMessage* message);
-  /** What has come of it; empty where it was forgotten. Counts as held until it is answered. */
+  /** Takes the received body. Empty if it was discarded. Its bytes count as held until it is
+   * answered. */
   static std::vector<std::uint8_t> takeBody(SoupServerMessage* message);
-  /** What still comes of the body is read and forgotten. */
+  /** Discards the body, and the rest of it as it arrives. */
   void forgetBody(SoupServerMessage* message);
-  /** Whether a body of so many bytes is not even worth reading to its end, to answer afterwards. */
+  /** Whether a body of this size is too large to read to its end before it is refused. */
   bool hopeless(std::uint64_t bytes) const { return bytes / 2 > options_.maxBody; }
 
-  /** The peer is waited for no longer, or again. */
+  /** Stops or starts the time limit for the peer. */
   static void stopWaiting(SoupServerMessage* message);
   static void awaitPeer(SoupServerMessage* message);
 
@@ -52,7 +53,7 @@ class Connections {
 
   const ServerOptions& options_;
   std::size_t open_ = 0;
-  /** Bytes of bodies that are held. */
+  /** Bytes of all held bodies. */
   std::size_t buffered_ = 0;
 };
 

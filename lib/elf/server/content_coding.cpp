@@ -16,10 +16,10 @@ namespace {
 using Bytes = std::span<const std::uint8_t>;
 
 constexpr std::size_t kBlock = 64U << 10;
-/** Quick rather than small: a server's time is what a client waits for. */
+/** Fast rather than small: the client waits for the server's time. */
 constexpr int kLevel = 1;
 
-/** What HTTP calls deflate has zlib's frame. */
+/** HTTP's deflate is zlib's format. */
 GZlibCompressorFormat formatOf(ContentCoding coding) {
   return coding == ContentCoding::Gzip ? G_ZLIB_COMPRESSOR_FORMAT_GZIP
                                        : G_ZLIB_COMPRESSOR_FORMAT_ZLIB;

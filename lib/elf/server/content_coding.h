@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Bodies that are compressed on their way (HTTP's Content-Encoding). Not installed.
+// Compressed bodies (HTTP's Content-Encoding). Not installed.
 #pragma once
 
 #include <cstddef>
@@ -12,18 +12,18 @@ namespace elf {
 
 enum class ContentCoding { Plain, Gzip, Deflate };
 
-/** As the header spells it; null for Plain. */
+/** The header's spelling. Null for Plain. */
 const char* toString(ContentCoding coding);
-/** What a Content-Encoding header names, null where there is none; unset if it is none of these. */
+/** The coding in a Content-Encoding header. Null means no header. Unset if it is not supported. */
 std::optional<ContentCoding> codingOf(const char* contentEncoding);
-/** What the peer likes best of these by its Accept-Encoding header; null where there is none. */
+/** The coding that the peer prefers by its Accept-Encoding header. Null means no header. */
 ContentCoding acceptedCoding(const char* acceptEncoding);
 
 enum class Inflation { Whole, Broken, TooLarge };
-/** Replaces `out` by what `body` holds, stopping where that is more than `most` bytes. */
+/** Replaces `out` by the decompressed `body`. Stops after more than `most` bytes. */
 Inflation inflate(std::span<const std::uint8_t> body, ContentCoding coding, std::size_t most,
                   std::vector<std::uint8_t>& out);
-/** `coding` is not Plain. */
+/** `coding` must not be Plain. */
 std::vector<std::uint8_t> deflate(std::span<const std::uint8_t> body, ContentCoding coding);
 
 }  // namespace elf

@@ -16,8 +16,7 @@ constexpr int kBits = 8;
 constexpr unsigned kOne = 1U << kBits;
 constexpr unsigned kHalf = 1U << (2 * kBits - 1);
 
-/** Which two neighbouring pixels of the frame make one of the resized one, and the second's share.
- */
+/** The two neighbouring source pixels of a resized pixel, and the weight of the second one. */
 struct Taps {
   int first = 0;
   int second = 0;
@@ -33,7 +32,7 @@ Taps tapsOf(int resizedAt, int length, int resized) {
   return {first, first + 1, static_cast<unsigned>(std::lrint((at - first) * kOne))};
 }
 
-/** The taps of `count` places from `begin` on, counted within a part, at `step` for each pixel. */
+/** The taps of `count` places from `begin` on, within a part, at `step` bytes per pixel. */
 std::vector<Taps> tapsWithin(int begin, int count, int length, int resized, int from, int part,
                              int step) {
   std::vector<Taps> all;
@@ -71,8 +70,8 @@ void resizePart(const cv::Mat& part, const Placement& placement, cv::Size resize
                                             resized.height, placement.y, part.rows, 1);
   out.create(region.height, region.width, CV_8UC3);
   const std::size_t length = static_cast<std::size_t>(region.width) * kChannels;
-  // Two source rows, resized along themselves; a row is often the second of one and then the first
-  // of the next.
+  // Two source rows, resized along themselves. The second row of one result is often the first of
+  // the next.
   std::vector<std::uint16_t> first(length), second(length);
   int firstRow = -1, secondRow = -1;
   const auto along = [&](int row, std::vector<std::uint16_t>& line) {

@@ -49,7 +49,7 @@ class HogModel : public InferenceModel {
   static constexpr int kPadding = 16;
   static constexpr double kScaleStep = 1.05;
   static constexpr int kGroupThreshold = 2;
-  /** What detectMultiScale() groups with. */
+  /** The value that detectMultiScale() groups with. */
   static constexpr double kGroupEps = 0.2;
 
   struct Windows {
@@ -70,10 +70,10 @@ class HogModel : public InferenceModel {
   }
 
   /**
-   * The windows that detectMultiScale() would try in the whole frame and that lie inside the part:
-   * on the frame's own grid, in each level of its pyramid. A crop by itself begins its grid anew,
-   * at each level at other pixels, and then finds other people: of sure ones in vtest.avi, a
-   * twelfth.
+   * Finds the windows that detectMultiScale() would try in the whole frame and that lie inside the
+   * part: on the frame's own grid, in each level of its pyramid. The grid of a separate crop begins
+   * anew, at other pixels in each level, and then finds other people: a twelfth of the sure ones in
+   * vtest.avi.
    */
   void searchPart(const cv::Mat& part, const Placement& placement, Windows& found) const {
     const Size frame = placement.frame;
@@ -103,7 +103,7 @@ class HogModel : public InferenceModel {
     hog_.groupRectangles(found.rects, found.weights, kGroupThreshold, kGroupEps);
   }
 
-  /** What one level has of the part, along one axis. */
+  /** The pixels of one level that the part has along one axis. */
   struct Axis {
     Axis(int from, int length, int frame, int level)
         : atStart(from == 0), atEnd(from + length == frame) {
@@ -111,10 +111,10 @@ class HogModel : public InferenceModel {
       begin = seenFrom / kStride * kStride;  // where the frame's grid has a window
       end = std::max(seenTo, begin);
     }
-    /** Windows reach over the edges of the frame, nowhere else. */
+    /** Windows extend only over the edges of the frame. */
     int padding() const { return atStart || atEnd ? kPadding : 0; }
     bool holds(int window) const { return end - begin + 2 * padding() >= window; }
-    /** Gradients take a pixel on each side. */
+    /** Gradients need a pixel on each side. */
     bool sees(int at, int window) const {
       return (atStart || at > seenFrom) && (atEnd || at + window < seenTo);
     }

@@ -40,7 +40,7 @@ std::int64_t bigEndian(Bytes four) {
   return std::int64_t{four[0]} << 24 | four[1] << 16 | four[2] << 8 | four[3];
 }
 
-/** Whether all chunks of a PNG are there, up to the one that ends it. */
+/** Whether a PNG has all its chunks up to the last one. */
 bool isWholePng(Bytes file) {
   constexpr std::size_t kSignature = 8, kType = 4, kAround = 12;  // length, type and checksum
   constexpr std::array<std::uint8_t, 4> kLast{'I', 'E', 'N', 'D'};
@@ -108,7 +108,7 @@ Result<ImageView> ImageDecoder::decodePng(Bytes file) {
   const std::int64_t width = bigEndian(file.subspan(16));
   const std::int64_t height = bigEndian(file.subspan(20));
   if (!allowed(width, height)) return tooLarge(width, height);
-  // Of which libpng would have a line of its own on standard error.
+  // libpng would print a line about this on standard error.
   if (!isWholePng(file)) return failure("broken PNG: it ends too early");
   const cv::Mat input(1, static_cast<int>(file.size()), CV_8U,
                       const_cast<std::uint8_t*>(file.data()));

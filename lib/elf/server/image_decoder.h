@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The input tensor `image` to pixels, whatever it claims to be.
+// Decodes the input tensor `image` to pixels. Does not trust its claims.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,9 @@ class ImageDecoder {
   ImageDecoder& operator=(const ImageDecoder&) = delete;
 
   /**
-   * BYTES [1] that holds a JPEG or PNG file, or UINT8 [1,H,W,3] in RGB, as a view of format BGR
-   * that holds until the next call. A picture of more than `maxPixels` is refused before any pixel
-   * of it is decoded. Fails, naming the field, on anything else.
+   * Decodes BYTES [1] with a JPEG or PNG file, or UINT8 [1,H,W,3] in RGB, to a view of format BGR
+   * that is valid until the next call. Refuses a picture of more than `maxPixels` before it decodes
+   * any pixel. Fails on any other input, naming the field.
    */
   Result<ImageView> decode(const wire::Tensor& image);
 

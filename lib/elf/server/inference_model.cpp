@@ -96,7 +96,7 @@ void InferenceModel::render(const MutableImageView& picture,
   record.size = picture.size;
   record.capacity = std::make_shared<const Capacity>(Capacity{.servers = {{}}, .rules = rules()});
   record.detections = {result.begin(), result.end()};
-  // A colour for each, so that neighbours can be told apart.
+  // A colour for each, to tell neighbours apart.
   for (Identity id = 0; Detection & detection : record.detections)
     if (detection.id == kNoIdentity) detection.id = ++id;
   Painter().paint(record, {}, picture);

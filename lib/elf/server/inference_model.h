@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What finds objects in one picture, whatever runs underneath: the interface of the paper's
-// applications. How to bring one of your own: elf/server/model_library.h.
+// A model that finds objects in one picture: the interface of the paper's applications. To bring
+// your own, see elf/server/model_library.h.
 #pragma once
 
 #include <memory>
@@ -17,24 +17,24 @@
 
 namespace elf {
 
-/** A picture, and where in a frame it lies: what InferenceModel::run() takes. */
+/** A picture and its place in a frame: the input of InferenceModel::run(). */
 struct PlacedPicture {
   ImageView bgr;
   Placement placement;
 };
 
 /**
- * One instance serves one thread at a time, also for what is const, and not always the thread that
- * made it: each worker thread owns one. How many threads OpenCV itself uses is set by the program
- * (cv::setNumThreads), never here.
+ * One instance serves one thread at a time, even with const functions. Each worker thread owns one,
+ * which another thread may have made. The program sets the number of OpenCV's threads
+ * (cv::setNumThreads), a model never does.
  *
- * A result is a list of detections. elf-server sends what run() returns; elfmerge draws and merges
- * at the client, in the way of render() and merge() as they are here. A model that has others of
- * its own is asked for them by `elf-server --check` and by programs that embed it.
+ * A result is a list of detections. elf-server sends the result of run(). elfmerge draws and merges
+ * at the client, as render() and merge() do here. Only `elf-server --check`, and programs that
+ * embed a model, call its overrides of those.
  */
 class InferenceModel {
  public:
-  /** What is found in one picture, or the sentence why that is not known. */
+  /** The detections in one picture, or a sentence that states the failure. */
   using Answer = Result<std::vector<Detection>>;
 
   explicit InferenceModel(ModelFile file) : file_(std::move(file)) {}
@@ -42,47 +42,48 @@ class InferenceModel {
   InferenceModel(const InferenceModel&) = delete;
   InferenceModel& operator=(const InferenceModel&) = delete;
 
-  /** Loads the files of `file` and tries them once. Throws elf::Error naming what is wrong. */
+  /** Loads the files of `file` and tries them once. Throws elf::Error naming the fault. */
   static std::unique_ptr<InferenceModel> create(const ModelFile& file);
 
   const ModelFile& file() const { return file_; }
   const std::string& name() const { return file_.name; }
   const ModelRules& rules() const { return file_.rules; }
-  /** As `GET /v2/models/NAME` says it, for instance "onnx". */
+  /** As `GET /v2/models/NAME` reports it, for instance "onnx". */
   virtual std::string platform() const = 0;
-  /** What runs it, with version, device and precision; empty where nothing but itself does. */
+  /** The runtime with version, device and precision. Empty if the model needs none. */
   virtual std::string runtime() const { return {}; }
 
   /**
-   * The objects in a picture of format BGR, not empty; boxes in its pixels, tight, clipped to it.
-   * None is weaker than rules().minScore. Fails with one sentence where the network does.
+   * The objects in a picture of format BGR that is not empty. Boxes are in its pixels, tight and
+   * clipped to it. No score is below rules().minScore. Fails with one sentence if the network
+   * fails.
    *
-   * `placement` tells where the picture, which is inside `placement.frame`, was cut from. A model
-   * whose rules are `placed` finds in a part what it finds there in the whole frame; others do not
-   * look at it. A picture that is no part is placed in a frame of its own size.
+   * `placement` states where in `placement.frame` the picture was cut. A model whose rules are
+   * `placed` finds the same in a part as in that place of the whole frame. Other models ignore it.
+   * A picture that is not a part is placed in a frame of its own size.
    */
   virtual Answer run(const ImageView& bgr, const Placement& placement) = 0;
 
   /**
-   * run() of each picture, in their order. All are of one size, and there are at most
-   * file().maxBatch of them: elf-server gives a model that has more than one what waits for it
-   * already. Here: one after the other. A model whose network takes several at once overrides it.
+   * run() of each picture, in order. All have one size, and there are at most file().maxBatch. If
+   * that is more than one, elf-server passes the requests that wait already. The default runs one
+   * after the other. Override it if the network can batch.
    */
   virtual std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures);
 
   /**
-   * Where the next frame is looked at: boxes in the pixels of the picture that `result` is about,
-   * inside it. Here: the box of each object.
+   * The places to look at in the next frame: boxes inside the picture of `result`, in its pixels.
+   * Default: the box of each object.
    */
   virtual std::vector<Box> extractRps(std::span<const Detection> result) const;
 
-  /** Draws `result` into the picture that it is about. Here: with elf/render/painter.h. */
+  /** Draws `result` into its picture. Default: elf/render/painter.h. */
   virtual void render(const MutableImageView& picture, std::span<const Detection> result) const;
 
   /**
-   * What a frame of that size holds, strongest first and in its pixels, from what run() found in
-   * parts of it: `results` has one for each of `parts`, in their order, in the pixels of what
-   * Part::sentSize() says. Here: with mergeAnswers() (elf/merge/merge.h).
+   * The detections in a whole frame of size `frame`, strongest first and in its pixels, from those
+   * that run() found in its parts. `results` has one list for each of `parts`, in order, in pixels
+   * of Part::sentSize(). Default: mergeAnswers() (elf/merge/merge.h).
    */
   virtual std::vector<Detection> merge(std::span<const std::vector<Detection>> results,
                                        std::span<const Part> parts, Size frame) const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The last picture that a model was run on, small, for people to look at. Not installed.
+// A small copy of the last picture that a model was run on, for the status page. Not installed.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace elf {
 struct ShownAnswer {
   /** A JPEG file, scaled down. */
   std::vector<std::uint8_t> jpeg;
-  /** Of the picture itself, whose pixels the boxes count. */
+  /** The size of the original picture, in whose pixels the boxes are. */
   Size size;
   std::vector<Detection> found;
 };
@@ -26,16 +26,16 @@ struct ShownAnswer {
 /** All functions may be called from any thread. */
 class LastPicture {
  public:
-  /** The longer side of what is shown, at most, in pixels. */
+  /** The maximum length of the longer side, in pixels. */
   static constexpr int kLongestSide = 320;
-  /** Boxes that are shown, at most: the first ones. */
+  /** The maximum number of boxes. The first ones are kept. */
   static constexpr std::size_t kMostFound = 100;
-  /** A picture stands for at least so long. */
+  /** The minimum time between two pictures. */
   static constexpr std::chrono::milliseconds kInterval{500};
 
   /**
-   * Keeps a picture of format BGR, not empty, and what was found there in place of the last one,
-   * unless that is too new, or is being made just then.
+   * Replaces the last picture and its detections, unless that is too new or another one is being
+   * encoded. `bgr` has format BGR and is not empty.
    */
   void show(const ImageView& bgr, const std::vector<Detection>& found,
             std::chrono::steady_clock::time_point now);
@@ -43,7 +43,7 @@ class LastPicture {
   std::shared_ptr<const ShownAnswer> last() const;
 
  private:
-  // Held while a picture is encoded, and never waited for.
+  // Held while a picture is encoded. Never waited for.
   Mutex making_;
   JpegEncoder encoder_ ELF_GUARDED_BY(making_);
   std::chrono::steady_clock::time_point next_ ELF_GUARDED_BY(making_){};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Models out of shared libraries.
+// Models from shared libraries.
 #include <dlfcn.h>
 
 #include <exception>
@@ -14,14 +14,14 @@ namespace elf {
 
 namespace {
 
-/** Built from torch_model.cpp where there is LibTorch, and installed beside this library. */
+/** Built from torch_model.cpp if there is LibTorch, and installed beside this library. */
 constexpr const char* kTorchLibrary = "libelfvision-torch.so.0";
 
 void* open(const std::string& library) {
-  // Its classes live as long as the process: it is never closed.
+  // Never closed: its classes live as long as the process.
   void* const loaded = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!loaded) {
-    // It mostly begins with the library's name, too.
+    // The error mostly begins with the library's name.
     std::string why = printable(dlerror(), 500);
     if (why.starts_with(library + ": ")) why.erase(0, library.size() + 2);
     throw Error(library, why);
@@ -55,7 +55,7 @@ std::unique_ptr<InferenceModel> createFrom(void* loaded, const std::string& libr
 }  // namespace
 
 std::unique_ptr<InferenceModel> createLibraryModel(const ModelFile& file) {
-  // A name without a slash would be looked for among the system's libraries.
+  // A name without a slash would be searched among the system's libraries.
   const std::string library = std::filesystem::absolute(weightFiles(file)[0]);
   return createFrom(open(library), library, file);
 }

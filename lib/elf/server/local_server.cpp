@@ -48,7 +48,7 @@ struct ChildSetup {
 void setUpChild(gpointer data) {
   const auto* setup = static_cast<const ChildSetup*>(data);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // The parent may have gone before the line above.
+  // The parent may have ended before the line above.
   if (getppid() != setup->parent) _exit(1);
   if (setup->core < 0) return;
   cpu_set_t cores;
@@ -100,7 +100,7 @@ std::string LocalServer::awaitUrl(int output, const std::string& program,
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     pollfd ready{output, POLLIN, 0};
     const int events = left.count() > 0 ? poll(&ready, 1, static_cast<int>(left.count())) : 0;
-    // Interrupted, and reading now would wait for longer than `patience`.
+    // Interrupted: reading now could wait longer than `patience`.
     if (events < 0 && errno == EINTR) continue;
     if (events == 0)
       throw Error(program, "does not listen after " + std::to_string(patience.count()) + " ms");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An elf-server process of one's own, for as long as the object lives.
+// An elf-server process that lives as long as the object.
 #pragma once
 
 #include <sys/types.h>
@@ -12,29 +12,28 @@
 namespace elf {
 
 struct LocalServerOptions {
-  /** The program; empty: `elf-server` beside the running program, else in PATH. */
+  /** The program. Empty: `elf-server` beside the running program, else in PATH. */
   std::string program;
-  /** What it is given besides `--port 0`. */
+  /** Its arguments besides `--port 0`. */
   std::vector<std::string> arguments;
-  /** The only CPU core that it may run on; unset: all of them. */
+  /** The only CPU core that it may use. Unset: all cores. */
   std::optional<int> core;
-  /** How long it may take until it listens. */
+  /** The time limit until it listens. */
   std::chrono::milliseconds patience{20000};
 };
 
 /**
  * Not thread-safe. The server dies with the thread that made the object, at the latest with this
- * process, also where that is killed.
+ * process, even if that is killed.
  */
 class LocalServer {
  public:
   /**
-   * Starts the server and waits until it listens. Throws elf::Error naming the program where it
-   * cannot be started, ends at once, or does not listen in time. What it writes to standard error
-   * goes to this process's.
+   * Starts the server and waits until it listens. Throws elf::Error naming the program if it cannot
+   * be started, ends at once, or does not listen in time. Its standard error is this process's.
    */
   explicit LocalServer(const LocalServerOptions& options);
-  /** Asks it to end, and makes it end where it has not done so after a few seconds. */
+  /** Asks it to end, and kills it if it has not ended after a few seconds. */
   ~LocalServer();
   LocalServer(LocalServer&& other) noexcept;
   LocalServer& operator=(LocalServer&&) = delete;

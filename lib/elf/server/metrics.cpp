@@ -23,7 +23,7 @@ prometheus::Family<prometheus::Histogram>& histograms(prometheus::Registry& regi
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
-/** What Prometheus keeps as seconds. */
+/** Prometheus keeps the sum in seconds. */
 Tally tallyOf(const prometheus::Histogram& histogram) {
   const auto seen = histogram.Collect().histogram;
   return {seen.sample_count, std::chrono::round<std::chrono::microseconds>(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a server counts of each model: for Prometheus, as the protocol's statistics, and for its
-// page. Not installed.
+// A server's counts for each model: for Prometheus, the protocol's statistics and the status page.
+// Not installed.
 #pragma once
 
 #include <prometheus/counter.h>
@@ -21,43 +21,43 @@
 
 namespace elf {
 
-/** What a request took, each >= 0. */
+/** The times of a request, each >= 0. */
 struct InferTimes {
-  /** From its arrival on: for a worker, and for others that run before it or with it. */
+  /** Since its arrival: waiting for a worker, and for requests that run before it or with it. */
   std::chrono::microseconds queue{};
   /** Reading it and decoding its picture. */
   std::chrono::microseconds decode{};
-  /** Running the model; of a batch its share. */
+  /** Running the model. In a batch: its share. */
   std::chrono::microseconds infer{};
   /** Writing the answer. */
   std::chrono::microseconds encode{};
-  /** All of it. */
+  /** The whole request. */
   std::chrono::microseconds total{};
 };
 
-/** How often, and how long altogether. */
+/** A count and a total time. */
 struct Tally {
   std::uint64_t count = 0;
   std::chrono::microseconds time{};
 };
 
-/** What the protocol's statistics are made of. */
+/** The counts for the protocol's statistics. */
 struct ModelTallies {
   Tally success, fail, queue, decode, infer, encode;
-  /** Runs of the model that gave an answer, by how many pictures each was for, of which some may
-   * have failed. */
+  /** Runs of the model that gave an answer, by number of pictures. Some of these may have
+   * failed. */
   std::map<std::size_t, Tally> runs;
-  /** Unset, zero, before the first request that was inferred. */
+  /** Zero before the first inferred request. */
   std::chrono::system_clock::time_point last;
-  /** How many requests were answered with each HTTP status. */
+  /** The number of requests answered with each HTTP status. */
   std::map<unsigned, std::uint64_t> codes;
 };
 
-/** One of the last requests that were inferred. */
+/** One of the last inferred requests. */
 struct RecentAnswer {
   std::chrono::steady_clock::time_point at;
   InferTimes times;
-  /** Requests that had no worker then. */
+  /** Requests without a worker at that time. */
   std::size_t waiting = 0;
 };
 
@@ -82,22 +82,22 @@ class ServerMetrics {
   prometheus::Family<prometheus::Histogram>& infer_;
 };
 
-/** What `all`, which outlives it, counts of one model. All functions may be called from any thread.
- */
+/** The counts of one model in `all`, which must outlive it. All functions may be called from any
+ * thread. */
 class ModelMetrics {
  public:
   static constexpr std::size_t kRecent = 120;
 
   ModelMetrics(ServerMetrics& all, const std::string& model);
 
-  /** A request for inference was answered, or refused, with this HTTP status. */
+  /** A request for inference was answered or refused with this HTTP status. */
   void answered(unsigned status, const InferTimes& times);
-  /** The model ran on so many pictures at once, for so long, and answered. */
+  /** The model ran on `pictures` at once in the time `took`, and answered. */
   void ran(std::size_t pictures, std::chrono::microseconds took);
-  /** So many requests have no worker yet. */
+  /** Sets the number of requests without a worker. */
   void setWaiting(std::size_t requests) { waiting_.Set(static_cast<double>(requests)); }
   ModelTallies tallies() const;
-  /** At most kRecent of them, the oldest first. */
+  /** At most kRecent, the oldest first. */
   std::vector<RecentAnswer> recent() const;
 
  private:
@@ -111,8 +111,8 @@ class ModelMetrics {
   mutable Mutex mutex_;
   /** By HTTP status. */
   std::map<unsigned, prometheus::Counter*> requests_ ELF_GUARDED_BY(mutex_);
-  /** What Prometheus is not told: times of requests as a whole and of writing answers, runs by
-   * their pictures. */
+  /** Counts that Prometheus does not get: times of whole requests and of writing answers, runs by
+   * number of pictures. */
   ModelTallies others_ ELF_GUARDED_BY(mutex_);
   std::deque<RecentAnswer> recent_ ELF_GUARDED_BY(mutex_);
 };

@@ -55,12 +55,12 @@ Result<Detections> runPart(InferenceModel& model, const cv::Mat& picture, const 
 }
 
 struct Runs {
-  /** In the first of the pictures. */
+  /** In the first picture. */
   Result<Detections> found = Detections();
   microseconds first{0}, median{0};
 };
 
-/** Ends at a run that fails. */
+/** Stops at a run that fails. */
 Runs runOften(InferenceModel& model, std::span<const PlacedPicture> pictures) {
   Runs runs;
   std::vector<double> times;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Models that users bring as C++: a shared library that elf-server loads
+// Models in C++ that users bring: shared libraries that elf-server loads
 // (docs/bring-your-own-model.md).
 #pragma once
 
@@ -8,20 +8,20 @@
 namespace elf {
 
 /**
- * Raised whenever something changes that a model's library was compiled with: InferenceModel, and
- * the classes that its functions take and return.
+ * Raised with each change to the classes that a model's library was compiled with: InferenceModel,
+ * and the classes that its functions take and return.
  */
 inline constexpr int kModelAbi = 3;
 
-/** What a model's library exports as the symbol `elf_model_library`. */
+/** A model's library exports it as the symbol `elf_model_library`. */
 struct ModelLibrary {
-  /** kModelAbi as the library was compiled with it. Nothing else is looked at where it differs. */
+  /** The library's kModelAbi when it was compiled. If it differs, no other field is read. */
   int abi;
   /**
-   * Makes a model. `file` is the `.model` file that names the library, or, where the library itself
-   * was named, has nothing but its name and path. Called once for each worker thread, in the thread
-   * that starts the server. May throw std::exception, for instance elf::Error; the owner deletes
-   * what it returns, never null. The library stays loaded until the process ends.
+   * Makes a model. `file` is the `.model` file that names the library. If the library itself was
+   * named, `file` has only its name and path. Called once for each worker thread, in the thread
+   * that starts the server. May throw std::exception, for instance elf::Error. Never returns null.
+   * The caller owns the result. The library stays loaded until the process ends.
    */
   InferenceModel* (*create)(const ModelFile& file);
 };
@@ -29,8 +29,8 @@ struct ModelLibrary {
 }  // namespace elf
 
 /**
- * Stands once in a model's library, outside of all namespaces. `Class` is an elf::InferenceModel
- * that is made from a `const elf::ModelFile&`.
+ * Use once in a model's library, outside all namespaces. `Class` is an elf::InferenceModel with a
+ * constructor from a `const elf::ModelFile&`.
  */
 #define ELF_MODEL_LIBRARY(Class)                                                               \
   extern "C" __attribute__((visibility("default"))) const elf::ModelLibrary elf_model_library; \

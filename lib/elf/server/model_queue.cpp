@@ -50,7 +50,7 @@ wire::ModelMetadata metadataOf(const InferenceModel& model) {
           .rules = rules};
 }
 
-/** The microseconds of `timeout`, 0 for none; unset where it is no such number. */
+/** `timeout` in microseconds, 0 without one. Unset if it is not a valid number. */
 std::optional<std::int64_t> timeoutOf(const wire::Parameters& parameters) {
   const auto found = parameters.find("timeout");
   if (found == parameters.end()) return 0;
@@ -93,7 +93,7 @@ void ModelQueue::put(InferJob job) {
   std::vector<InferJob> gone;
   {
     const MutexLock lock(mutex_);
-    // Those that nobody waits for any more make room.
+    // Abandoned requests make room.
     if (queue_.size() >= options_.queue + idle_)
       for (auto each = queue_.begin(); each != queue_.end();) {
         if (each->abandoned()) {
@@ -103,7 +103,7 @@ void ModelQueue::put(InferJob job) {
           ++each;
         }
       }
-    // An idle worker takes its request from the queue too: that one does not wait.
+    // The queue also holds requests for idle workers: these do not wait.
     if (stopping_)
       refused = "shutting down";
     else if (queue_.size() >= options_.queue + idle_)
@@ -139,7 +139,7 @@ void ModelQueue::end(InferJob& job, InferOutcome outcome) {
   job.done(std::move(outcome));
 }
 
-/** Of what waits, its share among the workers: the first, and others that may run with it. */
+/** A worker's share of the waiting jobs: the first one, and others that may run with it. */
 std::vector<ModelQueue::Task> ModelQueue::take() {
   const std::size_t count = std::clamp<std::size_t>(queue_.size() / models_.size(), 1, maxBatch_);
   std::vector<Task> tasks;
@@ -172,7 +172,7 @@ void ModelQueue::runWorker(InferenceModel& model) {
       if (first.picture) infer(alike, model);
       left = left.last(others.size());
       if (left.empty()) {
-        // Whoever has the last answer finds the worker free.
+        // A client that gets the last answer finds the worker free.
         lock.lock();
         ++idle_;
         lock.unlock();
@@ -194,14 +194,14 @@ void ModelQueue::prepare(Task& task, ImageDecoder& decoder) {
   } catch (const std::exception& error) {
     task.outcome.reply = errorReply(SOUP_STATUS_INTERNAL_SERVER_ERROR, error.what());
   }
-  // What was read is not needed any more.
+  // The input is not needed any more.
   std::vector<std::uint8_t>().swap(task.job.body);
   task.request.inputs.clear();
   task.ready = Clock::now();
   times.decode = between(taken, task.ready);
 }
 
-// Time may have passed while others were read or run.
+// Time may have passed while other requests were read or run.
 void ModelQueue::refuseIfLate(Task& task) {
   if (!task.picture) return;
   auto refusal = lateness(task);
@@ -215,7 +215,7 @@ std::optional<Reply> ModelQueue::lateness(const Task& task) {
     const MutexLock lock(mutex_);
     if (stopping_) return errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down");
   }
-  // Nobody reads this answer.
+  // The peer will not read this answer.
   if (task.job.abandoned()) return errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up");
   if (task.timeout.count() > 0 && between(task.job.received, Clock::now()) >= task.timeout)
     return errorReply(SOUP_STATUS_GATEWAY_TIMEOUT,
@@ -223,7 +223,7 @@ std::optional<Reply> ModelQueue::lateness(const Task& task) {
   return std::nullopt;
 }
 
-/** Returns why it is refused. */
+/** Returns the refusal. Unset: the request was read. */
 std::optional<Reply> ModelQueue::read(Task& task, ImageDecoder& decoder) {
   const InferJob& job = task.job;
   std::span<const std::uint8_t> body(job.body);
@@ -280,7 +280,7 @@ void ModelQueue::infer(std::span<Task> tasks, InferenceModel& model) try {
     Task& task = tasks[i];
     InferTimes& times = task.outcome.times;
     times.infer = took / tasks.size();
-    // It waited for others that were read after it, run before it or with it.
+    // It waited for requests that were read after it, or run before it or with it.
     times.queue += between(task.ready, done) - times.infer;
     const Clock::time_point begun = Clock::now();
     try {

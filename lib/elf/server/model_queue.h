@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One model of a server: the requests that wait for it, and its workers. Not installed.
+// A server's model, with its queue of requests and its workers. Not installed.
 #pragma once
 
 #include <chrono>
@@ -24,22 +24,22 @@
 
 namespace elf {
 
-/** How a request for inference ended. */
+/** The outcome of a request for inference. */
 struct InferOutcome {
   Reply reply;
-  /** As the request has it; empty where it was not read. */
+  /** The request's id. Empty if the request was not read. */
   std::string id;
   InferTimes times;
 };
 
 struct InferJob {
   std::vector<std::uint8_t> body;
-  /** How `body` is compressed, and how the answer may be. */
+  /** The compression of `body`, and the one accepted for the answer. */
   ContentCoding coding = ContentCoding::Plain;
   ContentCoding accepted = ContentCoding::Plain;
   std::optional<std::size_t> jsonLength;
   std::chrono::steady_clock::time_point received;
-  /** Whether nobody waits for the answer any more. Called in a worker. */
+  /** Whether the peer no longer waits for the answer. Called in a worker. */
   std::function<bool()> abandoned;
   /** Called once, from any thread, with no lock held. */
   std::function<void(InferOutcome)> done;
@@ -48,7 +48,7 @@ struct InferJob {
 struct QueueLoad {
   /** Requests that no worker has taken yet. */
   std::size_t waiting = 0;
-  /** Workers that have one, of all. */
+  /** Workers with a request, and all workers. */
   std::size_t busy = 0;
   std::size_t workers = 0;
 };
@@ -56,9 +56,9 @@ struct QueueLoad {
 /** All functions may be called from any thread. */
 class ModelQueue {
  public:
-  /** Throws elf::Error where the model cannot be made. `options` and `metrics` outlive this. */
+  /** Throws elf::Error if the model cannot be made. `options` and `metrics` must outlive this. */
   ModelQueue(const ModelFactory& factory, const ServerOptions& options, ServerMetrics& metrics);
-  /** Waits for what the model is running just then. */
+  /** Waits for the running inferences. */
   ~ModelQueue();
   ModelQueue(const ModelQueue&) = delete;
   ModelQueue& operator=(const ModelQueue&) = delete;
@@ -67,12 +67,12 @@ class ModelQueue {
   const wire::ModelMetadata& metadata() const { return metadata_; }
   ModelMetrics& metrics() { return metrics_; }
   QueueLoad load();
-  /** Null where answers are not shown, or none has been given. */
+  /** Null if answers are not shown, or before the first one. */
   std::shared_ptr<const ShownAnswer> shown() const;
 
-  /** Queues the job, or ends it at once where there is no room or the queue has been stopped. */
+  /** Queues the job. Ends it at once if there is no room or the queue is stopped. */
   void put(InferJob job);
-  /** Ends what waits. The workers end with what they are running. */
+  /** Ends the waiting jobs. Each worker ends after its current ones. */
   void stop();
 
  private:
@@ -80,12 +80,12 @@ class ModelQueue {
   struct Task {
     InferJob job;
     wire::InferRequest request = {};
-    /** Unset where the request was refused: `outcome` is its end. */
+    /** Unset if the request was refused: `outcome` states why. */
     std::optional<PlacedPicture> picture = std::nullopt;
-    /** How long it may wait; zero: for ever. */
+    /** The time limit of its wait. Zero: none. */
     std::chrono::microseconds timeout{};
     InferOutcome outcome = {};
-    /** When it had been read. */
+    /** When the request had been read. */
     std::chrono::steady_clock::time_point ready = {};
 
     std::optional<Size> size() const {
@@ -99,9 +99,9 @@ class ModelQueue {
   void prepare(Task& task, ImageDecoder& decoder);
   std::optional<Reply> read(Task& task, ImageDecoder& decoder);
   void refuseIfLate(Task& task);
-  /** Why it is not worth running any more. */
+  /** The refusal of a task that is not worth running any more. Unset: run it. */
   std::optional<Reply> lateness(const Task& task);
-  /** Runs the model on all, whose pictures are of one size. */
+  /** Runs the model on all tasks. Their pictures have one size. */
   void infer(std::span<Task> tasks, InferenceModel& model);
   Reply answer(const Task& task, const Result<std::vector<Detection>>& found,
                const InferenceModel& model) const;
@@ -109,18 +109,18 @@ class ModelQueue {
 
   const ServerOptions& options_;
   std::vector<std::unique_ptr<InferenceModel>> models_;
-  /** Most jobs that a worker takes at once. */
+  /** The maximum number of jobs that a worker takes at once. */
   const std::size_t maxBatch_;
   const wire::ModelMetadata metadata_;
   ModelMetrics metrics_;
-  /** Unset where answers are not shown. */
+  /** Unset if answers are not shown. */
   std::optional<LastPicture> picture_;
 
-  // Held for moments only, never while calling out.
+  // Held briefly, never while calling out.
   Mutex mutex_;
   ConditionVariable wakeWorkers_;
   std::deque<InferJob> queue_ ELF_GUARDED_BY(mutex_);
-  /** Workers without a job, from the first moment on. */
+  /** Workers without a job, including those that have just started. */
   std::size_t idle_ ELF_GUARDED_BY(mutex_) = 0;
   bool stopping_ ELF_GUARDED_BY(mutex_) = false;
 

@@ -13,7 +13,7 @@ namespace elf {
 
 namespace {
 
-/** Errors of arithmetic, absolute and relative. */
+/** Tolerance for errors of arithmetic, absolute and relative. */
 constexpr float kSameValue = 1e-3F;
 
 std::string cannotRun(const cv::Mat& bgr, const std::string& why) {
@@ -58,7 +58,7 @@ Result<std::vector<Tensors>> Network::runBatch(std::span<const cv::Mat> bgr) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const auto& [name, values, integer] = tensors[i];
     std::vector<int> shape(values.size.p, values.size.p + values.dims);
-    // Darknet's layers have a dimension of pictures only where there are several.
+    // Darknet's layers have a batch dimension only for several pictures.
     if (std::cmp_greater(shape.size(), dimensions_[i]) && shape[0] == count)
       shape.erase(shape.begin());
     else if (const auto first = std::ranges::find_if(shape, [](int size) { return size > 1; });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A network file that a runtime runs, given pictures as its .model file says. Not installed.
+// Runs a network file in a runtime. Prepares pictures as its .model file states. Not installed.
 #pragma once
 
 #include <memory>
@@ -17,38 +17,35 @@ namespace elf {
 /** Serves one thread at a time. */
 class Network {
  public:
-  /** openSession(), and its errors. What `file` leaves open is as withConvention() says. */
+  /** openSession(), with its errors. withConvention() fills in what `file` leaves open. */
   static Network open(const ModelFile& file);
-  /** A session that is open already; `path` is what errors name. */
+  /** Takes an open session. Errors name `path`. */
   Network(const ModelFile& file, std::string path, std::unique_ptr<Session> session);
 
-  /** From now on pictures are given as `file` says. */
+  /** Prepares pictures as `file` states from now on. */
   void prepareAs(const ModelFile& file);
 
   const NetworkInfo& info() const { return session_->info(); }
-  /** The weight file that errors name. */
+  /** The weight file for errors. */
   const std::string& path() const { return path_; }
 
   /**
-   * What it says about a BGR picture of a size that it takes. The tensors are valid until the next
-   * call. Fails with a sentence that tells the size where the runtime cannot run it.
+   * The outputs for a BGR picture of a size that the network accepts. The tensors are valid until
+   * the next call. Fails with a sentence that states the size if the runtime cannot run it.
    */
   Result<Tensors> run(const cv::Mat& bgr);
 
-  /**
-   * run() of each of several pictures of one size, at once, in their order. Only after
-   * tryBatch().
-   */
+  /** run() of several pictures of one size at once, in order. Only after tryBatch(). */
   Result<std::vector<Tensors>> runBatch(std::span<const cv::Mat> bgr);
-  /** Throws elf::Error where the network says of two pictures of that size, run at once, anything
-   * else than of each. */
+  /** Throws elf::Error if the outputs for two pictures of that size, run at once, differ from those
+   * of single runs. */
   void tryBatch(Size size);
 
  private:
   ModelFile file_;
   std::string path_;
   std::unique_ptr<Session> session_;
-  /** How many dimensions each output has for one picture. */
+  /** The number of dimensions of each output for one picture. */
   std::vector<int> dimensions_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Networks that a runtime runs, and that see the whole picture at once.
+// Networks that a runtime runs on the whole picture at once.
 #include <array>
 #include <opencv2/core.hpp>
 #include <span>
@@ -19,7 +19,7 @@ namespace {
 
 class NetworkModel : public InferenceModel {
  public:
-  /** `file` leaves nothing open. */
+  /** `file` must be complete. */
   NetworkModel(const ModelFile& file, Network network)
       : InferenceModel(file), network_(std::move(network)), decode_(decoderFor(file.decoder)) {
     tryOnce(*this, network_.path());
@@ -66,7 +66,7 @@ class NetworkModel : public InferenceModel {
   Decoder decode_;
 };
 
-/** Whether the network is given values of 0 to 255. */
+/** Whether the network takes values of 0 to 255. */
 bool seesPixels(const ModelFile& file) {
   return *file.scale == 1 && *file.mean == std::array<double, 3>{0, 0, 0} &&
          *file.std == std::array<double, 3>{1, 1, 1};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// In the place of hog_model.cpp where OpenCV has no HOG detector, or nobody wants it.
+// Replaces hog_model.cpp if OpenCV has no HOG detector or the build does not want it.
 #include "elf/base/error.h"
 #include "elf/server/backends.h"
 

@@ -12,7 +12,7 @@ namespace elf {
 namespace {
 
 constexpr const char* kRetrySeconds = "1";
-/** Bytes; a smaller body fits into a packet or two as it is. */
+/** Bytes. A smaller body fits into one or two packets anyway. */
 constexpr std::size_t kWorthCompressing = 2048;
 
 }  // namespace

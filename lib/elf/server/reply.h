@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the server answers. Not installed.
+// The server's replies. Not installed.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -17,22 +17,22 @@ namespace elf {
 struct Reply {
   guint status = SOUP_STATUS_OK;
   std::vector<std::uint8_t> body;
-  /** Set where the body is JSON and tensors; bytes before any compression. */
+  /** Set if the body is JSON followed by tensors: the bytes of the JSON before any compression. */
   std::optional<std::size_t> jsonLength;
   std::string type = "application/json";
-  /** Names and values, besides those that follow from the rest. */
+  /** Names and values of headers that do not follow from the other fields. */
   std::vector<std::pair<const char*, std::string>> headers;
   ContentCoding coding = ContentCoding::Plain;
 };
 
 Reply jsonReply(const std::string& text, guint status = SOUP_STATUS_OK);
-/** `why` may hold what a peer has sent: only its printable part is shown. */
+/** `why` may hold text from a peer: only its printable part is shown. */
 Reply errorReply(guint status, const std::string& why);
 
-/** Compresses a body that is large enough to gain by it. */
+/** Compresses a body if it is large enough to gain by it. */
 void compress(Reply& reply, ContentCoding accepted);
 
-/** Makes it the message's response. In the network thread. */
+/** Makes it the message's response. Network thread only. */
 void send(SoupServerMessage* message, Reply reply);
 
 }  // namespace elf

@@ -40,7 +40,7 @@ bool bringsToken(const char* authorization, const std::string& token) {
     return false;
   std::string_view brought = authorization + kScheme.size();
   while (brought.starts_with(' ')) brought.remove_prefix(1);
-  // Digests have the same length whatever was brought, and nobody can choose how they begin.
+  // Digests have the same length for any token, and a peer can't choose how they begin.
   const std::string is = digestOf(std::string(brought));
   const std::string wanted = digestOf(token);
   unsigned differences = 0;
@@ -50,7 +50,7 @@ bool bringsToken(const char* authorization, const std::string& token) {
 }
 
 std::string traceIdOf(const char* traceparent) {
-  // VERSION-TRACE-PARENT-FLAGS; a version to come may have more behind it.
+  // VERSION-TRACE-PARENT-FLAGS. A future version may append more.
   constexpr std::size_t kLength = 55;
   const std::string_view text = traceparent ? traceparent : "";
   if (text.size() < kLength) return {};

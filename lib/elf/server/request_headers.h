@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the server reads in the headers of a request. Nothing here trusts them. Not installed.
+// Reads the headers of a request. Does not trust them. Not installed.
 #pragma once
 
 #include <cstddef>
@@ -8,16 +8,16 @@
 
 namespace elf {
 
-/** What an Inference-Header-Content-Length header says; unset if it is not a number. */
+/** The value of an Inference-Header-Content-Length header. Unset if it is not a number. */
 std::optional<std::size_t> jsonLengthOf(const char* text);
 
 /**
- * Whether an Authorization header, or null, brings `token`. A wrong one takes the same time however
- * much of it is right.
+ * Whether an Authorization header, or null, has `token`. Takes the same time for a wrong token,
+ * however much of it is right.
  */
 bool bringsToken(const char* authorization, const std::string& token);
 
-/** The trace id of a W3C traceparent header, or null; empty where it is none. */
+/** The trace id of a W3C traceparent header, or null. Empty if it is not a valid one. */
 std::string traceIdOf(const char* traceparent);
 
 }  // namespace elf

@@ -15,13 +15,13 @@ namespace elf {
 
 namespace {
 
-/** Unset where one is not text, or would hold a slash of its own. */
+/** Unset if a segment is not text or would contain a slash. */
 std::optional<std::vector<std::string>> segmentsOf(const char* path) {
   constexpr int kMostSegments = 12;
   std::optional<std::vector<std::string>> segments(std::in_place);
   const Ref<gchar*> parts(g_strsplit(path, "/", kMostSegments));
   for (gchar** part = parts.get(); *part; ++part) {
-    // Null also where a slash or a NUL is encoded.
+    // Null also for an encoded slash or NUL.
     const Ref<gchar> plain(g_uri_unescape_string(*part, "/"));
     if (!plain)
       segments.reset();

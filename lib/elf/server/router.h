@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Which of the server's endpoints a path names. Not installed.
+// Maps paths to the server's endpoints. Not installed.
 #pragma once
 
 #include <optional>
@@ -22,15 +22,15 @@ enum class Endpoint {
 
 struct Route {
   Endpoint endpoint = Endpoint::Server;
-  /** Empty where the path names none. */
+  /** Empty if the path names none. */
   std::string model;
-  /** What stands behind M/versions/; unset where the path has no such part. */
+  /** The text after M/versions/. Unset if the path has no such part. */
   std::optional<std::string> version;
 
   bool operator==(const Route&) const = default;
 };
 
-/** Unset for a path that is none of them. Percent-encoded text is decoded once, in each segment. */
+/** Unset for an unknown path. Decodes percent-encoded text once, in each segment. */
 std::optional<Route> routeOf(const char* path);
 
 }  // namespace elf

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Threads: everything of libsoup is touched by the network thread only. A request that is to be
-// inferred is paused there and becomes a job of its model's queue; a worker ends it through an idle
-// source of the network thread's context, which sends and unpauses. While its message is paused
-// libsoup does not read the socket nor close it, so that a worker may ask the kernel whether the
-// peer has hung up.
+// Threads: only the network thread uses libsoup. It pauses a request for inference, which becomes a
+// job in its model's queue. A worker ends the job through an idle source of the network thread's
+// context, which sends and unpauses. While a message is paused, libsoup neither reads nor closes
+// the socket, so that a worker may ask the kernel whether the peer has hung up.
 #include "elf/server/server.h"
 
 #include <gio/gio.h>
@@ -41,15 +40,15 @@ using std::chrono::duration_cast;
 
 constexpr const char* kJsonLength = "Inference-Header-Content-Length";
 constexpr const char* kTraceParent = "traceparent";
-/** Key of what the log says of a request, on its message. */
+/** Key of a request's log data, on its message. */
 constexpr const char* kRecord = "elf-record";
 
-/** Throws what has gone wrong with `subject`; takes the error. */
+/** Throws an error about `subject`. Takes `error`. */
 [[noreturn]] void fail(const std::string& subject, const std::string& what, GError* error) {
   throw Error(subject, what + takeReason(error));
 }
 
-/** No exception enters libsoup: what `body` throws becomes a 500. */
+/** Keeps exceptions out of libsoup: one that `body` throws becomes a 500. */
 template <typename Body>
 void guarded(SoupServerMessage* message, Body&& body) noexcept {
   try {
@@ -68,10 +67,10 @@ void setHeader(SoupServerMessage* message, const char* name, const char* value) 
   soup_message_headers_replace(soup_server_message_get_response_headers(message), name, value);
 }
 
-/** What the log says of a request besides what its message knows. */
+/** The log data of a request that its message does not have. */
 struct Record {
   std::string peer, model, id, trace;
-  /** The answer was written whole. */
+  /** The answer was written completely. */
   bool answered = false;
   std::optional<InferTimes> times;
 };
@@ -86,7 +85,7 @@ Record& recordOf(SoupServerMessage* message) {
   return *record;
 }
 
-/** The address at the other end; empty where it has gone already. */
+/** The peer's address. Empty if the peer has gone already. */
 std::string peerOf(GSocket* socket) {
   const Ref<GSocketAddress> address(g_socket_get_remote_address(socket, nullptr));
   if (!address || !G_IS_INET_SOCKET_ADDRESS(address.get())) return {};
@@ -145,7 +144,7 @@ class Server::Impl {
     }
     std::promise<std::string> listening;
     std::future<std::string> url = listening.get_future();
-    // The promise moves along: it must outlive the call that fulfils it.
+    // The promise moves into the thread: it must outlive the call that fulfils it.
     network_ =
         std::thread([this, promise = std::move(listening)]() mutable { runNetwork(promise); });
     try {
@@ -159,7 +158,7 @@ class Server::Impl {
   ~Impl() {
     stop(std::chrono::milliseconds(0));
     queues_.clear();
-    // Answers that nobody sends any more; what they own still counts in connections_.
+    // Drops answers that are not sent any more. Their data still counts in connections_.
     loop_.reset();
     context_.reset();
   }
@@ -189,7 +188,7 @@ class Server::Impl {
  private:
   // --- any thread
 
-  /** Runs `task` in the network thread. What is still waiting when that has ended is dropped. */
+  /** Runs `task` in the network thread. Drops tasks that still wait when that has ended. */
   template <typename Task>
   void invoke(Task task) {
     post(context_.get(), std::move(task));
@@ -242,7 +241,7 @@ class Server::Impl {
     if (options_.log) {
       g_signal_connect(server, "request-started", G_CALLBACK(onStart), this);
       g_signal_connect(server, "request-finished", G_CALLBACK(onEnd), this);
-      // Also of those that were answered with 500.
+      // Also for requests that were answered with 500.
       g_signal_connect(server, "request-aborted", G_CALLBACK(onEnd), this);
     }
     const bool secure = setUpTls(server);
@@ -278,7 +277,7 @@ class Server::Impl {
   }
 
   static void onPeer(SoupServer*, SoupServerMessage* message, gpointer) {
-    // Asked of each certificate, also of those without fault, and nobody to say so refuses it.
+    // Called for each certificate, even without faults. Without a handler it is refused.
     const auto faultless = [](SoupServerMessage*, GTlsCertificate*, GTlsCertificateFlags faults,
                               gpointer) -> gboolean { return faults == 0; };
     g_signal_connect(message, "accept-certificate", G_CALLBACK(+faultless), nullptr);
@@ -292,17 +291,17 @@ class Server::Impl {
            bringsToken(requestHeader(message, "Authorization"), options_.token);
   }
 
-  // A client sees its 401 or 413 only if it gets to send what it has begun: a connection that is
-  // closed with bytes unread is reset. So what is not wanted is read and forgotten, up to a bound.
+  // A client sees its 401 or 413 only if it can finish sending: closing a connection with unread
+  // bytes resets it. So unwanted bodies are read and discarded, up to a limit.
 
-  /** Whose queue the request goes to if its body is taken; null: no body is wanted. */
+  /** The queue of the request if its body is accepted. Null: no body is wanted. */
   ModelQueue* taker(SoupServerMessage* message, const std::optional<Route>& route) const {
     const bool infer = route && route->endpoint == Endpoint::Infer &&
                        soup_server_message_get_method(message) == std::string_view("POST");
     return infer && allowed(message, route) ? find(route->model) : nullptr;
   }
 
-  /** Ends an upload that the header already says to be hopeless before it begins. */
+  /** Ends an upload before it begins if the header shows that it is too large. */
   static void onHeaders(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                         gpointer self) {
     auto* impl = static_cast<Impl*>(self);
@@ -327,7 +326,7 @@ class Server::Impl {
                "body: more than " + std::to_string(options_.maxBody) + " bytes");
   }
 
-  /** The connection ends with it: there may be more of the body to come. */
+  /** Closes the connection, because more of the body may follow. */
   static void refuseBody(SoupServerMessage* message, ModelQueue* queue, guint status,
                          const std::string& why) {
     setHeader(message, "Connection", "close");
@@ -356,7 +355,7 @@ class Server::Impl {
       case BodyState::TooLarge:
         return refuseLargeBody(message, taking);
       case BodyState::NoRoom:
-        // Only of a body that is held.
+        // Only a body for a queue is held.
         taking->metrics().answered(SOUP_STATUS_SERVICE_UNAVAILABLE, {});
         return send(message, errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE,
                                         "too many requests are on their way"));
@@ -388,7 +387,7 @@ class Server::Impl {
     send(message, std::move(reply));
   }
 
-  /** To all but Infer; `queue` is null where the path names no model. */
+  /** Answers all but Infer. `queue` is null if the path names no model. */
   Reply answerTo(Endpoint endpoint, ModelQueue* queue) {
     switch (endpoint) {
       case Endpoint::Page:
@@ -485,7 +484,7 @@ class Server::Impl {
     queue.put(std::move(job));
   }
 
-  /** The answer is on its way, or there is nobody left to answer. */
+  /** The answer is on its way, or the peer has gone. */
   static void onAnswered(SoupServerMessage*, gpointer self) {
     auto* impl = static_cast<Impl*>(self);
     {
@@ -497,7 +496,7 @@ class Server::Impl {
 
   static void onStart(SoupServer*, SoupServerMessage* message, gpointer) {
     guarded(message, [&] {
-      // Nobody knows it any more once the peer has hung up.
+      // Unknown once the peer has hung up.
       recordOf(message).peer = peerOf(soup_server_message_get_socket(message));
     });
     const auto onWritten = [](SoupServerMessage* written, gpointer) {
@@ -508,7 +507,7 @@ class Server::Impl {
 
   static void onEnd(SoupServer*, SoupServerMessage* message, gpointer self) {
     const auto* impl = static_cast<Impl*>(self);
-    // A connection that ends without a request is none.
+    // Ignores a connection that ends without a request.
     if (!soup_server_message_get_method(message)) return;
     guarded(message, [&] { impl->options_.log(logLine(message)); });
   }
@@ -543,14 +542,14 @@ class Server::Impl {
   const StatusPage page_;
   ServerMetrics metrics_;
   std::string url_;
-  /** Of the network thread. */
+  /** Belongs to the network thread. */
   Connections connections_;
   Ref<GMainContext> context_;
   Ref<GMainLoop> loop_;
-  /** In the order of the factories; the same from the constructor to the destructor. */
+  /** In the order of the factories. Unchanged from the constructor to the destructor. */
   std::vector<std::unique_ptr<ModelQueue>> queues_;
 
-  // Held for moments only, never while calling out.
+  // Held briefly, never while calling out.
   Mutex mutex_;
   ConditionVariable allAnswered_;
   /** Paused messages whose answer is not written yet. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The Open Inference Protocol v2 over HTTP, in front of models.
+// Serves models by the Open Inference Protocol v2 over HTTP.
 #pragma once
 
 #include <chrono>
@@ -16,43 +16,44 @@
 namespace elf {
 
 struct ServerOptions {
-  /** Address of the interface to listen on; not a host name. */
+  /** Address of the interface to listen on, not a host name. */
   std::string bind = "127.0.0.1";
-  /** 0: any free one. */
+  /** 0: any free port. */
   std::uint16_t port = 0;
-  /** What all but / and /v2/health wants as `Authorization: Bearer`; else 401. Empty: nothing. */
+  /** All but / and /v2/health require it as `Authorization: Bearer`, else 401. Empty: no token. */
   std::string token;
-  /** Files in PEM format, both or none; with them the server speaks HTTPS only. */
+  /** PEM files, both or none. With them the server speaks HTTPS only. */
   std::string tlsCert;
   std::string tlsKey;
-  /** Also PEM, only with tlsCert: clients must show a certificate that one of these vouches for.
-   * Empty: none. */
+  /** PEM file, only with tlsCert: clients must show a certificate that one of its authorities
+   * vouches for. Empty: none. */
   std::string clientCa;
-  /** Worker threads of each model, each with a model of its own. */
+  /** Worker threads of each model, each with its own instance. */
   int threads = 1;
-  /** Requests that wait for a worker of their model; one more is answered with 503. */
+  /** The maximum number of requests that wait for a worker of their model. More: 503. */
   std::size_t queue = 16;
-  /** Connections that are open at once; one more is closed. */
+  /** The maximum number of open connections. A further one is closed. */
   std::size_t maxConnections = 512;
-  /** Bytes of a request's body, decompressed as well; more is answered with 413. */
+  /** The maximum bytes of a request's body, also when decompressed. More: 413. */
   std::size_t maxBody = 64U << 20;
-  /** Bytes of all bodies that are received and wait; a request beyond is answered with 503. */
+  /** The maximum bytes of all received and waiting bodies. A request beyond: 503. */
   std::size_t maxBuffered = 512U << 20;
   /**
-   * A connection is closed where it takes longer from its beginning or its last answer to the end
-   * of a request's header, from there to the end of the body, or to take its answer.
+   * The time limit of each step of a connection: from its beginning or its last answer to the end
+   * of a request's header, from there to the end of the body, and for receiving the answer. The
+   * server closes a connection that exceeds it.
    */
   std::chrono::milliseconds idle = std::chrono::seconds(60);
-  /** Pixels of a picture; more is answered with 400. */
+  /** The maximum number of pixels of a picture. More: 400. */
   std::int64_t maxPixels = ImageDecoder::kDefaultMaxPixels;
   /**
-   * Whether /status and the page at / show the last picture of each model and what was found there,
-   * to all who are served.
+   * Whether /status and the page at / show the last picture of each model and its detections to all
+   * clients.
    */
   bool showAnswers = false;
   /**
-   * Gets one JSON object, without an end of line, for each request that was answered or given up
-   * (docs/server.md). Called in the network thread, which waits for it. Null: nobody.
+   * Receives one JSON object, without an end of line, for each request that was answered or
+   * abandoned (docs/server.md). Called in the network thread, which waits for it. Null: no log.
    */
   std::function<void(const std::string& line)> log;
 };
@@ -62,23 +63,23 @@ struct ServerOptions {
 using ModelFactory = std::function<std::unique_ptr<InferenceModel>()>;
 
 /**
- * Listens from its constructor on. `GET /metrics` tells Prometheus what was counted since then, and
- * the page at / a person. One thread of its own does all networking, in a main context of its own;
- * worker threads decode and infer. All methods may be called from any thread.
+ * Listens from its constructor on. `GET /metrics` reports the counts since then to Prometheus, and
+ * the page at / shows them. One thread does all networking, in its own main context. Worker threads
+ * decode and infer. All methods may be called from any thread.
  */
 class Server {
  public:
   /**
-   * Throws elf::Error where a model cannot be made, two have the same name, a file of TLS cannot be
-   * used or is given without tlsCert, or the address cannot be listened on.
+   * Throws elf::Error if a model cannot be made, two models have the same name, a TLS file cannot
+   * be used or comes without tlsCert, or the address cannot be listened on.
    */
   Server(const std::vector<ModelFactory>& models, const ServerOptions& options);
-  /** Stops with no patience for requests, but waits for what the models are running just then. */
+  /** Stops with no patience for requests, but waits for the running inferences. */
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /** For instance "http://127.0.0.1:8000", or https, without a slash at the end. */
+  /** For instance "http://127.0.0.1:8000", or https, without a trailing slash. */
   const std::string& url() const;
 
   /**

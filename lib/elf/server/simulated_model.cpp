@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A model that takes as long as its file says, and no core: for planning, measuring and tests.
+// A model that takes as long as its file states, without using a core: for planning, measuring and
+// tests.
 #include <chrono>
 #include <thread>
 
@@ -20,7 +21,7 @@ class SimulatedModel : public InferenceModel {
     return std::vector<Detection>();
   }
 
-  /** `fixed-ms` once. */
+  /** Takes `fixed-ms` once. */
   std::vector<Answer> runBatch(std::span<const PlacedPicture> pictures) override {
     takeTimeFor(pictures[0].bgr.size, pictures.size());
     return std::vector(pictures.size(), Answer(std::vector<Detection>()));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Networks that look, one by one, at the boxes that another model, the detector, finds.
+// Networks that run on each box that another model, the detector, finds.
 #include <algorithm>
 #include <opencv2/core.hpp>
 
@@ -18,7 +18,7 @@ class StagedModel : public InferenceModel {
  public:
   StagedModel(const ModelFile& file, std::unique_ptr<InferenceModel> detector)
       : InferenceModel(file), detector_(std::move(detector)), network_(Network::open(file)) {
-    // A network of another layout than the file says must fail now, not at the first request.
+    // A network of another layout than the file states must fail now, not at the first request.
     const Size size = file.boxInput;
     Detection object;
     object.box = {0, 0, static_cast<float>(size.width), static_cast<float>(size.height)};
@@ -53,12 +53,12 @@ class StagedModel : public InferenceModel {
  private:
   bool wanted(const Detection& object) const {
     const std::vector<std::string>& labels = file().detectorLabels;
-    // What gets no class or joints is not worth their time.
+    // Joints of weak objects are not worth the time. Class networks give their own scores.
     if (file().decoder != OutputDecoder::Classes && object.score < rules().minScore) return false;
     return labels.empty() || std::ranges::find(labels, object.label) != labels.end();
   }
 
-  /** Adds what the network says about `object`. Returns what is wrong, or nothing. */
+  /** Adds the network's output to `object`. Returns the fault, or an empty text. */
   std::string look(const cv::Mat& picture, Detection& object) {
     const Canvas canvas = Canvas::ofBox(picture, object.box, file().boxInput);
     const Result<Tensors> answer = network_.run(canvas.pixels());
@@ -87,7 +87,7 @@ class StagedModel : public InferenceModel {
   Network network_;
 };
 
-/** `file` with what its detector's file left to the network there. */
+/** `file` with the rules that the detector's file left to its network. */
 ModelFile withDetector(ModelFile file, const InferenceModel& detector) {
   const ModelRules& known = detector.rules();
   file.rules.fixedSize = known.fixedSize;

@@ -25,7 +25,7 @@ std::string base64(std::span<const std::uint8_t> bytes) {
   return takeText(g_base64_encode(bytes.data(), bytes.size()));
 }
 
-/** 'sha256-...' of what stands between the only <tag> and </tag> of a page. */
+/** 'sha256-...' of the text between the only <tag> and </tag> of a page. */
 std::string hashOf(const std::string& html, const std::string& tag) {
   const std::string open = "<" + tag + ">";
   const std::size_t begin = html.find(open) + open.size();
@@ -81,7 +81,7 @@ Json statusOf(ModelQueue& model, Clock::time_point started) {
   return status;
 }
 
-/** A browser keeps it nowhere, and takes it for nothing but what it is. */
+/** Browsers must not store the reply or guess its type. */
 Reply privately(Reply reply) {
   reply.headers = {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}};
   return reply;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The page at / and what it reads, /status (docs/server.md). Not installed.
+// The page at / and its data, /status (docs/server.md). Not installed.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,7 @@
 
 namespace elf {
 
-/** The page, which holds nothing of this server: it needs no token, and asks for one. */
+/** The page. It holds no data of this server: it needs no token, and asks for one. */
 class StatusPage {
  public:
   StatusPage();
@@ -20,11 +20,12 @@ class StatusPage {
 
  private:
   std::string html_;
-  /** The Content-Security-Policy that lets its one script and one style run, and nothing else. */
+  /** The Content-Security-Policy. It allows the page's one script and one style, and nothing
+   * else. */
   std::string policy_;
 };
 
-/** What the models of a server that runs since `started` are doing, as JSON. Any thread. */
+/** The activity of the models as JSON. The server runs since `started`. Any thread. */
 Reply statusReply(const std::vector<std::unique_ptr<ModelQueue>>& models,
                   std::chrono::steady_clock::time_point started);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// TorchScript networks. A library of its own, which is loaded when a model asks for it: LibTorch
-// takes most of a second and 150 MB.
+// TorchScript networks. A separate library that is loaded when a model asks for it: LibTorch takes
+// most of a second and 150 MB.
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 #include <torch/csrc/jit/passes/tensorexpr_fuser.h>
@@ -28,19 +28,20 @@ namespace {
 using at::Tensor;
 using c10::IValue;
 
-/** Of boxes that the network has suppressed itself. */
+/** For boxes that the network has suppressed itself. */
 constexpr double kNoSuppression = 1;
 
-/** How the network wants its picture. */
+/** The type of the network's input. */
 enum class Input {
   Batch,     ///< a tensor 1 x 3 x H x W
   Image,     ///< a tensor 3 x H x W
-  Images,    ///< a list of the latter, as torchvision
-  DictList,  ///< a list of dicts whose `image` is the latter
+  Images,    ///< a list of such tensors, as torchvision
+  DictList,  ///< a list of dicts whose `image` is such a tensor
   DictTuple  ///< a tuple of one such dict, as Detectron2
 };
 
-/** What a network tells of n objects, each undefined where it does not; boxes are in its pixels. */
+/** A network's output for n objects. What it does not output is undefined. Boxes are in its
+ * pixels. */
 struct Objects {
   Tensor boxes;           ///< n x 4: x0, y0, x1, y1
   Tensor scores;          ///< n
@@ -50,27 +51,27 @@ struct Objects {
   Tensor keypointScores;  ///< n x joints: logits of the visibility
 };
 
-/** elf-server's workers are its threads: neither LibTorch nor its BLAS makes more of them. */
+/** elf-server's workers are its only threads: LibTorch and its BLAS must not start more. */
 void useOneThread() {
   at::set_num_threads(1);
-  // Debian's default BLAS has threads of its own, and one that others bring may not have this.
+  // Debian's default BLAS has its own threads. Another BLAS may not have this function.
   if (void* const set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
     reinterpret_cast<void (*)(int)>(set)(1);
 }
 
 /**
- * Where LibTorch has LLVM, as Debian 13's, it compiles what a network does in a row to machine code
- * of its own when it runs: for minutes at each size of picture, and sometimes to a wrong result.
+ * A LibTorch with LLVM, as in Debian 13, compiles sequences of a network's operations to machine
+ * code at run time: for minutes at each size of picture, and sometimes with a wrong result.
  */
 void compileNothing() {
   torch::jit::setTensorExprFuserEnabled(false);
 }
 
-/** LibTorch's words without what surrounds them. */
+/** LibTorch's message without its surroundings. */
 std::string reasonOf(const std::exception& error) {
   const auto* const own = dynamic_cast<const c10::Error*>(&error);
   std::string_view text = own ? own->what_without_backtrace() : error.what();
-  // What the interpreter says ends with what failed.
+  // The interpreter's message ends with the cause.
   if (const std::size_t at = text.rfind("Error: "); at != text.npos) text.remove_prefix(at + 7);
   return printable(text);
 }
@@ -92,7 +93,7 @@ void takeNamed(const std::string& name, const Tensor& tensor, Objects& objects) 
     if (name == known) objects.*member = tensor;
 }
 
-/** True for n x 4 corners, or n x 5 with the score, as MMDetection has them. */
+/** True for n x 4 corners, or n x 5 with the score, as in MMDetection. */
 bool isBoxes(const Tensor& tensor) {
   return tensor.is_floating_point() && tensor.dim() == 2 &&
          (tensor.size(1) == 4 || tensor.size(1) == 5);
@@ -100,7 +101,7 @@ bool isBoxes(const Tensor& tensor) {
 
 /**
  * Takes the tensors of a tuple, which have no names, by type and shape. Of two alike the first
- * counts: Detectron2's tuple ends with the size of the picture, which may look like two labels.
+ * counts: Detectron2's tuple ends with the picture's size, which may look like two labels.
  */
 void takeUnnamed(std::vector<Tensor> tensors, int joints, Objects& objects) {
   const bool batched = std::ranges::any_of(tensors, [](const Tensor& tensor) {
@@ -130,7 +131,7 @@ void takeUnnamed(std::vector<Tensor> tensors, int joints, Objects& objects) {
   }
 }
 
-/** Looks for the first that has boxes, down through lists, tuples and dicts. */
+/** Finds the first value with boxes, recursively in lists, tuples and dicts. */
 bool take(const IValue& value, int joints, Objects& objects) {
   if (value.isGenericDict()) {
     for (const auto& entry : value.toGenericDict())
@@ -151,7 +152,7 @@ bool take(const IValue& value, int joints, Objects& objects) {
   return objects.boxes.defined();
 }
 
-/** All tensors, down through lists, tuples and dicts, in their order. */
+/** All tensors in order, recursively in lists, tuples and dicts. */
 void collect(const IValue& value, std::vector<Tensor>& tensors) {
   if (value.isGenericDict())
     for (const auto& entry : value.toGenericDict()) collect(entry.value(), tensors);
@@ -162,8 +163,8 @@ void collect(const IValue& value, std::vector<Tensor>& tensors) {
     for (const IValue& element : value.toListRef()) collect(element, tensors);
 }
 
-/** The first list of `count` elements, down through tuples: torchvision's stands beside its losses.
- */
+/** The first list of `count` elements, recursively in tuples: torchvision's is beside its
+ * losses. */
 std::optional<std::vector<IValue>> listOf(const IValue& value, std::size_t count) {
   if (value.isList() && value.toListRef().size() == count) return value.toListRef().vec();
   if (value.isTuple())
@@ -172,12 +173,12 @@ std::optional<std::vector<IValue>> listOf(const IValue& value, std::size_t count
   return std::nullopt;
 }
 
-/** But for errors of arithmetic. */
+/** Equal, except for errors of arithmetic. */
 bool isSame(const Tensor& a, const Tensor& b) {
   return a.sizes() == b.sizes() && at::allclose(a.to(at::kFloat), b.to(at::kFloat), 1e-3, 1e-3);
 }
 
-/** Throws elf::Error naming the key where there is none. */
+/** Throws elf::Error naming the key if the device does not exist. */
 at::Device deviceOf(const ModelFile& file) {
   if (file.device != "cuda") return at::kCPU;
   if (!at::hasCUDA())
@@ -185,7 +186,7 @@ at::Device deviceOf(const ModelFile& file) {
   return at::kCUDA;
 }
 
-/** Libraries that bring operators of their own, as torchvision's. They stay loaded. */
+/** Loads libraries with additional operators, such as torchvision's. They stay loaded. */
 void loadOperators(const ModelFile& file) {
   for (const std::string& library : file.libraries) {
     const std::filesystem::path beside = std::filesystem::path(file.path).parent_path() / library;
@@ -198,7 +199,7 @@ void loadOperators(const ModelFile& file) {
   }
 }
 
-/** What Ultralytics notes, and the size of pictures out of it; nothing of what others export. */
+/** Ultralytics' notes, and the size of pictures from them. Nothing for other exporters. */
 NetworkInfo infoOf(const std::string& notes) {
   NetworkInfo info{.platform = "pytorch_libtorch", .runtime = "LibTorch " TORCH_VERSION};
   const auto json = nlohmann::json::parse(notes, nullptr, false);
@@ -218,7 +219,7 @@ NetworkInfo infoOf(const std::string& notes) {
   return info;
 }
 
-/** A TorchScript file, given pictures as its `.model` file says. */
+/** A TorchScript file, given pictures as its `.model` file states. */
 class TorchNetwork {
  public:
   explicit TorchNetwork(const ModelFile& file)
@@ -235,9 +236,9 @@ class TorchNetwork {
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
-      // c10::Error, and torch::jit::ErrorReport of operators that nobody has.
+      // c10::Error, and torch::jit::ErrorReport for unknown operators.
       const std::string reason = reasonOf(error);
-      // What torch.save() writes has none, and people call both .pt.
+      // Files of torch.save() have none. Both kinds are called .pt.
       if (reason.find("constants.pkl") != reason.npos)
         throw Error(path_,
                     "is a checkpoint, not TorchScript (export it first: torch.jit.save(), "
@@ -248,23 +249,23 @@ class TorchNetwork {
 
   const NetworkInfo& info() const { return info_; }
   const std::string& path() const { return path_; }
-  /** The picture is a tensor of its own, alone or in a batch. */
+  /** Takes a picture as a tensor, alone or in a batch. */
   bool takesTensor() const { return input_ == Input::Batch || input_ == Input::Image; }
-  /** It takes a list of such tensors. */
+  /** Takes a list of such tensors. */
   bool takesTensors() const { return input_ == Input::Images; }
-  /** It takes several pictures at once. */
+  /** Takes several pictures at once. */
   bool takesSeveral() const { return input_ != Input::Image && input_ != Input::DictTuple; }
 
-  /** From now on pictures are given as `file` says. */
+  /** Prepares pictures as `file` states from now on. */
   void prepareAs(const ModelFile& file) { file_ = withConvention(file); }
 
-  /** More than one only where it takes several. Throws what LibTorch does. */
+  /** More than one canvas only if takesSeveral(). Throws LibTorch's exceptions. */
   IValue run(std::span<const Canvas> canvases) {
     const Running running;
     return module_.forward({inputFor(canvases)});
   }
 
-  /** What the network says of each of `count` pictures out of what it says of all. */
+  /** Splits the output for `count` pictures into one for each. */
   std::vector<IValue> divided(const IValue& answer, std::size_t count) const {
     std::vector<IValue> parts;
     if (input_ != Input::Batch) {
@@ -286,9 +287,9 @@ class TorchNetwork {
   }
 
  private:
-  /** What each thread that runs the network needs while it does. */
+  /** Each thread needs it while it runs the network. */
   struct Running {
-    // The number of threads that was set counts in threads that ask for it.
+    // The number of threads that was set applies only to threads that ask for it.
     Running() { at::init_num_threads(); }
     const c10::InferenceMode inference;
   };
@@ -353,8 +354,8 @@ class TorchNetwork {
 };
 
 /**
- * Brings all to this machine's memory, for as many objects each. Returns what is missing of what
- * `rules` ask for.
+ * Brings all outputs to the CPU's memory, and drops those that are not for each object. Returns the
+ * first one that `rules` ask for and that is missing.
  */
 std::string complete(Objects& objects, const ModelRules& rules) {
   const auto bring = [&](Tensor& tensor, c10::ScalarType type) {
@@ -385,7 +386,7 @@ std::string complete(Objects& objects, const ModelRules& rules) {
   return {};
 }
 
-/** All tensors as a decoder reads them; `values` keeps their memory. */
+/** All tensors as a decoder reads them. `values` keeps their memory. */
 Tensors tensorsOf(const IValue& answer, std::vector<Tensor>& values) {
   collect(answer, values);
   Tensors tensors;
@@ -398,14 +399,14 @@ Tensors tensorsOf(const IValue& answer, std::vector<Tensor>& values) {
   return tensors;
 }
 
-/** `file` as its network says it: one that tells its objects, or whose tensors a decoder reads. */
+/** `file` completed from its network, which outputs objects, or tensors that a decoder reads. */
 ModelFile recognised(ModelFile file, const IValue& answer, const TorchNetwork& network,
                      Size canvas) {
   Objects objects;
   take(answer, file.rules.keypoints, objects);
   if (complete(objects, {}).empty()) {
     file.decoder = OutputDecoder::Objects;
-    // Which no others take but torchvision's, of RGB from 0 to 1.
+    // Only torchvision's networks take it. They expect RGB from 0 to 1.
     if (network.takesTensors()) {
       if (!file.scale && !file.mean && !file.std) file.scale = 1.0 / 255;
       if (!file.colour) file.colour = ChannelOrder::Rgb;
@@ -453,7 +454,7 @@ class TorchModel : public InferenceModel {
 
  private:
   struct Opened {
-    /** Leaves nothing open. */
+    /** Complete. */
     ModelFile file;
     TorchNetwork network;
   };
@@ -489,7 +490,7 @@ class TorchModel : public InferenceModel {
 
   Canvas canvasOf(const cv::Mat& bgr) const { return Canvas::ofPicture(bgr, rules(), *file().fit); }
 
-  /** Throws elf::Error where two pictures at once are not seen as each is. */
+  /** Throws elf::Error if the output for two pictures at once differs from that for each. */
   void tryBatch() {
     const char* const key = "[input] max-batch";
     if (!network_.takesSeveral() || (network_.takesTensor() && !decode_))
@@ -559,7 +560,7 @@ class TorchModel : public InferenceModel {
   }
 
   TorchNetwork network_;
-  /** Null where the network tells its objects itself. */
+  /** Null if the network outputs objects itself. */
   const Decoder decode_;
 };
 

@@ -23,7 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 
-/** Bright things of several sizes and colours on grey. */
+/** Bright shapes of several sizes and colours on grey. */
 cv::Mat makePicture(const ModelRules& rules) {
   cv::Mat picture(std::max(480, rules.minSize.height), std::max(640, rules.minSize.width), CV_8UC3,
                   cv::Scalar::all(80));
@@ -53,7 +53,7 @@ void draw(const InferenceModel& model, cv::Mat picture, const ModelCheck& check,
   try {
     if (cv::imwrite(output, picture)) return;
   } catch (const cv::Exception&) {
-    // It has no word on why.
+    // It does not state the reason.
   }
   throw Error(output, "cannot be written as a picture");
 }

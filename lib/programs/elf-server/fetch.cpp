@@ -40,7 +40,7 @@ void print(const ModelFile& model, const FetchPlan& plan) {
             << std::endl;
 }
 
-/** A line on the terminal, if there is one, that each new one writes over. */
+/** A line on the terminal, if there is one, that overwrites itself. */
 class ProgressLine {
  public:
   ~ProgressLine() {
@@ -73,7 +73,7 @@ std::vector<FetchedFile> fetch(const ModelFile& model, FetchOptions options) {
   return fetchModel(model, options);
 }
 
-/** The line of a `.model` file that would have the files compared. */
+/** The line of a `.model` file that would pin these files. */
 std::string pinOf(const std::vector<FetchedFile>& files) {
   std::string pin;
   for (const FetchedFile& file : files) pin += (pin.empty() ? "sha256=" : ";") + file.sha256;
@@ -119,7 +119,7 @@ void fetchModel(const std::string& name, const std::vector<std::string>& from) {
     } catch (...) {
       failure = std::current_exception();
     }
-    // From inside of the loop, which may not have begun.
+    // Quits from inside the loop, which may not have begun.
     elf::post(nullptr, [&] { g_main_loop_quit(loop.get()); });
   });
   g_main_loop_run(loop.get());

@@ -35,7 +35,7 @@ std::string stateOfFiles(const ModelFile& model) {
 Row rowOf(const std::string& name) {
   try {
     const ModelFile model = loadModelFile(name);
-    // A library says itself what it is for, once it is loaded.
+    // A library states its task only once it is loaded.
     return {printable(name),
             model.backend == ModelBackend::Library ? "-" : std::string(taskOf(model.rules)),
             std::string(toString(model.backend)), stateOfFiles(model)};

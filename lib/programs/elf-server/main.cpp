@@ -54,7 +54,7 @@ int wrongUse(const std::string& why) {
   return kWrongUse;
 }
 
-/** Of an option that may be given several times. */
+/** The values of an option that may be given several times. */
 std::vector<std::string> taken(gchar** texts) {
   std::vector<std::string> list;
   for (gchar** text = texts; text && *text; ++text) list.emplace_back(*text);
@@ -62,7 +62,7 @@ std::vector<std::string> taken(gchar** texts) {
   return list;
 }
 
-/** Fills `options`; returns why it could not, or nothing. */
+/** Fills `options`. Returns the error, or an empty text. */
 std::string parse(int argc, char** argv, Options& options) {
   gchar** models = nullptr;
   gchar** from = nullptr;
@@ -133,7 +133,7 @@ std::string parse(int argc, char** argv, Options& options) {
   if (argc > 1) return std::string("unexpected argument '") + argv[1] + "'";
   if (std::ranges::count(options.models, "") > 0) return "--model: is empty";
   if (std::ranges::count(options.from, "") > 0) return "--from: is empty";
-  // A variable of the shell that is not set must not open the server.
+  // An unset shell variable must not open the server.
   for (const auto& [name, text] : {std::pair<const char*, const Text&>{"--bind", bind},
                                    {"--token-file", token},
                                    {"--tls-cert", cert},
@@ -174,11 +174,11 @@ std::string parse(int argc, char** argv, Options& options) {
   return {};
 }
 
-/** Appends lines to a file, for as long as the object lives. */
+/** Appends lines to a file. Lives as long as the file is open. */
 class Log {
  public:
   explicit Log(const std::string& file) : file_(file) {
-    // Each line is one write, and nothing of one that failed is left for the next.
+    // Each line is one write, and a failed one leaves nothing for the next.
     stream_.rdbuf()->pubsetbuf(nullptr, 0);
     elf::requireWritable(file);
     if (file != "-") stream_.open(file, std::ios::app);
@@ -215,7 +215,7 @@ gboolean quit(gpointer loop) {
   return G_SOURCE_CONTINUE;
 }
 
-/** Tells what a network that does not say it all was taken for. */
+/** Reports how a network was recognised if its file does not state everything. */
 void tell(const elf::InferenceModel& model) {
   std::cerr << "elf-server: " << model.name() << ": taken for " << elf::describe(model.file())
             << "; " << model.runtime() << '\n';
@@ -234,7 +234,7 @@ void serve(const Options& options) {
   std::vector<elf::ModelFactory> models;
   for (const std::string& model : options.models) {
     files.push_back(elf::loadModelFile(model));
-    // Before GLib makes threads.
+    // Before GLib starts threads.
     elf::program::tryInChild(files.back());
     models.push_back(factoryOf(files.back()));
   }
@@ -276,9 +276,9 @@ int main(int argc, char** argv) {
     } else if (!options.fetch.empty()) {
       elf::program::fetchModel(options.fetch, options.from);
     } else {
-      // Each worker thread is one core's worth of work; OpenCV must not make it several.
+      // Each worker thread is one core's worth of work. OpenCV must not make it several.
       cv::setNumThreads(1);
-      // What fails is told once, by us.
+      // elf-server reports each failure once, itself.
       cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
       if (!options.check.empty())
         elf::program::checkModel(options.check, options.picture, options.output);

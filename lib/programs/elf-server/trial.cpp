@@ -14,7 +14,7 @@ namespace elf::program {
 
 namespace {
 
-/** In the child: what a runtime has to say is said again, in one line, when the parent loads. */
+/** In the child. Silences the runtime: its error is reported in one line when the parent loads. */
 [[noreturn]] void load(const ModelFile& file) {
   if (const int nowhere = open("/dev/null", O_WRONLY); nowhere >= 0) {
     dup2(nowhere, STDOUT_FILENO);
@@ -23,7 +23,7 @@ namespace {
   try {
     InferenceModel::create(file);
   } catch (...) {
-    // The parent meets it too.
+    // The parent will get it, too.
   }
   _exit(0);
 }

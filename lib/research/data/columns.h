@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Text files of data sets: lines cut into columns, and errors that say where they are.
+// Text files of data sets: lines cut into columns, and errors that state their place.
 #pragma once
 
 #include <charconv>
@@ -15,20 +15,20 @@
 
 namespace elf {
 
-/** The bytes of a file. Throws elf::Error naming it where it can't be read. */
+/** The bytes of a file. Throws elf::Error naming it if it can't be read. */
 std::string readText(const std::string& path);
 
-/** Calls `take` with each line of `text` that is not blank, and its number, which counts from 1. */
+/** Calls `take` with each line of `text` that is not blank, and its number, from 1. */
 void forEachLine(const std::string& text,
                  const std::function<void(const std::string&, std::size_t)>& take);
 
-/** One line of a text file, cut into columns. Refers to the text, and to nothing temporary. */
+/** One line of a text file, cut into columns. Refers to the text, which must outlive it. */
 class Columns {
  public:
-  /** How columns are kept apart. */
+  /** What separates columns. */
   enum class Separator { Comma, Blanks };
 
-  /** `names` say what each column is in an error; `place` is "FILE:LINE". */
+  /** `names` describe each column in an error. `place` is "FILE:LINE". */
   Columns(std::string_view line, Separator separator, std::span<const char* const> names,
           std::string place);
 
@@ -39,7 +39,7 @@ class Columns {
   /** Throws elf::Error unless there are at least that many columns. */
   void needAtLeast(std::size_t columns) const;
 
-  /** A column as a number; throws elf::Error if it is none, or is not finite. */
+  /** A column as a number. Throws elf::Error if it is not a finite number. */
   template <typename Number>
   Number number(std::size_t column) const {
     const std::string_view text = columns_[column];
@@ -51,7 +51,7 @@ class Columns {
     return value;
   }
 
-  /** Throws elf::Error that says that a column can't be what it is, and why if that is given. */
+  /** Throws elf::Error about a column that is not possible, with the reason if it is given. */
   [[noreturn]] void bad(std::size_t column, const std::string& why = {}) const;
 
  private:

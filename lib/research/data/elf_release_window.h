@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the released code of Elf trains on and evaluates: three frames, the last to be predicted.
+// The training and evaluation data of the released code of Elf: three frames, the last to be
+// predicted.
 #pragma once
 
 #include <array>
@@ -15,9 +16,9 @@ struct ElfReleaseWindow {
   /** Frames before the one to predict. */
   static constexpr std::size_t kHistory = 2;
 
-  /** All boxes of the frame to predict, regions to be ignored too. */
+  /** All boxes of the frame to predict, including ignored regions. */
   std::vector<LabelledBox> targets;
-  /** Where each target was in the frames before, oldest first; its own box where `leaks`. */
+  /** The place of each target in the earlier frames, oldest first. If `leaks`, its own box. */
   std::array<std::vector<Box>, kHistory> history;
   /** The target has no partner in that frame. */
   std::array<std::vector<bool>, kHistory> leaks;
@@ -25,7 +26,7 @@ struct ElfReleaseWindow {
 
 /**
  * The window that ends with frame `last` (>= kHistory) of the trace, whatever the numbers of its
- * frames. `indexer` is the released rule where figures are to be those of the released code.
+ * frames. `indexer` is the released rule if the figures must be those of the released code.
  */
 ElfReleaseWindow elfReleaseWindow(const Trace& trace, std::size_t last, const RpIndexer& indexer);
 

@@ -14,13 +14,13 @@ namespace elf {
 
 /** One line of a MOTChallenge file: `frame,id,x,y,width,height[,confidence[,...]]`. */
 struct MotEntry {
-  /** Counted from 0, while the file counts from 1. */
+  /** From 0, while the file counts from 1. */
   std::int64_t frame = 0;
-  /** The object's number in the file; -1 in files of detections. */
+  /** The object's number in the file. -1 in files of detections. */
   std::int64_t id = 0;
-  /** In pixels of the frame; may reach over its edges. Never empty. */
+  /** In pixels of the frame. It may extend over its edges. Never empty. */
   Box box;
-  /** A detection's score. In a file of truth 0 says that the entry is to be ignored. */
+  /** A detection's score. In a file of truth 0 means that the entry is ignored. */
   float confidence = 1;
   /** Number of its line in the file, from 1. */
   std::size_t line = 0;
@@ -29,13 +29,13 @@ struct MotEntry {
 };
 
 /**
- * All entries of `text`, in the order of its lines. Empty lines are passed over, columns after the
- * confidence are not read. Throws elf::Error naming `name` and the number of the first line that
- * has too few columns, something that is not a number, a frame below 1 or a box without area.
+ * All entries of `text`, in the order of its lines. Skips empty lines and columns after the
+ * confidence. Throws elf::Error naming `name` and the number of the first line that has too few
+ * columns, a text that is not a number, a frame below 1 or a box without area.
  */
 std::vector<MotEntry> parseMot(const std::string& text, const std::string& name);
 
-/** The entries of a file. Throws elf::Error also where the file can't be read. */
+/** The entries of a file. Throws elf::Error also if the file can't be read. */
 std::vector<MotEntry> readMot(const std::string& path);
 
 }  // namespace elf

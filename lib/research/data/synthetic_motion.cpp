@@ -26,14 +26,14 @@ constexpr std::int64_t kCar = 1;
 constexpr std::int64_t kPerson = 2;
 constexpr std::int64_t kInstances = 1000;
 
-/** Metres before the camera; what reaches nearer is not seen. */
+/** Metres before the camera. A mover that reaches nearer is not seen. */
 constexpr double kNearest = 0.8;
-/** So much of a box must be inside the frame. */
+/** The minimum share of a box inside the frame. */
 constexpr double kInFrame = 0.25;
-/** Clipped boxes must be larger, in pixels. */
+/** The size in pixels that clipped boxes must exceed. */
 constexpr float kLeastWidth = 4;
 constexpr float kLeastHeight = 12;
-/** An object is hidden if a nearer one covers more of it. */
+/** An object is hidden if a nearer one covers more of it than this. */
 constexpr double kHidden = 0.75;
 
 /** From `from` up to `to` - 1. */
@@ -43,7 +43,7 @@ int whole(Random& random, int from, int to) {
 
 // --- The world ---
 
-/** A place on the ground, and where it is headed: radians from z towards x. */
+/** A place on the ground, and a direction: radians from z towards x. */
 struct Pose {
   double x = 0, z = 0, heading = 0;
 
@@ -63,7 +63,7 @@ struct Camera {
   double seconds = 0;
   double height = 0;
   Path path;
-  /** Radians that it looks down, for each frame. */
+  /** Radians that it looks down, per frame. */
   std::array<double, kFrames> pitch{};
 };
 
@@ -110,15 +110,15 @@ Camera makeCamera(Random& random) {
 struct Mover {
   std::int64_t labelId = 0;
   double width = 0, height = 0, length = 0;
-  /** At the moment it is placed at; what stands then never moves. */
+  /** At the moment of its placement. A mover that stands then never moves. */
   double speed = 0;
-  /** Steps per second, and where in the step it is at first, in radians. */
+  /** Steps per second, and the initial phase of the step in radians. */
   double gait = 0, step = 0;
-  /** Frames in which it is there at all. */
+  /** Frames in which it exists. */
   int first = 0, last = 0;
   Path path;
 
-  /** Legs and arms reach out when walking. */
+  /** Legs and arms extend when walking. */
   double lengthAt(double seconds) const {
     constexpr double kReach = 0.5;
     if (labelId != kPerson || speed == 0) return length;
@@ -126,7 +126,7 @@ struct Mover {
   }
 };
 
-/** Where something is about in front of the camera. */
+/** A place roughly in front of the camera. */
 Pose placed(Random& random, const Camera& camera, const Pose& from) {
   constexpr double kBeyondEdges = 1.1;
   const double distance = random.uniform(5, 45);
@@ -135,7 +135,7 @@ Pose placed(Random& random, const Camera& camera, const Pose& from) {
   return Pose{from.x, from.z, direction}.ahead(distance);
 }
 
-/** Drifts on from `pose` in frame `start`: forwards in time, or backwards where `sign` is -1. */
+/** Drifts from `pose` in frame `start`: forwards in time, or backwards if `sign` is -1. */
 void drift(Random& random, Mover& mover, Pose pose, int start, int sign, double seconds) {
   constexpr double kTurnKept = 0.95;
   const bool car = mover.labelId == kCar;
@@ -182,7 +182,7 @@ Mover makeMover(Random& random, const Camera& camera) {
   return mover;
 }
 
-// --- What the camera sees ---
+// --- The camera's view ---
 
 /** One mover in one frame. */
 struct Sight {
@@ -199,7 +199,7 @@ struct Point {
   double x, y, z;
 };
 
-/** In the camera's axes: to the right, down, along the line of sight. */
+/** In the camera's axes: right, down, along the line of sight. */
 Point toCamera(const Point& world, const Camera& camera, std::size_t t) {
   const Pose& pose = camera.path[t];
   const double c = std::cos(pose.heading), s = std::sin(pose.heading);
@@ -209,7 +209,7 @@ Point toCamera(const Point& world, const Camera& camera, std::size_t t) {
   return {dx * c - dz * s, down * cp - along * sp, along * cp + down * sp};
 }
 
-/** Without regard to other movers. */
+/** Ignores other movers. */
 Sight look(const Mover& mover, const Camera& camera, std::size_t t) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const Pose& pose = mover.path[t];
@@ -248,7 +248,7 @@ Track watch(const Mover& mover, const Camera& camera) {
   return track;
 }
 
-/** Takes out what is hidden in frame `t`; what is hidden itself hides others all the same. */
+/** Removes hidden movers in frame `t`. A hidden mover still hides others. */
 void hide(std::vector<Track>& tracks, std::size_t t) {
   std::vector<Sight*> seen;
   for (Track& track : tracks)
@@ -260,14 +260,14 @@ void hide(std::vector<Track>& tracks, std::size_t t) {
     });
 }
 
-// --- How it is labelled ---
+// --- Labelling ---
 
 Box between(const Box& a, const Box& b, float share) {
   return {std::lerp(a.x0, b.x0, share), std::lerp(a.y0, b.y0, share), std::lerp(a.x1, b.x1, share),
           std::lerp(a.y1, b.y1, share)};
 }
 
-/** Only every `step`-th box stays; those between two are on a straight line. */
+/** Keeps only every `step`-th box. Those between two are on a straight line. */
 void labelKeyFrames(Track& track, std::size_t step) {
   for (std::size_t key = 0; key + step < track.size(); key += step) {
     const Sight& before = track[key];

@@ -32,7 +32,7 @@ std::vector<fs::path> entriesOf(const fs::path& folder) {
   return entries;
 }
 
-/** Formats of text differ in how many columns they have; nothing where there is no line. */
+/** Text formats differ in their number of columns. Unset for a file without lines. */
 std::optional<TraceFormat> formatOfText(const fs::path& file) {
   std::optional<TraceFormat> format;
   forEachLine(readText(file), [&](const std::string& line, std::size_t) {
@@ -50,12 +50,12 @@ std::optional<TraceFormat> formatOfText(const fs::path& file) {
   return format;
 }
 
-/** The format of text files in a folder; nothing where there is none to be told. */
+/** The format of text files in a folder. Unset without files. */
 std::optional<TraceFormat> formatOfTexts(const std::vector<fs::path>& files) {
   if (files.empty()) return std::nullopt;
   for (const fs::path& file : files)
     if (const auto format = formatOfText(file)) return format;
-  // Not one line. KITTI's numbers have leading zeros.
+  // No file has a line. KITTI's numbers have leading zeros.
   const bool numbers = std::all_of(files.begin(), files.end(), [](const fs::path& file) {
     const auto number = frameNumber(file);
     return number && std::to_string(*number) == file.stem();
@@ -63,14 +63,14 @@ std::optional<TraceFormat> formatOfTexts(const std::vector<fs::path>& files) {
   return numbers ? TraceFormat::ElfRelease : TraceFormat::Kitti;
 }
 
-/** MOTChallenge's file of a sequence: the truth, or else detections; empty where there is none. */
+/** MOTChallenge's file of a sequence: the truth, or else detections. Empty if it has none. */
 fs::path motFile(const fs::path& sequence) {
   for (const char* name : {"gt/gt.txt", "det/det.txt"})
     if (fs::is_regular_file(sequence / name)) return sequence / name;
   return {};
 }
 
-/** The name of the sequence that `file` is of. */
+/** The name of the sequence of `file`. */
 std::string motName(const fs::path& file) {
   const std::string stem = file.stem();
   const fs::path folder = fs::absolute(file).parent_path();
@@ -91,7 +91,7 @@ std::vector<TraceSource> sourcesOf(TraceFormat format, const std::vector<fs::pat
   return sources;
 }
 
-/** What is directly in `folder`; empty where that is nothing of `wanted`. */
+/** The sources directly in `folder`. Empty if none is of format `wanted`. */
 std::vector<TraceSource> sourcesIn(const fs::path& folder, std::optional<TraceFormat> wanted) {
   const auto may = [&](TraceFormat format) { return !wanted || *wanted == format; };
   if (may(TraceFormat::JsonLines))

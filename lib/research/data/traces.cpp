@@ -29,22 +29,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/** The size of most KITTI frames; the others differ by less than two per cent. */
+/** The size of most KITTI frames. The others differ by less than two per cent. */
 constexpr Size kKittiSize{1242, 375};
 constexpr double kKittiRate = 10;
-/** Frames in a second; fewer would be beyond all time with kMostFrames. */
+/** Frames per second. With kMostFrames a lower rate would overflow the time stamps. */
 constexpr double kLeastRate = 0.01;
 std::string place(const std::string& file, std::size_t line) {
   return file + ":" + std::to_string(line);
 }
 
-// --- What all formats share ---
+// --- Shared by all formats ---
 
-/** Throws unless each known identity is in the frame only once. */
+/** Finds identities that are in a frame more than once. */
 class OnceInAFrame {
  public:
   void clear() { seen_.clear(); }
-  /** False where the object's identity was there already. */
+  /** False if the object's identity was there already. */
   bool take(const TraceObject& object) {
     return object.ignored || object.id == TraceObject::kUnknownId || seen_.insert(object.id).second;
   }
@@ -55,7 +55,7 @@ class OnceInAFrame {
 
 constexpr const char* kTwice = "it is in this frame already";
 
-/** Frames 0 to `count` - 1, in which nothing was yet. */
+/** Frames 0 to `count` - 1, without objects. */
 std::vector<TraceFrame> emptyFrames(std::int64_t count, Size size) {
   std::vector<TraceFrame> frames(static_cast<std::size_t>(count));
   for (std::int64_t number = 0; number < count; ++number)
@@ -63,7 +63,7 @@ std::vector<TraceFrame> emptyFrames(std::int64_t count, Size size) {
   return frames;
 }
 
-/** Gives frames their time stamps, of so many frames in a second. */
+/** Sets the time stamps of frames at `rate` frames per second. */
 void setRate(double rate, Trace& trace) {
   constexpr double kSecond = 1e9;
   for (TraceFrame& frame : trace.frames)
@@ -82,7 +82,7 @@ const char* releasedLabel(std::int64_t labelId) {
   return labelId == 1 ? "car" : labelId == 2 ? "person" : labelId == kIgnoredClass ? "ignore" : "";
 }
 
-/** `size` is that of the lines before, empty if there is none. */
+/** `size` is that of the earlier lines, empty if there are none. */
 TraceObject releasedObject(const Columns& line, Size& size) {
   line.needAtLeast(kReleasedColumns.size());
   if (line.size() > kReleasedColumns.size())
@@ -143,7 +143,7 @@ constexpr std::array<const char*, 18> kKittiColumns = {
     "frame",  "track",  "type",  "truncated", "occluded", "alpha", "left", "top",      "right",
     "bottom", "height", "width", "length",    "x",        "y",     "z",    "rotation", "score"};
 constexpr std::size_t kKittiRequired = 17;
-/** In the order of the numbers that TrackEval gives them, from 1. */
+/** In the order of TrackEval's numbers, from 1. */
 constexpr std::array<std::string_view, 8> kKittiTypes = {"Car",    "Van",     "Truck", "Pedestrian",
                                                          "Person", "Cyclist", "Tram",  "Misc"};
 
@@ -200,12 +200,12 @@ Trace readKitti(const TraceSource& source, const TraceOptions& options) {
 
 struct SequenceInfo {
   Size size;
-  /** Unset where the file does not tell. */
+  /** Unset if the file does not state it. */
   std::optional<std::int64_t> length;
   std::optional<double> rate;
 };
 
-/** Throws where the file is there but does not tell the size. */
+/** Throws if the file exists but does not state the size. */
 std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
   if (!fs::exists(file)) return std::nullopt;
   const Ref<GKeyFile> keys(g_key_file_new());
@@ -270,7 +270,7 @@ Trace readMotTrace(const TraceSource& source, const TraceOptions& options) {
 
 using Json = nlohmann::json;
 
-/** A JSON object of a line; errors say where it is and which field is wrong. */
+/** A JSON object of a line. Errors state its place and the wrong field. */
 class Fields {
  public:
   Fields(const Json& object, const std::string& place) : object_(object), place_(place) {
@@ -278,7 +278,7 @@ class Fields {
       throw Error(place, "not a JSON object, or holds something other than JSON objects");
   }
 
-  /** False where it is null, too. */
+  /** False also for null. */
   bool has(const char* name) const {
     const auto field = object_.find(name);
     return field != object_.end() && !field->is_null();
@@ -286,7 +286,7 @@ class Fields {
 
   std::int64_t integer(const char* name, std::int64_t least, std::int64_t most) const {
     const Json& value = get(name);
-    // An unsigned number that does not fit is above any `most`.
+    // An unsigned number that does not fit is above every `most`.
     if (!value.is_number_integer() ||
         (value.is_number_unsigned() &&
          value.get<std::uint64_t>() > static_cast<std::uint64_t>(most)))
@@ -381,7 +381,7 @@ std::vector<Trace> readJsonLines(const TraceSource& source) {
     const Fields line(parsed, where);
     const std::int64_t here = line.integer("generation", 0, INT64_MAX);
     TraceFrame frame = jsonFrame(line, where);
-    // A run that was appended to the file counts from 0 again; so may its generations.
+    // A run appended to the file counts from 0 again, and its generations may, too.
     if (traces.empty() || here != generation || frame.number == 0) {
       const std::size_t part = traces.size() + 1;
       traces.push_back({source.name + (part > 1 ? "#" + std::to_string(part) : ""), {}});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The pictures of the videos whose boxes a data set holds.
+// The pictures of a data set's videos.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@ namespace elf::eval {
 
 /**
  * Reads them from a folder with the videos' pictures in TRACE/ or TRACE/img1/, or in the folder
- * itself where it has no such folder: PNG, JPEG, PPM and BMP. In the order of their names they are
+ * itself if it has no such folder: PNG, JPEG, PPM and BMP. In the order of their names they are
  * frames 0, 1, 2, ... of the trace. Not thread-safe.
  */
 class FramePictures {
  public:
-  /** Throws elf::Error naming the folder if it is none. */
+  /** Throws elf::Error naming the folder if it is not one. */
   explicit FramePictures(std::string folder);
 
   /**
-   * A frame in BGR, scaled to `size` where it has another; its pixels stay until the next call.
-   * Throws elf::Error naming a picture that is missing or can't be read.
+   * A frame in BGR, scaled to `size` if it has another one. Its pixels are valid until the next
+   * call. Throws elf::Error naming a picture that is missing or can't be read.
    */
   ImageView read(const std::string& trace, std::int64_t frame, Size size);
 

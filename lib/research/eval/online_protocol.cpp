@@ -17,7 +17,7 @@ namespace elf::eval {
 
 namespace {
 
-/** What the pipeline knows while a trace goes through it. */
+/** The pipeline's knowledge while a trace passes through it. */
 class Pipeline {
  public:
   Pipeline(const RpPredictor& predictor, const OnlineOptions& options, const Trace& trace)
@@ -31,18 +31,18 @@ class Pipeline {
             static_cast<std::size_t>(options.horizons),
             PaddingCalibrator(options.coverage.value_or(PaddingCalibrator::kDefaultCoverage))) {}
 
-  /** The forecasts of frame `number` made 1, 2, ... frames before, up to the first frame. */
+  /** The forecasts of frame `number`, made 1, 2, ... frames before, up to the first frame. */
   const std::vector<Forecast>& forecasts(std::int64_t number) { return forecasts_[number]; }
 
-  /** Takes in what was found in frame `number`, or that nobody looked, and predicts the next. */
+  /** Takes the detections of frame `number`, or that it was not inferred, and predicts the next. */
   void answer(std::int64_t number, bool looked, std::vector<Detection> detections) {
-    // The nearest forecast is the RPs that the frame was cut up for.
+    // The nearest forecast has the RPs for which the frame was cut.
     const std::vector<Forecast>& made = forecasts_[number];
     const std::vector<Rp> rps = made.empty() ? std::vector<Rp>{} : made.front().rps;
     if (looked) {
       const FrameTime now = clock_.at(number);
       tracker_.track(now, size_, rps, detections);
-      // Without the RPs: what is detected here is never cut by one.
+      // Without the RPs: detections here are never cut by one.
       for (std::size_t i = 0; i < made.size() && options_.coverage; ++i)
         calibrators_[i].observe(made[i].predictions, {}, detections, made[i].frames, size_);
       history_.add({.id = static_cast<std::uint64_t>(number),
@@ -76,7 +76,7 @@ class Pipeline {
   Size size_;
   History history_;
   Tracker tracker_;
-  /** Of each horizon, as of a pipeline that predicts so far ahead. */
+  /** One per horizon, as in a pipeline that predicts that far ahead. */
   std::vector<PaddingCalibrator> calibrators_;
   std::map<std::int64_t, std::vector<Forecast>> forecasts_;
 };
@@ -179,7 +179,7 @@ OnlineFigures evaluateOnline(std::span<const Trace> traces, const RpPredictor& p
     std::int64_t next = trace.frames.front().number;
     std::set<std::int64_t> before;
     for (const TraceFrame& frame : trace.frames) {
-      // Of a long gap only the end is near enough for a forecast to reach this frame.
+      // In a long gap, only forecasts from near its end can reach this frame.
       for (next = std::max(next, frame.number - options.horizons); next < frame.number; ++next)
         pipeline.answer(next, false, {});
       const std::vector<Target> targets = targetsOf(trace, frame, before);

@@ -17,12 +17,12 @@ namespace elf::eval {
 namespace {
 
 constexpr std::size_t kHistory = ElfReleaseWindow::kHistory;
-/** No window ends before the frame of this index: the released code's window size is 3. */
+/** The first index at which a window may end: the released code's window size is 3. */
 constexpr std::size_t kFirstTarget = 3;
-/** It also loads the frame after the last of a window, and never looks at it. */
+/** The released code also loads the frame after a window's last, and never uses it. */
 constexpr std::size_t kLeastFrames = kFirstTarget + 2;
 
-/** The predictions for a window's targets, in their order; an empty box where there is none. */
+/** The predictions for a window's targets, in order. An empty box if there is none. */
 std::vector<Box> predictWindow(const ElfReleaseWindow& window, Size size,
                                const RpPredictor& predictor) {
   History history;
@@ -51,7 +51,7 @@ std::vector<Box> predictWindow(const ElfReleaseWindow& window, Size size,
 /** Corners in parts of the frame's width and height. */
 struct Corners {
   double x0, y0, x1, y1;
-  /** Below 0 where one pair of sides has crossed: the released loss counts it so. */
+  /** Below 0 if one pair of sides has crossed, as in the released loss. */
   double area() const { return (x1 - x0) * (y1 - y0); }
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The evaluation of RP prediction as the released code of Elf does it, leak and all.
+// The evaluation of RP prediction as in the released code of Elf, including its leak.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +11,10 @@
 
 namespace elf::eval {
 
-/** What evaluatePaper() found. */
+/** The results of evaluatePaper(). */
 struct PaperFigures {
-  /** Windows of three frames: one for each frame of the data. */
+  /** Windows of three frames: one for each frame of the data, but none that ends in an empty
+   * one. */
   std::size_t windows = 0;
   /** Boxes of the last frames of all windows. */
   std::size_t targets = 0;
@@ -25,9 +26,9 @@ struct PaperFigures {
   double loss = 0;
   /** Mean over the windows of the mean intersection over union of its targets. */
   double iou = 0;
-  /** Targets of which an entry of the history was replaced by the target itself. */
+  /** Targets with an entry of the history that was replaced by the target itself. */
   std::size_t leaking = 0;
-  /** Windows that have targets that do not leak; the next two are over these targets alone. */
+  /** Windows with targets that do not leak. The next two are over these targets alone. */
   std::size_t cleanWindows = 0;
   double lossClean = 0;
   double iouClean = 0;
@@ -35,16 +36,15 @@ struct PaperFigures {
 
 /**
  * Each window is two frames of history and the frame after them, whose boxes are the targets. The
- * rule `elf-release` of RP indexing looks for each target in each of the two; where it finds no
- * partner, the target's own box takes its place: this is the leak. Regions to be ignored are
- * targets too.
+ * rule `elf-release` of RP indexing matches each target with both frames. If it finds no partner,
+ * the target's own box replaces it: this is the leak. Ignored regions are targets, too.
  *
- * Window i ends with frame i of the data, counted through all videos, but not quite: in each video
- * but the first it is the frame before, the last one of the first video is the frame before, and no
- * window ends before the fourth frame of a video. So some windows are there several times.
+ * Window i ends with frame i of the data, counted through all videos, with exceptions: in each
+ * video but the first it is the frame before, the last one of the first video is the frame before,
+ * and no window ends before the fourth frame of a video. So some windows occur several times.
  *
- * A window whose last frame is empty has no error and is left out. Throws elf::Error naming a
- * trace of fewer than five frames, which the released code can't use either.
+ * A window whose last frame is empty has no error and is left out. Throws elf::Error naming a trace
+ * of fewer than five frames, which the released code can't use either.
  */
 PaperFigures evaluatePaper(std::span<const Trace> traces, const RpPredictor& predictor,
                            const Watcher& watch = {});

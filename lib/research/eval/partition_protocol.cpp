@@ -43,14 +43,14 @@ std::size_t cutRps(const std::vector<Rp>& rps, const Plan& plan, Size frame) {
   }));
 }
 
-/** An RP as it has to be sent at least. */
+/** The minimum that must be sent of an RP. */
 struct Needed {
   Rect rect;
-  /** Sent pixels for each of the frame's. */
+  /** Sent pixels per pixel of the frame. */
   double density = 1;
 };
 
-/** Pixels to be sent of the union of all, each at the greatest density that it needs. */
+/** The pixels to send for the union of all, each at the highest density that it needs. */
 double unionOf(const std::vector<Needed>& needed) {
   std::set<int> xs, ys;
   for (const Needed& n : needed) {

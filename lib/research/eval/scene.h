@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One frame as the protocols of evaluation show it: predicted beside what it held, or planned.
+// One frame of an evaluation protocol: its predictions and truth, or its plan.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,12 @@
 
 namespace elf::eval {
 
-/** How a frame was cut, and for whom. */
+/** The plan of a frame, with its times. */
 struct PlannedScene {
   Plan plan;
-  /** What each part takes on its server, in the unit of the plan's makespan. */
+  /** The time of each part on its server, in the unit of the plan's makespan. */
   std::vector<double> partTimes;
-  /** Servers that there are, those without parts too. */
+  /** All servers, including those without parts. */
   std::size_t servers = 0;
 };
 
@@ -31,9 +31,9 @@ struct Scene {
   std::int64_t frame = 0;
   Size size;
   std::vector<Box> truth;
-  /** `box` is padded; the same as `expected` where a protocol does not pad. */
+  /** `box` is padded. It equals `expected` if a protocol does not pad. */
   std::vector<Rp> rps;
-  /** Set where the plan is what is shown, and not how good the RPs are. */
+  /** Set if the scene shows the plan, not the quality of the RPs. */
   std::optional<PlannedScene> planned;
 };
 
@@ -41,7 +41,7 @@ struct Scene {
 Scene plannedScene(const Trace& trace, const TraceFrame& frame, std::vector<Rp> rps,
                    const Plan& plan, const Capacity& capacity);
 
-/** Is called with each frame that a protocol predicted or planned, in order. May be empty. */
+/** Called with each frame that a protocol predicted or planned, in order. May be empty. */
 using Watcher = std::function<void(const Scene&)>;
 
 }  // namespace elf::eval

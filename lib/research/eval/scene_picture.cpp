@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/** A kind of box: blue, green, red; width of its line; its name. */
+/** A kind of box: blue, green, red, width of its line, its name. */
 struct Kind {
   int blue, green, red;
   int thickness;
@@ -41,7 +41,7 @@ constexpr double kFontScale = 0.5;
 
 void outline(cv::Mat& picture, const Box& box, const cv::Scalar& colour, int thickness) {
   if (!box.finite()) return;
-  // Far outside only the direction matters; OpenCV's fixed-point lines overflow there.
+  // Far outside only the direction matters. OpenCV's fixed-point lines overflow there.
   const auto pixel = [](float side) { return cvRound(std::clamp(side, -10000.0F, 20000.0F)); };
   cv::rectangle(picture, {pixel(box.x0), pixel(box.y0)}, {pixel(box.x1) - 1, pixel(box.y1) - 1},
                 colour, thickness);
@@ -61,7 +61,7 @@ void write(cv::Mat& picture, const std::string& text, cv::Point baseline,
   cv::putText(picture, text, baseline, kFont, kFontScale, colour, 1, cv::LINE_AA);
 }
 
-/** The picture with a black band below; grows to the right where the band needs more. */
+/** The picture with a black band below. Extends to the right if the band needs more width. */
 cv::Mat addBand(const cv::Mat& picture, int height, int width) {
   cv::Mat whole(picture.rows + height, std::max(picture.cols, width), CV_8UC3, cv::Scalar::all(0));
   picture.copyTo(whole(cv::Rect(0, 0, picture.cols, picture.rows)));
@@ -99,14 +99,15 @@ cv::Mat addLegend(const cv::Mat& picture, const std::string& title) {
   return whole;
 }
 
-// --- RPs, parts and what servers do ---
+// --- RPs, parts and the servers' times ---
 
 cv::Scalar serverColour(std::size_t server) {
   const Colour colour = colourOf(static_cast<std::int64_t>(server));
   return {255 * colour.b, 255 * colour.g, 255 * colour.r};
 }
 
-/** Each part as a pane in its server's colour, its RPs as outlines; RPs in no part are white. */
+/** Draws each part as a pane in its server's colour, and its RPs as outlines. RPs in no part are
+ * white. */
 void drawPlan(cv::Mat& picture, const Scene& scene) {
   constexpr double kTint = 0.25;
   constexpr int kPlate = 18;
@@ -128,7 +129,7 @@ void drawPlan(cv::Mat& picture, const Scene& scene) {
   for (const Part& part : parts) {
     std::string name = std::to_string(part.server);
     if (part.scale < 1) name += " x" + formatNumber(part.scale, 2);
-    // Above the part where there is room, so that small objects stay in sight.
+    // Above the part if there is room, so that small objects stay visible.
     const int top = part.rect.y >= kPlate ? part.rect.y - kPlate : part.rect.y;
     const cv::Rect plate(part.rect.x, top, textWidth(name) + kGap, kPlate);
     cv::rectangle(picture, plate, serverColour(static_cast<std::size_t>(part.server)), cv::FILLED);
@@ -136,7 +137,8 @@ void drawPlan(cv::Mat& picture, const Scene& scene) {
   }
 }
 
-/** Below the frame a bar for each server, in pieces for its parts; the longest fills the width. */
+/** Adds a bar for each server below the frame, in pieces for its parts. The longest fills the
+ * width. */
 cv::Mat addBars(const cv::Mat& picture, const Scene& scene, const std::string& title) {
   constexpr int kBar = 16, kRow = 24;
   const PlannedScene& planned = *scene.planned;
@@ -181,7 +183,7 @@ void SceneWriter::write(const Scene& scene) {
   cv::Mat picture(scene.size.height, scene.size.width, CV_8UC3, canvasColour());
   if (frames_) {
     const ImageView frame = frames_->read(scene.trace, scene.frame, scene.size);
-    // Only copied from.
+    // Only read.
     auto* const pixels = const_cast<std::uint8_t*>(frame.planes[0]);
     cv::Mat(picture.size(), CV_8UC3, pixels, static_cast<std::size_t>(frame.strides[0]))
         .copyTo(picture);

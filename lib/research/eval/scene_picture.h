@@ -12,27 +12,25 @@
 namespace elf::eval {
 
 struct SceneWriterOptions {
-  /** Where the pictures go, as TRACE-FRAME.png; made if it is not there. */
+  /** The folder for the pictures, as TRACE-FRAME.png. Made if it does not exist. */
   std::string folder;
-  /** Folder of the FramePictures to draw on; empty: a blank canvas takes their place. */
+  /** Folder of the FramePictures to draw on. Empty: a blank canvas. */
   std::string frames;
-  /** Each n-th scene is drawn, >= 1, beginning with the first. */
+  /** Each n-th scene is drawn, >= 1, from the first on. */
   std::size_t every = 1;
 };
 
 /**
- * Draws scenes: the truth, predictions and padded predictions, and below them which is which; or,
- * where there is a plan, the truth, RPs and parts in the colours of their servers, RPs in no part
- * white, and below them a bar for each server, in pieces for its parts, with its time.
+ * Draws scenes: the truth, predictions and padded predictions, with a legend below. If there is a
+ * plan, draws the truth, RPs and parts in the colours of their servers, RPs in no part white, and
+ * below them a bar for each server, in pieces for its parts, with its time.
  */
 class SceneWriter {
  public:
   /** Throws elf::Error naming a folder that can't be made or read. */
   explicit SceneWriter(SceneWriterOptions options);
 
-  /**
-   * Throws elf::Error naming a picture that can't be written, or as FramePictures does.
-   */
+  /** Throws elf::Error naming a picture that can't be written, or as FramePictures does. */
   void write(const Scene& scene);
 
   std::size_t written() const { return written_; }

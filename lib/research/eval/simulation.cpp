@@ -20,7 +20,7 @@ namespace elf::eval {
 
 namespace {
 
-/** So much of an object has to be in a part to be seen. */
+/** The share of an object that must be in a part to be seen. */
 constexpr double kSeen = 0.3;
 constexpr double kFoundIou = 0.5;
 constexpr double kMilliseconds = 1e3;
@@ -42,7 +42,7 @@ Capacity capacityOf(const SimulationOptions& options, Size frame) {
   return capacity;
 }
 
-/** What the detector finds in one part, in the pixels of the sent part. */
+/** The detections in one part, in the pixels of the sent part. */
 std::vector<Detection> inPart(const Part& part, const Found& found, const ModelRules& rules) {
   const Size sent = part.sentSize();
   const float sx = static_cast<float>(sent.width) / static_cast<float>(part.rect.width);
@@ -60,10 +60,10 @@ std::vector<Detection> inPart(const Part& part, const Found& found, const ModelR
   return detections;
 }
 
-/** Which objects are in view, and since when nobody has reported them. */
+/** The objects in view, and since when they have not been reported. */
 class Appearances {
  public:
-  /** In the first frame nobody appears. */
+  /** Objects of the first frame do not count as appeared. */
   void add(std::int64_t frame, const std::set<std::int64_t>& inView,
            const std::set<std::int64_t>& reported) {
     for (const std::int64_t id : inView) {
@@ -83,7 +83,7 @@ class Appearances {
 
   std::size_t appeared() const { return appeared_; }
   std::size_t neverFound() const { return waiting_.size(); }
-  /** One for each that appeared. */
+  /** One for each object that appeared. */
   std::vector<double> delays() const {
     std::vector<double> delays = delays_;
     for (const auto& [id, view] : waiting_)
@@ -92,7 +92,7 @@ class Appearances {
   }
 
  private:
-  /** Frames. */
+  /** Frame numbers. */
   struct View {
     std::int64_t since = 0, last = 0;
   };
@@ -104,7 +104,7 @@ class Appearances {
   std::size_t appeared_ = 0;
 };
 
-/** What the fastest server takes for a whole frame. */
+/** The time of the fastest server for a whole frame. */
 double secondsForAll(const Capacity& capacity, Size frame) {
   const auto seconds = [&](const ServerState& server) {
     return server.seconds(frame.area(), frame.area());
@@ -112,10 +112,10 @@ double secondsForAll(const Capacity& capacity, Size frame) {
   return seconds(std::ranges::min(capacity.servers, {}, seconds));
 }
 
-/** What became of a frame. */
+/** The results of a frame. */
 struct Outcome {
   FrameRecord record;
-  /** Pixels that a plan for the RPs alone would send; none where they are unknown. */
+  /** Pixels that a plan for the RPs alone would send. Unset if they are unknown. */
   std::optional<double> rpPixels;
 };
 
@@ -141,7 +141,7 @@ class Stream {
         {.id = static_cast<std::uint64_t>(number), .when = clock_.at(number), .size = size});
   }
 
-  /** `found` is what the detector would find in all of the frame. */
+  /** `found` is what the detector would find in the whole frame. */
   Outcome run(const TraceFrame& frame, const Found& found, const ImageView* picture) {
     Outcome outcome;
     FrameRecord& record = outcome.record;
@@ -158,7 +158,7 @@ class Stream {
           partitioner_->plan({frame.size, *record.rps, *capacity_, options_.planner.scale})
               .sentPixels();
     }
-    // All frames were looked at, as far as there are some.
+    // Every frame in the data was inferred, so that these are the frames since the previous one.
     record.plan = planner_.plan(frame.size, record.rps, *capacity_, picture,
                                 std::max(1, static_cast<int>(std::lround(frames))));
     for (const Part& part : record.plan->parts) {
@@ -292,7 +292,7 @@ SimulationFigures simulate(std::span<const Trace> traces, const RpPredictor& pre
     Appearances appearances;
     std::int64_t next = trace.frames.front().number;
     for (const TraceFrame& frame : trace.frames) {
-      // Of a long gap only that there was one matters.
+      // For a long gap, one skipped frame is enough.
       if (frame.number > next) stream.skip(frame.number - 1, frame.size);
       next = frame.number + 1;
       const Found found = detector.look(frame);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whole streams without a network: prediction, partition, discovery and merge against servers that
-// only exist as cost models.
+// Simulates whole streams without a network: prediction, partition, discovery and merge with
+// servers that are only cost models.
 #pragma once
 
 #include <cstddef>
@@ -23,13 +23,13 @@
 namespace elf::eval {
 
 struct SimulationOptions {
-  /** One for each server: how fast it is compared with a server that needs `frameSeconds`; > 0. */
+  /** The speed of each server relative to one that needs `frameSeconds`, > 0. */
   std::vector<double> speeds{1, 1};
-  /** What a server of speed 1 takes to infer a whole frame. */
+  /** The time of a server of speed 1 to infer a whole frame. */
   double frameSeconds = 0.3;
-  /** What each request takes besides, on the way and in the server. */
+  /** The additional time of each request, on the link and in the server. */
   double requestSeconds = 0.005;
-  /** Of the link of each server. */
+  /** The bit rate of each server's link. */
   double bitsPerSecond = 80e6;
   /** Of an encoded part. */
   double bytesPerPixel = 0.25;
@@ -40,60 +40,59 @@ struct SimulationOptions {
   /** `objectSize` is the height in sent pixels of the smallest object that the detector finds. */
   ModelRules rules;
   History::Limits history;
-  /** As PaddingCalibrator::setCoverage(). */
+  /** As in PaddingCalibrator::setCoverage(). */
   double coverage = PaddingCalibrator::kDefaultCoverage;
 
-  /** Of the FlawedDetector. */
+  /** The FlawedDetector's parameters. */
   double miss = 0;
   double jitter = 0;
   std::uint64_t seed = 1;
 
-  /** Pictures of the videos; null: there are none, and no change is seen. */
+  /** Pictures of the videos. Null: no pictures, and no change is seen. */
   FramePictures* pictures = nullptr;
 };
 
 struct SimulationFigures {
   std::size_t frames = 0;
-  /** How long a frame waits for its slowest server, and what the fastest server would take for all
-   * of it. */
+  /** The time that a frame waits for its slowest server, and the time of the fastest server for the
+   * whole frame. */
   Summary latencyMs;
   double wholeLatencyMs = 0;
-  /** Mean of `whole` over mean. */
+  /** `wholeLatencyMs` over the mean latency. */
   double speedup = 0;
-  /** Of a frame: what was sent, and what a whole frame would be. */
+  /** Per frame: bytes sent, and bytes of a whole frame. */
   double bytes = 0;
   double wholeBytes = 0;
-  /** Of a frame, in frames: all that was sent, and how much more that is than what the partitioner
-   * sends for the RPs alone. */
+  /** Per frame, in frames: all pixels sent, and the difference to those that the partitioner sends
+   * for the RPs alone. */
   double pixels = 0;
   double discoveryPixels = 0;
 
   /** Objects of the truth in all frames. */
   std::size_t objects = 0;
-  /** What is reported against the truth, with an intersection over union of 0.5; and what the
-   * detector finds in whole frames. */
+  /** Reported detections against the truth, at an intersection over union of 0.5, and the same for
+   * the detector on whole frames. */
   Figures accuracy;
   Figures wholeAccuracy;
 
-  /** Objects that come into view after the first frame of their trace. */
+  /** Objects that appear after the first frame of their trace. */
   std::size_t appeared = 0;
-  /** Frames from coming into view until being reported, or until leaving. */
+  /** Frames from an object's appearance until it is reported, or until it leaves. */
   Summary delay;
-  /** Those that left without being reported. */
+  /** Objects that left without being reported. */
   std::size_t neverFound = 0;
 };
 
 /**
- * Runs each trace, frame after frame with one frame in flight, through the very classes of the
- * pipeline: history and predictor, calibrated padding, FramePlanner, mergeAnswers(), Tracker. In
- * the place of servers stand their cost models, which the planner knows: parts of one server are
- * answered one after the other. In the place of a network stands a FlawedDetector: a part shows of
- * an object what of its box is in it, from 30 % of the box on, unless it is smaller than the
- * detector can see at the part's scale.
+ * Runs each trace, frame after frame with one frame in flight, through the classes of the pipeline
+ * itself: history and predictor, calibrated padding, FramePlanner, mergeAnswers(), Tracker. Cost
+ * models, which the planner knows, replace the servers: parts of one server are answered one after
+ * the other. A FlawedDetector replaces the network: a part shows the piece of an object's box that
+ * is in it, from 30 % of the box on, unless it is too small for the detector at the part's scale.
  *
- * A frame that the data leave out is one that nobody looked at. Throws elf::Error naming a trace
- * whose objects have no identities, `speeds` if there are none, or as Partitioner::create() and
- * FramePictures do. `watch` gets each frame with its truth, RPs and plan; times are in seconds.
+ * A frame that the data leave out was not inferred. Throws elf::Error naming a trace whose objects
+ * have no identities, `speeds` if it is empty, or as Partitioner::create() and FramePictures do.
+ * `watch` gets each frame with its truth, RPs and plan. Times are in seconds.
  */
 SimulationFigures simulate(std::span<const Trace> traces, const RpPredictor& predictor,
                            const SimulationOptions& options, const Watcher& watch = {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// When the frames of a trace were.
+// The times of a trace's frames.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +11,21 @@
 namespace elf::eval {
 
 /**
- * By their time stamps, as a FrameClock has them, where all frames have some; else frame N is at N,
- * with an interval of 1.
+ * By time stamps, as in a FrameClock, if all frames have some. Otherwise frame N is at N, with an
+ * interval of 1.
  */
 class TraceClock {
  public:
-  /** `trace` must outlive this object, and has frames. */
+  /** `trace` must outlive this object, and must have frames. */
   explicit TraceClock(const Trace& trace);
 
-  /** Of any number between those of the first and the last frame. One that the trace leaves out is
-   * on the line between its neighbours. */
+  /** The time of any number between those of the first and the last frame. One that the trace
+   * leaves out is interpolated between its neighbours. */
   FrameTime at(std::int64_t number) const;
 
  private:
   const Trace& trace_;
-  /** Of each frame; empty where they have no time stamps. */
+  /** The time of each frame. Empty if they have no time stamps. */
   std::vector<FrameTime> times_;
 };
 

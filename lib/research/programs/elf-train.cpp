@@ -33,7 +33,7 @@ constexpr int kWrongUse = 2;
 struct Options {
   std::string data;
   elf::TraceOptions traces;
-  /** Videos of synthetic motion that are added. */
+  /** Number of additional videos of synthetic motion. */
   int synthetic = 0;
   std::string output;
   std::string jsonFile;
@@ -46,7 +46,7 @@ int wrongUse(const std::string& why) {
   return kWrongUse;
 }
 
-/** Fills `options`; returns why it could not, or nothing. */
+/** Fills `options`. Returns the error, or an empty text. */
 std::string parse(int argc, char** argv, Options& options) {
   const auto predictors = elf::train::trainableChoices();
   const std::string predictorHelp =
@@ -162,7 +162,7 @@ class ProgressReport {
               << std::string(static_cast<std::size_t>(kWidth - full), '.') << "] epoch "
               << progress.epoch << "/" << progress.epochs << " " << last_ << std::flush;
   }
-  /** Leaves the line of the bar. */
+  /** Ends the line of the bar. */
   void end() const {
     if (terminal_) std::cerr << '\n';
   }
@@ -226,7 +226,7 @@ void run(const Options& options) {
   std::string name;
   if (!options.data.empty()) {
     traces = elf::readTraces(options.data, options.traces);
-    // What data are called may not depend on where they lie: it goes into the weights.
+    // The name of the data must not depend on their folder: it goes into the weights.
     const fs::path data = fs::path(options.data).lexically_normal();
     name = (data.has_filename() ? data : data.parent_path()).filename().string();
   }
@@ -244,7 +244,7 @@ void run(const Options& options) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   if (!options.jsonFile.empty())
     elf::writeFile(options.jsonFile, summary(options, outcome, took.count()));
-  // Last of all: until everything is written it can be done again.
+  // Last of all: as long as something is not written, the run can be repeated from it.
   fs::remove(options.training.checkpoint);
   if (options.jsonFile != "-")
     std::cout << options.output << ": " << options.training.predictor << " of epoch "

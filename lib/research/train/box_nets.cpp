@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The paper's two networks: what LstmNetwork and AttnLstmNetwork run, to be trained.
+// The paper's two networks, which LstmNetwork and AttnLstmNetwork run, for training.
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
@@ -37,10 +37,10 @@ torch::Tensor iou(const torch::Tensor& a, const torch::Tensor& b) {
   return common / (area(a) + area(b) - common);
 }
 
-/** Both networks learn from the same samples with the same loss, those of the released code. */
+/** Both networks learn from the same samples with the same loss, as in the released code. */
 class BoxNet : public TrainableNet {
  public:
-  /** Three frames in a row: the boxes of the last, and where the two before had them. */
+  /** Three consecutive frames: the boxes of the last one, and their places in the two before. */
   std::vector<Sample> makeSamples(const Trace& trace) const override {
     const auto indexer = RpIndexer::create("elf-release");
     std::vector<Sample> samples;
@@ -76,7 +76,7 @@ class BoxNet : public TrainableNet {
   }
 };
 
-/** The modules and their names are those of the released code, so that the weights are, too. */
+/** The modules have the names of the released code, and so have the weights. */
 class LstmNet final : public BoxNet {
  public:
   LstmNet()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The paper's two networks, to be trained; createNet() makes them by name. Not installed.
+// The paper's two networks, for training. createNet() makes them by name. Not installed.
 #pragma once
 
 #include <memory>

@@ -21,7 +21,7 @@ namespace elf::train {
 
 namespace {
 
-// How a row of a sample's input is laid out.
+// The layout of a row of a sample's input.
 constexpr std::int64_t kOwn = MotionFeatures::kOwn;
 constexpr std::int64_t kShared = kOwn + MotionFeatures::kShared;
 constexpr std::int64_t kScene = kShared;
@@ -31,7 +31,7 @@ constexpr std::int64_t kVelocity = kScale + 4;
 constexpr std::int64_t kLast = kVelocity + 4;
 constexpr std::int64_t kFrame = kLast + 4;
 constexpr std::int64_t kInput = kFrame + 2;
-// And one of its target.
+// The layout of a row of its target.
 constexpr std::int64_t kTargetScale = 4;
 constexpr std::int64_t kTargetAhead = 8;
 constexpr std::int64_t kThere = 9;
@@ -42,7 +42,7 @@ constexpr std::int64_t kTarget = 12;
 constexpr int kVariants = 12;
 constexpr int kMostHorizon = 6;
 constexpr int kCoast = 8;
-// Windows of the released code: how often each is in the data, and what it counts.
+// Windows of the released code: copies of each in the data, and their weight.
 constexpr int kReleasedCopies = 3;
 constexpr float kReleasedWeight = 2;
 constexpr float kLeakedWeight = 0.15F;
@@ -51,19 +51,19 @@ constexpr double kSmooth = 0.02;
 constexpr double kSmoothWeight = 0.5;
 constexpr double kQuantile = 0.97;
 constexpr double kPresenceWeight = 0.2;
-// Without it the widths that it learns are too narrow for videos that it never saw.
+// Without it the learned widths are too narrow for unseen videos.
 constexpr double kDropout = 0.1;
 
 std::size_t below(Random& random, std::size_t count) {
   return static_cast<std::size_t>(random.bits() % count);
 }
 
-/** The objects of a trace, each in every frame. */
+/** The objects of a trace in every frame. */
 struct Tracks {
   Size size;
   std::size_t frames = 0;
   std::size_t objects = 0;
-  /** Frame by frame; [frame * objects + object]. */
+  /** Frame by frame: [frame * objects + object]. */
   std::vector<Box> boxes;
   std::vector<char> there;
 
@@ -96,7 +96,7 @@ Tracks tracksOf(const Trace& trace) {
   return tracks;
 }
 
-/** As a camera would see it that takes a frame every `step` frames. */
+/** As seen by a camera that takes a frame every `step` frames. */
 Tracks atOtherRate(const Tracks& tracks, double step) {
   Tracks result{tracks.size, 0, tracks.objects, {}, {}};
   for (double time = 0; time < static_cast<double>(tracks.frames) - 1; time += step) {
@@ -120,7 +120,7 @@ void mirror(Tracks& tracks) {
   for (Box& box : tracks.boxes) box = {width - box.x1, box.y0, width - box.x0, box.y1};
 }
 
-/** How a made-up detector errs. */
+/** The errors of a simulated detector. */
 struct Detector {
   double miss = 0;
   /** Mean length of a run of misses. */
@@ -153,7 +153,7 @@ Tracks detect(const Tracks& tracks, const Detector& detector, Random& random) {
   return found;
 }
 
-/** What one object's row is filled with. */
+/** The data of one object's row. */
 struct Row {
   MotionWindow window;
   Box target;
@@ -195,7 +195,7 @@ Sample sampleOf(const std::vector<Row>& rows, Size frame, std::size_t scene) {
   return sample;
 }
 
-/** What the history is told of a frame; identities are the objects' numbers, from 1. */
+/** The feedback of a frame for the history. Identities are the objects' numbers, from 1. */
 Feedback feedbackOf(const Tracks& found, std::size_t frame) {
   Feedback feedback{
       .id = frame, .when = {.at = static_cast<double>(frame)}, .size = found.size, .looked = true};
@@ -209,7 +209,7 @@ Feedback feedbackOf(const Tracks& found, std::size_t frame) {
   return feedback;
 }
 
-/** Each frame of `found` as the last answered one; the truth is some frames later. */
+/** Uses each frame of `found` as the last answered one. The truth is some frames later. */
 void addScenes(const Tracks& truth, const Tracks& found, Random& random,
                std::vector<Sample>& samples) {
   History history({.length = kMotionFrames, .coastFrames = kCoast});
@@ -230,7 +230,7 @@ void addScenes(const Tracks& truth, const Tracks& found, Random& random,
   }
 }
 
-/** Three frames in a row as the released code sees them. */
+/** Three consecutive frames as in the released code. */
 void addElfReleaseWindows(const Trace& trace, std::vector<Sample>& samples) {
   const auto indexer = RpIndexer::create("elf-release");
   for (std::size_t last = 2; last < trace.frames.size(); ++last) {
@@ -290,7 +290,7 @@ class MotionNet final : public TrainableNet {
     second_ = register_module("second", torch::nn::Linear(kHidden, kHidden));
     output_ = register_module("output", torch::nn::Linear(kHidden, kOutputs));
     bypass_ = register_module("bypass", torch::nn::Linear(kIn, std::int64_t{4}));
-    // It starts as constant velocity.
+    // Starts as constant velocity.
     const torch::NoGradGuard guard;
     torch::nn::init::normal_(output_->weight, 0, 0.01);
     torch::nn::init::zeros_(output_->bias);

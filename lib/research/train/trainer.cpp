@@ -49,7 +49,7 @@ Tensor toTensor(const torch::Tensor& tensor) {
   return result;
 }
 
-/** Copies the tensor `key` into `to`; throws elf::Error where it does not fit. */
+/** Copies the tensor `key` into `to`. Throws elf::Error if it does not fit. */
 void copyTensor(const Weights& from, const std::string& key, torch::Tensor to) {
   std::vector<int> shape;
   for (const std::int64_t extent : to.sizes()) shape.push_back(static_cast<int>(extent));
@@ -73,7 +73,7 @@ std::vector<const Sample*> pointers(const std::vector<Sample>& samples) {
   return result;
 }
 
-/** A few words that are the same for the same samples. */
+/** A checksum of the samples. */
 std::string fingerprint(const std::vector<Sample>& training,
                         const std::vector<Sample>& validation) {
   const Ref<GChecksum> checksum(g_checksum_new(G_CHECKSUM_SHA256));
@@ -89,7 +89,8 @@ std::string fingerprint(const std::vector<Sample>& training,
   return g_checksum_get_string(checksum.get());
 }
 
-/** Takes a share of the videos out of `traces`, drawn by the seed; of a single one its end. */
+/** Moves a share of the videos, selected by the seed, out of `traces`. A single one loses its
+ * end. */
 std::vector<Trace> holdBack(std::vector<Trace>& traces, double share, std::uint64_t seed) {
   std::vector<Trace> held;
   if (traces.size() == 1) {
@@ -133,7 +134,7 @@ nlohmann::json toJson(const std::vector<Epoch>& epochs) {
   return json;
 }
 
-/** Throws elf::Error naming `file` where `text` is not what toJson() makes. */
+/** Throws elf::Error naming `file` if `text` was not made by toJson(). */
 std::vector<Epoch> epochsOf(const std::string& text, const std::string& file) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   std::vector<Epoch> epochs;
@@ -150,7 +151,7 @@ std::vector<Epoch> epochsOf(const std::string& text, const std::string& file) {
 
 using StateKey = std::remove_cvref_t<decltype(std::declval<Adam&>().state())>::key_type;
 
-/** Where the optimizer keeps its state of a parameter: at its address, in LibTorch 1.13 as text. */
+/** The optimizer's key for a parameter's state: its address, in LibTorch 1.13 as text. */
 template <typename Key = StateKey>
 Key stateKey(const torch::Tensor& parameter) {
   void* const address = parameter.unsafeGetTensorImpl();
@@ -163,7 +164,7 @@ Key stateKey(const torch::Tensor& parameter) {
   }
 }
 
-/** One training run, and what a checkpoint holds of it. */
+/** One training run, and the state for its checkpoint. */
 class Run {
  public:
   Run(std::vector<Trace> traces, const std::string& data, const Options& options)
@@ -200,7 +201,7 @@ class Run {
       load();
       outcome_.resumedAt = static_cast<int>(outcome_.epochs.size());
     } else {
-      save();  // so that a folder that can't be written to is found out now
+      save();  // fails now if the folder can't be written to
     }
     while (static_cast<int>(outcome_.epochs.size()) < recipe_.epochs) {
       if (isLate()) {
@@ -248,7 +249,7 @@ class Run {
 
   Epoch runEpoch(const Watcher& watch) {
     Epoch epoch{.number = static_cast<int>(outcome_.epochs.size()) + 1};
-    // All that is random follows from seed and epoch, so that a checkpoint needs no generators.
+    // All random numbers follow from seed and epoch, so that a checkpoint needs no generators.
     const std::uint64_t seed = options_.seed * 1000003 + static_cast<std::uint64_t>(epoch.number);
     torch::manual_seed(seed);
     std::mt19937_64 random(seed);
@@ -292,7 +293,7 @@ class Run {
     return sum / static_cast<double>(validation_.size());
   }
 
-  /** What a checkpoint must agree with; key and value of its metadata. */
+  /** The metadata that a checkpoint must match, as key and value. */
   std::map<std::string, std::string> identity() const {
     return {{"predictor", options_.predictor},
             {"seed", std::to_string(options_.seed)},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Training of a predictor's network. No type of LibTorch is in here.
+// Training of a predictor's network. Uses no type of LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -15,39 +15,39 @@
 
 namespace elf::train {
 
-/** The predictors that can be trained; the first is the default. */
+/** The predictors that can be trained. The first is the default. */
 std::span<const Choice> trainableChoices();
 
 struct Options {
   /** One of trainableChoices(). */
   std::string predictor;
-  /** Times that each sample is seen at most, >= 1; 0 takes the network's own number. */
+  /** Maximum number of times that each sample is seen, >= 1. 0: the network's own number. */
   int epochs = 0;
-  /** Ends after so many epochs in which the validation loss did not fall; 0 never does. */
+  /** Ends after this many epochs without a lower validation loss. 0: never. */
   int patience = 20;
-  /** Share of the videos that are held back for validation, 0..1; at least one is. */
+  /** Share of the videos that are held back for validation, 0..1, at least one. */
   double validation = 0.2;
-  /** Everything that is drawn at random follows from it. */
+  /** The seed of all random numbers. */
   std::uint64_t seed = 1;
-  /** File that holds, after each epoch, all that is needed to go on from there. */
+  /** File that holds, after each epoch, all that is needed to continue. */
   std::string checkpoint;
-  /** Goes on from the checkpoint, if it is there. */
+  /** Continues from the checkpoint, if it exists. */
   bool resume = false;
 };
 
-/** An epoch: once through all samples. */
+/** An epoch: one pass over all samples. */
 struct Epoch {
   /** From 1. */
   int number = 0;
-  /** Mean over the samples as they were trained on, each before its step. */
+  /** Mean over the training samples, each before its step. */
   double trainingLoss = 0;
   /** Mean over the videos held back, after the epoch. */
   double validationLoss = 0;
-  /** Of the optimiser, at the end of the epoch. */
+  /** The optimiser's, at the end of the epoch. */
   double learningRate = 0;
 };
 
-/** Where training is. */
+/** The progress of training. */
 struct Progress {
   int epoch = 0;
   int epochs = 0;
@@ -60,12 +60,12 @@ struct Progress {
 using Watcher = std::function<void(const Progress&)>;
 
 struct Outcome {
-  /** Those of the epoch with the least validation loss. */
+  /** Those of the epoch with the lowest validation loss. */
   Weights weights{""};
   Epoch best;
-  /** All epochs, those before a resumption too. */
+  /** All epochs, including those before a resumption. */
   std::vector<Epoch> epochs;
-  /** Epochs that a checkpoint brought. */
+  /** Epochs from the checkpoint. */
   int resumedAt = 0;
   bool stoppedEarly = false;
   std::vector<std::string> trainingVideos;
@@ -75,16 +75,16 @@ struct Outcome {
 };
 
 /**
- * Trains on the traces, called `data` in errors and in the weights' metadata. Which videos are held
- * back is drawn by the seed; of a single video it is the end.
+ * Trains on the traces, called `data` in errors and in the weights' metadata. The seed selects the
+ * videos that are held back. A single video's end is held back.
  *
  * The same traces, options and seed give the same weights, bit by bit, on the same machine with the
- * same LibTorch: it computes in the calling thread alone, for which it sets LibTorch's number of
- * threads for the whole process. So they do where training was killed and resumed.
+ * same LibTorch. It computes in the calling thread alone, and sets LibTorch's number of threads for
+ * the whole process. This also holds if training was killed and resumed.
  *
- * Throws elf::Error naming `predictor`, `data` where nothing can be learned from it, or the
- * checkpoint that can't be written, or resumed from: one of another predictor, seed, data or number
- * of epochs. The loss becoming infinite is an error, too.
+ * Throws elf::Error naming `predictor`, `data` if nothing can be learned from it, or the checkpoint
+ * if it can't be written or resumed: one of another predictor, seed, data or number of epochs. An
+ * infinite loss is an error, too.
  */
 Outcome train(std::vector<Trace> traces, const std::string& data, const Options& options,
               const Watcher& watch = {});

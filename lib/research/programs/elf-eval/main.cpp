@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elf-eval: says how good parts of Elf are on given data (docs/elf-eval.md).
+// elf-eval: evaluates parts of Elf on given data (docs/elf-eval.md).
 #include <glib.h>
 
 #include <exception>
@@ -59,7 +59,7 @@ void run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   cv::setNumThreads(1);
-  // What --help calls it, and what is pointed to where it was not used rightly.
+  // The name in --help, and in hints after wrong use.
   g_set_prgname("elf-eval");
   try {
     run(argc, argv);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elf-eval partition: says how long frames wait as a partitioner plans them.
+// elf-eval partition: reports how long frames wait as a partitioner plans them.
 #include <iostream>
 #include <memory>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elf-eval rp: says how good RP prediction is.
+// elf-eval rp: reports how good RP prediction is.
 #include <algorithm>
 #include <cstdint>
 #include <iostream>

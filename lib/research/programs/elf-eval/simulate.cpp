@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// elf-eval simulate: says how fast and how exact whole streams are, without a network.
+// elf-eval simulate: reports how fast and how exact whole streams are, without a network.
 #include <algorithm>
 #include <cstdint>
 #include <iostream>
@@ -24,13 +24,13 @@ namespace {
 constexpr double kMilliseconds = 1e3;
 constexpr double kMegabit = 1e6;
 constexpr int kMostFrames = 100000;
-/** No value was given: the model's counts. */
+/** Not given: the model's value counts. */
 constexpr gint kModels = std::numeric_limits<gint>::min();
 
 struct Options {
   CommonOptions common;
   std::string predictor;
-  /** Empty: as they are. */
+  /** Empty: not resized. */
   Size resize;
   eval::SimulationOptions simulation;
 };
