@@ -458,7 +458,7 @@ static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
   Glue::install(klass);
   gst_element_class_set_static_metadata(
       GST_ELEMENT_CLASS(klass), "Elf merge", "Filter/Analyzer/Video",
-      "Merges the answers of the servers into the detections of the frame, draws and reports them",
+      "Sets how answers of the servers become the frame's detections, draws and reports them",
       "The Elf for GStreamer authors");
 }
 

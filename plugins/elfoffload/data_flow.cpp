@@ -59,8 +59,8 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     session = state_.session;
   }
   askUpstreamsLatency();
-  std::optional<FrameRecord> record = recordOf(buffer, session);
-  const auto mapped = gst::MappedFrame::map(info_, buffer, GST_MAP_READ);
+  std::optional<FrameRecord> record = recordOf(buffer, session, item->stream);
+  auto mapped = gst::MappedFrame::map(info_, buffer, GST_MAP_READ);
   if (!mapped) {
     GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
                       ("A buffer of %" G_GSIZE_FORMAT " bytes holds no frame of %dx%d.",
@@ -76,7 +76,7 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
     ++state_.frames;
     state_.queue.push_back(item);
   }
-  const StreamPtr stream = record->stream.lock();
+  const StreamPtr stream = item->stream;
   if (isLate(buffer)) record->skipped = true;
   const auto due = dueTime(buffer);
   MappedPixels pixels(*mapped, cutter_);
@@ -89,29 +89,34 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
                    answeredItem->record = std::move(answered);
                    changed_.notifyAll();
                  });
+  // Downstream would have to copy a buffer that is still mapped, to write into it.
+  mapped.reset();
   stream->slots().awaitRoom(entry_.stopped());
   MutexLock lock(stateMutex_);
   while (state_.flow == GST_FLOW_OK && !hasRoom()) changed_.wait(lock);
   return state_.flow;
 }
 
-// The record of the frame, if this element sends its stream's frames. Otherwise a new one.
+// The record of the frame and its stream, if this element sends its stream's frames. Otherwise new
+// ones.
 std::optional<FrameRecord> Offload::recordOf(GstBuffer* buffer,
-                                             const std::shared_ptr<Session>& session) {
+                                             const std::shared_ptr<Session>& session,
+                                             StreamPtr& stream) {
   const Size size{info_.width, info_.height};
   if (FrameRecordPtr carried = entry_.onItsWay(buffer, size)) {
-    const StreamPtr stream = carried->stream.lock();
+    stream = carried->stream.lock();
     if (stream && attach(stream, session)) {
       if (!gst_buffer_is_writable(buffer)) return *carried;
       carried.reset();
       return gst::takeRecord(buffer);
     }
-    if (!std::exchange(warnedOfOther_, true))
+    if (stream && !std::exchange(warnedOfOther_, true))
       GST_ELEMENT_WARNING(element_, STREAM, FAILED,
                           ("Another elfoffload sends the frames of this stream."),
                           ("this one sends whole frames, and learns nothing from them"));
   }
-  attach(entry_.own(), session);
+  stream = entry_.own();
+  attach(stream, session);
   return entry_.enter(srcpad_, buffer, segment_, size);
 }
 

@@ -80,7 +80,10 @@ struct Item {
   /** Belongs to the thread that waits for it in serializedQuery(). */
   GstQuery* query = nullptr;
 
-  /** Of a buffer: set when the loop has finished it. */
+  // Of a buffer.
+  /** Lives as long as a frame of it waits here, even if its owner has left the pipeline. */
+  gst::StreamPtr stream;
+  /** Set when Stream::submit() calls back. */
   FrameRecordPtr record;
 
   // Of a query.
@@ -136,7 +139,8 @@ inline bool isFailure(GstFlowReturn flow) {
 
 /**
  * Threads: the upstream streaming thread (chain, serialized events and queries), the src pad's
- * task, the transport's thread, and any thread for properties, other queries and upstream events.
+ * task, the transport's thread and the background thread (answered frames), and any thread for
+ * properties, other queries and upstream events.
  */
 class Offload : public gst::WithSettings<Offload, Settings> {
  public:
@@ -168,7 +172,8 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   GstStructure* stats();
 
   // data_flow.cpp: a frame arrives,
-  std::optional<FrameRecord> recordOf(GstBuffer* buffer, const std::shared_ptr<Session>& session);
+  std::optional<FrameRecord> recordOf(GstBuffer* buffer, const std::shared_ptr<Session>& session,
+                                      gst::StreamPtr& stream);
   Clock::duration waitedBefore(GstBuffer* buffer) const;
   std::optional<Clock::time_point> dueTime(GstBuffer* buffer) const;
   bool isLate(GstBuffer* buffer);
@@ -198,6 +203,7 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   std::deque<ItemPtr> setFlushing(bool flushing);
   std::shared_ptr<Session> session();
   std::vector<StreamPtr> streams();
+  std::vector<StreamPtr> aliveStreams() ELF_REQUIRES(stateMutex_);
   bool attach(const StreamPtr& stream, const std::shared_ptr<Session>& session);
   void warnOfClearToken(const std::vector<std::string>& urls, const Settings& settings);
   Slots::Limits limits() const ELF_REQUIRES(stateMutex_);

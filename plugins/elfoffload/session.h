@@ -24,6 +24,9 @@ class Session : public OffloadListener {
  public:
   Session(Offload& owner, GstElement* element, OffloadSettings offload, const Settings& settings);
 
+  /** Stops. */
+  ~Session() override { stop(); }
+
   FrameSender& sender() { return sender_; }
   Offloader& offloader() { return sender_.offloader(); }
   Work work() const;

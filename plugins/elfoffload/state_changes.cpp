@@ -59,10 +59,11 @@ void Offload::start() {
 }
 
 void Offload::stop() {
-  const std::vector<StreamPtr> streams = this->streams();
+  std::vector<StreamPtr> streams;
   std::shared_ptr<Session> session;
   {
     const MutexLock lock(stateMutex_);
+    streams = aliveStreams();
     session = std::exchange(state_.session, nullptr);
     state_.streams.clear();
   }
@@ -171,6 +172,10 @@ std::shared_ptr<Session> Offload::session() {
 
 std::vector<StreamPtr> Offload::streams() {
   const MutexLock lock(stateMutex_);
+  return aliveStreams();
+}
+
+std::vector<StreamPtr> Offload::aliveStreams() {
   std::vector<StreamPtr> alive;
   std::erase_if(state_.streams, [&](const std::weak_ptr<Stream>& each) {
     if (StreamPtr stream = each.lock()) alive.push_back(std::move(stream));

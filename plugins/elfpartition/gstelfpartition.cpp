@@ -193,6 +193,8 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
         now.planner.lrcServer.empty() ? "any server" : now.planner.lrcServer.c_str());
   }
 
+  void stop() { useStream(nullptr); }
+
   void unblock() { entry_.setStopped(true); }
 
  private:
@@ -239,9 +241,18 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
                             ? elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)
                             : std::nullopt;
     const elf::ImageView picture = mapped ? mapped->view() : elf::ImageView{};
+    useStream(&stream);
     stream.plan(this, record, now, mapped ? &picture : nullptr);
     if (now.planner.lrcInterval > 0 && record.capacity)
       checkLrcServer(now.planner.lrcServer, *record.capacity);
+  }
+
+  // Another stream forgets what was planned for it.
+  void useStream(elf::Stream* stream) {
+    const elf::gst::StreamPtr used = used_.lock();
+    if (used.get() == stream) return;
+    if (used) used->release(this);
+    used_ = stream ? stream->weak_from_this() : std::weak_ptr<elf::Stream>();
   }
 
   // Warns once about an address that is not one of elfoffload's servers.
@@ -272,6 +283,8 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
   bool roisSeen_ = false;
   /** The last `lrc-server` that no server had. */
   std::string warnedOf_;
+  /** The last one that was planned for. */
+  std::weak_ptr<elf::Stream> used_;
 
   elf::Mutex stateMutex_;
   State state_ ELF_GUARDED_BY(stateMutex_);

@@ -104,6 +104,16 @@ TEST_F(Suspend, AFrameUnderWayIsLateOnceAndTheNextOneIsAnsweredAsBefore) {
   EXPECT_LT(cost(), 4 * before) << "hours were taken for what the server costs";
 }
 
+TEST_F(Suspend, ManyFramesUnderWayAreNoFaultOfTheServerEither) {
+  for (int i = 0; i < 30; ++i) pass();
+  const double before = cost();
+  for (int i = 0; i < 2 * ServerSet::kErrorsInARow; ++i) send();
+  transport_.jump(10s);
+  EXPECT_TRUE(lost_.empty());
+  EXPECT_LT(cost(), 4 * before);
+  pass();
+}
+
 TEST_F(Suspend, AnAnswerThatComesAfterHoursTeachesNoHours) {
   for (int i = 0; i < 30; ++i) pass();
   const double before = cost();

@@ -29,9 +29,9 @@ class IntroductionTest : public ::testing::Test {
 };
 
 TEST_F(IntroductionTest, AnElfServerTellsAllInItsMetadata) {
-  Introduction introduction(settings_, true);
+  Introduction introduction(settings_);
   EXPECT_FALSE(introduction.known());
-  EXPECT_EQ(introduction.onModelMetadata(elfMetadata()).kind, Kind::Done);
+  EXPECT_EQ(introduction.onModelMetadata(elfMetadata(), true).kind, Kind::Done);
   EXPECT_TRUE(introduction.known());
   EXPECT_TRUE(introduction.profile().takesRaw);
   EXPECT_TRUE(introduction.profile().takesBinary);
@@ -39,8 +39,8 @@ TEST_F(IntroductionTest, AnElfServerTellsAllInItsMetadata) {
 }
 
 TEST_F(IntroductionTest, AnotherServerIsAskedForItsExtensions) {
-  Introduction introduction(settings_, true);
-  EXPECT_EQ(introduction.onModelMetadata({}).kind, Kind::AskServer);
+  Introduction introduction(settings_);
+  EXPECT_EQ(introduction.onModelMetadata({}, true).kind, Kind::AskServer);
   EXPECT_FALSE(introduction.known());
   ServerMetadataReply server;
   server.takesBinary = server.mayTakeBinaryNumbers = false;
@@ -50,29 +50,29 @@ TEST_F(IntroductionTest, AnotherServerIsAskedForItsExtensions) {
 }
 
 TEST_F(IntroductionTest, AServerThatHasToHaveTheModelMissesIt) {
-  const auto step = Introduction(settings_, true).onModelMetadata(refused(Status::NotFound));
+  const auto step = Introduction(settings_).onModelMetadata(refused(Status::NotFound), true);
   EXPECT_EQ(step.kind, Kind::Missing);
   EXPECT_EQ(step.what, "has no model 'hog'");
   EXPECT_EQ(step.why, "no");
 }
 
-TEST_F(IntroductionTest, OneThatWasAddedOrHadTheModelMayYetGetIt) {
-  EXPECT_EQ(Introduction(settings_, false).onModelMetadata(refused(Status::NotFound)).kind,
+TEST_F(IntroductionTest, OneThatCameLaterOrHadTheModelMayYetGetIt) {
+  EXPECT_EQ(Introduction(settings_).onModelMetadata(refused(Status::NotFound), false).kind,
             Kind::Failed);
-  Introduction known(settings_, true);
-  known.onModelMetadata(elfMetadata());
-  EXPECT_EQ(known.onModelMetadata(refused(Status::NotFound)).kind, Kind::Failed);
+  Introduction known(settings_);
+  known.onModelMetadata(elfMetadata(), true);
+  EXPECT_EQ(known.onModelMetadata(refused(Status::NotFound), true).kind, Kind::Failed);
 }
 
 TEST_F(IntroductionTest, OtherFaultsAreNoMissingModel) {
   for (const Status status : {Status::Unreachable, Status::Busy, Status::Refused, Status::Failed})
-    EXPECT_EQ(Introduction(settings_, true).onModelMetadata(refused(status)).kind, Kind::Failed);
+    EXPECT_EQ(Introduction(settings_).onModelMetadata(refused(status), true).kind, Kind::Failed);
 }
 
 TEST_F(IntroductionTest, AMissingVersionIsToldWithThoseThereAre) {
   settings_.version = "7";
-  Introduction introduction(settings_, true);
-  const auto step = introduction.onModelMetadata(refused(Status::NotFound));
+  Introduction introduction(settings_);
+  const auto step = introduction.onModelMetadata(refused(Status::NotFound), true);
   ASSERT_EQ(step.kind, Kind::AskVersions);
   EXPECT_EQ(introduction.onVersions(refused(Status::NotFound), step.why).what,
             "has no model 'hog'");

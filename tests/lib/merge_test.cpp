@@ -579,6 +579,16 @@ TEST(Merge, ASkippedFrameCoastsAllAndIsNoEvidence) {
   EXPECT_FALSE(feedbackOf(record).looked);
 }
 
+TEST(Merge, CoastedBoxesOfASkippedFrameAreStrongestFirst) {
+  FrameRecord record;
+  record.size = {1000, 500};
+  record.skipped = true;
+  const Box box{10, 10, 80, 80};
+  record.rps = {{.box = box, .expected = box, .score = 0.5F},
+                {.box = box, .expected = box, .score = 0.9F}};
+  EXPECT_GT(merge(record).at(0).score, 0.6F);
+}
+
 TEST(Merge, AnEmptyPlanIsLookedAtAndHoldsNothing) {
   FrameRecord record;
   record.plan = Plan{};

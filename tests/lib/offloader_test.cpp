@@ -611,6 +611,39 @@ TEST_F(OffloaderTest, PartsThatFailAtAServerThatAnswersOthersAreToldOnce) {
   EXPECT_TRUE(lost_.empty());
 }
 
+TEST_F(OffloaderTest, AnEndpointThatRefusesAPartIsNotAskedForItAgain) {
+  open({kA, kA, kA});
+  for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
+  sendFrame({0});
+  transport_.reply(transport_.to("/infer").at(0), text(400, "too large"));
+  EXPECT_TRUE(transport_.to("/infer").empty());
+  EXPECT_TRUE(lost_.empty()) << "one request is at fault, not the server";
+}
+
+TEST_F(OffloaderTest, RefusalsOfOneFrameAreOneError) {
+  open({kA});
+  for (const auto handle : transport_.to("/v2/models/hog")) transport_.reply(handle, metadata());
+  sendFrame({0, 0, 0, 0}, 1ms);
+  for (const auto handle : transport_.to("/infer"))
+    transport_.reply(handle, text(400, "too large"));
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(OffloaderTest, AServerThatComesUpLaterWithoutTheModelStopsNobody) {
+  open();
+  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0), metadata());
+  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), {.error = "refused"});
+  EXPECT_TRUE(offloader_->ready());
+  transport_.advance(ServerSet::kFirstPause);
+  transport_.reply(transport_.to(kB + "/v2/health/ready").at(0), text(200, ""));
+  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), text(404, "no such model"));
+  EXPECT_TRUE(missing_.empty()) << "it may be loading it";
+  transport_.advance(2 * ServerSet::kFirstPause);
+  transport_.reply(transport_.to(kB + "/v2/health/ready").at(0), text(200, ""));
+  transport_.reply(transport_.to(kB + "/v2/models/hog").at(0), metadata());
+  EXPECT_EQ(transport_.to(kB + "/v2/models/hog/infer").size(), 1U) << "a probe";
+}
+
 TEST_F(OffloaderTest, AServerAtWhichAllPartsFailIsLostAndNoMore) {
   openReady();
   failThrice(0, text(500, "no memory"));

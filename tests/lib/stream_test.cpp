@@ -9,6 +9,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -703,6 +704,15 @@ TEST_F(StreamTest, ObserversHearOfEachFrameOnceAndInOrderBeforeAnybodyHasIt) {
   stream_->abandon();
 }
 
+TEST_F(StreamTest, AnObserverThatThrowsHoldsUpNobody) {
+  stream_->observe(this, [](const FrameRecordPtr&) { throw std::runtime_error("no"); });
+  submit(enter());
+  EXPECT_THROW(end_.answerAll(), std::runtime_error);
+  stream_->abandon();  // would wait for ever for whoever closes frames
+  stream_->release(this);
+  look({});
+}
+
 TEST_F(StreamTest, NobodyHearsOfAFrameThatIsAbandoned) {
   int heard = 0;
   stream_->observe(this, [&](const FrameRecordPtr&) { ++heard; });
@@ -818,6 +828,16 @@ TEST_F(LookedAtAgain, APlanWhoseFramePassedUnsent) {
   EXPECT_TRUE(done_.at(1)->skipped);
   EXPECT_FALSE(done_.at(1)->plan.has_value());
   expectTileInNextPlan();
+}
+
+TEST_F(LookedAtAgain, APlanOfSomebodyWhoHasTakenOver) {
+  const int next = 1;
+  end_.pass(planned(kScan, &next), {});
+  stream_->release(nullptr);  // who planned so far
+  record_ = {};
+  FrameRecord record = planned(kNoDiscovery, &next);
+  ASSERT_EQ(record.plan->parts.size(), 1U);
+  EXPECT_TRUE(contains(record.plan->parts[0].rect, tile_));
 }
 
 TEST_F(LookedAtAgain, NothingOfBeforeAReset) {

@@ -251,6 +251,32 @@ TEST(Offload, TellsWhatWholeFramesWouldHaveBeen) {
               0.04 * static_cast<double>(whole->wholeBytes));
 }
 
+TEST(Offload, AFrameIsAnsweredThoughItsStreamsOwnerIsGone) {
+  StubServer server;
+  Harness harness(element(server.url(), "max-in-flight=2"));
+  harness.setVideo(64, 48);
+  auto upstream = std::make_unique<Upstream>(harness);
+  server.hold();
+  ASSERT_EQ(harness.push(upstream->frameFor(0)), GST_FLOW_OK);
+  server.awaitRequests(1);
+  upstream.reset();  // as an application does that takes elfrppredict out of a running pipeline
+  server.release();
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+  ASSERT_EQ(harness.push(harness.frame(1)), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+}
+
+TEST(Offload, AFrameWhoseStreamIsGoneIsSentWhole) {
+  StubServer server;
+  Harness harness(element(server.url()));
+  harness.setVideo(64, 48);
+  auto upstream = std::make_unique<Upstream>(harness);
+  GstBuffer* buffer = upstream->frameFor(0);
+  upstream.reset();
+  ASSERT_EQ(harness.push(buffer), GST_FLOW_OK);
+  EXPECT_EQ(take(harness)->answers.at(0).state, AnswerState::Answered);
+}
+
 TEST(Offload, AnEmptyPlanPassesWithoutARequest) {
   StubServer server;
   Harness harness(element(server.url()));

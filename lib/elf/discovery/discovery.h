@@ -86,8 +86,8 @@ class Discovery {
     int age = 0;
     /** The frames for which its changes are ignored, and the last value that this was set to. */
     int wait = 0, pause = 0;
-    /** It was inferred because it changed, and the result is known in this many frames. 0: it
-     * is. */
+    /** It was inferred because it changed. After this many frames it is known whether that found
+     * an object; 0: nothing is pending. */
     int tried = 0;
     /** It got no answer and was not inferred since. */
     bool due = false;

@@ -395,6 +395,7 @@ void mergeAnswers(FrameRecord& record, MergeMode mode) {
     if (record.rps)
       for (const Rp& rp : *record.rps)
         if (!rp.expected.empty()) detections.push_back(coasted(rp));
+    sortByScore(detections);
     return;
   }
   if (!record.plan || record.answers.size() != record.plan->parts.size()) return;

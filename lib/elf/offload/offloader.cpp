@@ -13,6 +13,17 @@ namespace elf {
 
 using std::chrono::duration_cast;
 
+namespace {
+
+/** True unless the endpoint is already there. */
+bool noteOnce(std::vector<std::size_t>& endpoints, std::size_t endpoint) {
+  if (std::ranges::find(endpoints, endpoint) != endpoints.end()) return false;
+  endpoints.push_back(endpoint);
+  return true;
+}
+
+}  // namespace
+
 Offloader::Offloader(const OffloadSettings& settings, ServerPool& pool, InferenceClient& client,
                      OffloadListener& listener)
     : loop_(client.loop()),
@@ -86,7 +97,7 @@ Offloader::Ticket Offloader::begin(std::uint64_t frameId, std::uint32_t generati
     state.answer.server = std::clamp(part.server, 0, servers_.count() - 1);
     frame.parts.push_back(std::move(state));
   }
-  if (deadline) frame.timer = loop_.at(*deadline, [this, ticket] { onDeadline(ticket); });
+  if (deadline) callAtDeadline(ticket, frame, *deadline);
   return ticket;
 }
 
@@ -241,10 +252,7 @@ void Offloader::onLate(Ticket ticket, std::size_t index) {
   Frame& frame = found->second;
   PartState& part = frame.parts[index];
   if (part.settled || part.requests.empty()) return;
-  // After the computer slept or the program was stopped, the silence is not the servers' fault.
-  constexpr Clock::duration kAway = std::chrono::milliseconds(200);
-  const bool away = loop_.now() - part.lateAt > kAway;
-  if (away) servers_.forgiveSilence();
+  const bool away = wasAway(part.lateAt);
   bool lost = false;
   for (const Request& request : part.requests)
     if (std::max(untilOverdue(request), untilSilent(request)) <= Clock::duration{})
@@ -266,25 +274,30 @@ void Offloader::hedge(Ticket ticket, Frame& frame, std::size_t index) {
   dispatch(ticket, frame, index, other.server, true);
 }
 
+void Offloader::cancel(const Request& request) {
+  loop_.cancel(request.handle);
+  servers_.endRequest(request.server, request.cost);
+}
+
 // Cancels a request whose answer is no longer needed, and learns from its time so far. Otherwise a
 // server that became slow would seem fast while others are faster or it misses the deadline.
 void Offloader::giveUp(const PartState& part, const Request& request) {
-  loop_.cancel(request.handle);
-  servers_.endRequest(request.server, request.cost);
+  cancel(request);
   servers_.learn(request.server, {.late = true, .sent = part.sent, .bytes = request.bytes},
                  request.sentAt);
 }
 
 // Drops the requests of a part whose answers are no longer useful.
-void Offloader::giveUpWorthless(Frame& frame, PartState& part) {
+void Offloader::giveUpWorthless(Frame& frame, PartState& part, bool away) {
   std::erase_if(part.requests, [&](const Request& request) ELF_REQUIRES(mutex_) {
     if (loop_.now() < request.worthUntil) return false;
+    if (away) {
+      cancel(request);
+      return true;
+    }
     giveUp(part, request);
     const std::size_t endpoint = servers_.endpointOf(request.server);
-    if (std::ranges::find(frame.lateEndpoints, endpoint) == frame.lateEndpoints.end()) {
-      frame.lateEndpoints.push_back(endpoint);
-      servers_.countLate(request.server, request.sentAt);
-    }
+    if (noteOnce(frame.lateEndpoints, endpoint)) servers_.countLate(request.server, request.sentAt);
     return true;
   });
 }
@@ -295,8 +308,20 @@ void Offloader::waitForWorth(Ticket ticket, Frame& frame) {
   auto next = Clock::time_point::max();
   for (const PartState& part : frame.parts)
     for (const Request& request : part.requests) next = std::min(next, request.worthUntil);
-  if (next != Clock::time_point::max())
-    frame.timer = loop_.at(next, [this, ticket] { onDeadline(ticket); });
+  if (next != Clock::time_point::max()) callAtDeadline(ticket, frame, next);
+}
+
+void Offloader::callAtDeadline(Ticket ticket, Frame& frame, Clock::time_point time) {
+  frame.timerDue = time;
+  frame.timer = loop_.at(time, [this, ticket] { onDeadline(ticket); });
+}
+
+// A computer that slept, or a stopped program, kept no server waiting: no silence until now counts.
+bool Offloader::wasAway(Clock::time_point due) {
+  constexpr Clock::duration kAway = std::chrono::milliseconds(200);
+  if (loop_.now() - due <= kAway) return false;
+  servers_.forgiveSilence();
+  return true;
 }
 
 // The answer for a part that is open at the deadline.
@@ -412,7 +437,15 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, Size sent
     settle(ticket, frame, index);
   } else {
     answer.error = servers_.address(server).url + ": " + reading.error;
-    servers_.countFailedPart(servers_.endpointOf(server), answer.error, reply);
+    const std::size_t endpoint = servers_.endpointOf(server);
+    const bool refused = reply.status == ServerReply::Status::Refused;
+    // What an endpoint refuses it would refuse again. The request may be at fault, so the refusals
+    // of one frame are one error.
+    if (refused)
+      for (int i = 0; i < servers_.count(); ++i)
+        if (servers_.endpointOf(i) == endpoint) part.tried.push_back(i);
+    if (!refused || noteOnce(frame.refusedBy, endpoint))
+      servers_.countFailedPart(endpoint, answer.error, reply);
     sendElsewhere(ticket, frame, index);
   }
 }
@@ -422,6 +455,7 @@ void Offloader::onDeadline(Ticket ticket) {
   const auto found = frames_.find(ticket);
   if (found == frames_.end()) return;
   Frame& frame = found->second;
+  const bool away = wasAway(frame.timerDue);
   const bool first = !std::exchange(frame.overdue, true);
   std::vector<std::size_t> late;
   for (std::size_t i = 0; i < frame.parts.size(); ++i) {
@@ -430,7 +464,7 @@ void Offloader::onDeadline(Ticket ticket) {
     if (first) ++stats_.partsLate;
     if (part.requests.empty() && frame.late) continue;
     PartAnswer answer = lateAnswer(part);
-    giveUpWorthless(frame, part);
+    giveUpWorthless(frame, part, away);
     if (!part.requests.empty()) continue;
     part.answer = std::move(answer);
     late.push_back(i);
@@ -485,10 +519,7 @@ void Offloader::abandonAll() {
     loop_.cancel(frame.timer);
     for (PartState& part : frame.parts) {
       loop_.cancel(part.timer);
-      for (const Request& request : std::exchange(part.requests, {})) {
-        loop_.cancel(request.handle);
-        servers_.endRequest(request.server, request.cost);
-      }
+      for (const Request& request : std::exchange(part.requests, {})) cancel(request);
     }
   }
   abandoned.swap(frames_);

@@ -169,6 +169,8 @@ class Offloader {
     std::optional<Clock::time_point> deadline;
     /** Runs until the deadline, and then until the next answer is no longer useful. */
     EventLoop::Handle timer = 0;
+    /** When that is due. */
+    Clock::time_point timerDue{};
     Answered done, late;
     /** The deadline has passed. */
     bool overdue = false;
@@ -176,6 +178,8 @@ class Offloader {
     bool telling = false;
     /** Endpoints that were late. One frame counts once against each. */
     std::vector<std::size_t> lateEndpoints;
+    /** Endpoints that refused a part: one frame counts once against each. */
+    std::vector<std::size_t> refusedBy;
   };
 
   void send(Ticket ticket, std::size_t part, PartImage image);
@@ -190,8 +194,11 @@ class Offloader {
   Clock::duration untilSilent(const Request& request) const ELF_REQUIRES(mutex_);
   void hedge(Ticket ticket, Frame& frame, std::size_t index) ELF_REQUIRES(mutex_);
   void sendElsewhere(Ticket ticket, Frame& frame, std::size_t index) ELF_REQUIRES(mutex_);
+  void cancel(const Request& request) ELF_REQUIRES(mutex_);
   void giveUp(const PartState& part, const Request& request) ELF_REQUIRES(mutex_);
-  void giveUpWorthless(Frame& frame, PartState& part) ELF_REQUIRES(mutex_);
+  void giveUpWorthless(Frame& frame, PartState& part, bool away) ELF_REQUIRES(mutex_);
+  void callAtDeadline(Ticket ticket, Frame& frame, Clock::time_point time) ELF_REQUIRES(mutex_);
+  bool wasAway(Clock::time_point due) ELF_REQUIRES(mutex_);
   void waitForWorth(Ticket ticket, Frame& frame) ELF_REQUIRES(mutex_);
   PartAnswer lateAnswer(const PartState& part) const ELF_REQUIRES(mutex_);
   void tellLate(Ticket ticket, Frame& frame) ELF_REQUIRES(mutex_);

@@ -39,7 +39,8 @@ struct InferJob {
   ContentCoding accepted = ContentCoding::Plain;
   std::optional<std::size_t> jsonLength;
   std::chrono::steady_clock::time_point received;
-  /** Whether the peer no longer waits for the answer. Called in a worker. */
+  /** Whether the peer no longer waits for the answer. Called from any thread, with the lock of the
+   * queue held. */
   std::function<bool()> abandoned;
   /** Called once, from any thread, with no lock held. */
   std::function<void(InferOutcome)> done;
@@ -116,7 +117,7 @@ class ModelQueue {
   /** Unset if answers are not shown. */
   std::optional<LastPicture> picture_;
 
-  // Held briefly, never while calling out.
+  // Held briefly, and while `abandoned` of queued jobs is called.
   Mutex mutex_;
   ConditionVariable wakeWorkers_;
   std::deque<InferJob> queue_ ELF_GUARDED_BY(mutex_);

@@ -10,15 +10,14 @@ namespace elf {
 
 using Status = ServerReply::Status;
 
-Introduction::Introduction(const OffloadSettings& settings, bool required)
-    : settings_(&settings), required_(required) {
+Introduction::Introduction(const OffloadSettings& settings) : settings_(&settings) {
   profile_.takesEncoded = !settings.network.sendsTensor;
 }
 
-Introduction::Step Introduction::onModelMetadata(const ModelMetadataReply& reply) {
+Introduction::Step Introduction::onModelMetadata(const ModelMetadataReply& reply, bool required) {
   using enum Step::Kind;
   if (!reply.ok()) {
-    if (reply.status != Status::NotFound || known_ || !required_)
+    if (reply.status != Status::NotFound || known_ || !required)
       return {.kind = Failed, .why = reply.error};
     if (!settings_->version.empty()) return {.kind = AskVersions, .why = reply.error};
     return {.kind = Missing, .what = "has no model '" + settings_->model + "'", .why = reply.error};

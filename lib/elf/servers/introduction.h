@@ -48,11 +48,12 @@ class Introduction {
   };
 
   Introduction() = default;
-  /** `required`: the endpoint must have the model. Otherwise it may not have it yet. `settings`
-   * outlive this. */
-  Introduction(const OffloadSettings& settings, bool required);
+  /** `settings` outlive this. */
+  explicit Introduction(const OffloadSettings& settings);
 
-  Step onModelMetadata(const ModelMetadataReply& reply);
+  /** `required`: an endpoint without the model is an error. Otherwise it may get the model later.
+   */
+  Step onModelMetadata(const ModelMetadataReply& reply, bool required);
   Step onVersions(const ModelMetadataReply& reply, const std::string& why) const;
   Step onServerMetadata(const ServerMetadataReply& reply);
   Step onTrial(const TrialReply& reply, bool binary);
@@ -69,7 +70,6 @@ class Introduction {
   Step told();
 
   const OffloadSettings* settings_ = nullptr;
-  bool required_ = false;
   bool known_ = false;
   ServerProfile profile_;
   RemoteNetworkPtr untried_;

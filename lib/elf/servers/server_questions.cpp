@@ -119,7 +119,7 @@ void ServerSet::introduce(std::size_t index) {
       },
       [this, index](const ModelMetadataReply& reply) {
         endpoints_[index].breaker.holdBack(loop_.now(), reply.retryAfter);
-        take(index, endpoints_[index].introduction.onModelMetadata(reply));
+        take(index, endpoints_[index].introduction.onModelMetadata(reply, !ready_));
       });
 }
 

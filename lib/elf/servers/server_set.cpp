@@ -100,7 +100,7 @@ void ServerSet::addEndpoint(std::size_t index) {
   const std::uint64_t questions = endpoint.question.number + 1;
   endpoint = Endpoint();
   if (ready_) endpoint.breaker = CircuitBreaker(CircuitBreaker::State::HalfOpen, true);
-  endpoint.introduction = Introduction(settings_, !ready_);
+  endpoint.introduction = Introduction(settings_);
   endpoint.silence = silence;
   endpoint.question.number = questions;
 }

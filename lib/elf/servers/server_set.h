@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The inference servers of one stream: which ones, whether they are usable, and what they cost.
+// The inference servers of one offloader: which ones, whether they are usable, and what they cost.
 #pragma once
 
 #include <chrono>

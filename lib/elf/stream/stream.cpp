@@ -140,6 +140,10 @@ void Stream::observe(const void* owner, Observer observer) {
 }
 
 void Stream::release(const void* owner) {
+  {
+    const MutexLock planning(planning_);
+    planners_.remove_if([owner](const Planner& planner) { return planner.owner == owner; });
+  }
   const MutexLock lock(mutex_);
   if (merger_ == owner) merger_ = nullptr;
   observers_.erase(owner);
@@ -368,13 +372,21 @@ void Stream::advance(Thread thread) {
       elsewhere = thread == Thread::Callers && takesLong(next->answers);
     }
     if (elsewhere)
-      return runInBackground([self = shared_from_this()] { self->advance(Thread::Own); });
-    if (next->record.skipped)
-      passUnsent(*next);
-    else if (settled)
-      closeFrame(*next);
-    else
-      goOn(*next);
+      return runInBackground([self = shared_from_this()] { self->advance(Thread::Background); });
+    try {
+      if (next->record.skipped)
+        passUnsent(*next);
+      else if (settled)
+        closeFrame(*next);
+      else
+        goOn(*next);
+    } catch (...) {
+      // A callback threw. Others may close frames, and abandon() does not wait for this thread.
+      const MutexLock lock(mutex_);
+      advancing_ = false;
+      idle_.notifyAll();
+      throw;
+    }
   }
 }
 

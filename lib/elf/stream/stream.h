@@ -52,7 +52,7 @@ struct PlanSettings {
  * The loop closes when a frame is answered, in the order in which frames were submitted, in the
  * thread that got the answer: the parts' answers are merged, objects get their identities, history,
  * padding and discovery learn, and the frame's slot is free. Elements downstream can't hold that
- * up. Merging that would take long runs in a thread of its own.
+ * up. Merging that would take long runs in the background thread of the process.
  *
  * A frame that is not answered by its deadline goes on with boxes predicted to its own time. Its
  * answers enter the loop when they arrive, as long as they are useful (Offloader::begin()) and no
@@ -107,8 +107,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   bool setMerging(const void* owner, const MergeSettings& settings);
   /** `observer` replaces the earlier one of `owner`. */
   void observe(const void* owner, Observer observer);
-  /** `owner` no longer counts as the one that sets the merging, and its observer is not called for
-   * later frames. The settings stay as they are. */
+  /** `owner` no longer counts as the one that sets the merging, its observer is not called for
+   * later frames, and its planner is forgotten. The settings stay as they are. */
   void release(const void* owner);
 
   // --- the steps of a frame
@@ -180,8 +180,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
     int passed(const FrameTime& when);
   };
-  /** The thread that runs advance(). */
-  enum class Thread { Callers, Own };
+  /** The thread that runs advance(): of the caller, or of runInBackground(). */
+  enum class Thread { Callers, Background };
   /** Whether answers may still arrive for a frame that goes on. */
   enum class Then { Gone, Awaited };
 

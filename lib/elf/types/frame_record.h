@@ -25,7 +25,7 @@ struct Timings {
   Microseconds predict{0};
   Microseconds partition{0};
   Microseconds encode{0};
-  /** From entry into elfoffload until all its parts were answered or the frame went on. */
+  /** From Stream::submit() until all its parts were answered or the frame went on. */
   Microseconds offload{0};
   Microseconds merge{0};
   /** From the first Elf element until elfmerge was done. */
@@ -78,7 +78,8 @@ struct FrameRecord {
   std::vector<PartAnswer> answers;
   /** The servers and rules that plan and answers refer to; null until the frame was planned. */
   CapacityPtr capacity;
-  /** Overload: nothing was sent for this frame, and its RPs are coasted. */
+  /** Nothing was sent for this frame, because of overload, QoS, a budget, or because no server is
+   * ready. Its RPs are coasted. */
   bool skipped = false;
   /** The loop is done with the frame: the fields below are set. */
   bool answered = false;
