@@ -925,6 +925,25 @@ TEST_F(StreamTest, WhichObjectIsWhichIsDecidedByTheRuleOfIndexing) {
   EXPECT_FALSE(sameAfterAStep("elf-paper"));
 }
 
+TEST_F(StreamTest, AnObserverThatThrowsInTheBackgroundHoldsUpNobody) {
+  std::vector<Detection> many;
+  for (int i = 0; i < 400; ++i) {
+    const auto x = static_cast<float>(i % 20) * 20, y = static_cast<float>(i / 20) * 15;
+    many.push_back(object({x, y, x + 10, y + 10}));
+  }
+  std::promise<void> heard;
+  stream_->observe(this, [&](const FrameRecordPtr&) {
+    heard.set_value();
+    throw std::runtime_error("no");
+  });
+  submit(enter());
+  end_.answerAll(many);
+  heard.get_future().wait();
+  stream_->abandon();
+  stream_->release(this);
+  look({});
+}
+
 TEST_F(StreamTest, AnswersThatTakeLongToMergeAreMergedInAnotherThread) {
   std::vector<Detection> many;
   for (int i = 0; i < 400; ++i) {

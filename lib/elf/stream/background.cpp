@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "elf/base/glib.h"
 #include "elf/base/mutex.h"
 
 namespace elf {
@@ -20,7 +21,7 @@ void runInBackground(Job job) {
       [](gpointer data, gpointer) {
         { const MutexLock lock(*handed); }
         const std::unique_ptr<Job> run(static_cast<Job*>(data));
-        (*run)();
+        guarded(*run);
       },
       nullptr, [](gpointer data) { delete static_cast<Job*>(data); }, 1, FALSE, nullptr);
   const MutexLock lock(*handed);

@@ -6,7 +6,7 @@
 
 namespace elf {
 
-/** Runs `job` in that thread, after earlier jobs. */
+/** Runs `job` in that thread, after earlier jobs. What it throws is logged. */
 void runInBackground(std::function<void()> job);
 
 }  // namespace elf
