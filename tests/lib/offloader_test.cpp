@@ -258,6 +258,20 @@ TEST_F(OffloaderTest, NobodyWaitsWhileAPictureIsWrittenAsJson) {
             "application/json");
 }
 
+// Inside the callback of the reply, the lock is held.
+TEST_F(OffloaderTest, AProbeIsWrittenAsJsonInACallbackOfItsOwn) {
+  offloader_ = std::make_unique<Offloader>(OffloadSettings{.servers = {kA}, .model = "hog"}, pool_,
+                                           transport_.client, *this);
+  offloader_->start();
+  transport_.reply(transport_.to("/v2/models/hog").at(0), text(200, R"({"name":"hog"})"));
+  transport_.reply(transport_.to("/v2").at(0), text(200, R"({"extensions":[]})"));
+  EXPECT_TRUE(transport_.to("/infer").empty());
+  transport_.advance({});
+  ASSERT_EQ(transport_.to("/infer").size(), 1U);
+  EXPECT_EQ(transport_.requests.at(transport_.to("/infer")[0]).request.contentType,
+            "application/json");
+}
+
 TEST_F(OffloaderTest, AServerThatListsBinaryTensorsGetsThem) {
   openForeign(R"({"name":"other","extensions":["binary_tensor_data"]})");
   sendFrame({0});

@@ -43,15 +43,23 @@ struct ServerSet::ProbeReply : ServerReply {
   std::optional<PartReply> read = std::nullopt;
 };
 
-// Replaces the endpoint's timer.
-void ServerSet::wait(std::size_t index, Clock::duration time, std::function<void()> then) {
+// Replaces the endpoint's timer. After `time` calls `make` with no lock held, and then `use` with
+// the result and the lock held, unless another question or wait has begun.
+template <typename Make, typename Use>
+void ServerSet::make(std::size_t index, Clock::duration time, Make make, Use use) {
   Question& question = endpoints_[index].question;
   const std::uint64_t number = ++question.number;
   loop_.cancel(question.timer);
-  question.timer = loop_.at(loop_.now() + time, [this, index, number, then = std::move(then)] {
+  question.timer = loop_.at(loop_.now() + time, [this, index, number, make, use] {
+    const auto made = make();
     const DeferringMutex::Lock lock(mutex_);
-    if (endpoints_[index].question.number == number) then();
+    if (endpoints_[index].question.number == number) use(made);
   });
+}
+
+void ServerSet::wait(std::size_t index, Clock::duration time, std::function<void()> then) {
+  make(
+      index, time, [] { return nullptr; }, [then = std::move(then)](std::nullptr_t) { then(); });
 }
 
 // `send` takes the callback for the reply, and returns the handle of the request.
@@ -167,18 +175,15 @@ void ServerSet::askServer(std::size_t index) {
       });
 }
 
-// Makes the tensor of a trial in a callback of the loop, with no lock held.
 void ServerSet::makeTrial(std::size_t index, bool binary) {
-  Question& question = endpoints_[index].question;
-  const std::uint64_t number = ++question.number;
-  loop_.cancel(question.timer);
-  question.timer = loop_.at(loop_.now(), [this, index, number, binary,
-                                          network = endpoints_[index].introduction.untried()] {
-    PartImage image(network->trial(), network->trialSize(), network);
-    if (!binary) image.addJson();
-    const DeferringMutex::Lock lock(mutex_);
-    if (endpoints_[index].question.number == number) sendTrial(index, image, binary);
-  });
+  make(
+      index, {},
+      [binary, network = endpoints_[index].introduction.untried()] {
+        PartImage image(network->trial(), network->trialSize(), network);
+        if (!binary) image.addJson();
+        return image;
+      },
+      [this, index, binary](const PartImage& image) { sendTrial(index, image, binary); });
 }
 
 void ServerSet::sendTrial(std::size_t index, const PartImage& image, bool binary) {
@@ -245,23 +250,35 @@ void ServerSet::probe(std::size_t index) {
       if (!halfOpen) return settle(index);
   }
   endpoint.probing.next = 0;
-  sendProbe(index);
+  makeProbe(index);
 }
 
-void ServerSet::sendProbe(std::size_t index) {
+void ServerSet::makeProbe(std::size_t index) {
   Endpoint& endpoint = endpoints_[index];
   const ServerProfile& profile = endpoint.introduction.profile();
   const Probe& probe = probesFor(endpoint)[endpoint.probing.next];
-  PartImage image = profile.network ? PartImage(probe.image, probe.size, profile.network)
-                                    : PartImage(probe.image, tensors().image);
-  if (!profile.takesBinary) image.addJson();
+  const PartImage image = profile.network ? PartImage(probe.image, probe.size, profile.network)
+                                          : PartImage(probe.image, tensors().image);
+  if (profile.takesBinary) return sendProbe(index, probe.size, image);
+  make(
+      index, {},
+      [image] {
+        PartImage made = image;
+        made.addJson();
+        return made;
+      },
+      [this, index, size = probe.size](const PartImage& made) { sendProbe(index, size, made); });
+}
+
+void ServerSet::sendProbe(std::size_t index, Size size, const PartImage& image) {
+  Endpoint& endpoint = endpoints_[index];
+  const ServerProfile& profile = endpoint.introduction.profile();
   endpoint.probing.bytes = profile.bytes(image);
   endpoint.probing.sent = loop_.now();
   // A server that is known to be slow has more time.
   constexpr double kPatience = 2;
   const CostModel cost = sharedOf(index).state().cost;
-  const double expected =
-      cost.seconds(computed(probe.size), static_cast<double>(endpoint.probing.bytes));
+  const double expected = cost.seconds(computed(size), static_cast<double>(endpoint.probing.bytes));
   const auto limit =
       std::max(kQuestionTimeout, duration_cast<milliseconds>(durationOf(kPatience * expected)));
   wire::InferRequest request;
@@ -272,7 +289,7 @@ void ServerSet::sendProbe(std::size_t index) {
       [&](auto done) {
         return infer(index, std::move(request), image, profile.takesBinary, {},
                      [this, done, rules = rules(), network = profile.network,
-                      size = probe.size](const InferenceReply& reply) {
+                      size](const InferenceReply& reply) {
                        done({static_cast<const ServerReply&>(reply),
                              PartReply(reply, rules, tensors(), size, network.get())});
                      });
@@ -301,7 +318,7 @@ void ServerSet::onProbe(std::size_t index, const ProbeReply& reply) {
   const double perByte = sharedOf(index).state().cost.c;
   if (++probing.next < probes.size() &&
       perByte * static_cast<double>(probes[probing.next].image.data.size()) < kLongestUpload)
-    return sendProbe(index);
+    return makeProbe(index);
   endProbe(index, true);
   settle(index);
 }

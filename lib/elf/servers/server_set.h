@@ -236,6 +236,8 @@ class ServerSet {
   void hurryIfNoneIsUp();
 
   // Questions. `then` is called with the lock held.
+  template <typename Make, typename Use>
+  void make(std::size_t endpoint, Clock::duration time, Make make, Use use);
   void wait(std::size_t endpoint, Clock::duration time, std::function<void()> then);
   template <typename Reply, typename Send, typename Then>
   void ask(std::size_t endpoint, Clock::duration limit, Send send, Then then);
@@ -254,7 +256,8 @@ class ServerSet {
   // Probes.
   std::vector<Probe>& probesFor(Endpoint& endpoint);
   void probe(std::size_t endpoint);
-  void sendProbe(std::size_t endpoint);
+  void makeProbe(std::size_t endpoint);
+  void sendProbe(std::size_t endpoint, Size size, const PartImage& image);
   struct ProbeReply;
   void onProbe(std::size_t endpoint, const ProbeReply& reply);
   void onFailedProbe(std::size_t endpoint, const ProbeReply& reply);
