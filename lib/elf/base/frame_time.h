@@ -2,6 +2,9 @@
 // The time of a frame, and the distance between frames.
 #pragma once
 
+#include <chrono>
+#include <optional>
+
 namespace elf {
 
 /** A moment in a stream of frames. */
@@ -10,6 +13,8 @@ struct FrameTime {
   double at = 0;
   /** Usual time from one frame of the stream to the next, in the same unit, > 0. */
   double interval = 1;
+  /** The running time of the frame, if it has one. */
+  std::optional<std::chrono::nanoseconds> running = {};
 };
 
 /** How many usual frames later `to` is than `from`. */

@@ -370,7 +370,8 @@ Detection coasted(const Rp& rp) {
           .labelId = rp.labelId,
           .label = rp.label,
           .id = rp.id,
-          .coasted = true};
+          .coasted = true,
+          .seen = rp.seen};
 }
 
 void sortByScore(std::vector<Detection>& detections) {

@@ -19,6 +19,7 @@ FrameTime FrameClock::next(std::optional<std::chrono::nanoseconds> stamp) {
     now_.interval = usualInterval();
   }
   now_.at += passed > 0 ? passed : now_.interval;
+  now_.running = stamp;
   return now_;
 }
 

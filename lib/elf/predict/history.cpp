@@ -57,6 +57,7 @@ void History::see(const Detection& detection, double at) {
   track.id = detection.id;
   track.labelId = detection.labelId;
   track.label = detection.label;
+  track.seen = detection.seen;
   ++sighted_;
   lapses_ += track.missed;
   track.missed = track.unanswered = 0;

@@ -65,6 +65,7 @@ std::vector<Rp> makeRps(const std::vector<Prediction>& predictions, const Histor
       rp.labelId = track->second.labelId;
       rp.label = track->second.label;
       rp.score = track->second.last().score;
+      rp.seen = track->second.seen;
     }
     rps.push_back(std::move(rp));
   }

@@ -57,14 +57,16 @@ void Tracker::track(const FrameTime& when, Size size, std::span<const Rp> rps,
   std::vector<bool> taken(before.size());
   for (std::size_t n = 0; n < found.size(); ++n) {
     const int b = matched[n];
-    if (b != RpIndexer::kNew && !taken[b]) {
+    const bool again = b != RpIndexer::kNew && !taken[b];
+    if (again) {
       taken[b] = true;
-      found[n]->id = known_[b].id;
-      known_[b] = {known_[b].id, now[n], when.at};
+      known_[b] = {known_[b].id, now[n], when.at, 0, known_[b].first};
     } else {
-      found[n]->id = next_++;
-      known_.push_back({found[n]->id, now[n], when.at});
+      known_.push_back({next_++, now[n], when.at, 0, when.running});
     }
+    const Known& known = again ? known_[b] : known_.back();
+    found[n]->id = known.id;
+    found[n]->seen = {known.first, when.running};
   }
 }
 

@@ -2,9 +2,11 @@
 // Identities: matches detections to the objects of earlier frames.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,8 +42,8 @@ class Tracker {
   void setIndexer(std::unique_ptr<const RpIndexer> indexer);
 
   /**
-   * Sets `id` of each detection that is not coasted. A coasted one has its id already, which no
-   * other detection of this frame can get. Ids within a frame differ: if the rule matches two
+   * Sets `id` and `seen` of each detection that is not coasted. A coasted one has both already, and
+   * no other detection of this frame can get its id. Ids within a frame differ: if the rule matches two
    * detections to one object, the first of them gets its id and the other one is new. `size` is
    * that of the frame. `rps` are those of the same frame, or empty.
    */
@@ -60,6 +62,8 @@ class Tracker {
     double seen = 0;
     /** Frames since then. */
     int looks = 0;
+    /** Running time of the first frame in which it was found. */
+    std::optional<std::chrono::nanoseconds> first;
   };
 
   /** Null if it is not known. */

@@ -2,6 +2,7 @@
 // One detected or coasted object.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,14 @@ namespace elf {
 /** An object's identity; positive, and unique within one run of elfmerge. */
 using Identity = std::int64_t;
 inline constexpr Identity kNoIdentity = 0;
+
+/** Running times of the first and the latest frame in which an object was found. Unset if frames
+ * have none. */
+struct Sightings {
+  std::optional<std::chrono::nanoseconds> first, last;
+
+  bool operator==(const Sightings&) const = default;
+};
 
 struct Detection {
   /** Tight around the object. In pixels of the part inside an answer, else of the frame. */
@@ -38,6 +47,8 @@ struct Detection {
   bool coasted = false;
   /** Index into Capacity::servers of the server that found it; -1 if coasted. */
   int server = -1;
+  /** Of the object of this identity. */
+  Sightings seen = {};
 
   bool operator==(const Detection&) const = default;
 };

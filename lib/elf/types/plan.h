@@ -27,6 +27,7 @@ struct Rp {
   std::int64_t labelId = 0;
   std::string label;
   float score = 0;
+  Sightings seen = {};
 
   bool operator==(const Rp&) const = default;
 };
