@@ -243,6 +243,7 @@ TEST_F(DetectorTest, OfAClassifierHasOtherLabelsAndScores) {
   expected.labels = {"a", "b", "c"};
   expected.minScore = 0;
   expected.sureScore = 0.9F;
+  expected.classified = true;
   EXPECT_EQ(classes.rules, expected);
   EXPECT_TRUE(classes.detectorLabels.empty());
 }
@@ -416,6 +417,7 @@ TEST(Metadata, ComesBackAsItWas) {
   sent.rules->contextShare = 0.35F;
   sent.rules->masks = true;
   sent.rules->rotated = true;
+  sent.rules->classified = true;
   sent.rules->keypoints = 3;
   sent.rules->skeleton = {{0, 1}, {1, 2}};
   const std::string text = wire::encodeMetadata(sent);

@@ -210,6 +210,7 @@ void readDetector(const KeyReader& reader, ModelFile& model) {
   if (classifies || reader.has("output", "min-score")) rules.minScore = own.minScore;
   if (classifies || reader.has("output", "sure-score")) rules.sureScore = own.sureScore;
   rules.masks = rules.rotated = false;
+  rules.classified = classifies;
   rules.keypoints = own.keypoints;
   rules.skeleton = own.skeleton;
 

@@ -82,6 +82,8 @@ struct ModelRules {
   bool masks = false;
   /** Each object has a rotated box. */
   bool rotated = false;
+  /** Labels and scores are from a classifier that looked at each box. */
+  bool classified = false;
   /** Joints of each object; 0: none. */
   int keypoints = 0;
   /** Pairs of joints that a bone connects, counted from 0. */

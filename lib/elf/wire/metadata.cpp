@@ -126,6 +126,7 @@ std::optional<ModelRules> rulesOf(const Json& metadata) {
   reader.read("masks", rules.masks);
   reader.read("keypoints", rules.keypoints);
   reader.read("rotated", rules.rotated);
+  reader.read("classified", rules.classified);
   reader.read("skeleton", rules.skeleton);
   // Other servers use this object for something else.
   if (reader.known() == 0) return std::nullopt;
@@ -163,6 +164,7 @@ Json toJson(const ModelRules& rules) {
   if (rules.masks) json["masks"] = true;
   if (rules.keypoints > 0) json["keypoints"] = rules.keypoints;
   if (rules.rotated) json["rotated"] = true;
+  if (rules.classified) json["classified"] = true;
   if (!rules.skeleton.empty()) json["skeleton"] = rules.skeleton;
   return json;
 }
