@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "elf/record/frame_fields.h"
+#include "gst/elfvision/gstelfanalytics.h"
 
 namespace elf::gst {
 
@@ -16,6 +19,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kParameters = "detection";
 constexpr const char* kStage = "stage";
+/** From this IoU on, regions of one label in both kinds of meta are the same: elements that write
+ * both may round differently, and scaling does. */
+constexpr double kSame = 0.8;
 
 GstStructure* newStructure(const char* name, const Json& fields);
 
@@ -74,10 +80,6 @@ gboolean removeOfStage(GstBuffer*, GstMeta** meta, gpointer stage) {
   return TRUE;
 }
 
-std::string typeOf(const Detection& detection) {
-  return detection.label.empty() ? std::to_string(detection.labelId) : detection.label;
-}
-
 void addParameters(GstVideoRegionOfInterestMeta* region, const Detection& d, int stage) {
   GstStructure* parameters = gst_structure_new(
       kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score), "label_id",
@@ -106,7 +108,7 @@ void addReported(const FrameRecord& record, std::vector<Reported>& all) {
   if (record.before) addReported(*record.before, all);
   for (const Detection& detection : record.detections)
     if (detection.id != kNoIdentity)
-      all.push_back({&record, &detection, g_quark_try_string(typeOf(detection).c_str())});
+      all.push_back({&record, &detection, g_quark_try_string(nameOf(detection).c_str())});
 }
 
 }  // namespace
@@ -115,12 +117,16 @@ GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::i
   return newStructure("elf-result", frameFields(record, ptsNs));
 }
 
+std::string nameOf(const Detection& detection) {
+  return detection.label.empty() ? std::to_string(detection.labelId) : detection.label;
+}
+
 void replaceRegions(GstBuffer* buffer, const FrameRecord& record) {
   gst_buffer_foreach_meta(buffer, removeOfStage, GINT_TO_POINTER(record.stage));
   for (const Detection& d : record.detections) {
     const Rect r = roundOutwards(d.box, record.size);
     GstVideoRegionOfInterestMeta* roi = gst_buffer_add_video_region_of_interest_meta(
-        buffer, typeOf(d).c_str(), static_cast<guint>(r.x), static_cast<guint>(r.y),
+        buffer, nameOf(d).c_str(), static_cast<guint>(r.x), static_cast<guint>(r.y),
         static_cast<guint>(r.width), static_cast<guint>(r.height));
     roi->id = static_cast<gint>(d.id);
     addParameters(roi, d, record.stage);
@@ -156,6 +162,29 @@ std::optional<int> stageOf(const GstVideoRegionOfInterestMeta* region) {
   int stage = 0;
   if (!parameters || !gst_structure_get_int(parameters, kStage, &stage)) return std::nullopt;
   return stage;
+}
+
+std::vector<Region> regionsOn(GstBuffer* buffer, const FrameRecord* record) {
+  std::vector<Region> regions;
+  gpointer state = nullptr;
+  while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
+             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    const auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
+    const auto x = static_cast<float>(roi->x), y = static_cast<float>(roi->y);
+    const char* label = g_quark_to_string(roi->roi_type);
+    regions.push_back({{x, y, x + static_cast<float>(roi->w), y + static_cast<float>(roi->h)},
+                       label ? label : "",
+                       stageOf(roi)});
+  }
+  const std::size_t rois = regions.size();
+  for (Region& region : analyticsRegions(buffer, record)) {
+    const auto same = [&](const Region& roi) {
+      return roi.label == region.label && iou(roi.box, region.box) >= kSame;
+    };
+    if (std::ranges::none_of(std::span(regions).first(rois), same))
+      regions.push_back(std::move(region));
+  }
+  return regions;
 }
 
 }  // namespace elf::gst

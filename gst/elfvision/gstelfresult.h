@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A frame's result in GStreamer's types: the structure `elf-result` and the ROI metas.
+// A frame's result in GStreamer's types: the structure `elf-result` and the metas.
 #pragma once
 
 #include <gst/gst.h>
@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "elf/types/frame_record.h"
 
@@ -17,6 +19,9 @@ namespace elf::gst {
  * are arrays, and null fields are left out. The caller owns it.
  */
 GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::int64_t> ptsNs);
+
+/** The label, or the class number if it has none. */
+std::string nameOf(const Detection& detection);
 
 /**
  * Gives a writable buffer one GstVideoRegionOfInterestMeta for each detection of the record's
@@ -33,5 +38,19 @@ void restoreRegions(GstBuffer* buffer, const FrameRecord& record);
 
 /** The stage of the elfmerge that made the region. Unset for a region of another element. */
 std::optional<int> stageOf(const GstVideoRegionOfInterestMeta* region);
+
+/** A place where an element found something. */
+struct Region {
+  Box box;
+  std::string label;
+  /** The stage of the elfmerge that made it. Unset for another element's. */
+  std::optional<int> stage;
+};
+
+/**
+ * Each GstVideoRegionOfInterestMeta of a buffer, and each GstAnalyticsODMtd that does not repeat
+ * one. `record` is the record of the buffer, or null.
+ */
+std::vector<Region> regionsOn(GstBuffer* buffer, const FrameRecord* record);
 
 }  // namespace elf::gst

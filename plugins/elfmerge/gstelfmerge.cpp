@@ -37,6 +37,7 @@
 #include "elf/predict/indexing.h"
 #include "elf/record/frame_fields.h"
 #include "elf/render/painter.h"
+#include "gst/elfvision/gstelfanalytics.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfref.h"
 #include "gst/elfvision/gstelfresult.h"
@@ -55,8 +56,22 @@ using elf::gst::StreamPtr;
 // Locks: settingsMutex_ guards Settings, stateMutex_ guards State. stateMutex_ comes before
 // settingsMutex_ and before the locks of lib/. Neither is held while pushing, querying or posting.
 
+enum Metas { kAuto, kRoi, kAnalytics, kBoth, kNoMetas };
+
+std::span<const elf::Choice> metasChoices() {
+  static constexpr elf::Choice kChoices[] = {
+      {"auto", "Both where this build of Elf has GStreamer's analytics library, else roi"},
+      {"roi", "GstVideoRegionOfInterestMeta"},
+      {"analytics", "GstAnalyticsRelationMeta"},
+      {"both", "Both"},
+      {"none", "None"},
+  };
+  return kChoices;
+}
+
 struct Settings {
   elf::PaintOptions paint;
+  int metas = kAuto;
   bool postMessages = false;
   /** An elf::MergeMode, for the loop. */
   int mergeMode = static_cast<int>(elf::MergeMode::Nms);
@@ -160,6 +175,8 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
         {"draw-statistics", "Draw statistics", kPlaying, Boolean{ELF_SETTING(paint.statistics)},
          "Draw a line of statistics at the bottom: milliseconds since the frame entered the first "
          "Elf element, kilobytes sent, objects, parts"},
+        {"metas", "Metas", kReady, Enum{ELF_SETTING(metas), "GstElfMetas", metasChoices},
+         "Which metas report the detections of a frame"},
         {"post-messages", "Post messages", kPlaying, Boolean{ELF_SETTING(postMessages)},
          "Post an element message 'elf-result' on the bus for each frame as soon as it is "
          "answered"},
@@ -214,7 +231,8 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     setTimings(record, loop, begin);
 
     count(record);
-    elf::gst::replaceRegions(buffer, record);
+    if (roi_) elf::gst::replaceRegions(buffer, record);
+    if (analytics_) elf::gst::addAnalytics(buffer, record);
     const bool written = !results_ || write(record, ptsOf(buffer));
     elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(record)));
     return written ? GST_FLOW_OK : GST_FLOW_ERROR;
@@ -232,6 +250,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
 
   void start() {
     const Settings now = settings();
+    chooseMetas(now.metas);
     if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
     warnedOfBare_ = warnedOfSize_ = warnedOfOther_ = false;
     const elf::MutexLock lock(stateMutex_);
@@ -248,6 +267,17 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
   }
 
  private:
+  void chooseMetas(int metas) {
+    const bool known = elf::gst::hasAnalytics();
+    if ((metas == kAnalytics || metas == kBoth) && !known)
+      throw elf::Error("metas", std::string("can't be ") +
+                                    metasChoices()[static_cast<std::size_t>(metas)].name +
+                                    ": Elf was built without GStreamer's analytics library, which "
+                                    "GStreamer has from version 1.24 on (auto, roi or none)");
+    roi_ = metas == kAuto || metas == kRoi || metas == kBoth;
+    analytics_ = metas == kAnalytics || metas == kBoth || (metas == kAuto && known);
+  }
+
   GstStructure* stats() {
     const elf::MutexLock lock(stateMutex_);
     GstStructure* stats = gst_structure_new_empty("elf-merge-stats");
@@ -429,6 +459,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
 
   // Belong to the streaming thread.
   elf::Painter painter_;
+  bool roi_ = true, analytics_ = false;
   bool warnedOfBare_ = false, warnedOfSize_ = false;
   std::unique_ptr<ResultsFile> results_;
 

@@ -9,8 +9,9 @@
  * and load, and the needs of their model. Without one, elfpartition plans for a single server of
  * medium speed.
  *
- * RPs come from elfrppredict. Without it, each GstVideoRegionOfInterestMeta on a buffer is an RP.
- * After the first one, a frame without any has no RPs. Before it, the RPs are unknown.
+ * RPs come from elfrppredict. Without it, each GstVideoRegionOfInterestMeta and each
+ * GstAnalyticsODMtd on a buffer is an RP. After the first one, a frame without any has no RPs.
+ * Before it, the RPs are unknown.
  *
  * - RPs unknown: the whole frame, split over the servers.
  * - RPs known: `partitioner` cuts parts from them, and from places of possible new objects:
@@ -131,9 +132,11 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
          "(unset = the least busy one)"},
         {"regions", "Regions", kPlaying,
          Enum{ELF_SETTING(regions), "GstElfRegions", regionsChoices},
-         "Which region-of-interest metas of a frame are used as region proposals"},
+         "Which regions of interest, or detections in analytics metas, of a frame are used as "
+         "region "
+         "proposals"},
         {"regions-label", "Regions label", kPlaying, OptionalString{ELF_SETTING(regionsLabel)},
-         "Use only region-of-interest metas of this type (unset = all types)"},
+         "Use only regions of interest and detections of this type (unset = all types)"},
         {"stats", "Statistics", kReadOnly, Statistics{&Partition::stats},
          "Counts since start: frames; cold (frames without known RPs); empty (frames with no "
          "parts); parts-rp, parts-lrc, parts-scan, parts-grid, parts-full; pixels (of all parts, "
@@ -153,10 +156,10 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
       record =
           entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
       if (!record) return GST_FLOW_FLUSHING;
-      if (now.regions == kAuto) record->rps = rpsOfRois(buffer, now);
+      if (now.regions == kAuto) record->rps = rpsOfRegions(buffer, *record, now);
     }
     if (now.regions == kUpstream)
-      record->predicted = std::exchange(record->rps, rpsOfRois(buffer, now));
+      record->predicted = std::exchange(record->rps, rpsOfRegions(buffer, *record, now));
     if (const elf::gst::StreamPtr stream = record->stream.lock())
       plan(*stream, *record, buffer, now);
     count(*record);
@@ -177,7 +180,7 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
   void start() {
     const Settings now = settings();
     entry_.start();
-    roisSeen_ = false;
+    regionsSeen_ = false;
     warnedOf_.clear();
     {
       const elf::MutexLock lock(stateMutex_);
@@ -209,30 +212,25 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
     return stats;
   }
 
-  std::optional<std::vector<elf::Rp>> rpsOfRois(GstBuffer* buffer, const Settings& now) {
+  std::optional<std::vector<elf::Rp>> rpsOfRegions(GstBuffer* buffer,
+                                                   const elf::FrameRecord& record,
+                                                   const Settings& now) {
     const bool upstream = now.regions == kUpstream;
     std::vector<elf::Rp> rps;
-    gpointer state = nullptr;
-    while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
-               buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
-      const auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
-      if (!upstream && elf::gst::stageOf(roi)) continue;
-      const char* label = g_quark_to_string(roi->roi_type);
-      if (!now.regionsLabel.empty() && now.regionsLabel != label) continue;
-      const elf::Box box{static_cast<float>(roi->x), static_cast<float>(roi->y),
-                         static_cast<float>(roi->x) + static_cast<float>(roi->w),
-                         static_cast<float>(roi->y) + static_cast<float>(roi->h)};
+    for (elf::gst::Region& region : elf::gst::regionsOn(buffer, &record)) {
+      if (!upstream && region.stage) continue;
+      if (!now.regionsLabel.empty() && now.regionsLabel != region.label) continue;
       elf::Rp rp;
-      rp.box = elf::clip(box, size());
+      rp.box = elf::clip(region.box, size());
       if (rp.box.empty()) continue;
       if (!upstream) {
         rp.expected = rp.box;
-        rp.label = label;
+        rp.label = std::move(region.label);
       }
       rps.push_back(std::move(rp));
     }
-    roisSeen_ = roisSeen_ || upstream || !rps.empty();
-    if (!roisSeen_) return std::nullopt;
+    regionsSeen_ = regionsSeen_ || upstream || !rps.empty();
+    if (!regionsSeen_) return std::nullopt;
     return rps;
   }
 
@@ -280,7 +278,7 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
 
   // Belong to the streaming thread.
   elf::gst::StreamEntry entry_;
-  bool roisSeen_ = false;
+  bool regionsSeen_ = false;
   /** The last `lrc-server` that no server had. */
   std::string warnedOf_;
   /** The last one that was planned for. */

@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "gst/elfvision/gstelfanalytics.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfresult.h"
+#include "tests/support/analytics.h"
 #include "tests/support/bus.h"
 #include "tests/support/fake_end.h"
 #include "tests/support/harness.h"
@@ -148,6 +150,57 @@ TEST_F(Partition, RegionsOfEarlierStagesArePlacesToLookAtWhereThatIsAskedFor) {
   EXPECT_TRUE(pass(harness_.frame(3)).rps->empty()) << "known, there are none";
   gst_util_set_object_arg(G_OBJECT(harness_.element()), "regions", "none");
   EXPECT_FALSE(pass(withStages(4)).rps.has_value());
+}
+
+/** Of a build that knows detections in analytics metas. */
+class PartitionOfAnalytics : public Partition {
+ protected:
+  void SetUp() override {
+    if (!hasAnalytics()) GTEST_SKIP() << "built without GStreamer's analytics library";
+  }
+
+  /** With what a first stage found. */
+  GstBuffer* withStage(int number) {
+    FrameRecord earlier;
+    earlier.size = {640, 480};
+    earlier.answered = true;
+    earlier.detections = {{.box = {300, 100, 340, 200}, .score = 0.5F, .label = "face", .id = 3}};
+    GstBuffer* buffer = harness_.frame(number);
+    addAnalytics(buffer, earlier);
+    setRecord(buffer, std::make_shared<const FrameRecord>(std::move(earlier)));
+    return buffer;
+  }
+};
+
+TEST_F(PartitionOfAnalytics, DetectionsOfOtherElementsAreTheRps) {
+  GstBuffer* buffer = harness_.frame(0);
+  elf::testing::addAnalyticsDetection(buffer, "person", {100, 100, 50, 80}, 0.5F);
+  elf::testing::addAnalyticsDetection(buffer, "car", {-20, 300, 60, 80}, 0.5F);
+  const FrameRecord record = pass(buffer);
+  ASSERT_EQ(record.rps->size(), 2U);
+  EXPECT_EQ(record.rps->at(0).box, (Box{100, 100, 150, 180}));
+  EXPECT_EQ(record.rps->at(0).expected, record.rps->at(0).box);
+  EXPECT_EQ(record.rps->at(0).label, "person");
+  EXPECT_EQ(record.rps->at(1).box, (Box{0, 300, 40, 380}));
+  g_object_set(harness_.element(), "regions-label", "car", nullptr);
+  EXPECT_TRUE(pass(harness_.frame(1)).rps->empty()) << "known, there are none";
+}
+
+TEST_F(PartitionOfAnalytics, WhatBothKindsOfMetaTellIsOneRegion) {
+  GstBuffer* buffer = frameWithRoi(0);
+  elf::testing::addAnalyticsDetection(buffer, "person", {101, 100, 49, 81}, 0.5F);
+  elf::testing::addAnalyticsDetection(buffer, "car", {100, 100, 50, 80}, 0.5F);
+  elf::testing::addAnalyticsDetection(buffer, "person", {130, 100, 50, 80}, 0.5F);
+  EXPECT_EQ(pass(buffer).rps->size(), 3U);
+}
+
+TEST_F(PartitionOfAnalytics, DetectionsOfEarlierStagesArePlacesToLookAtWhereThatIsAskedFor) {
+  EXPECT_FALSE(pass(withStage(0)).rps.has_value());
+  gst_util_set_object_arg(G_OBJECT(harness_.element()), "regions", "upstream");
+  const FrameRecord upstream = pass(withStage(1));
+  ASSERT_EQ(upstream.rps->size(), 1U);
+  EXPECT_EQ(upstream.rps->at(0).box, (Box{300, 100, 340, 200}));
+  EXPECT_TRUE(upstream.rps->at(0).expected.empty());
 }
 
 TEST_F(Partition, UpstreamRegionsTakeThePlaceOfPredictedOnes) {
