@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# One would guess: objectdetectionoverlay draws what the analytics meta of a frame tells, and nothing where there is none.
+# One would guess: objectdetectionoverlay draws the detections in the analytics meta of a frame, and nothing where there is none.
 # What is so: on frames without a meta it draws the boxes of the last one that had one; an empty meta ends them.
 # Versions: for ever in GStreamer 1.26.2 (Debian 13); for a second, `expire-overlay`, in 1.28.8 (sid).
 set -euo pipefail

@@ -133,8 +133,7 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
         {"regions", "Regions", kPlaying,
          Enum{ELF_SETTING(regions), "GstElfRegions", regionsChoices},
          "Which regions of interest, or detections in analytics metas, of a frame are used as "
-         "region "
-         "proposals"},
+         "region proposals"},
         {"regions-label", "Regions label", kPlaying, OptionalString{ELF_SETTING(regionsLabel)},
          "Use only regions of interest and detections of this type (unset = all types)"},
         {"stats", "Statistics", kReadOnly, Statistics{&Partition::stats},

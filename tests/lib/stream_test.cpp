@@ -169,21 +169,21 @@ TEST_F(StreamTime, UnsentFramesTellHowOldTheirBoxesAre) {
 
 TEST_F(StreamTime, ObjectsKnowWhenTheyWereSeenFirstAndLast) {
   lookAt(0ms);
-  EXPECT_EQ(lookAt(40ms)->detections.at(0).seen, (Sightings{0ms, 40ms}));
+  EXPECT_EQ(lookAt(40ms)->detections.at(0).seen, (SeenTimes{0ms, 40ms}));
   FrameRecord missed = *end_.pass(enterAt(80ms), {});
   addMissed(missed);
-  EXPECT_EQ(missed.detections.at(0).seen, (Sightings{0ms, 40ms}));
+  EXPECT_EQ(missed.detections.at(0).seen, (SeenTimes{0ms, 40ms}));
   stream_->slots().setLimits({.bounded = true, .maxInFlight = 1, .leaky = true});
-  EXPECT_EQ(lookAt(120ms)->detections.at(0).seen, (Sightings{0ms, 120ms}));
+  EXPECT_EQ(lookAt(120ms)->detections.at(0).seen, (SeenTimes{0ms, 120ms}));
   occupant_ = enterAt(160ms);
   FrameRecord unsent = enterAt(200ms);
   const std::uint64_t id = unsent.id;
   submit(std::move(unsent));
-  EXPECT_EQ(done_.at(id)->detections.at(0).seen, (Sightings{0ms, 120ms}));
+  EXPECT_EQ(done_.at(id)->detections.at(0).seen, (SeenTimes{0ms, 120ms}));
 }
 
 TEST_F(StreamTime, WithoutTimeStampsNobodyKnowsWhenAnObjectWasSeen) {
-  EXPECT_EQ(look({mover(0)})->detections.at(0).seen, Sightings{});
+  EXPECT_EQ(look({mover(0)})->detections.at(0).seen, SeenTimes{});
 }
 
 TEST_F(StreamTime, WhatWasNotLookedAtForLongIsDueThoughFewFramesCame) {

@@ -26,7 +26,7 @@ struct Track {
   Identity id = kNoIdentity;
   std::int64_t labelId = 0;
   std::string label;
-  Sightings seen;
+  SeenTimes seen;
   std::deque<Observation> observations;
   /** Frames since the last observation that looked for it in vain, and that should have looked
    * there but got no answer. */

@@ -21,10 +21,10 @@ inline constexpr Identity kNoIdentity = 0;
 
 /** Running times of the first and the latest frame in which an object was found. Unset if frames
  * have none. */
-struct Sightings {
+struct SeenTimes {
   std::optional<std::chrono::nanoseconds> first, last;
 
-  bool operator==(const Sightings&) const = default;
+  bool operator==(const SeenTimes&) const = default;
 };
 
 struct Detection {
@@ -48,7 +48,7 @@ struct Detection {
   /** Index into Capacity::servers of the server that found it; -1 if coasted. */
   int server = -1;
   /** Of the object of this identity. */
-  Sightings seen = {};
+  SeenTimes seen = {};
 
   bool operator==(const Detection&) const = default;
 };

@@ -27,7 +27,7 @@ struct Rp {
   std::int64_t labelId = 0;
   std::string label;
   float score = 0;
-  Sightings seen = {};
+  SeenTimes seen = {};
 
   bool operator==(const Rp&) const = default;
 };
