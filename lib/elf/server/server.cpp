@@ -21,7 +21,7 @@
 #include "elf/base/glib.h"
 #include "elf/base/mutex.h"
 #include "elf/base/printable.h"
-#include "elf/server/connections.h"
+#include "elf/http/connections.h"
 #include "elf/server/metrics.h"
 #include "elf/server/model_queue.h"
 #include "elf/server/reply.h"
@@ -134,7 +134,10 @@ class Server::Impl {
  public:
   Impl(const std::vector<ModelFactory>& factories, const ServerOptions& options)
       : options_(options),
-        connections_(options_),
+        connections_({.maxConnections = options.maxConnections,
+                      .maxBody = options.maxBody,
+                      .maxBuffered = options.maxBuffered,
+                      .idle = options.idle}),
         context_(g_main_context_new()),
         loop_(g_main_loop_new(context_.get(), FALSE)) {
     for (const ModelFactory& factory : factories) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/server/connections.h"
+#include "elf/http/connections.h"
 
 #include <gio/gio.h>
 #include <glib-unix.h>
@@ -66,7 +66,7 @@ struct Connections::Connection {
   }
 
   void startTimer() {
-    const auto idle = static_cast<guint>(all->options_.idle.count());
+    const auto idle = static_cast<guint>(all->limits_.idle.count());
     timer = schedule(g_main_context_get_thread_default(), g_timeout_source_new(idle),
                      [this] { hangUp(); });
   }
@@ -133,7 +133,7 @@ void Connections::watch(SoupServer* server) {
 
 BodyState Connections::bodyState(SoupServerMessage* message) {
   const Upload& upload = uploadOf(message);
-  if (upload.received > upload.all->options_.maxBody) return BodyState::TooLarge;
+  if (upload.received > upload.all->limits_.maxBody) return BodyState::TooLarge;
   return upload.noRoom ? BodyState::NoRoom : BodyState::Whole;
 }
 
@@ -185,7 +185,7 @@ void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer se
     attach(socket, kConnection, connection);
     // libsoup stores it. It would warn if the first call came after the peer has gone.
     soup_server_message_get_remote_address(message);
-    if (all->open_ > all->options_.maxConnections) return connection->hangUp();
+    if (all->open_ > all->limits_.maxConnections) return connection->hangUp();
   }
   Connection* connection = connectionOf(message);
   connection->wake();
@@ -203,8 +203,8 @@ void Connections::onChunk(SoupServerMessage* message, GBytes* chunk, gpointer se
   if (upload.forgotten) return;
   upload.buffered += size;
   all.buffered_ += size;
-  upload.noRoom = all.buffered_ > all.options_.maxBuffered;
-  if (upload.noRoom || upload.received > all.options_.maxBody) return all.forgetBody(message);
+  upload.noRoom = all.buffered_ > all.limits_.maxBuffered;
+  if (upload.noRoom || upload.received > all.limits_.maxBody) return all.forgetBody(message);
   upload.body.insert(upload.body.end(), data, data + size);
 }
 

@@ -4,13 +4,23 @@
 
 #include <libsoup/soup.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "elf/server/server.h"
-
 namespace elf {
+
+struct ConnectionLimits {
+  /** Open connections; one more is closed. */
+  std::size_t maxConnections = 0;
+  /** Bytes of a request's body. */
+  std::size_t maxBody = 0;
+  /** Bytes of all held bodies. */
+  std::size_t maxBuffered = 0;
+  /** How long each wait for a peer may take. */
+  std::chrono::milliseconds idle{};
+};
 
 /** The state of a request's body. */
 enum class BodyState { Whole, TooLarge, NoRoom };
@@ -18,8 +28,7 @@ enum class BodyState { Whole, TooLarge, NoRoom };
 /** Belongs to the network thread, except hungUp(). Outlives the SoupServer that it watches. */
 class Connections {
  public:
-  /** `options` must outlive this. */
-  explicit Connections(const ServerOptions& options) : options_(options) {}
+  explicit Connections(const ConnectionLimits& limits) : limits_(limits) {}
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
 
@@ -35,7 +44,7 @@ class Connections {
   /** Discards the body, and the rest of it as it arrives. */
   void forgetBody(SoupServerMessage* message);
   /** Whether a body of this size is too large to read to its end before it is refused. */
-  bool hopeless(std::uint64_t bytes) const { return bytes / 2 > options_.maxBody; }
+  bool hopeless(std::uint64_t bytes) const { return bytes / 2 > limits_.maxBody; }
 
   /** Stops or starts the time limit for the peer. */
   static void stopWaiting(SoupServerMessage* message);
@@ -51,7 +60,7 @@ class Connections {
   static void onChunk(SoupServerMessage* message, GBytes* chunk, gpointer self);
   static void onFinished(SoupServerMessage* message, gpointer);
 
-  const ServerOptions& options_;
+  const ConnectionLimits limits_;
   std::size_t open_ = 0;
   /** Bytes of all held bodies. */
   std::size_t buffered_ = 0;
