@@ -1550,5 +1550,31 @@ TEST(ParseServers, NamesTheEntryAndWhatIsWrongWithIt) {
   }
 }
 
+TEST_F(OffloaderTest, ReportsTellTheCircuitOfEachServerThatIsWanted) {
+  openReady();
+  const auto circuits = [this] {
+    std::vector<std::pair<std::string, CircuitBreaker::State>> seen;
+    for (const ServerReport& report : offloader_->reports())
+      seen.emplace_back(report.state.url, report.circuit);
+    return seen;
+  };
+  using enum CircuitBreaker::State;
+  using Circuits = decltype(circuits());
+  EXPECT_EQ(circuits(), (Circuits{{kA, Closed}, {kB, Closed}}));
+  for (int i = 0; i < ServerSet::kErrorsInARow; ++i) {
+    sendFrame({0});
+    transport_.reply(transport_.to(kA + "/v2/models/hog/infer").at(0), {.error = "reset"});
+    const auto other = transport_.to(kB + "/v2/models/hog/infer").at(0);
+    transport_.reply(other, good(other));
+  }
+  EXPECT_EQ(circuits(), (Circuits{{kA, Open}, {kB, Closed}}));
+  transport_.advance(ServerSet::kFirstPause);
+  transport_.reply(transport_.to(kA + "/v2/health/ready").at(0), text(200, ""));
+  transport_.reply(transport_.to(kA + "/v2/models/hog").at(0), metadata());
+  EXPECT_EQ(circuits(), (Circuits{{kA, HalfOpen}, {kB, Closed}}));
+  offloader_->setServers({kB});
+  EXPECT_EQ(circuits(), (Circuits{{kB, Closed}}));
+}
+
 }  // namespace
 }  // namespace elf

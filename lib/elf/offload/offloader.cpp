@@ -62,6 +62,11 @@ Capacity Offloader::capacity() const {
   return servers_.capacity();
 }
 
+std::vector<ServerReport> Offloader::reports() const {
+  const DeferringMutex::Lock lock(mutex_);
+  return servers_.reports();
+}
+
 OffloadStats Offloader::stats() const {
   const DeferringMutex::Lock lock(mutex_);
   return stats_;

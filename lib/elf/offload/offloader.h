@@ -91,6 +91,8 @@ class Offloader {
   bool ready() const;
   /** As it is now. The user's own setting, maxInFlight, is left at its default. */
   Capacity capacity() const;
+  /** The servers that are not removed. */
+  std::vector<ServerReport> reports() const;
   OffloadStats stats() const;
   /** The server that would first finish a part of that size, after its outstanding work; a healthy
    * one, if there are any. */

@@ -166,6 +166,15 @@ Capacity ServerSet::capacity() const {
   return capacity;
 }
 
+std::vector<ServerReport> ServerSet::reports() const {
+  std::vector<ServerReport> reports;
+  const Capacity now = capacity();
+  for (int i = 0; i < count(); ++i)
+    if (const ServerState& state = now.servers[static_cast<std::size_t>(i)]; !state.removed)
+      reports.push_back({.state = state, .circuit = at(i).breaker.state()});
+  return reports;
+}
+
 const ModelRules& ServerSet::rules() const {
   const ModelRules* told = &settings_.localRules;
   for (std::size_t i = 0; i < endpoints_.size(); ++i) {

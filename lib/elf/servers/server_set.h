@@ -32,6 +32,12 @@
 
 namespace elf {
 
+/** A server and the state of its circuit breaker, for metrics. */
+struct ServerReport {
+  ServerState state;
+  CircuitBreaker::State circuit = CircuitBreaker::State::Closed;
+};
+
 /**
  * Acts on what its pieces decide: ServerDirectory (which servers there are), CircuitBreaker
  * (whether an endpoint gets parts), Introduction (what it takes) and CostTable (which is fastest).
@@ -93,6 +99,8 @@ class ServerSet {
   bool ready() const { return ready_; }
   /** As it is now. The user's own setting is left at its default. */
   Capacity capacity() const;
+  /** The servers that are not removed. */
+  std::vector<ServerReport> reports() const;
   /** The rules that an endpoint sent, else the local ones. */
   const ModelRules& rules() const;
   int count() const { return static_cast<int>(directory_.servers().size()); }
