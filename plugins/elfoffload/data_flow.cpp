@@ -85,7 +85,6 @@ GstFlowReturn Offload::chain(GstBuffer* buffer) {
                    const ItemPtr answeredItem = weak.lock();
                    if (!answeredItem) return;
                    const MutexLock lock(stateMutex_);
-                   if (answered->skipped) ++state_.skipped;
                    answeredItem->record = std::move(answered);
                    changed_.notifyAll();
                  });
@@ -252,9 +251,18 @@ GstFlowReturn Offload::pushFrame(Item& item) {
     if (state_.flow != GST_FLOW_OK) return state_.flow;
   }
   logWay(element_, *item.record);
+  tally_.add(*item.record, delayOf(*item.record));
   GstBuffer* buffer = gst_buffer_make_writable(item.buffer.release());
   gst::setRecord(buffer, std::exchange(item.record, nullptr));
   return gst_pad_push(srcpad_, buffer);
+}
+
+// Time since the capture of the frame if that is known, else since its entry.
+std::chrono::nanoseconds Offload::delayOf(const FrameRecord& record) const {
+  const GstClockTime now =
+      live_ ? gst_element_get_current_running_time(element_) : GST_CLOCK_TIME_NONE;
+  if (!GST_CLOCK_TIME_IS_VALID(now) || !record.runningTime) return Clock::now() - record.entered;
+  return std::max(std::chrono::nanoseconds(now) - *record.runningTime, std::chrono::nanoseconds(0));
 }
 
 }  // namespace elf::offloading

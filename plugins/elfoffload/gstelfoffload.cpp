@@ -107,6 +107,11 @@ std::span<const Offload::Property> Offload::properties() {
        "PEM file of the private key of client-certificate"},
       {"token-file", "Token file", kReady, OptionalString{ELF_SETTING(security.tokenFile)},
        "File with the bearer token for the servers; read when the element starts"},
+      {"metrics-port", "Metrics port", kReady, Int{ELF_SETTING(metricsPort), 0, G_MAXUINT16},
+       "Port of the metrics for Prometheus, at /metrics; elements with the same port share it (0 = "
+       "no metrics)"},
+      {"metrics-address", "Metrics address", kReady, String{ELF_SETTING(metricsAddress)},
+       "Address of the interface on which metrics-port listens"},
       {"stats", "Statistics", kReadOnly, Statistics{&Offload::stats},
        "Counts since start: frames, skipped, parts-sent, parts-failed, parts-late, parts-retried, "
        "parts-hedged, hedges-won, bytes-sent, bytes-whole (if whole frames had been sent), "

@@ -17,6 +17,7 @@
 
 #include "elf/base/mutex.h"
 #include "elf/client/client_security.h"
+#include "elf/metrics/metrics_endpoint.h"
 #include "elf/stream/frame_sender.h"
 #include "gst/elfvision/gstelfref.h"
 #include "gst/elfvision/gstelfrgb.h"
@@ -62,6 +63,9 @@ struct Settings {
   /** Percent. */
   double hedging = 5;
   ClientSecurity security;
+  /** 0: no metrics. */
+  int metricsPort = 0;
+  std::string metricsAddress = MetricsPlace().address;
 
   std::optional<milliseconds> timeLimit(bool live) const {
     if (deadline == kNoDeadline) return std::nullopt;
@@ -94,13 +98,6 @@ struct Item {
 };
 using ItemPtr = std::shared_ptr<Item>;
 
-/** The work of the servers. */
-struct Work {
-  OffloadStats parts;
-  FrameSender::Stats frames;
-  std::vector<ServerState> servers;
-};
-
 struct State {
   /** Null unless the element is started. */
   std::shared_ptr<Session> session;
@@ -120,9 +117,9 @@ struct State {
   GstClockTime earliest = GST_CLOCK_TIME_NONE;
   /** Of the whole pipeline, as last set. */
   GstClockTime pipelineLatency = 0;
-  std::uint64_t frames = 0, skipped = 0;
+  std::uint64_t frames = 0;
   /** Of the last run, after its end. */
-  Work lastWork;
+  ClientWork lastWork;
 
   bool flows() const { return flow == GST_FLOW_OK || flow == GST_FLOW_EOS; }
   /** Whether the queue holds a matching item. */
@@ -171,6 +168,9 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   void setServers();
   GstStructure* stats();
 
+  /** Of the current run, or of the last one. Any thread. */
+  ClientWork work();
+
   // data_flow.cpp: a frame arrives,
   std::optional<FrameRecord> recordOf(GstBuffer* buffer, const std::shared_ptr<Session>& session,
                                       gst::StreamPtr& stream);
@@ -187,6 +187,7 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   bool firstMayLeave() const ELF_REQUIRES(stateMutex_);
   std::optional<GstFlowReturn> pauseTask() ELF_REQUIRES(stateMutex_);
   GstFlowReturn pushFrame(Item& item);
+  std::chrono::nanoseconds delayOf(const FrameRecord& record) const;
 
   // events.cpp
   void setInfo(const GstVideoInfo& info);
@@ -221,6 +222,9 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   gst::RgbCutter cutter_;
   bool warnedOfOther_ = false;
 
+  /** Of the pushed frames. */
+  FrameTally tally_;
+
   /** The deadline at the last latency message. */
   std::atomic<int> deadline_ = kUsualDeadline;
   std::atomic<bool> live_ = false;
@@ -235,6 +239,9 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   Mutex stateMutex_;
   ConditionVariable changed_;
   State state_ ELF_GUARDED_BY(stateMutex_);
+
+  /** Belongs to state changes. Null without a metrics-port. The last member, as it calls work(). */
+  std::unique_ptr<ClientSeries> series_;
 };
 
 }  // namespace elf::offloading

@@ -69,8 +69,10 @@ Session::Session(Offload& owner, GstElement* element, OffloadSettings offload,
       transport_("elfoffload-io", settings.security),
       sender_(std::move(offload), settings.encodingSettings(), *pool_, client_, *this) {}
 
-Work Session::work() const {
-  return {sender_.offloader().stats(), sender_.stats(), sender_.offloader().capacity().servers};
+void Session::addTo(ClientWork& work) const {
+  work.parts = sender_.offloader().stats();
+  work.pictures = sender_.stats();
+  work.servers = sender_.offloader().reports();
 }
 
 void Session::stop() {

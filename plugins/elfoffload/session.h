@@ -29,7 +29,8 @@ class Session : public OffloadListener {
 
   FrameSender& sender() { return sender_; }
   Offloader& offloader() { return sender_.offloader(); }
-  Work work() const;
+  /** Adds the work of the servers. */
+  void addTo(ClientWork& work) const;
   /** Stops all requests. No answer arrives after it returns. */
   void stop();
 

@@ -42,6 +42,18 @@ void Offload::start() {
       encodingChoices()[static_cast<std::size_t>(settings.encoding)].name, settings.jpegQuality,
       settings.bandwidth, settings.qos, settings.leaky, settings.hedging);
   warnOfClearToken(offload.servers, settings);
+  tally_.reset();
+  {
+    const MutexLock lock(stateMutex_);
+    state_.frames = 0;
+    state_.lastWork = {};
+  }
+  // This may fail, so it comes before anything has started.
+  std::unique_ptr<ClientSeries> series;
+  if (settings.metricsPort != 0)
+    series = std::make_unique<ClientSeries>(
+        MetricsPlace{settings.metricsAddress, static_cast<std::uint16_t>(settings.metricsPort)},
+        labelsOf(element_), [this] { return work(); });
   const auto session = std::make_shared<Session>(*this, element_, std::move(offload), settings);
   {
     const MutexLock lock(stateMutex_);
@@ -51,14 +63,15 @@ void Offload::start() {
     state_.readyBy = Clock::now() + settings.timeLimit(false).value_or(kReadyWait);
     state_.latencyRefused = false;
     state_.pipelineLatency = 0;
-    state_.frames = state_.skipped = 0;
   }
+  series_ = std::move(series);
   session->offloader().start();
   // They may have changed since `settings` were read.
   if (this->settings().servers != settings.servers) setServers();
 }
 
 void Offload::stop() {
+  series_.reset();
   std::vector<StreamPtr> streams;
   std::shared_ptr<Session> session;
   {
@@ -71,7 +84,7 @@ void Offload::stop() {
   for (const StreamPtr& stream : streams) stream->detach();
   session->stop();
   const MutexLock lock(stateMutex_);
-  state_.lastWork = session->work();
+  session->addTo(state_.lastWork);
 }
 
 std::deque<ItemPtr> Offload::setFlushing(bool flushing) {
@@ -158,9 +171,31 @@ void Offload::warnOfClearToken(const std::vector<std::string>& urls, const Setti
 }
 
 GstStructure* Offload::stats() {
-  const MutexLock lock(stateMutex_);
-  return newStatistics(state_.frames, state_.skipped,
-                       state_.session ? state_.session->work() : state_.lastWork);
+  std::uint64_t frames = 0;
+  {
+    const MutexLock lock(stateMutex_);
+    frames = state_.frames;
+  }
+  return newStatistics(frames, work());
+}
+
+ClientWork Offload::work() {
+  std::shared_ptr<Session> session;
+  ClientWork work;
+  {
+    const MutexLock lock(stateMutex_);
+    session = state_.session;
+    work = state_.lastWork;
+  }
+  work.frames = tally_.counts();
+  if (!session) return work;
+  session->addTo(work);
+  for (const StreamPtr& stream : streams()) {
+    const Stream::Stats stats = stream->stats();
+    work.answers.answers += stats.answers;
+    work.answers.late += stats.late;
+  }
+  return work;
 }
 
 // --- the session, and the streams whose frames it sends

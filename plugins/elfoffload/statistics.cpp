@@ -32,28 +32,37 @@ double inMilliseconds(Microseconds time) {
   return static_cast<double>(time.count()) * 1e-3;
 }
 
-GstStructure* newStatistics(std::uint64_t frames, std::uint64_t skipped, const Work& work) {
+GstStructure* newStatistics(std::uint64_t frames, const ClientWork& work) {
   GstStructure* stats = gst_structure_new_empty("elf-offload-stats");
   const OffloadStats& parts = work.parts;
-  gst::addCounts(stats, "frames", frames, "skipped", skipped, "parts-sent", parts.partsSent,
-                 "parts-failed", parts.partsFailed, "parts-late", parts.partsLate, "parts-retried",
-                 parts.partsRetried, "parts-hedged", parts.partsHedged, "hedges-won",
-                 parts.hedgesWon, "bytes-sent", parts.bytesSent, "bytes-whole",
-                 work.frames.wholeBytes, "pixels-sent", parts.pixelsSent);
-  const BandwidthControl::Choice& last = work.frames.choice;
+  gst::addCounts(stats, "frames", frames, "skipped", work.frames.of(FrameOutcome::Skipped),
+                 "parts-sent", parts.partsSent, "parts-failed", parts.partsFailed, "parts-late",
+                 parts.partsLate, "parts-retried", parts.partsRetried, "parts-hedged",
+                 parts.partsHedged, "hedges-won", parts.hedgesWon, "bytes-sent", parts.bytesSent,
+                 "bytes-whole", work.pictures.wholeBytes, "pixels-sent", parts.pixelsSent);
+  const BandwidthControl::Choice& last = work.pictures.choice;
   gst_structure_set(stats, "quality", G_TYPE_INT, last.quality, "scale", G_TYPE_DOUBLE, last.scale,
                     nullptr);
   GValue array = G_VALUE_INIT;
   g_value_init(&array, GST_TYPE_ARRAY);
-  for (const ServerState& server : work.servers) {
-    if (server.removed) continue;
+  for (const ServerReport& server : work.servers) {
     GValue element = G_VALUE_INIT;
     g_value_init(&element, GST_TYPE_STRUCTURE);
-    g_value_take_boxed(&element, structureOf(server));
+    g_value_take_boxed(&element, structureOf(server.state));
     gst_value_array_append_and_take_value(&array, &element);
   }
   gst_structure_take_value(stats, "servers", &array);
   return stats;
+}
+
+ClientLabels labelsOf(GstElement* element) {
+  Ref<GstObject> top = shared(GST_OBJECT(element));
+  while (GstObject* parent = gst_object_get_parent(top.get())) top.reset(parent);
+  const auto nameOf = [](GstObject* object) {
+    const Ref<gchar> name(gst_object_get_name(object));
+    return takeText(g_utf8_make_valid(name.get(), -1));
+  };
+  return {.element = nameOf(GST_OBJECT(element)), .stream = nameOf(top.get())};
 }
 
 void logWay(GstElement* element, const FrameRecord& record) {

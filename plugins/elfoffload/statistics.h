@@ -17,7 +17,10 @@ constexpr double kMega = 1e6;
 double inMilliseconds(Microseconds time);
 
 /** The structure `elf-offload-stats`. */
-GstStructure* newStatistics(std::uint64_t frames, std::uint64_t skipped, const Work& work);
+GstStructure* newStatistics(std::uint64_t frames, const ClientWork& work);
+
+/** The labels of the element's metrics: its name, and that of its pipeline. */
+ClientLabels labelsOf(GstElement* element);
 
 /** Logs each part of an answered frame and its servers. */
 void logWay(GstElement* element, const FrameRecord& record);
