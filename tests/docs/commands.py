@@ -7,9 +7,10 @@ usage: commands.py DOCUMENT
 In Markdown these are the blocks marked `sh`, in a C++ file the `|[ ... ]|` of its SECTION comment.
 All of a document run in one shell, in an empty folder that holds a short `vtest.avi`. A block that
 is not marked must hold no command. Servers on ports 8000 and 8001 are started where the document
-does not start them itself; the ports are replaced by free ones. What else is replaced, because a
-test has no screen, no camera and little time, is in REPLACED; what is not run, in LEFT_OUT. The sink
-that stands in for a screen keeps time as a screen does, so that lines are run as users run them.
+does not start them itself; the ports, and that of metrics, are replaced by free ones. What else is
+replaced, because a test has no screen, no camera and little time, is in REPLACED; what is not run,
+in LEFT_OUT. The sink that stands in for a screen keeps time as a screen does, so that lines are run
+as users run them.
 
 Exit code 77: a file of NEEDED, which others publish, is not there, or the document runs the model
 `hog`, the default of servers, and this build lacks it.
@@ -37,6 +38,8 @@ REPLACED = [
     (r"path/of/elf/", f"{ROOT}/"),
     (r"(?m)^\./pipelines/demo$", f"{ROOT}/pipelines/demo --frames 6"),
 ]
+# The port of metrics in documents.
+METRICS = "9464"
 # Files that a document takes for granted, in ELF_TEST_SHARED.
 NEEDED = {
     "docs/bring-your-own-model.md": [
@@ -89,10 +92,13 @@ def script_of(document: pathlib.Path) -> str:
         if re.search(rf"\b{name}\b", text):
             ports[name] = str(free_port())
             text = re.sub(rf"\b{name}\b", ports[name], text)
+    text = re.sub(rf"\b{METRICS}\b", str(free_port()), text)
     listening = (
         "await() { for i in $(seq 200); do"
         " (exec 3<>/dev/tcp/127.0.0.1/$1) 2>/dev/null && return; sleep 0.1; done; return 1; }\n"
     )
+    # The reader starts what has metrics, and takes a moment before asking for them.
+    text = re.sub(r"(?m)^(.* metrics-port=(\d+) .*&)$", r"\1\nawait \2", text)
     if "elf-server --port" in text:
         # The reader starts the servers, and takes a moment before pasting the next line.
         text = re.sub(r"(?m)^(.*elf-server --port (\d+).*&)$", r"\1\nawait \2", text)

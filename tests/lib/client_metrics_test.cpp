@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <numeric>
+#include <sstream>
 
 #include "tests/support/metrics_text.h"
 
@@ -91,6 +94,15 @@ TEST(ClientMetrics, NamesAreThoseOfPrometheus) {
     }
   }
   EXPECT_EQ(text.types().size(), textOf({client("a"), client("b")}).types().size());
+}
+
+TEST(ClientMetrics, TheDocumentNamesEachOfThem) {
+  const std::string file = std::string(getenv("ELF_TEST_SOURCE_ROOT")) + "/docs/tracing.md";
+  std::stringstream document;
+  document << std::ifstream(file).rdbuf();
+  const MetricsText text = textOf({});
+  for (const auto& [name, type] : text.types())
+    EXPECT_NE(document.str().find("`" + name), std::string::npos) << name;
 }
 
 TEST(ClientMetrics, FramesAreTold) {
