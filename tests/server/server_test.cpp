@@ -587,6 +587,13 @@ TEST_F(ServerTest, ForgetsAConnectionThatIsNotKept) {
   EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
 }
 
+TEST_F(ServerTest, ForgetsAConnectionThatClosesWithoutARequest) {
+  // The silent one, and the one by which deliverText() knows that it is there.
+  start({.maxConnections = 2});
+  for (int i = 0; i < 5; ++i) g_object_unref(deliverText(""));
+  EXPECT_EQ(request("GET", url("/v2/health/live")).status, 200U);
+}
+
 TEST_F(ServerTest, ForgetsAConnectionThatIsResetInMidBody) {
   // The one that uploads, and the one by which deliverText() knows that it does.
   start({.maxConnections = 2});

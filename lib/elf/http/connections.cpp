@@ -45,9 +45,9 @@ struct Connections::Connection {
 
   /** Closes the connection and deletes this. */
   void hangUp() {
-    // A stopping server closes kept connections.
-    if (g_socket_is_closed(socket)) return forget();
     const Ref<GSocket> held = shared(socket);
+    // A stopping server closes kept connections.
+    if (g_socket_is_closed(socket)) return forget(held.get());
     const Ref<SoupServerMessage> message = std::move(last);
     if (message) {
       const Ref<GIOStream> stream(soup_server_message_steal_connection(message.get()));
@@ -56,14 +56,11 @@ struct Connections::Connection {
       // libsoup is reading or writing and notices.
       g_socket_shutdown(held.get(), TRUE, TRUE, nullptr);
     }
-    forget();
+    forget(held.get());
   }
 
-  /** Deletes this. libsoup has closed the connection or will. */
-  void forget() {
-    const Ref<GSocket> held = shared(socket);
-    g_object_set_data(G_OBJECT(held.get()), kConnection, nullptr);
-  }
+  /** Deletes the Connection of the socket, if any. libsoup has closed the connection or will. */
+  static void forget(GSocket* socket) { g_object_set_data(G_OBJECT(socket), kConnection, nullptr); }
 
   void startTimer() {
     const auto idle = static_cast<guint>(all->limits_.idle.count());
@@ -81,8 +78,8 @@ struct Connections::Connection {
     last = shared(message);
     const GSourceFunc decided = [](gpointer self) -> gboolean {
       auto* connection = static_cast<Connection*>(self);
-      if (g_socket_is_closed(connection->socket))
-        connection->forget();
+      if (const Ref<GSocket> held = shared(connection->socket); g_socket_is_closed(held.get()))
+        forget(held.get());
       else
         connection->lookForPeer();
       return G_SOURCE_REMOVE;
@@ -180,6 +177,11 @@ void Connections::onStarted(SoupServer*, SoupServerMessage* message, gpointer se
   g_signal_connect(message, "got-headers", G_CALLBACK(awaitPeer), nullptr);
   g_signal_connect(message, "finished", G_CALLBACK(onFinished), nullptr);
   GSocket* socket = soup_server_message_get_socket(message);
+  // The end of a connection without a request. libsoup keeps the socket, and tells nothing else.
+  g_signal_connect_object(
+      message, "disconnected",
+      G_CALLBACK(+[](SoupServerMessage*, GSocket* closed) { Connection::forget(closed); }), socket,
+      static_cast<GConnectFlags>(0));
   if (!g_object_get_data(G_OBJECT(socket), kConnection)) {
     auto* connection = new Connection(all, socket);
     attach(socket, kConnection, connection);
