@@ -17,7 +17,7 @@
 
 #include "elf/base/mutex.h"
 #include "elf/client/client_security.h"
-#include "elf/metrics/metrics_endpoint.h"
+#include "elf/metrics/client_series.h"
 #include "elf/stream/frame_sender.h"
 #include "gst/elfvision/gstelfref.h"
 #include "gst/elfvision/gstelfrgb.h"

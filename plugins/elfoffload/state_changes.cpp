@@ -51,7 +51,7 @@ void Offload::start() {
   // This may fail, so it comes before anything has started.
   std::unique_ptr<ClientSeries> series;
   if (settings.metricsPort != 0)
-    series = std::make_unique<ClientSeries>(
+    series = openClientSeries(
         MetricsPlace{settings.metricsAddress, static_cast<std::uint16_t>(settings.metricsPort)},
         labelsOf(element_), [this] { return work(); });
   const auto session = std::make_shared<Session>(*this, element_, std::move(offload), settings);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/metrics/metrics_endpoint.h"
+#include "elf/metrics/client_series.h"
 
 #include <gio/gio.h>
 #include <gmock/gmock.h>
@@ -59,7 +59,7 @@ TEST_F(MetricsEndpoint, ADestructorWaitsForAScrapeInProgress) {
   Gate gate;
   gate.close();
   std::atomic<bool> gone = false, lookedAfter = false;
-  auto series = std::make_unique<ClientSeries>(place(), labels("a"), [&] {
+  auto series = openClientSeries(place(), labels("a"), [&] {
     gate.pass();
     lookedAfter = gone.load();
     return ClientWork();
@@ -79,7 +79,7 @@ TEST_F(MetricsEndpoint, ADestructorWaitsForAScrapeInProgress) {
 
 TEST_F(MetricsEndpoint, AnExceptionIsA500AndLeavesTheEndpointAsItWas) {
   std::atomic<bool> fails = true;
-  const ClientSeries series(place(), labels("a"), [&] {
+  const auto series = openClientSeries(place(), labels("a"), [&] {
     if (fails) throw std::runtime_error("not now");
     return ClientWork();
   });
@@ -89,16 +89,16 @@ TEST_F(MetricsEndpoint, AnExceptionIsA500AndLeavesTheEndpointAsItWas) {
 }
 
 TEST_F(MetricsEndpoint, EqualLabelsGetNumbers) {
-  const ClientSeries one(place(), labels("a"), nothing);
-  auto two = std::make_unique<ClientSeries>(place(), labels("a"), nothing);
-  const ClientSeries three(place(), labels("a"), nothing);
+  const auto one = openClientSeries(place(), labels("a"), nothing);
+  auto two = openClientSeries(place(), labels("a"), nothing);
+  const auto three = openClientSeries(place(), labels("a"), nothing);
   const auto has = [this](const char* element) {
     return MetricsText(scrape(port_).text).with("element=\"" + std::string(element) + "\"") > 0;
   };
   EXPECT_TRUE(has("a") && has("a#2") && has("a#3"));
   two.reset();
   EXPECT_FALSE(has("a#2"));
-  const ClientSeries four(place(), labels("a"), nothing);
+  const auto four = openClientSeries(place(), labels("a"), nothing);
   EXPECT_TRUE(has("a#2"));
 }
 
@@ -107,7 +107,7 @@ TEST_F(MetricsEndpoint, APortInUseAndAHostNameAreErrors) {
   ASSERT_TRUE(g_socket_listener_add_inet_port(taken.get(), port_, nullptr, nullptr));
   const auto errorOf = [](const MetricsPlace& where) {
     try {
-      const ClientSeries series(where, labels("a"), nothing);
+      const auto series = openClientSeries(where, labels("a"), nothing);
     } catch (const Error& error) {
       return std::string(error.what());
     }
@@ -121,7 +121,7 @@ TEST_F(MetricsEndpoint, APortInUseAndAHostNameAreErrors) {
 }
 
 TEST_F(MetricsEndpoint, OpenConnectionsDoNotHoldUpItsEnd) {
-  auto series = std::make_unique<ClientSeries>(place(), labels("a"), nothing);
+  auto series = openClientSeries(place(), labels("a"), nothing);
   const auto silent = connect(), slow = connect();
   ASSERT_TRUE(silent && slow);
   const std::string begun = "GET /metr";
@@ -131,12 +131,12 @@ TEST_F(MetricsEndpoint, OpenConnectionsDoNotHoldUpItsEnd) {
   series.reset();
   EXPECT_EQ(say(silent.get(), ""), "");
   EXPECT_EQ(say(slow.get(), ""), "");
-  const ClientSeries again(place(), labels("a"), nothing);
+  const auto again = openClientSeries(place(), labels("a"), nothing);
   EXPECT_EQ(scrape(port_).status, 200U);
 }
 
 TEST_F(MetricsEndpoint, BodiesAreBoundedAndSoAreConnections) {
-  const ClientSeries series(place(), labels("a"), nothing);
+  const auto series = openClientSeries(place(), labels("a"), nothing);
   const std::string large(std::size_t{300} << 10, 'x');
   say(connect().get(), "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: " +
                            std::to_string(large.size()) + "\r\n\r\n" + large);

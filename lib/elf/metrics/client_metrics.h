@@ -4,33 +4,10 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
-#include "elf/metrics/frame_tally.h"
-#include "elf/offload/offloader.h"
-#include "elf/stream/frame_sender.h"
-#include "elf/stream/stream.h"
+#include "elf/metrics/client_series.h"
 
 namespace elf {
-
-/** The counts of one client since its start, and its servers as they are now. */
-struct ClientWork {
-  FrameTally::Counts frames;
-  OffloadStats parts;
-  FrameSender::Stats pictures;
-  /** The sum of all streams whose frames it sends. */
-  Stream::Stats answers;
-  /** Without removed ones. */
-  std::vector<ServerReport> servers;
-};
-
-/** The labels of all series of one client, in UTF-8. */
-struct ClientLabels {
-  std::string element;
-  std::string stream;
-
-  bool operator==(const ClientLabels&) const = default;
-};
 
 struct ClientMetrics {
   ClientLabels labels;

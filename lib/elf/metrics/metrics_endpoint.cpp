@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf/metrics/metrics_endpoint.h"
-
 #include <libsoup/soup.h>
 
 #include <algorithm>
@@ -13,6 +11,8 @@
 #include "elf/base/glib.h"
 #include "elf/base/mutex.h"
 #include "elf/http/connections.h"
+#include "elf/metrics/client_metrics.h"
+#include "elf/metrics/metrics_module.h"
 
 namespace elf {
 
@@ -32,24 +32,22 @@ void answer(SoupServerMessage* message, guint status, const std::string& text) {
   soup_server_message_set_response(message, kType, SOUP_MEMORY_COPY, text.data(), text.size());
 }
 
-}  // namespace
-
-/** add() and remove() may be called from any thread. */
-class ClientSeries::Endpoint {
+/** Serves the metrics of its clients. add() and remove() may be called from any thread. */
+class Endpoint {
  public:
   explicit Endpoint(const MetricsPlace& place);
   ~Endpoint();
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
-  void add(const ClientSeries* owner, ClientLabels labels, Look look);
+  void add(const ClientSeries* owner, ClientLabels labels, ClientSeries::Look look);
   void remove(const ClientSeries* owner);
 
  private:
   struct Client {
     const ClientSeries* owner;
     ClientLabels labels;
-    std::shared_ptr<const Look> look;
+    std::shared_ptr<const ClientSeries::Look> look;
   };
   /** A scrape in progress, while it lives. */
   struct Scrape;
@@ -75,7 +73,7 @@ class ClientSeries::Endpoint {
   std::uint64_t scrapes_ ELF_GUARDED_BY(mutex_) = 0;
 };
 
-struct ClientSeries::Endpoint::Scrape {
+struct Endpoint::Scrape {
   Endpoint& of;
 
   explicit Scrape(Endpoint& endpoint) : of(endpoint) {
@@ -94,36 +92,44 @@ struct ClientSeries::Endpoint::Scrape {
   Scrape& operator=(const Scrape&) = delete;
 };
 
-/** The endpoints of this process; never destroyed. The lock is held while an endpoint starts or
- * ends, so that its port is free before the next one needs it. */
-struct ClientSeries::Places {
+/** The endpoints of this process. The lock is held while an endpoint starts or ends, so that its
+ * port is free before the next one needs it. */
+struct Places {
   Mutex mutex;
   std::map<MetricsPlace, std::weak_ptr<Endpoint>> endpoints ELF_GUARDED_BY(mutex);
 };
 
-ClientSeries::Places& ClientSeries::places() {
+Places& places() {
+  // Never destroyed: an element may end later than this library's objects.
   static Places* const all = new Places;
   return *all;
 }
 
-ClientSeries::ClientSeries(const MetricsPlace& place, ClientLabels labels, Look look) {
-  {
-    Places& all = places();
-    const MutexLock lock(all.mutex);
-    std::erase_if(all.endpoints, [](const auto& each) { return each.second.expired(); });
-    endpoint_ = all.endpoints[place].lock();
-    if (!endpoint_) all.endpoints[place] = endpoint_ = std::make_shared<Endpoint>(place);
+std::shared_ptr<Endpoint> endpointAt(const MetricsPlace& place) {
+  Places& all = places();
+  const MutexLock lock(all.mutex);
+  std::erase_if(all.endpoints, [](const auto& each) { return each.second.expired(); });
+  std::shared_ptr<Endpoint> endpoint = all.endpoints[place].lock();
+  if (!endpoint) all.endpoints[place] = endpoint = std::make_shared<Endpoint>(place);
+  return endpoint;
+}
+
+class Series : public ClientSeries {
+ public:
+  Series(const MetricsPlace& place, ClientLabels labels, Look look) : endpoint_(endpointAt(place)) {
+    endpoint_->add(this, std::move(labels), std::move(look));
   }
-  endpoint_->add(this, std::move(labels), std::move(look));
-}
+  ~Series() override {
+    endpoint_->remove(this);
+    const MutexLock lock(places().mutex);
+    endpoint_.reset();
+  }
 
-ClientSeries::~ClientSeries() {
-  endpoint_->remove(this);
-  const MutexLock lock(places().mutex);
-  endpoint_.reset();
-}
+ private:
+  std::shared_ptr<Endpoint> endpoint_;
+};
 
-ClientSeries::Endpoint::Endpoint(const MetricsPlace& place) {
+Endpoint::Endpoint(const MetricsPlace& place) {
   // The sources of the server belong to the context, which the thread will run.
   g_main_context_push_thread_default(context_.get());
   try {
@@ -143,12 +149,12 @@ ClientSeries::Endpoint::Endpoint(const MetricsPlace& place) {
       this);
 }
 
-ClientSeries::Endpoint::~Endpoint() {
+Endpoint::~Endpoint() {
   post(context_.get(), [this] { g_main_loop_quit(loop_.get()); });
   g_thread_join(thread_);
 }
 
-void ClientSeries::Endpoint::listen(const MetricsPlace& place) {
+void Endpoint::listen(const MetricsPlace& place) {
   const Ref<GSocketAddress> address(
       g_inet_socket_address_new_from_string(place.address.c_str(), place.port));
   if (!address)
@@ -167,7 +173,7 @@ void ClientSeries::Endpoint::listen(const MetricsPlace& place) {
                                     std::to_string(place.port) + ": " + takeReason(error));
 }
 
-void ClientSeries::Endpoint::run() {
+void Endpoint::run() {
   g_main_context_push_thread_default(context_.get());
   g_main_loop_run(loop_.get());
   soup_server_disconnect(server_.get());
@@ -178,7 +184,7 @@ void ClientSeries::Endpoint::run() {
   g_main_context_pop_thread_default(context_.get());
 }
 
-void ClientSeries::Endpoint::handle(SoupServerMessage* message, std::string_view path) {
+void Endpoint::handle(SoupServerMessage* message, std::string_view path) {
   // Stays if an exception is thrown.
   soup_server_message_set_status(message, SOUP_STATUS_INTERNAL_SERVER_ERROR, nullptr);
   const std::string_view verb = soup_server_message_get_method(message);
@@ -193,7 +199,7 @@ void ClientSeries::Endpoint::handle(SoupServerMessage* message, std::string_view
   answer(message, SOUP_STATUS_OK, scrape());
 }
 
-std::string ClientSeries::Endpoint::scrape() {
+std::string Endpoint::scrape() {
   std::vector<ClientMetrics> metrics;
   {
     const Scrape scrape(*this);
@@ -207,8 +213,8 @@ std::string ClientSeries::Endpoint::scrape() {
   return metricsText(metrics);
 }
 
-void ClientSeries::Endpoint::add(const ClientSeries* owner, ClientLabels labels, Look look) {
-  const auto shown = std::make_shared<const Look>(std::move(look));
+void Endpoint::add(const ClientSeries* owner, ClientLabels labels, ClientSeries::Look look) {
+  const auto shown = std::make_shared<const ClientSeries::Look>(std::move(look));
   const MutexLock lock(mutex_);
   const std::string name = labels.element;
   for (int number = 2; std::ranges::find(clients_, labels, &Client::labels) != clients_.end();
@@ -217,11 +223,20 @@ void ClientSeries::Endpoint::add(const ClientSeries* owner, ClientLabels labels,
   clients_.push_back({owner, std::move(labels), shown});
 }
 
-void ClientSeries::Endpoint::remove(const ClientSeries* owner) {
+void Endpoint::remove(const ClientSeries* owner) {
   MutexLock lock(mutex_);
   std::erase_if(clients_, [owner](const Client& client) { return client.owner == owner; });
   const std::uint64_t before = scrapes_;
   while (looking_ && scrapes_ == before) looked_.wait(lock);
 }
 
+}  // namespace
+
 }  // namespace elf
+
+extern "C" __attribute__((visibility("default"))) const elf::MetricsModule elf_metrics_module;
+const elf::MetricsModule elf_metrics_module = {
+    [](const elf::MetricsPlace& place, elf::ClientLabels labels,
+       elf::ClientSeries::Look look) -> std::unique_ptr<elf::ClientSeries> {
+      return std::make_unique<elf::Series>(place, std::move(labels), std::move(look));
+    }};
