@@ -8,15 +8,21 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/glib.h"
 #include "elf/base/mutex.h"
 #include "elf/base/output_file.h"
 #include "gst/elfvision/gstelfmeta.h"
@@ -32,6 +38,8 @@ using elf::gst::Ref;
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
 constexpr guint kProgressMs = 250;
+/** After the second signal. */
+constexpr guint kTimeToStopMs = 1000;
 
 struct Options {
   bool list = false;
@@ -176,6 +184,49 @@ bool isOurs(GstObject* source) {
   return factory && g_str_has_prefix(GST_OBJECT_NAME(factory), "elf");
 }
 
+/**
+ * Calls `onSignal` in the main context for each SIGINT and SIGTERM. The second one ends this
+ * program within kTimeToStopMs, even if the main thread waits for an element that does not stop.
+ */
+class Signals {
+ public:
+  explicit Signals(std::function<void()> onSignal) : onSignal_(std::move(onSignal)) {
+    for (const int number : {SIGINT, SIGTERM}) {
+      elf::Ref<GSource>& source = sources_.emplace_back(g_unix_signal_source_new(number));
+      g_source_set_callback(source.get(), take, this, nullptr);
+      g_source_attach(source.get(), context_.get());
+    }
+    thread_ = std::thread([this] { g_main_loop_run(loop_.get()); });
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  ~Signals() {
+    elf::post(context_.get(), [this] { g_main_loop_quit(loop_.get()); });
+    thread_.join();
+  }
+
+ private:
+  static gboolean take(gpointer self) {
+    auto* signals = static_cast<Signals*>(self);
+    elf::post(nullptr, signals->onSignal_);
+    if (++signals->count_ == 2)
+      signals->exit_ =
+          elf::schedule(signals->context_.get(), g_timeout_source_new(kTimeToStopMs), [] {
+            std::fputs("elf-launch: an element does not stop\n", stderr);
+            std::_Exit(kFailed);
+          });
+    return G_SOURCE_CONTINUE;
+  }
+
+  const std::function<void()> onSignal_;
+  const Ref<GMainContext> context_{g_main_context_new()};
+  const Ref<GMainLoop> loop_{g_main_loop_new(context_.get(), FALSE)};
+  std::vector<elf::Ref<GSource>> sources_;
+  int count_ = 0;
+  elf::Ref<GSource> exit_;
+  std::thread thread_;
+};
+
 /** One run of one pipeline, from set-up to its end. */
 class Run {
  public:
@@ -195,8 +246,7 @@ class Run {
   bool toTheEnd() {
     const Ref<GstBus> bus(gst_element_get_bus(pipeline_.get()));
     const guint watch = gst_bus_add_watch(bus.get(), onMessage, this);
-    const guint interrupt = g_unix_signal_add(SIGINT, onSignal, this);
-    const guint terminate = g_unix_signal_add(SIGTERM, onSignal, this);
+    const Signals signals([this] { interrupt(); });
     const guint progress = showsProgress_ ? g_timeout_add(kProgressMs, onProgress, this) : 0;
 
     begun_ = Clock::now();
@@ -211,8 +261,6 @@ class Run {
     seconds_ = std::chrono::duration<double>(Clock::now() - begun_).count();
 
     if (progress) g_source_remove(progress);
-    g_source_remove(interrupt);
-    g_source_remove(terminate);
     g_source_remove(watch);
     setState(GST_STATE_NULL);
     if (showsProgress_) printProgress();
@@ -244,11 +292,6 @@ class Run {
 
   static gboolean onMessage(GstBus*, GstMessage* message, gpointer data) {
     static_cast<Run*>(data)->take(message);
-    return G_SOURCE_CONTINUE;
-  }
-
-  static gboolean onSignal(gpointer data) {
-    static_cast<Run*>(data)->interrupt();
     return G_SOURCE_CONTINUE;
   }
 
@@ -323,7 +366,13 @@ class Run {
     }
     interrupted_ = true;
     if (!options_.quiet) say("ending (once more to stop at once)");
-    gst_element_send_event(pipeline_.get(), gst_event_new_eos());
+    // In another thread: a source may take the event only when its frame has gone on.
+    gst_element_call_async(
+        pipeline_.get(),
+        [](GstElement* pipeline, gpointer) {
+          gst_element_send_event(pipeline, gst_event_new_eos());
+        },
+        nullptr, nullptr);
   }
 
   void addError(const std::string& element, const std::string& text) {

@@ -121,6 +121,13 @@ void Session::onPartsFail(const std::string& why) {
                       ("it answers others, and so is used all the same"));
 }
 
+void Session::onServerSilent(const std::string& url, std::chrono::seconds time) {
+  GST_ELEMENT_WARNING(element_, RESOURCE, READ,
+                      ("Inference server %s: has answered nothing for %d s, though it is ready",
+                       url.c_str(), static_cast<int>(time.count())),
+                      ("frames without a deadline wait for it"));
+}
+
 void Session::onModelMissing(const std::string& what, const std::string& why) {
   GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND, ("Inference server %s.", what.c_str()),
                     ("%s", why.c_str()));

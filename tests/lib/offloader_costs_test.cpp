@@ -52,6 +52,7 @@ class Stream : public OffloadListener {
   void onServerDown(const ServerDown& down) override { lost.push_back(down.why); }
   void onServerUp(const std::string&) override {}
   void onPartsFail(const std::string&) override { ADD_FAILURE(); }
+  void onServerSilent(const std::string&, std::chrono::seconds) override { ADD_FAILURE(); }
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
 
  private:

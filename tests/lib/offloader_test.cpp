@@ -170,6 +170,9 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
   }
   void onServerUp(const std::string& url) override { back_.push_back(url); }
   void onPartsFail(const std::string& why) override { failing_.push_back(why); }
+  void onServerSilent(const std::string& url, std::chrono::seconds time) override {
+    silent_.emplace_back(url, time);
+  }
   void onModelMissing(const std::string& what, const std::string&) override {
     missing_.push_back(what);
   }
@@ -181,6 +184,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
   int calls_ = 0, ready_ = 0;
   std::optional<CostSample> sample_;
   std::vector<std::string> failedProbes_, lost_, back_, failing_, missing_;
+  std::vector<std::pair<std::string, std::chrono::seconds>> silent_;
   int left_ = -1;
   /** Most tests are about what happens without. */
   double hedging_ = 0;
@@ -1108,6 +1112,64 @@ TEST_F(OffloaderHedgingTest, AServerThatComesBackTakesOverFromOneThatHasGoneSile
   revive(kB);
   waitWhileAnswering({kB});
   EXPECT_EQ(calls_, 1);
+}
+
+/** There is one server, and frames have no deadline. */
+class OffloaderOnlyServer : public OffloaderTest {
+ protected:
+  void SetUp() override {
+    open({kA});
+    transport_.reply(transport_.to("/v2/models/hog").at(0), metadata());
+    sendFrame({0}, std::nullopt);
+  }
+  Transport::Handle healthQuestion() {
+    for (int i = 0; i < 1000 && healthQuestions() == 0; ++i) transport_.advance(100ms);
+    return transport_.to("/v2/health/ready").at(0);
+  }
+};
+
+TEST_F(OffloaderOnlyServer, ThatIsSilentAndNotReadyIsLeftOutUntilItIsBack) {
+  const auto begun = transport_.now();
+  healthQuestion();
+  EXPECT_LE(transport_.now() - begun, ServerSet::kFirstSilence + 1s);
+  EXPECT_EQ(calls_, 0);
+  transport_.advance(ServerSet::kHealthTimeout);
+  EXPECT_EQ(lost_, std::vector{kA + ": does not answer"});
+  EXPECT_EQ(left_, 0);
+  ASSERT_EQ(calls_, 1);
+  EXPECT_EQ(answers_[0].state, AnswerState::Failed);
+  healthQuestion();
+  revive(kA);
+  sendFrame({0}, std::nullopt);
+  answerAll(kA);
+  EXPECT_EQ(answers_.at(0).state, AnswerState::Answered);
+  EXPECT_TRUE(silent_.empty());
+}
+
+TEST_F(OffloaderOnlyServer, ThatIsSilentButReadyIsWaitedForAndReportedOnce) {
+  for (int i = 0; i < 3; ++i) {
+    const auto begun = transport_.now();
+    transport_.reply(healthQuestion(), text(200, ""));
+    EXPECT_GE(transport_.now() - begun, ServerSet::kFirstSilence);
+  }
+  EXPECT_TRUE(lost_.empty());
+  EXPECT_EQ(calls_, 0);
+  ASSERT_EQ(silent_.size(), 1U);
+  EXPECT_EQ(silent_[0].first, kA);
+  EXPECT_EQ(silent_[0].second, 5s);
+  answerAll(kA);
+  EXPECT_EQ(answers_.at(0).state, AnswerState::Answered);
+  sendFrame({0}, std::nullopt);
+  transport_.reply(healthQuestion(), text(200, ""));
+  EXPECT_EQ(silent_.size(), 2U);
+}
+
+TEST_F(OffloaderOnlyServer, ThatAnswersAPartWhileItsHealthIsAskedIsNotLeftOut) {
+  const auto question = healthQuestion();
+  answerAll(kA);
+  transport_.reply(question, text(500, "busy"));
+  EXPECT_TRUE(lost_.empty());
+  EXPECT_TRUE(silent_.empty());
 }
 
 TEST_F(OffloaderHedgingTest, WhatARemovedServerDoesNotAnswerGoesElsewhere) {

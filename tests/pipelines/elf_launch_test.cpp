@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // elf-launch as a user runs it.
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -11,6 +14,7 @@
 #include <vector>
 
 #include "tests/support/folder.h"
+#include "tests/support/stub_server.h"
 
 namespace {
 
@@ -259,6 +263,39 @@ TEST_F(ElfLaunch, AnInterruptEndsThePipelineSoThatFilesAreWhole) {
   }();
   EXPECT_EQ(read.code, 0) << read.err;
   EXPECT_EQ(nlohmann::json::parse(read.out)["frames"], frames);
+}
+
+// The source holds its lock while elfoffload holds its frame.
+TEST_F(ElfLaunch, ASilentServerIsReportedAndInterruptsEndTheRunThatWaitsForIt) {
+  elf::testing::StubServer server;
+  server.hold();
+  write(
+      "[pipeline]\nlaunch=videotestsrc num-buffers=1 ! video/x-raw,width=64,height=64 ! pngenc ! "
+      "filesink location={out}\n[variable out]\n");
+  ASSERT_EQ(run({pipeline(), "out=" + file("1.png")}).code, 0);
+  Process process(command({"images", "input=" + file("%d.png"), "first=1",
+                           "servers=" + server.url(), "results=" + file("results")}));
+  ASSERT_TRUE(process.started());
+  EXPECT_TRUE(process.waitForLine("has answered nothing for 5 s, though it is ready"));
+  process.signal(SIGINT);
+  EXPECT_TRUE(process.waitForLine("ending"));
+  process.signal(SIGINT);
+  EXPECT_TRUE(process.waitForLine("stopped"));
+  EXPECT_EQ(process.finish().code, 1);
+}
+
+TEST_F(ElfLaunch, ASecondInterruptEndsItThoughAnElementDoesNotStop) {
+  ASSERT_EQ(mkfifo(file("fifo").c_str(), 0600), 0);
+  write("[pipeline]\nlaunch=filesrc location={in} ! fakesink\n[variable in]\n");
+  Process process(command({pipeline(), "in=" + file("fifo")}));
+  ASSERT_TRUE(process.started());
+  // Returns when filesrc has opened it, which then reads for ever.
+  const int writer = open(file("fifo").c_str(), O_WRONLY | O_CLOEXEC);
+  process.signal(SIGTERM);
+  EXPECT_TRUE(process.waitForLine("ending"));
+  process.signal(SIGTERM);
+  EXPECT_EQ(process.finish().code, 1);
+  close(writer);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ class SilentListener : public OffloadListener {
   void onServerDown(const ServerDown&) override {}
   void onServerUp(const std::string&) override {}
   void onPartsFail(const std::string&) override {}
+  void onServerSilent(const std::string&, std::chrono::seconds) override {}
   void onModelMissing(const std::string&, const std::string&) override {}
 };
 

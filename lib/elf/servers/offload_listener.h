@@ -2,6 +2,7 @@
 // What the user of an offloader is told about its servers.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -57,6 +58,9 @@ class OffloadListener {
   /** Parts fail at an endpoint that is not left out, as it answers others. `why` is one sentence
    * that begins with its URL. Called once, and again after onServerUp(). */
   virtual void onPartsFail(const std::string& why) = 0;
+  /** The only endpoint that is left has answered no part for that time, though it is ready. Called
+   * once for each silence. */
+  virtual void onServerSilent(const std::string& url, std::chrono::seconds time) = 0;
   /** The endpoint runs, but lacks the model or its version. `what` is a sentence about that which
    * begins with its URL, `why` is its reply. */
   virtual void onModelMissing(const std::string& what, const std::string& why) = 0;

@@ -53,7 +53,10 @@ void ServerSet::make(std::size_t index, Clock::duration time, Make make, Use use
   question.timer = loop_.at(loop_.now() + time, [this, index, number, make, use] {
     const auto made = make();
     const DeferringMutex::Lock lock(mutex_);
-    if (endpoints_[index].question.number == number) use(made);
+    Question& asked = endpoints_[index].question;
+    if (asked.number != number) return;
+    asked.timer = 0;
+    use(made);
   });
 }
 
@@ -116,6 +119,28 @@ void ServerSet::askHealth(std::size_t index) {
         if (reply.ok()) return introduce(index);
         endpoints_[index].breaker.holdBack(loop_.now(), reply.retryAfter);
         lose(index, urlOf(index) + ": " + reply.error);
+      });
+}
+
+// The only endpoint may be slow or gone. No other one can show which.
+void ServerSet::askWhySilent(std::size_t index) {
+  Endpoint& endpoint = endpoints_[index];
+  const bool asked = endpoint.question.request != 0 || endpoint.question.timer != 0 ||
+                     loop_.now() - endpoint.askedWhySilent < kFirstSilence;
+  if (!endpoint.breaker.closed() || asked || silence(index) < kFirstSilence) return;
+  endpoint.askedWhySilent = loop_.now();
+  ask<ServerReply>(
+      index, kHealthTimeout,
+      [&](auto done) { return client_.askReadiness(addressOf(index), done); },
+      [this, index](const ServerReply& reply) {
+        Endpoint& silent = endpoints_[index];
+        if (silence(index) < kFirstSilence) return;  // it has answered a part meanwhile
+        if (!reply.ok()) return lose(index, urlOf(index) + ": " + reply.error);
+        if (std::exchange(silent.saidSilent, true)) return;
+        defer([this, url = urlOf(index),
+               time = std::chrono::round<std::chrono::seconds>(silence(index))] {
+          listener_.onServerSilent(url, time);
+        });
       });
 }
 

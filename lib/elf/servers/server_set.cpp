@@ -252,6 +252,7 @@ void ServerSet::countAnswer(int server, double expected, double taken) {
   endpoint.breaker.countAnswer();
   endpoint.answered = loop_.now();
   endpoint.silence.reset(endpoint.answered);
+  endpoint.saidSilent = false;
   if (endpoint.breaker.reportClosed())
     defer([this, url = address(server).url] { listener_.onServerUp(url); });
 }
@@ -319,8 +320,10 @@ bool ServerSet::giveUpSilent(std::size_t index) {
     defer([this, index] { lost_(index); });
   else if (endpoints_[index].breaker.closed() && closedEndpoints() > 1)
     lose(index, urlOf(index) + ": does not answer");
-  else
+  else {
+    askWhySilent(index);
     return false;
+  }
   return true;
 }
 

@@ -50,7 +50,8 @@ struct ServerReport {
  *   repeated once after a pause, and then when the endpoint is back after it was left out.
  * - kErrorsInARow errors in a row leave an endpoint out. A late part is an error if nothing was
  *   answered since it was sent. longestSilence() leaves an endpoint out too, if another one is
- *   closed. Being busy (`Retry-After`) is not an error.
+ *   closed. The only one is left out if it has been silent for kFirstSilence and is not ready.
+ *   Being busy (`Retry-After`) is not an error.
  * - An endpoint that was left out is asked for its health after a pause
  *   (CircuitBreaker::nextPause()). It is then introduced again, as its model may be another one,
  *   and probed. While no endpoint at all is closed, all pauses are short, so that the first one to
@@ -154,8 +155,9 @@ class ServerSet {
   Clock::duration longestSilence(int server, double expected) const;
   /** This program was suspended: no silence so far counts. */
   void forgiveSilence();
-  /** Leaves a silent endpoint out, unless it is the last one. The requests of a removed one are
-   * lost. True if its requests are lost. */
+  /** Leaves a silent endpoint out. The last one is asked for its health first, at most every
+   * kFirstSilence, and left out if it is not ready. The requests of a removed one are lost. True if
+   * its requests are lost now. */
   bool giveUpSilent(std::size_t endpoint);
 
  private:
@@ -191,6 +193,10 @@ class ServerSet {
     Silence silence;
     /** When a part was last answered well. */
     Clock::time_point answered{};
+    /** When the only endpoint was last asked for its health because it was silent, and whether the
+     * listener knows of this silence. */
+    Clock::time_point askedWhySilent{};
+    bool saidSilent = false;
     Question question;
     /** Of the last picture made for its network: bytes for each pixel that the network computes. */
     double networkBytesPerPixel = 0;
@@ -253,6 +259,7 @@ class ServerSet {
                                 const PartImage& image, bool binary, const std::string& traceparent,
                                 InferenceClient::Done<InferenceReply> done) const;
   void askHealth(std::size_t endpoint);
+  void askWhySilent(std::size_t endpoint);
   void introduce(std::size_t endpoint);
   void take(std::size_t endpoint, const Introduction::Step& step);
   void askVersions(std::size_t endpoint, const std::string& why);
