@@ -19,13 +19,6 @@ GstStructure* structureOf(const ServerState& server) {
                            server.busy * kMilliseconds, nullptr);
 }
 
-/** The address of a server in the record. Empty if it has no such server. */
-std::string urlOf(const FrameRecord& record, int server) {
-  const auto at = static_cast<std::size_t>(server);
-  return record.capacity && at < record.capacity->servers.size() ? record.capacity->servers[at].url
-                                                                 : std::string();
-}
-
 }  // namespace
 
 double inMilliseconds(Microseconds time) {
@@ -70,13 +63,14 @@ void logWay(GstElement* element, const FrameRecord& record) {
     const PartAnswer& answer = record.answers[i];
     const Part& part = record.plan->parts[i];
     const Size sent = part.sentSize();
+    const std::string* url = record.urlOf(answer.server);
     GST_CAT_LEVEL_LOG(
         GST_CAT_DEFAULT, answer.state == AnswerState::Answered ? GST_LEVEL_LOG : GST_LEVEL_INFO,
         element,
         "%s: part %d, %s %dx%d at %d,%d sent as %dx%d, to %s, span %s: %d attempts, %.1f ms, %s",
         record.name().c_str(), static_cast<int>(i), std::string(toString(part.kind)).c_str(),
         part.rect.width, part.rect.height, part.rect.x, part.rect.y, sent.width, sent.height,
-        urlOf(record, answer.server).c_str(), answer.span.c_str(), answer.attempts,
+        url ? url->c_str() : "", answer.span.c_str(), answer.attempts,
         inMilliseconds(answer.roundTrip), answer.error.empty() ? "answered" : answer.error.c_str());
   }
   GST_LOG_OBJECT(element, "%s: %d parts, %" G_GSIZE_FORMAT " bytes, %.1f ms%s",

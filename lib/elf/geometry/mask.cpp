@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -135,19 +136,11 @@ std::vector<std::uint8_t> toRuns(const Mask& mask) {
   return sent;
 }
 
-std::optional<Mask> fromRuns(std::span<const std::uint8_t> runs, const Rect& rect) {
+std::optional<Mask> fromRunLengths(std::span<const std::uint32_t> runs, const Rect& rect) {
   std::vector<std::uint8_t> pixels = blank(rect);
   std::size_t done = 0;
   std::uint8_t kind = 0;
-  for (std::size_t i = 0; i < runs.size();) {
-    std::size_t length = 0;
-    constexpr unsigned kMostBits = 35;  // a picture has fewer pixels
-    for (unsigned shift = 0;; shift += 7) {
-      if (i == runs.size() || shift >= kMostBits) return std::nullopt;
-      const std::uint8_t byte = runs[i++];
-      length |= static_cast<std::size_t>(byte & 0x7F) << shift;
-      if (!(byte & 0x80)) break;
-    }
+  for (const std::uint32_t length : runs) {
     if (length > pixels.size() - done) return std::nullopt;
     if (kind) std::fill_n(pixels.begin() + static_cast<std::ptrdiff_t>(done), length, kind);
     done += length;
@@ -155,6 +148,23 @@ std::optional<Mask> fromRuns(std::span<const std::uint8_t> runs, const Rect& rec
   }
   if (done != pixels.size()) return std::nullopt;
   return Mask(rect, std::move(pixels));
+}
+
+std::optional<Mask> fromRuns(std::span<const std::uint8_t> runs, const Rect& rect) {
+  std::vector<std::uint32_t> lengths;
+  for (std::size_t i = 0; i < runs.size();) {
+    std::uint64_t length = 0;
+    constexpr unsigned kMostBits = 35;  // a picture has fewer pixels
+    for (unsigned shift = 0;; shift += 7) {
+      if (i == runs.size() || shift >= kMostBits) return std::nullopt;
+      const std::uint8_t byte = runs[i++];
+      length |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+      if (!(byte & 0x80)) break;
+    }
+    if (length > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+    lengths.push_back(static_cast<std::uint32_t>(length));
+  }
+  return fromRunLengths(lengths, rect);
 }
 
 }  // namespace elf

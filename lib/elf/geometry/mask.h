@@ -60,9 +60,11 @@ double iou(const Mask& a, const Mask& b);
  * object's, pixels that are, and so on. Only the first may be 0.
  */
 std::vector<std::uint32_t> runLengths(const Mask& mask);
+/** The inverse of runLengths(). Unset if the runs are not those of `rect.area()` pixels. */
+std::optional<Mask> fromRunLengths(std::span<const std::uint32_t> runs, const Rect& rect);
 /** The same as sent: each a LEB128 number of as few bytes as possible. */
 std::vector<std::uint8_t> toRuns(const Mask& mask);
-/** The inverse of toRuns(). Unset if the runs are not those of `rect.area()` pixels. */
+/** The inverse of toRuns(). Unset as above, or if the numbers are malformed. */
 std::optional<Mask> fromRuns(std::span<const std::uint8_t> runs, const Rect& rect);
 
 }  // namespace elf

@@ -14,21 +14,9 @@ namespace {
 // Keeps the order in which fields are written here.
 using Json = nlohmann::ordered_json;
 
-// The double whose shortest decimal form is that of the float: 0.87, not 0.870000005.
-double shortest(float number) {
-  if (!std::isfinite(number)) return number;
-  std::array<char, 32> text;
-  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
-  double same = number;
-  std::from_chars(text.data(), end, same);
-  return same;
-}
-
 Json serverUrl(const FrameRecord& record, int server) {
-  if (!record.capacity || server < 0 ||
-      static_cast<std::size_t>(server) >= record.capacity->servers.size())
-    return nullptr;
-  return record.capacity->servers[static_cast<std::size_t>(server)].url;
+  const std::string* url = record.urlOf(server);
+  return url ? Json(*url) : Json();
 }
 
 Json box(const Box& b) {
@@ -77,6 +65,15 @@ Json timings(const Timings& t) {
 }
 
 }  // namespace
+
+double shortest(float number) {
+  if (!std::isfinite(number)) return number;
+  std::array<char, 32> text;
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
+  double same = number;
+  std::from_chars(text.data(), end, same);
+  return same;
+}
 
 Json toField(const RotatedBox& box) {
   return {shortest(box.centreX), shortest(box.centreY), shortest(box.width), shortest(box.height),

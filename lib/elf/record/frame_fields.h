@@ -12,6 +12,9 @@
 
 namespace elf {
 
+/** The double whose shortest decimal form is that of the float: 0.87, not 0.870000005. */
+double shortest(float number);
+
 /** A list: x and y of its centre, width, height, angle. */
 nlohmann::ordered_json toField(const RotatedBox& box);
 

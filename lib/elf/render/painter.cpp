@@ -244,12 +244,10 @@ int serverOf(const FrameRecord& record, std::size_t part) {
 }
 
 std::string nameOfServer(const FrameRecord& record, int server) {
-  const auto index = static_cast<std::size_t>(server);
-  if (server < 0 || !record.capacity || index >= record.capacity->servers.size())
-    return std::to_string(server);
-  const std::string& url = record.capacity->servers[index].url;
-  const std::size_t scheme = url.find("://");
-  return printable(scheme == std::string::npos ? url : url.substr(scheme + 3), kLongestName);
+  const std::string* url = record.urlOf(server);
+  if (!url) return std::to_string(server);
+  const std::size_t scheme = url->find("://");
+  return printable(scheme == std::string::npos ? *url : url->substr(scheme + 3), kLongestName);
 }
 
 std::string statistics(const FrameRecord& record) {

@@ -101,6 +101,8 @@ struct FrameRecord {
 
   /** "frame GENERATION.ID trace TRACE": its name in every line of the log. */
   std::string name() const;
+  /** The URL of the server that a detection, part or answer refers to. Null if it has none. */
+  const std::string* urlOf(int server) const;
   /** Bytes of encoded pictures sent for this frame. */
   std::size_t bytesSent() const;
   /** Pixels sent for this frame, after scaling. */
