@@ -5,27 +5,24 @@
  *   embed NAME|FILE [VARIABLE=VALUE ...]
  */
 #include <gst/gst.h>
-#include <gst/video/gstvideometa.h>
 
+#include "gst/elfvision/gstelfdetection.h"
 #include "gst/elfvision/gstelfpipeline.h"
 
 static GstPadProbeReturn print_detections(GstPad* pad, GstPadProbeInfo* info, gpointer frames) {
-  GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
   guint frame = (*(guint*)frames)++;
-  gpointer state = NULL;
-  GstMeta* meta;
+  g_autolist(GstElfDetection) detections =
+      gst_elf_buffer_get_detections(GST_PAD_PROBE_INFO_BUFFER(info), GST_ELF_ALL_STAGES);
 
   (void)pad;
-  while ((meta = gst_buffer_iterate_meta_filtered(buffer, &state,
-                                                  GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE))) {
-    GstVideoRegionOfInterestMeta* roi = (GstVideoRegionOfInterestMeta*)meta;
-    GstStructure* detection = gst_video_region_of_interest_meta_get_param(roi, "detection");
-    gdouble confidence = 0;
+  for (GList* each = detections; each; each = each->next) {
+    const GstElfDetection* detection = each->data;
+    gdouble x, y, width, height;
 
-    /* Other elements make regions, too. */
-    if (!detection || !gst_structure_get_double(detection, "confidence", &confidence)) continue;
-    g_print("frame %u: %s %d, %.2f, at %u,%u, %ux%u\n", frame, g_quark_to_string(roi->roi_type),
-            roi->id, confidence, roi->x, roi->y, roi->w, roi->h);
+    gst_elf_detection_get_box(detection, &x, &y, &width, &height);
+    g_print("frame %u: %s %" G_GINT64_FORMAT ", %.2f, at %.1f,%.1f, %.1fx%.1f\n", frame,
+            gst_elf_detection_get_label(detection), gst_elf_detection_get_identity(detection),
+            gst_elf_detection_get_score(detection), x, y, width, height);
   }
   return GST_PAD_PROBE_OK;
 }

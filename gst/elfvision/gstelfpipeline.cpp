@@ -10,7 +10,10 @@
 #include "gst/elfvision/gstelflaunchline.h"
 #include "gst/elfvision/gstelfpipelinefile.h"
 
-G_DEFINE_QUARK(gst - elf - pipeline - error - quark, gst_elf_pipeline_error)
+// clang-format puts spaces into the name that G_DEFINE_QUARK() takes.
+GQuark gst_elf_pipeline_error_quark(void) {
+  return g_quark_from_static_string("gst-elf-pipeline-error-quark");
+}
 
 namespace {
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pipelines from `.pipeline` files (docs/pipeline-files.md), for apps in C and C++. */
+/* Pipelines from `.pipeline` files (docs/pipeline-files.md), for apps in C, C++ and, by GObject
+ * introspection, other languages. */
 #pragma once
 
 #include <gst/gst.h>

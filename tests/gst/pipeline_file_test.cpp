@@ -216,6 +216,7 @@ TEST_F(PipelineFiles, TellsWhichFilesThereAreNot) {
   GError* error = nullptr;
   EXPECT_EQ(gst_elf_pipeline_new("nosuchpipeline", nullptr, &error), nullptr);
   ASSERT_TRUE(g_error_matches(error, GST_ELF_PIPELINE_ERROR, GST_ELF_PIPELINE_ERROR_NOT_FOUND));
+  EXPECT_STREQ(g_quark_to_string(error->domain), "gst-elf-pipeline-error-quark");
   EXPECT_EQ(std::string(error->message).find("nosuchpipeline: no such .pipeline file"), 0U);
   g_error_free(error);
 }
