@@ -53,6 +53,16 @@ flags=$(pkg-config --cflags --libs gstreamer-elfvision-1.0)
 cc "$source/docs/embed/embed.c" -o "$root/embed" $flags
 "$root/embed" "$source/docs/embed/embed.pipeline" frames=3
 
+typelibs=$(pkg-config --variable=typelibdir gstreamer-elfvision-1.0)
+if [ "$ELF_TEST_INTROSPECTION" = true ]; then
+  [ -f "$typelibs/GstElf-1.0.typelib" ]
+  [ -f "$(pkg-config --variable=girdir gstreamer-elfvision-1.0)/GstElf-1.0.gir" ]
+  if /usr/bin/python3 -c 'import gi; gi.require_version("Gst", "1.0")'; then
+    GI_TYPELIB_PATH=$typelibs /usr/bin/python3 "$source/docs/embed/count_line.py" 0,0,1,1 \
+      "$source/docs/embed/embed.pipeline" frames=3 | grep -x "to the left: 0, to the right: 0"
+  fi
+fi
+
 cat >"$root/record.cpp" <<'CPP'
 #include <gst/elfvision/gstelfmeta.h>
 
