@@ -122,6 +122,8 @@ def main() -> int:
     environment = dict(os.environ)
     # Programs of the reader's are built as in `meson devenv`.
     environment["PKG_CONFIG_PATH"] = str(BUILD / "meson-uninstalled")
+    environment["LD_LIBRARY_PATH"] = f"{BUILD / 'lib'}:{BUILD / 'gst'}"
+    environment["GI_TYPELIB_PATH"] = str(BUILD / "gst")
     programs = [BUILD / folder for folder in ("lib/programs", "lib/research/programs",
                                               "gst/programs", "gst/bench")]
     environment["PATH"] = ":".join([*map(str, programs), environment["PATH"]])
