@@ -22,7 +22,7 @@ TEST(ModelMetrics, RemembersTheLastAnswersAndNoMore) {
 TEST(ModelMetrics, RefusedRequestsDoNotDriveAnswersOut) {
   ServerMetrics all;
   ModelMetrics metrics(all, "fake");
-  metrics.setWaiting(3);
+  metrics.addWaiting(3);
   metrics.answered(200, {});
   for (int i = 0; i < 1000; ++i) metrics.answered(503, {});
   ASSERT_EQ(metrics.recent().size(), 1U);

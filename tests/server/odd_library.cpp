@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Libraries that are no good as models, each compiled with a -D of its own.
+#include <cstdlib>
+
 #include "elf/server/model_library.h"
 
 namespace {
@@ -9,6 +11,9 @@ class Odd : public elf::InferenceModel {
   explicit Odd(const elf::ModelFile& file) : InferenceModel(described(file)) {
 #ifdef ODD_THROWS
     throw std::runtime_error("out of luck");
+#endif
+#ifdef ODD_ABORTS
+    std::abort();
 #endif
   }
   std::string platform() const override {

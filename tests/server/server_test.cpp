@@ -780,6 +780,9 @@ TEST_F(ServerTest, NamesTheTlsFileThatItCannotUse) {
                        .tlsKey = certificates.server(),
                        .clientCa = "nowhere.pem"}),
             "nowhere.pem");
+  // GIO takes a key of another certificate, and would refuse each connection.
+  EXPECT_EQ(subjectOf({.tlsCert = certificates.server(), .tlsKey = certificates.client()}),
+            certificates.server());
 }
 
 TEST_F(ServerTest, DoesNotSpeakHttpWhereAKeyOrAnAuthorityWasGiven) {
@@ -1254,6 +1257,176 @@ TEST_F(ServerTest, StatusIsJsonWhateverAModelIsCalled) {
   EXPECT_EQ(nlohmann::json::parse(answer.text())["models"][0]["name"],
             "</script><script>alert('\xef\xbf\xbd')</script>");
   EXPECT_THAT(request("GET", url("/")).text(), ::testing::Not(HasSubstr("alert")));
+}
+
+/** A server whose models are replaced while it serves. */
+class ReloadTest : public ServerTest {
+ protected:
+  /** A model of that name, behind a gate. */
+  static ModelFactory factoryOf(Gate& gate, Placement& placement,
+                                const std::string& name = "fake") {
+    return [&gate, &placement, name] {
+      return std::make_unique<FakeModel>(gate, placement, fakeFile(name));
+    };
+  }
+  void reload(const ServerOptions& options = {}, const std::string& name = "fake") {
+    server_->reload({factoryOf(newGate_, newPlacement_, name)}, options);
+  }
+  guint statusOf(const std::string& path, const Extra& extra = {}) const {
+    return request("GET", url(path), {}, {}, extra).status;
+  }
+  ~ReloadTest() override { newGate_.open(); }
+
+  Gate newGate_;
+  Placement newPlacement_;
+};
+
+TEST_F(ReloadTest, RequestsUnderWayEndWithTheOldModelAndNewOnesDoNotWaitForThem) {
+  start();
+  gate_.close();
+  auto running = inferAside(requestOf(rgbImage(4, 4)));
+  gate_.awaitEntered(1);
+  GSocketConnection* waiting = enqueue(requestOf(rgbImage(4, 4)), "Connection: close\r\n");
+  reload();
+  EXPECT_EQ(infer(rgbImage(4, 4)).status, 200U);
+  EXPECT_EQ(newGate_.entered(), 1);
+  gate_.open();
+  EXPECT_EQ(running.get().status, 200U);
+  EXPECT_THAT(readToEnd(waiting), ::testing::StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(gate_.entered(), 2);
+  EXPECT_EQ(newGate_.entered(), 1);
+}
+
+TEST_F(ReloadTest, TheOldModelIsFreedWithItsLastRequest) {
+  auto held = std::make_shared<int>();
+  const std::weak_ptr<int> alive = held;
+  server_ = std::make_unique<Server>(
+      std::vector<ModelFactory>{[this, held = std::move(held)]() mutable {
+        class Holder : public FakeModel {
+         public:
+          Holder(Gate& gate, Placement& placement, std::shared_ptr<int> its)
+              : FakeModel(gate, placement), its_(std::move(its)) {}
+
+         private:
+          std::shared_ptr<int> its_;
+        };
+        return std::make_unique<Holder>(gate_, placement_, std::move(held));
+      }},
+      ServerOptions{});
+  gate_.close();
+  auto running = inferAside(requestOf(rgbImage(4, 4)));
+  gate_.awaitEntered(1);
+  reload();
+  EXPECT_FALSE(alive.expired());
+  gate_.open();
+  EXPECT_EQ(running.get().status, 200U);
+  while (!alive.expired()) EXPECT_EQ(statusOf("/v2/health/live"), 200U);
+}
+
+TEST_F(ReloadTest, AnUploadThatHasBegunIsTakenWithTheOldToken) {
+  start({.token = "old"});
+  const wire::Message message = wire::encode(requestOf(rgbImage(4, 4)));
+  GSocketConnection* upload = deliverText(
+      uploadHead(message.body.size()) + "Authorization: Bearer old\r\nConnection: close\r\n" +
+      "Inference-Header-Content-Length: " + std::to_string(*message.jsonLength) + "\r\n\r\n");
+  reload({.token = "new"}, "other");
+  EXPECT_EQ(statusOf("/v2", {.headers = {{"Authorization", "Bearer old"}}}), 401U);
+  EXPECT_EQ(statusOf("/v2", {.headers = {{"Authorization", "Bearer new"}}}), 200U);
+  g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(upload)), message.body.data(),
+                            message.body.size(), nullptr, nullptr, nullptr);
+  EXPECT_THAT(readToEnd(upload), ::testing::StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(gate_.entered(), 1);
+}
+
+TEST_F(ReloadTest, TheNextRequestOfAKeptConnectionGetsTheNewModels) {
+  start();
+  GSocketConnection* kept = deliverText("GET /v2/models/fake HTTP/1.1\r\nHost: a\r\n\r\n");
+  reload({}, "other");
+  const std::string next = "GET /v2/models/other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(kept)), next.data(),
+                            next.size(), nullptr, nullptr, nullptr);
+  const std::string answers = readToEnd(kept);
+  EXPECT_THAT(answers, HasSubstr("\"name\":\"fake\""));
+  EXPECT_THAT(answers, HasSubstr("\"name\":\"other\""));
+  EXPECT_EQ(statusOf("/v2/models/fake"), 404U);
+}
+
+TEST_F(ReloadTest, OneThatFailsLeavesTheOldOnesServing) {
+  start();
+  const ModelFactory broken = []() -> std::unique_ptr<InferenceModel> {
+    throw Error("broken.onnx", "is broken");
+  };
+  const ModelFactory fake = factoryOf(newGate_, newPlacement_);
+  EXPECT_THROW(server_->reload({fake, broken}, {.token = "new"}), Error);
+  EXPECT_THROW(server_->reload({fake, fake}, {}), Error);
+  // It listens for HTTP.
+  EXPECT_THROW(reload({.tlsCert = "/none.pem", .tlsKey = "/none.pem"}), Error);
+  EXPECT_EQ(infer(rgbImage(4, 4)).status, 200U);
+  EXPECT_EQ(gate_.entered(), 1);
+}
+
+TEST_F(ReloadTest, TheNextConnectionGetsTheNewCertificateAndMeetsTheNewAuthorities) {
+  const elf::testing::Certificates certificates;
+  if (!certificates.made()) GTEST_SKIP() << "openssl is not there to make certificates";
+  ServerOptions options{.tlsCert = certificates.elsewhere(), .tlsKey = certificates.elsewhere()};
+  start(options);
+  const auto statusWith = [&](const std::string& certificate) {
+    return statusOf("/v2/health/live", {.ca = certificates.ca(), .certificate = certificate});
+  };
+  EXPECT_EQ(statusWith(""), 0U);
+  options.tlsCert = options.tlsKey = certificates.server();
+  reload(options);
+  EXPECT_EQ(statusWith(""), 200U);
+  options.clientCa = certificates.stranger();
+  reload(options);
+  EXPECT_EQ(statusWith(""), 0U);
+  EXPECT_EQ(statusWith(certificates.client()), 0U);
+  EXPECT_EQ(statusWith(certificates.strangeClient()), 200U);
+  options.tlsKey = certificates.client();
+  EXPECT_THROW(reload(options), Error);
+  EXPECT_EQ(statusWith(certificates.strangeClient()), 200U);
+  options.tlsKey = options.tlsCert;
+  options.clientCa.clear();
+  reload(options);
+  EXPECT_EQ(statusWith(""), 200U);
+}
+
+TEST_F(ReloadTest, CountsGoOn) {
+  start();
+  EXPECT_EQ(infer(rgbImage(4, 4)).status, 200U);
+  gate_.close();
+  newGate_.close();
+  // One runs and one waits, before the reload and after it.
+  auto oldRunning = inferAside(requestOf(rgbImage(4, 4)));
+  gate_.awaitEntered(2);
+  g_object_unref(enqueue(requestOf(rgbImage(4, 4))));
+  GSocketConnection* oldWaiting = enqueue(requestOf(rgbImage(4, 4)), "Connection: close\r\n");
+  reload();
+  auto newRunning = inferAside(requestOf(rgbImage(4, 4)));
+  newGate_.awaitEntered(1);
+  GSocketConnection* newWaiting = enqueue(requestOf(rgbImage(4, 4)), "Connection: close\r\n");
+  const auto metrics = [&] { return request("GET", url("/metrics")).text(); };
+  EXPECT_THAT(metrics(), HasSubstr("elf_requests_waiting{model=\"fake\"} 3\n"));
+  gate_.open();
+  newGate_.open();
+  for (auto* running : {&oldRunning, &newRunning}) EXPECT_EQ(running->get().status, 200U);
+  for (GSocketConnection* waiting : {oldWaiting, newWaiting})
+    EXPECT_THAT(readToEnd(waiting), ::testing::StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(metrics(), HasSubstr("elf_requests_waiting{model=\"fake\"} 0\n"));
+  EXPECT_THAT(metrics(), HasSubstr("elf_requests_total{code=\"200\",model=\"fake\"} 5\n"));
+  const auto stats = nlohmann::json::parse(request("GET", url("/v2/models/fake/stats")).text());
+  EXPECT_EQ(stats["model_stats"][0]["inference_stats"]["success"]["count"], 5);
+  EXPECT_EQ(stats["model_stats"][0]["execution_count"], 5);
+}
+
+TEST_F(ReloadTest, StopGivesUpOnAnOldModelThatTakesTooLong) {
+  start();
+  gate_.close();
+  auto running = inferAside(requestOf(rgbImage(4, 4)));
+  gate_.awaitEntered(1);
+  reload();
+  EXPECT_FALSE(server_->stop(std::chrono::milliseconds(1)));
+  EXPECT_NE(running.get().status, 200U);
 }
 
 TEST_F(ServerTest, NamesTheAddressThatItCannotListenOn) {

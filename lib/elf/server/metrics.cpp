@@ -52,6 +52,15 @@ ServerMetrics::ServerMetrics()
       infer_(
           histograms(registry_, "elf_infer_seconds", "Running the model; of a batch its share")) {}
 
+ServerMetrics::~ServerMetrics() = default;
+
+ModelMetrics& ServerMetrics::of(const std::string& model) {
+  const MutexLock lock(mutex_);
+  auto& metrics = models_[model];
+  if (!metrics) metrics = std::make_unique<ModelMetrics>(*this, model);
+  return *metrics;
+}
+
 std::string ServerMetrics::text() const {
   return prometheus::TextSerializer().Serialize(registry_.Collect());
 }

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -67,7 +68,10 @@ class ModelMetrics;
 class ServerMetrics {
  public:
   ServerMetrics();
+  ~ServerMetrics();
 
+  /** The counts of the model of that name, which live as long as this. */
+  ModelMetrics& of(const std::string& model);
   /** In Prometheus's text format. */
   std::string text() const;
 
@@ -80,6 +84,8 @@ class ServerMetrics {
   prometheus::Family<prometheus::Histogram>& queue_;
   prometheus::Family<prometheus::Histogram>& decode_;
   prometheus::Family<prometheus::Histogram>& infer_;
+  Mutex mutex_;
+  std::map<std::string, std::unique_ptr<ModelMetrics>> models_ ELF_GUARDED_BY(mutex_);
 };
 
 /** The counts of one model in `all`, which must outlive it. All functions may be called from any
@@ -94,8 +100,8 @@ class ModelMetrics {
   void answered(unsigned status, const InferTimes& times);
   /** The model ran on `pictures` at once in the time `took`, and answered. */
   void ran(std::size_t pictures, std::chrono::microseconds took);
-  /** Sets the number of requests without a worker. */
-  void setWaiting(std::size_t requests) { waiting_.Set(static_cast<double>(requests)); }
+  /** Adds to the number of requests without a worker. */
+  void addWaiting(double requests) { waiting_.Increment(requests); }
   ModelTallies tallies() const;
   /** At most kRecent, the oldest first. */
   std::vector<RecentAnswer> recent() const;

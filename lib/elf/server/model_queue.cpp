@@ -67,7 +67,7 @@ ModelQueue::ModelQueue(const ModelFactory& factory, const ServerOptions& options
       models_(make(factory, options.threads)),
       maxBatch_(static_cast<std::size_t>(std::max(1, models_.front()->file().maxBatch))),
       metadata_(metadataOf(*models_.front())),
-      metrics_(metrics, metadata_.name),
+      metrics_(metrics.of(metadata_.name)),
       idle_(models_.size()) {
   if (options.showAnswers) picture_.emplace();
   for (const auto& each : models_)
@@ -75,8 +75,18 @@ ModelQueue::ModelQueue(const ModelFactory& factory, const ServerOptions& options
 }
 
 ModelQueue::~ModelQueue() {
+  end();
+}
+
+void ModelQueue::end() {
   stop();
   for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+}
+
+void ModelQueue::countWaiting() {
+  metrics_.addWaiting(static_cast<double>(queue_.size()) -
+                      static_cast<double>(std::exchange(counted_, queue_.size())));
 }
 
 QueueLoad ModelQueue::load() {
@@ -110,12 +120,12 @@ void ModelQueue::put(InferJob job) {
       refused = "the queue is full";
     else
       queue_.push_back(std::move(job));
-    metrics_.setWaiting(queue_.size());
+    countWaiting();
   }
   for (InferJob& each : gone)
-    end(each, {.reply = errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up")});
+    finish(each, {.reply = errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up")});
   if (refused)
-    end(job, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, refused)});
+    finish(job, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, refused)});
   else
     wakeWorkers_.notifyOne();
 }
@@ -126,14 +136,14 @@ void ModelQueue::stop() {
     const MutexLock lock(mutex_);
     stopping_ = true;
     waiting.swap(queue_);
-    metrics_.setWaiting(0);
+    countWaiting();
   }
   wakeWorkers_.notifyAll();
   for (InferJob& job : waiting)
-    end(job, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down")});
+    finish(job, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, "shutting down")});
 }
 
-void ModelQueue::end(InferJob& job, InferOutcome outcome) {
+void ModelQueue::finish(InferJob& job, InferOutcome outcome) {
   outcome.times.total = between(job.received, Clock::now());
   metrics_.answered(outcome.reply.status, outcome.times);
   job.done(std::move(outcome));
@@ -147,7 +157,7 @@ std::vector<ModelQueue::Task> ModelQueue::take() {
     tasks.push_back({.job = std::move(queue_.front())});
     queue_.pop_front();
   }
-  metrics_.setWaiting(queue_.size());
+  countWaiting();
   return tasks;
 }
 
@@ -177,7 +187,7 @@ void ModelQueue::runWorker(InferenceModel& model) {
         ++idle_;
         lock.unlock();
       }
-      for (Task& task : alike) end(task.job, std::move(task.outcome));
+      for (Task& task : alike) finish(task.job, std::move(task.outcome));
     }
     // Each holds the memory of its largest picture.
     while (decoders.size() > 1) decoders.pop_back();

@@ -66,7 +66,7 @@ class ModelQueue {
 
   static constexpr const char* kVersion = "1";
   const wire::ModelMetadata& metadata() const { return metadata_; }
-  ModelMetrics& metrics() { return metrics_; }
+  ModelMetrics& metrics() const { return metrics_; }
   QueueLoad load();
   /** Null if answers are not shown, or before the first one. */
   std::shared_ptr<const ShownAnswer> shown() const;
@@ -75,6 +75,8 @@ class ModelQueue {
   void put(InferJob job);
   /** Ends the waiting jobs. Each worker ends after its current ones. */
   void stop();
+  /** Waits for these, too. One thread at a time. */
+  void end();
 
  private:
   /** A job that a worker has taken. */
@@ -96,6 +98,7 @@ class ModelQueue {
 
   void runWorker(InferenceModel& model);
   std::vector<Task> take() ELF_REQUIRES(mutex_);
+  void countWaiting() ELF_REQUIRES(mutex_);
   /** Reads the request. Its picture is valid until the decoder reads the next. */
   void prepare(Task& task, ImageDecoder& decoder);
   std::optional<Reply> read(Task& task, ImageDecoder& decoder);
@@ -106,14 +109,14 @@ class ModelQueue {
   void infer(std::span<Task> tasks, InferenceModel& model);
   Reply answer(const Task& task, const Result<std::vector<Detection>>& found,
                const InferenceModel& model) const;
-  void end(InferJob& job, InferOutcome outcome);
+  void finish(InferJob& job, InferOutcome outcome);
 
   const ServerOptions& options_;
   std::vector<std::unique_ptr<InferenceModel>> models_;
   /** The maximum number of jobs that a worker takes at once. */
   const std::size_t maxBatch_;
   const wire::ModelMetadata metadata_;
-  ModelMetrics metrics_;
+  ModelMetrics& metrics_;
   /** Unset if answers are not shown. */
   std::optional<LastPicture> picture_;
 
@@ -121,6 +124,8 @@ class ModelQueue {
   Mutex mutex_;
   ConditionVariable wakeWorkers_;
   std::deque<InferJob> queue_ ELF_GUARDED_BY(mutex_);
+  /** How many of these metrics_ has, which other queues of this name share. */
+  std::size_t counted_ ELF_GUARDED_BY(mutex_) = 0;
   /** Workers without a job, including those that have just started. */
   std::size_t idle_ ELF_GUARDED_BY(mutex_) = 0;
   bool stopping_ ELF_GUARDED_BY(mutex_) = false;

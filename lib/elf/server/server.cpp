@@ -23,10 +23,12 @@
 #include "elf/base/printable.h"
 #include "elf/http/connections.h"
 #include "elf/server/metrics.h"
-#include "elf/server/model_queue.h"
 #include "elf/server/reply.h"
 #include "elf/server/request_headers.h"
+#include "elf/server/request_log.h"
 #include "elf/server/router.h"
+#include "elf/server/server_tls.h"
+#include "elf/server/serving.h"
 #include "elf/server/status_page.h"
 #include "elf/wire/metadata.h"
 
@@ -40,8 +42,8 @@ using std::chrono::duration_cast;
 
 constexpr const char* kJsonLength = "Inference-Header-Content-Length";
 constexpr const char* kTraceParent = "traceparent";
-/** Key of a request's log data, on its message. */
-constexpr const char* kRecord = "elf-record";
+/** Key of the models and options that a request began with, on its message. */
+constexpr const char* kServing = "elf-serving";
 
 /** Throws an error about `subject`. Takes `error`. */
 [[noreturn]] void fail(const std::string& subject, const std::string& what, GError* error) {
@@ -65,37 +67,6 @@ const char* requestHeader(SoupServerMessage* message, const char* name) {
 
 void setHeader(SoupServerMessage* message, const char* name, const char* value) {
   soup_message_headers_replace(soup_server_message_get_response_headers(message), name, value);
-}
-
-/** The log data of a request that its message does not have. */
-struct Record {
-  std::string peer, model, id, trace;
-  /** The answer was written completely. */
-  bool answered = false;
-  std::optional<InferTimes> times;
-};
-
-Record& recordOf(SoupServerMessage* message) {
-  auto* record = static_cast<Record*>(g_object_get_data(G_OBJECT(message), kRecord));
-  if (!record) {
-    record = new Record;
-    g_object_set_data_full(G_OBJECT(message), kRecord, record,
-                           [](gpointer freed) { delete static_cast<Record*>(freed); });
-  }
-  return *record;
-}
-
-/** The peer's address. Empty if the peer has gone already. */
-std::string peerOf(GSocket* socket) {
-  const Ref<GSocketAddress> address(g_socket_get_remote_address(socket, nullptr));
-  if (!address || !G_IS_INET_SOCKET_ADDRESS(address.get())) return {};
-  return takeText(g_inet_address_to_string(
-      g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address.get()))));
-}
-
-std::string timeNow() {
-  const Ref<GDateTime> now(g_date_time_new_now_utc());
-  return takeText(g_date_time_format(now.get(), "%Y-%m-%dT%H:%M:%S.%fZ"));
 }
 
 Json tally(const Tally& of) {
@@ -140,11 +111,7 @@ class Server::Impl {
                       .idle = options.idle}),
         context_(g_main_context_new()),
         loop_(g_main_loop_new(context_.get(), FALSE)) {
-    for (const ModelFactory& factory : factories) {
-      auto queue = std::make_unique<ModelQueue>(factory, options_, metrics_);
-      if (find(queue->metadata().name)) throw Error(queue->metadata().name, "is there twice");
-      queues_.push_back(std::move(queue));
-    }
+    serving_ = made(factories, options);
     std::promise<std::string> listening;
     std::future<std::string> url = listening.get_future();
     // The promise moves into the thread: it must outlive the call that fulfils it.
@@ -160,7 +127,10 @@ class Server::Impl {
 
   ~Impl() {
     stop(std::chrono::milliseconds(0));
-    queues_.clear();
+    // A worker's request holds its Serving.
+    for (const ServingPtr& serving : alive())
+      for (const auto& queue : serving->queues) queue->end();
+    serving_.reset();
     // Drops answers that are not sent any more. Their data still counts in connections_.
     loop_.reset();
     context_.reset();
@@ -168,13 +138,30 @@ class Server::Impl {
 
   const std::string& url() const { return url_; }
 
+  void reload(const std::vector<ModelFactory>& factories, const ServerOptions& options) {
+    if (options.tlsCert.empty() != options_.tlsCert.empty())
+      throw Error(options.tlsCert + options_.tlsCert, "HTTP and HTTPS need a new server each");
+    ServingPtr serving = made(factories, options);
+    ServerTls tls(options);
+    std::promise<void> promise;
+    const std::future<void> done = promise.get_future();
+    invoke([this, serving = std::move(serving), tls = std::move(tls),
+            promise = std::move(promise)]() mutable {
+      serving_ = std::move(serving);
+      if (tls.certificate) tls.apply(soup_);
+      promise.set_value();
+    });
+    done.wait();
+  }
+
   bool stop(std::chrono::milliseconds patience) {
     {
       const MutexLock lock(mutex_);
       if (stopping_) return true;
       stopping_ = true;
     }
-    for (const auto& queue : queues_) queue->stop();
+    for (const ServingPtr& serving : alive())
+      for (const auto& queue : serving->queues) queue->stop();
     bool finished = false;
     {
       MutexLock lock(mutex_);
@@ -197,10 +184,21 @@ class Server::Impl {
     post(context_.get(), std::move(task));
   }
 
-  ModelQueue* find(const std::string& model) const {
-    const auto found = std::ranges::find_if(
-        queues_, [&](const auto& queue) { return queue->metadata().name == model; });
-    return found == queues_.end() ? nullptr : found->get();
+  ServingPtr made(const std::vector<ModelFactory>& factories, const ServerOptions& options) {
+    auto serving = std::make_shared<const Serving>(factories, options, metrics_);
+    const MutexLock lock(mutex_);
+    std::erase_if(servings_, [](const auto& each) { return each.expired(); });
+    servings_.push_back(serving);
+    return serving;
+  }
+
+  /** The current one, and those that requests still hold. */
+  std::vector<ServingPtr> alive() {
+    const MutexLock lock(mutex_);
+    std::vector<ServingPtr> alive;
+    for (const auto& each : servings_)
+      if (ServingPtr serving = each.lock()) alive.push_back(std::move(serving));
+    return alive;
   }
 
   bool stopping() {
@@ -216,6 +214,7 @@ class Server::Impl {
     {
       const Ref<SoupServer> server(
           soup_server_new("server-header", "elf-server", "raw-paths", TRUE, nullptr));
+      soup_ = server.get();
       bool ready = false;
       try {
         std::string url = listen(server.get());
@@ -241,13 +240,16 @@ class Server::Impl {
     soup_server_add_early_handler(server, nullptr, onHeaders, this, nullptr);
     soup_server_add_handler(server, nullptr, onRequest, this, nullptr);
     connections_.watch(server);
-    if (options_.log) {
-      g_signal_connect(server, "request-started", G_CALLBACK(onStart), this);
-      g_signal_connect(server, "request-finished", G_CALLBACK(onEnd), this);
-      // Also for requests that were answered with 500.
-      g_signal_connect(server, "request-aborted", G_CALLBACK(onEnd), this);
+    g_signal_connect(server, "request-started", G_CALLBACK(onStart), this);
+    g_signal_connect(server, "request-finished", G_CALLBACK(onEnd), this);
+    // Also for requests that were answered with 500.
+    g_signal_connect(server, "request-aborted", G_CALLBACK(onEnd), this);
+    const ServerTls tls(options_);
+    const bool secure = tls.certificate != nullptr;
+    if (secure) {
+      tls.apply(server);
+      g_signal_connect(server, "request-started", G_CALLBACK(onPeer), nullptr);
     }
-    const bool secure = setUpTls(server);
     GError* error = nullptr;
     if (!soup_server_listen(server, address.get(),
                             secure ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions{}, &error))
@@ -259,26 +261,6 @@ class Server::Impl {
     return url;
   }
 
-  bool setUpTls(SoupServer* server) const {
-    for (const std::string& file : {options_.tlsKey, options_.clientCa})
-      if (options_.tlsCert.empty() && !file.empty())
-        throw Error(file, "is nothing without a certificate of this server");
-    if (options_.tlsCert.empty()) return false;
-    GError* error = nullptr;
-    const Ref<GTlsCertificate> certificate(g_tls_certificate_new_from_files(
-        options_.tlsCert.c_str(), options_.tlsKey.c_str(), &error));
-    if (!certificate) fail(options_.tlsCert, "with key " + options_.tlsKey + ": ", error);
-    soup_server_set_tls_certificate(server, certificate.get());
-    if (options_.clientCa.empty()) return true;
-    const Ref<gchar> path(g_canonicalize_filename(options_.clientCa.c_str(), nullptr));
-    const Ref<GTlsDatabase> database(g_tls_file_database_new(path.get(), &error));
-    if (!database) fail(options_.clientCa, "", error);
-    soup_server_set_tls_database(server, database.get());
-    soup_server_set_tls_auth_mode(server, G_TLS_AUTHENTICATION_REQUIRED);
-    g_signal_connect(server, "request-started", G_CALLBACK(onPeer), nullptr);
-    return true;
-  }
-
   static void onPeer(SoupServer*, SoupServerMessage* message, gpointer) {
     // Called for each certificate, even without faults. Without a handler it is refused.
     const auto faultless = [](SoupServerMessage*, GTlsCertificate*, GTlsCertificateFlags faults,
@@ -286,12 +268,28 @@ class Server::Impl {
     g_signal_connect(message, "accept-certificate", G_CALLBACK(+faultless), nullptr);
   }
 
+  /** The models and options of the request: those that are current when this is first called. */
+  const ServingPtr& servingOf(SoupServerMessage* message) const {
+    auto* serving = static_cast<ServingPtr*>(g_object_get_data(G_OBJECT(message), kServing));
+    if (!serving) {
+      serving = new ServingPtr(serving_);
+      g_object_set_data_full(G_OBJECT(message), kServing, serving,
+                             [](gpointer freed) { delete static_cast<ServingPtr*>(freed); });
+      // The message of a kept connection lives on.
+      const auto onFinished = [](SoupServerMessage* finished, gpointer) {
+        g_object_set_data(G_OBJECT(finished), kServing, nullptr);
+      };
+      g_signal_connect(message, "finished", G_CALLBACK(+onFinished), nullptr);
+    }
+    return *serving;
+  }
+
   bool allowed(SoupServerMessage* message, const std::optional<Route>& route) const {
     const bool open =
         route && (route->endpoint == Endpoint::Live || route->endpoint == Endpoint::Ready ||
                   route->endpoint == Endpoint::Page);
-    return open || options_.token.empty() ||
-           bringsToken(requestHeader(message, "Authorization"), options_.token);
+    const std::string& token = servingOf(message)->options.token;
+    return open || token.empty() || bringsToken(requestHeader(message, "Authorization"), token);
   }
 
   // A client sees its 401 or 413 only if it can finish sending: closing a connection with unread
@@ -301,7 +299,7 @@ class Server::Impl {
   ModelQueue* taker(SoupServerMessage* message, const std::optional<Route>& route) const {
     const bool infer = route && route->endpoint == Endpoint::Infer &&
                        soup_server_message_get_method(message) == std::string_view("POST");
-    return infer && allowed(message, route) ? find(route->model) : nullptr;
+    return infer && allowed(message, route) ? servingOf(message)->find(route->model) : nullptr;
   }
 
   /** Ends an upload before it begins if the header shows that it is too large. */
@@ -348,6 +346,7 @@ class Server::Impl {
       recordOf(message).trace = std::move(trace);
       setHeader(message, kTraceParent, traceparent);
     }
+    const Serving& serving = *servingOf(message);
     const std::optional<Route> route = routeOf(path);
     if (!allowed(message, route)) {
       setHeader(message, "WWW-Authenticate", "Bearer");
@@ -370,7 +369,7 @@ class Server::Impl {
                   errorReply(SOUP_STATUS_NOT_FOUND, std::string(path) + ": no such endpoint"));
     ModelQueue* queue = nullptr;
     if (!route->model.empty()) {
-      queue = find(route->model);
+      queue = serving.find(route->model);
       if (!queue)
         return send(message,
                     errorReply(SOUP_STATUS_NOT_FOUND, "model '" + route->model + "' is unknown"));
@@ -385,18 +384,18 @@ class Server::Impl {
     if (infer ? verb != "POST" : verb != "GET" && verb != "HEAD")
       return refuseVerb(message, infer ? "POST" : "GET, HEAD");
     if (infer) return enqueue(message, *queue);
-    Reply reply = answerTo(route->endpoint, queue);
+    Reply reply = answerTo(route->endpoint, serving, queue);
     compress(reply, acceptedCoding(requestHeader(message, "Accept-Encoding")));
     send(message, std::move(reply));
   }
 
   /** Answers all but Infer. `queue` is null if the path names no model. */
-  Reply answerTo(Endpoint endpoint, ModelQueue* queue) {
+  Reply answerTo(Endpoint endpoint, const Serving& serving, ModelQueue* queue) {
     switch (endpoint) {
       case Endpoint::Page:
         return page_.reply();
       case Endpoint::Status:
-        return statusReply(queues_, started_);
+        return statusReply(serving.queues, started_);
       case Endpoint::Metrics: {
         const std::string text = metrics_.text();
         return {.body = {text.begin(), text.end()}, .type = "text/plain; version=0.0.4"};
@@ -417,7 +416,7 @@ class Server::Impl {
         return readiness({{"name", queue->metadata().name}, {"ready", true}});
       case Endpoint::Statistics: {
         Json list = Json::array();
-        for (const auto& each : queues_)
+        for (const auto& each : serving.queues)
           if (!queue || queue == each.get()) list.push_back(statisticsOf(*each));
         return jsonReply(Json{{"model_stats", std::move(list)}}.dump());
       }
@@ -463,12 +462,14 @@ class Server::Impl {
         [socket = std::shared_ptr<GSocket>(shared(soup_server_message_get_socket(message)))] {
           return hungUp(socket.get());
         };
-    job.done = [this, held = std::shared_ptr<SoupServerMessage>(shared(message))](
-                   InferOutcome outcome) mutable {
-      invoke([held = std::move(held), outcome = std::move(outcome)]() mutable {
+    // A message that ends before its job has no Serving any more.
+    job.done = [this, held = std::shared_ptr<SoupServerMessage>(shared(message)),
+                serving = servingOf(message)](InferOutcome outcome) mutable {
+      invoke([held = std::move(held), serving = std::move(serving),
+              outcome = std::move(outcome)]() mutable {
         SoupServerMessage* answered = held.get();
         guarded(answered, [&] {
-          Record& record = recordOf(answered);
+          RequestRecord& record = recordOf(answered);
           record.id = std::move(outcome.id);
           record.times = outcome.times;
           send(answered, std::move(outcome.reply));
@@ -498,48 +499,17 @@ class Server::Impl {
   }
 
   static void onStart(SoupServer*, SoupServerMessage* message, gpointer) {
-    guarded(message, [&] {
-      // Unknown once the peer has hung up.
-      recordOf(message).peer = peerOf(soup_server_message_get_socket(message));
-    });
-    const auto onWritten = [](SoupServerMessage* written, gpointer) {
-      recordOf(written).answered = true;
-    };
-    g_signal_connect(message, "wrote-body", G_CALLBACK(+onWritten), nullptr);
+    guarded(message, [&] { startRecord(message); });
   }
 
   static void onEnd(SoupServer*, SoupServerMessage* message, gpointer self) {
-    const auto* impl = static_cast<Impl*>(self);
+    const auto& log = static_cast<Impl*>(self)->serving_->options.log;
     // Ignores a connection that ends without a request.
-    if (!soup_server_message_get_method(message)) return;
-    guarded(message, [&] { impl->options_.log(logLine(message)); });
+    if (!log || !soup_server_message_get_method(message)) return;
+    guarded(message, [&] { log(logLine(message)); });
   }
 
-  static std::string logLine(SoupServerMessage* message) {
-    const Record& record = recordOf(message);
-    GUri* uri = soup_server_message_get_uri(message);
-    Json line = {{"time", timeNow()},
-                 {"peer", record.peer},
-                 {"method", printable(soup_server_message_get_method(message))},
-                 {"path", uri ? printable(g_uri_get_path(uri)) : ""},
-                 {"bytes_in", Connections::received(message)}};
-    if (record.answered) {
-      line["status"] = soup_server_message_get_status(message);
-      line["bytes_out"] = soup_server_message_get_response_body(message)->length;
-    } else {
-      line["aborted"] = true;
-    }
-    if (!record.model.empty()) line["model"] = record.model;
-    if (!record.id.empty()) line["id"] = printable(record.id);
-    if (!record.trace.empty()) line["trace"] = record.trace;
-    if (record.times) {
-      line["queue_us"] = record.times->queue.count();
-      line["decode_us"] = record.times->decode.count();
-      line["infer_us"] = record.times->infer.count();
-    }
-    return line.dump(-1, ' ', true, Json::error_handler_t::replace);
-  }
-
+  /** Only address and limits of connections are those of now: see serving_. */
   const ServerOptions options_;
   const Clock::time_point started_ = Clock::now();
   const StatusPage page_;
@@ -549,8 +519,10 @@ class Server::Impl {
   Connections connections_;
   Ref<GMainContext> context_;
   Ref<GMainLoop> loop_;
-  /** In the order of the factories. Unchanged from the constructor to the destructor. */
-  std::vector<std::unique_ptr<ModelQueue>> queues_;
+  /** For the next requests. Belongs to the network thread. */
+  ServingPtr serving_;
+  /** Belongs to the network thread. */
+  SoupServer* soup_ = nullptr;
 
   // Held briefly, never while calling out.
   Mutex mutex_;
@@ -558,6 +530,8 @@ class Server::Impl {
   /** Paused messages whose answer is not written yet. */
   std::size_t unanswered_ ELF_GUARDED_BY(mutex_) = 0;
   bool stopping_ ELF_GUARDED_BY(mutex_) = false;
+  /** All that were made and may be alive. */
+  std::vector<std::weak_ptr<const Serving>> servings_ ELF_GUARDED_BY(mutex_);
 
   std::thread network_;
 };
@@ -569,6 +543,10 @@ Server::~Server() = default;
 
 const std::string& Server::url() const {
   return impl_->url();
+}
+
+void Server::reload(const std::vector<ModelFactory>& models, const ServerOptions& options) {
+  impl_->reload(models, options);
 }
 
 bool Server::stop(std::chrono::milliseconds patience) {

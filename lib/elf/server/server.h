@@ -58,8 +58,8 @@ struct ServerOptions {
   std::function<void(const std::string& line)> log;
 };
 
-/** Makes one model. Called once for each of its worker threads, in the thread that makes the
- * Server. */
+/** Makes one model. Called once for each of its worker threads, in the thread that makes or reloads
+ * the Server. */
 using ModelFactory = std::function<std::unique_ptr<InferenceModel>()>;
 
 /**
@@ -81,6 +81,15 @@ class Server {
 
   /** For instance "http://127.0.0.1:8000", or https, without a trailing slash. */
   const std::string& url() const;
+
+  /**
+   * Serves these models from the next request on, with token, certificates, threads, queue,
+   * showAnswers and log of `options`; the rest stays as it was. Requests whose header has arrived
+   * end with the old ones; open connections keep their certificates. Returns when the new ones
+   * serve. Throws as the constructor, also if only one of both has a tlsCert; then the old ones go
+   * on serving. Neither from a callback of the server, nor beside or after stop().
+   */
+  void reload(const std::vector<ModelFactory>& models, const ServerOptions& options);
 
   /**
    * Answers waiting and new requests with 503, lets running ones finish for at most `patience`,

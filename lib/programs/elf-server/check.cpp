@@ -106,7 +106,7 @@ void print(const ModelCheck& check, const ModelFile& file) {
 void checkModel(const std::string& name, const std::string& picture, const std::string& output) {
   requireWritable(output);
   const ModelFile file = loadModelFile(name);
-  tryInChild(file);
+  tryInChild(name, file);
   const auto start = Clock::now();
   const auto model = InferenceModel::create(file);
   const auto loaded = std::chrono::duration_cast<microseconds>(Clock::now() - start);

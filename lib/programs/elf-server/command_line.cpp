@@ -29,6 +29,7 @@ struct Option {
   const char* name;
   /** Null: the option takes no value. */
   const char* argument;
+  /** Null: not shown. */
   const char* help;
   Source source = Source::Both;
   /** Whether it may be given several times. */
@@ -64,6 +65,7 @@ constexpr Option kOptions[] = {
      Source::CommandLine},
     {"from", "URL|FILE", "For --fetch: take them from there; once for each file, in its order",
      Source::CommandLine, true},
+    {"try", "NAME|FILE", nullptr, Source::CommandLine},
     {"list", nullptr, "List the models that are found, and end", Source::CommandLine},
     {"version", nullptr, "Print the version, and end", Source::CommandLine}};
 
@@ -120,7 +122,8 @@ class Given {
     std::vector<GOptionEntry> entries;
     for (const Option& option : kOptions)
       entries.push_back({option.name, option.letter,
-                         option.argument ? G_OPTION_FLAG_FILENAME : G_OPTION_FLAG_NO_ARG,
+                         (option.argument ? G_OPTION_FLAG_FILENAME : G_OPTION_FLAG_NO_ARG) |
+                             (option.help ? 0 : G_OPTION_FLAG_HIDDEN),
                          G_OPTION_ARG_CALLBACK, reinterpret_cast<gpointer>(&Given::take),
                          option.help, option.argument});
     entries.push_back({});
@@ -230,6 +233,7 @@ Options parseOptions(const std::vector<std::string>& arguments) {
                   .output = given.text("output"),
                   .fetch = given.text("fetch"),
                   .from = given.list("from"),
+                  .trial = given.text("try"),
                   .list = given.on("list"),
                   .version = given.on("version")};
   ServerOptions& server = options.server;
@@ -243,8 +247,8 @@ Options parseOptions(const std::vector<std::string>& arguments) {
       static_cast<std::size_t>(given.number("queue", 0, 10000, static_cast<int>(server.queue)));
   server.showAnswers = given.on("show-answers");
   if (options.models.empty() && hasHog()) options.models = {"hog"};
-  if (options.models.empty() && options.check.empty() && options.fetch.empty() && !options.list &&
-      !options.version)
+  if (options.models.empty() && options.check.empty() && options.fetch.empty() &&
+      options.trial.empty() && !options.list && !options.version)
     given.fail("model", "is missing, and this build lacks hog (give one that --list names)");
   return options;
 }

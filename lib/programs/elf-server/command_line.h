@@ -20,6 +20,8 @@ struct Options {
   std::string output;
   std::string fetch;
   std::vector<std::string> from;
+  /** The model to load as a trial (tasks.h). */
+  std::string trial;
   bool list = false;
   bool version = false;
   ServerOptions server;

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The tasks of elf-server besides serving.
+// The tasks of elf-server.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "elf/model/model_file.h"
+#include "programs/elf-server/command_line.h"
 
 namespace elf::program {
+
+/**
+ * Serves until SIGINT or SIGTERM. SIGHUP reads `arguments`, which gave `options`, and all files
+ * again. Throws elf::Error if it cannot begin. Ends the process if a request does not end.
+ */
+void serve(const Options& options, const std::vector<std::string>& arguments);
 
 /** Writes a line for each known model to standard output. */
 void listModels();
@@ -19,12 +26,15 @@ void listModels();
  */
 void checkModel(const std::string& model, const std::string& picture, const std::string& output);
 
+/** Loads the model, to see whether that ends the process. Ignores other failures. */
+void tryModel(const std::string& model);
+
 /**
- * Loads a model that has files in a child process: a runtime that aborts over a file must not end
- * the server. Throws elf::Error naming the file if a signal ended the child. Other failures happen
- * again when the model is made. The caller must have no other threads.
+ * Runs tryModel(model) in a process of its own if the model has files: a runtime that aborts over a
+ * file must not end the server. A fork alone would inherit the locks of other threads. Throws
+ * elf::Error naming the file if a signal ended the process.
  */
-void tryInChild(const ModelFile& file);
+void tryInChild(const std::string& model, const ModelFile& file);
 
 /**
  * Fetches the model's files from `from`, or from the addresses in its `.model` file, into the

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <glib-unix.h>
+#include <glib.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "elf/base/error.h"
+#include "elf/base/glib.h"
+#include "elf/base/network_address.h"
+#include "elf/base/output_file.h"
+#include "elf/base/token_file.h"
+#include "elf/decode/recognise.h"
+#include "elf/model/model_file.h"
+#include "elf/server/inference_model.h"
+#include "elf/server/server.h"
+#include "programs/elf-server/command_line.h"
+#include "programs/elf-server/tasks.h"
+
+namespace elf::program {
+
+namespace {
+
+/** Appends lines to a file. Lives as long as the file is open. */
+class Log {
+ public:
+  explicit Log(const std::string& file) : file_(file) {
+    // Each line is one write, and a failed one leaves nothing for the next.
+    stream_.rdbuf()->pubsetbuf(nullptr, 0);
+    requireWritable(file);
+    if (file != "-") stream_.open(file, std::ios::app);
+  }
+
+  void write(const std::string& line) {
+    std::ostream& out = file_ == "-" ? std::cout : stream_;
+    out << line + '\n' << std::flush;
+    const bool failedBefore = std::exchange(failed_, !out);
+    if (failed_ && !failedBefore) std::cerr << "elf-server: " << file_ << ": cannot be written\n";
+    out.clear();
+  }
+
+ private:
+  const std::string file_;
+  std::ofstream stream_;
+  bool failed_ = false;
+};
+
+/** Reports how a network was recognised if its file does not state everything. */
+void tell(const InferenceModel& model) {
+  std::cerr << "elf-server: " << model.name() << ": taken for " << describe(model.file()) << "; "
+            << model.runtime() << '\n';
+}
+
+ModelFactory factoryOf(const ModelFile& file) {
+  return [file, told = file.decoder != OutputDecoder::Auto]() mutable {
+    auto model = InferenceModel::create(file);
+    if (!std::exchange(told, true) && !model->runtime().empty()) tell(*model);
+    return model;
+  };
+}
+
+/** What a server needs, read from the files that the options name. */
+struct Loaded {
+  explicit Loaded(const Options& options) : settings(options.server) {
+    for (const std::string& model : options.models) {
+      const ModelFile file = loadModelFile(model);
+      tryInChild(model, file);
+      names.push_back(file.name);
+      factories.push_back(factoryOf(file));
+    }
+    if (!options.tokenFile.empty()) settings.token = readToken("--token-file", options.tokenFile);
+    if (!options.logFile.empty())
+      settings.log = [log = std::make_shared<Log>(options.logFile)](const std::string& line) {
+        log->write(line);
+      };
+  }
+
+  ServerOptions settings;
+  std::vector<std::string> names;
+  std::vector<ModelFactory> factories;
+};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+void writeJson(const Options& options, const std::vector<std::string>& models,
+               const std::string& url) {
+  const std::string text =
+      nlohmann::json{{"url", url}, {"models", models}, {"threads", options.server.threads}}.dump(
+          -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  writeFile(options.jsonFile, text + '\n');
+}
+
+void warnIfOpen(const ServerOptions& settings) {
+  if (settings.token.empty() && settings.clientCa.empty() && !isLoopback(settings.bind))
+    std::cerr << "elf-server: warning: " << settings.bind
+              << " can be reached from other machines, and everybody is served; see --token-file\n";
+}
+
+/** The server, and what it takes to reload it. */
+class Service {
+ public:
+  Service(const Options& options, const std::vector<std::string>& arguments, const Loaded& loaded)
+      : options_(options), arguments_(arguments), server_(loaded.factories, loaded.settings) {
+    warnIfOpen(loaded.settings);
+    std::cout << "listening " << server_.url() << std::endl;
+    if (!options.jsonFile.empty()) writeJson(options, loaded.names, server_.url());
+  }
+
+  void reload() {
+    try {
+      Options options = parseOptions(arguments_);
+      keepWhatNeedsARestart(options);
+      const Loaded loaded(options);
+      server_.reload(loaded.factories, loaded.settings);
+      options_ = options;
+      warnIfOpen(loaded.settings);
+      std::cerr << "elf-server: reloaded, serves " + joined(loaded.names) + "\n";
+    } catch (const std::exception& error) {
+      std::cerr << std::string("elf-server: not reloaded, goes on as before: ") + error.what() +
+                       "\n";
+    }
+  }
+
+  bool stop() { return server_.stop(); }
+
+ private:
+  /** Puts back what a reload cannot change, and reports it. */
+  void keepWhatNeedsARestart(Options& options) const {
+    std::vector<std::string> changed;
+    const auto keep = [&changed](const char* name, auto& now, const auto& then) {
+      if (now != then) changed.emplace_back(name);
+      now = then;
+    };
+    keep("bind", options.server.bind, options_.server.bind);
+    keep("port", options.server.port, options_.server.port);
+    keep("json", options.jsonFile, options_.jsonFile);
+    if (options.server.tlsCert.empty() != options_.server.tlsCert.empty()) {
+      keep("tls-cert", options.server.tlsCert, options_.server.tlsCert);
+      options.server.tlsKey = options_.server.tlsKey;
+      options.server.clientCa = options_.server.clientCa;
+    }
+    if (!changed.empty())
+      std::cerr << "elf-server: changed, but needs a restart: " + joined(changed) + "\n";
+  }
+
+  /** Those in force. */
+  Options options_;
+  const std::vector<std::string> arguments_;
+  Server server_;
+};
+
+gboolean quit(gpointer loop) {
+  g_main_loop_quit(static_cast<GMainLoop*>(loop));
+  return G_SOURCE_CONTINUE;
+}
+
+gboolean reload(gpointer service) {
+  static_cast<std::optional<Service>*>(service)->value().reload();
+  return G_SOURCE_CONTINUE;
+}
+
+}  // namespace
+
+void serve(const Options& options, const std::vector<std::string>& arguments) {
+  requireWritable(options.jsonFile);
+  const Loaded loaded(options);
+  std::optional<Service> service;
+  const Ref<GMainLoop> loop(g_main_loop_new(nullptr, FALSE));
+  // Signals that arrive before the loop runs wait for it.
+  g_unix_signal_add(SIGINT, quit, loop.get());
+  g_unix_signal_add(SIGTERM, quit, loop.get());
+  g_unix_signal_add(SIGHUP, reload, &service);
+  service.emplace(options, arguments, loaded);
+  g_main_loop_run(loop.get());
+  if (service->stop()) return;
+  std::cerr << "elf-server: gave up on a request that was still running\n";
+  std::_Exit(EXIT_FAILURE);
+}
+
+}  // namespace elf::program
