@@ -5,18 +5,21 @@
 usage: service_test.py SERVER-PROGRAM LIBRARY-THAT-ABORTS
 """
 import http.client
+import os
 import pathlib
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import urllib.error
 import urllib.request
 
-PROGRAM, ABORTS = sys.argv[1:3]
+PROGRAM, ABORTS = (os.path.abspath(file) for file in sys.argv[1:3])
 PATIENCE = 30
 # A model that needs no file and always takes this long.
 SLOW = "[model]\nbackend=simulated\n[simulated]\nfixed-ms=20\n"
@@ -25,8 +28,8 @@ SLOW = "[model]\nbackend=simulated\n[simulated]\nfixed-ms=20\n"
 class Server:
     """An elf-server process, as long as the `with` lasts."""
 
-    def __init__(self, *arguments, **more):
-        self.process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE,
+    def __init__(self, *arguments, program=PROGRAM, **more):
+        self.process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, **more)
         line = self.process.stdout.readline()
         if not line:
@@ -171,6 +174,123 @@ class Reload(Case):
             for thread in threads:
                 thread.join()
             self.assertTrue(faults.empty(), list(faults.queue))
+
+
+class Manager:
+    """Stands in for the service manager: a socket that takes what it is told."""
+
+    def __init__(self, folder):
+        self.path = str(folder / "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(PATIENCE)
+
+    def take(self):
+        return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
+
+    def await_state(self, *keys):
+        """The next message that has all these keys, and those before it."""
+        before = []
+        while not set(keys) <= set(message := self.take()):
+            before.append(message)
+        return message, before
+
+
+def serves_systemd():
+    linked = subprocess.run(["ldd", PROGRAM], stdout=subprocess.PIPE, text=True, check=True)
+    return "libsystemd" in linked.stdout
+
+
+@unittest.skipUnless(serves_systemd(), "elf-server is built without libsystemd")
+class Service(Case):
+    def setUp(self):
+        super().setUp()
+        self.manager = Manager(self.folder)
+        self.addCleanup(self.manager.socket.close)
+
+    def server(self, *arguments, watchdog=None, **more):
+        """`watchdog`: the process that it is for, as the shell that becomes elf-server writes it."""
+        environment = dict(os.environ, NOTIFY_SOCKET=self.manager.path)
+        given = f"WATCHDOG_USEC=40000 WATCHDOG_PID={watchdog}" if watchdog else ""
+        return Server("-c", f'{given} exec {PROGRAM} "$@"', "sh", "--port", "0", *arguments,
+                      program="sh", env=environment, **more)
+
+    def test_tells_each_state_in_order(self):
+        config = self.config("model=simulated")
+        with self.server("--config", config, watchdog="$$") as server:
+            ready, before = self.manager.await_state("READY")
+            self.assertEqual(before, [])
+            self.assertEqual(ready["STATUS"], f"{server.url}: serves simulated")
+            self.manager.await_state("WATCHDOG")
+            begun = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            server.reload()
+            reloading, _ = self.manager.await_state("RELOADING", "MONOTONIC_USEC")
+            self.assertLessEqual(begun, int(reloading["MONOTONIC_USEC"]))
+            ready, _ = self.manager.await_state("READY")
+            self.assertEqual(ready["STATUS"], f"{server.url}: serves simulated")
+            self.config("model=none\n\tsuch")
+            server.reload()
+            self.manager.await_state("RELOADING")
+            ready, _ = self.manager.await_state("READY")
+            self.assertIn("not reloaded, goes on as before: ", ready["STATUS"])
+            # It goes on.
+            self.manager.await_state("WATCHDOG")
+            server.process.send_signal(signal.SIGTERM)
+            _, before = self.manager.await_state("STOPPING")
+            self.assertEqual([message for message in before if "WATCHDOG" not in message], [])
+            self.assertEqual(server.process.wait(PATIENCE), 0)
+
+    def test_the_watchdog_of_another_process_is_none_of_its_business(self):
+        with self.server("--model", self.write("slow.model", SLOW), watchdog="1") as server:
+            body = b'{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,1,3],"data":[1,2,3]}]}'
+            # Ten times as long as a watchdog would wait.
+            for _ in range(10):
+                urllib.request.urlopen(server.url + "/v2/models/slow/infer", body).close()
+            server.process.terminate()
+            _, before = self.manager.await_state("STOPPING")
+            self.assertEqual([message for message in before if "WATCHDOG" in message], [])
+
+    def test_serves_the_socket_that_it_is_handed(self):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            with Server(*handing(listening, "LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web"),
+                        program="sh", pass_fds=[listening.fileno()]) as server:
+                self.assertEqual(server.url, f"http://127.0.0.1:{port}")
+                self.assertEqual(server.status("/v2/models/simulated"), 200)
+
+    def test_leaves_the_socket_of_another_process_alone(self):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            with Server(*handing(listening, "LISTEN_FDS=1 LISTEN_PID=1"),
+                        program="sh", pass_fds=[listening.fileno()]) as server:
+                self.assertNotEqual(server.url, f"http://127.0.0.1:{listening.getsockname()[1]}")
+
+    def test_names_the_socket_that_it_cannot_serve(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, \
+             socket.socket(socket.AF_UNIX) as local:
+            local.bind(str(self.folder / "local"))
+            local.listen()
+            for handed, count, said in (
+                    (datagrams, 1, "LISTEN_FDS: web: not a listening TCP socket"),
+                    (local, 1, "LISTEN_FDS: web: not a listening TCP socket"),
+                    (local, 2, "LISTEN_FDS: web, web: more than one socket")):
+                names = ":".join(["web"] * count)
+                ran = subprocess.run(
+                    ["sh", *handing(handed, f"LISTEN_FDS={count} LISTEN_PID=$$ LISTEN_FDNAMES={names}")],
+                    pass_fds=[handed.fileno()], stderr=subprocess.PIPE, text=True, check=False)
+                self.assertEqual(ran.returncode, 1)
+                self.assertIn(said, ran.stderr)
+
+    def test_warns_of_an_open_socket_whatever_bind_says(self):
+        with socket.create_server(("0.0.0.0", 0)) as listening:
+            with Server(*handing(listening, "LISTEN_FDS=1 LISTEN_PID=$$"),
+                        program="sh", pass_fds=[listening.fileno()]) as server:
+                self.assertIn("warning: 0.0.0.0", server.process.stderr.readline())
+
+
+def handing(handed, environment):
+    """Arguments of a shell that becomes an elf-server with this socket in its place."""
+    return ("-c", f'{environment} exec {PROGRAM} --port 0 --model simulated 3<&{handed.fileno()}'
+                  f' 4<&{handed.fileno()}')
 
 
 if __name__ == "__main__":

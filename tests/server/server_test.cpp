@@ -1429,6 +1429,17 @@ TEST_F(ReloadTest, StopGivesUpOnAnOldModelThatTakesTooLong) {
   EXPECT_NE(running.get().status, 200U);
 }
 
+TEST_F(ServerTest, ItsHeartBeatsInTheThreadThatServesAll) {
+  std::promise<std::string> thread;
+  start({.heartbeatInterval = std::chrono::milliseconds(1), .heartbeat = [&, beats = 0]() mutable {
+           if (++beats != 2) return;
+           char name[16] = {};
+           pthread_getname_np(pthread_self(), name, sizeof name);
+           thread.set_value(name);
+         }});
+  EXPECT_EQ(thread.get_future().get(), "elf-server-net");
+}
+
 TEST_F(ServerTest, NamesTheAddressThatItCannotListenOn) {
   try {
     start({.bind = "nowhere"});

@@ -223,6 +223,7 @@ class Server::Impl {
       } catch (...) {
         listening.set_exception(std::current_exception());
       }
+      const Ref<GSource> heart = beat();
       if (ready) g_main_loop_run(loop_.get());
       soup_server_disconnect(server.get());
       // Connections end in callbacks that are due now.
@@ -233,10 +234,6 @@ class Server::Impl {
   }
 
   std::string listen(SoupServer* server) {
-    const std::string place = options_.bind + ":" + std::to_string(options_.port);
-    const Ref<GSocketAddress> address(
-        g_inet_socket_address_new_from_string(options_.bind.c_str(), options_.port));
-    if (!address) throw Error(options_.bind, "not the address of an interface");
     soup_server_add_early_handler(server, nullptr, onHeaders, this, nullptr);
     soup_server_add_handler(server, nullptr, onRequest, this, nullptr);
     connections_.watch(server);
@@ -250,15 +247,43 @@ class Server::Impl {
       tls.apply(server);
       g_signal_connect(server, "request-started", G_CALLBACK(onPeer), nullptr);
     }
-    GError* error = nullptr;
-    if (!soup_server_listen(server, address.get(),
-                            secure ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions{}, &error))
-      fail(place, "cannot listen: ", error);
+    openPort(server, secure ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions{});
     GSList* uris = soup_server_get_uris(server);
     std::string url = takeText(g_uri_to_string(static_cast<GUri*>(uris->data)));
     g_slist_free_full(uris, reinterpret_cast<GDestroyNotify>(g_uri_unref));
     while (url.ends_with('/')) url.pop_back();
     return url;
+  }
+
+  void openPort(SoupServer* server, SoupServerListenOptions how) const {
+    GError* error = nullptr;
+    if (options_.socket >= 0) {
+      const std::string place = "socket " + std::to_string(options_.socket);
+      const Ref<GSocket> socket(g_socket_new_from_fd(options_.socket, &error));
+      if (!socket) fail(place, "", error);
+      if (!soup_server_listen_socket(server, socket.get(), how, &error))
+        fail(place, "cannot listen: ", error);
+      return;
+    }
+    const Ref<GSocketAddress> address(
+        g_inet_socket_address_new_from_string(options_.bind.c_str(), options_.port));
+    if (!address) throw Error(options_.bind, "not the address of an interface");
+    if (!soup_server_listen(server, address.get(), how, &error))
+      fail(options_.bind + ":" + std::to_string(options_.port), "cannot listen: ", error);
+  }
+
+  /** Null if there is nothing to call. */
+  Ref<GSource> beat() {
+    const auto interval = duration_cast<std::chrono::milliseconds>(options_.heartbeatInterval);
+    if (interval.count() == 0) return nullptr;
+    Ref<GSource> heart(g_timeout_source_new(static_cast<guint>(interval.count())));
+    const auto onBeat = [](gpointer self) -> gboolean {
+      guarded([self] { static_cast<Impl*>(self)->options_.heartbeat(); });
+      return G_SOURCE_CONTINUE;
+    };
+    g_source_set_callback(heart.get(), onBeat, this, nullptr);
+    g_source_attach(heart.get(), context_.get());
+    return heart;
   }
 
   static void onPeer(SoupServer*, SoupServerMessage* message, gpointer) {

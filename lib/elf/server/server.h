@@ -20,6 +20,8 @@ struct ServerOptions {
   std::string bind = "127.0.0.1";
   /** 0: any free port. */
   std::uint16_t port = 0;
+  /** A listening TCP socket to use instead of these, which the server closes. -1: none. */
+  int socket = -1;
   /** All but / and /v2/health require it as `Authorization: Bearer`, else 401. Empty: no token. */
   std::string token;
   /** PEM files, both or none. With them the server speaks HTTPS only. */
@@ -56,6 +58,9 @@ struct ServerOptions {
    * abandoned (docs/server.md). Called in the network thread, which waits for it. Null: no log.
    */
   std::function<void(const std::string& line)> log;
+  /** Called in the network thread at this interval, as a sign of life. Zero: never. */
+  std::chrono::microseconds heartbeatInterval{};
+  std::function<void()> heartbeat;
 };
 
 /** Makes one model. Called once for each of its worker threads, in the thread that makes or reloads

@@ -16,12 +16,14 @@
 #include "elf/base/glib.h"
 #include "elf/base/network_address.h"
 #include "elf/base/output_file.h"
+#include "elf/base/printable.h"
 #include "elf/base/token_file.h"
 #include "elf/decode/recognise.h"
 #include "elf/model/model_file.h"
 #include "elf/server/inference_model.h"
 #include "elf/server/server.h"
 #include "programs/elf-server/command_line.h"
+#include "programs/elf-server/service_manager.h"
 #include "programs/elf-server/tasks.h"
 
 namespace elf::program {
@@ -80,6 +82,8 @@ struct Loaded {
       settings.log = [log = std::make_shared<Log>(options.logFile)](const std::string& line) {
         log->write(line);
       };
+    settings.heartbeatInterval = watchdogInterval();
+    settings.heartbeat = [] { notifyManager("WATCHDOG=1"); };
   }
 
   ServerOptions settings;
@@ -101,9 +105,12 @@ void writeJson(const Options& options, const std::vector<std::string>& models,
   writeFile(options.jsonFile, text + '\n');
 }
 
-void warnIfOpen(const ServerOptions& settings) {
-  if (settings.token.empty() && settings.clientCa.empty() && !isLoopback(settings.bind))
-    std::cerr << "elf-server: warning: " << settings.bind
+/** `url` is the server's. */
+void warnIfOpen(const ServerOptions& settings, const std::string& url) {
+  const Ref<GUri> uri(g_uri_parse(url.c_str(), G_URI_FLAGS_NONE, nullptr));
+  const std::string host = g_uri_get_host(uri.get());
+  if (settings.token.empty() && settings.clientCa.empty() && !isLoopback(host))
+    std::cerr << "elf-server: warning: " << host
               << " can be reached from other machines, and everybody is served; see --token-file\n";
 }
 
@@ -112,29 +119,40 @@ class Service {
  public:
   Service(const Options& options, const std::vector<std::string>& arguments, const Loaded& loaded)
       : options_(options), arguments_(arguments), server_(loaded.factories, loaded.settings) {
-    warnIfOpen(loaded.settings);
+    warnIfOpen(loaded.settings, server_.url());
     std::cout << "listening " << server_.url() << std::endl;
     if (!options.jsonFile.empty()) writeJson(options, loaded.names, server_.url());
+    ready("serves " + joined(loaded.names));
   }
 
   void reload() {
+    notifyManager("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(g_get_monotonic_time()));
     try {
       Options options = parseOptions(arguments_);
       keepWhatNeedsARestart(options);
       const Loaded loaded(options);
       server_.reload(loaded.factories, loaded.settings);
       options_ = options;
-      warnIfOpen(loaded.settings);
+      warnIfOpen(loaded.settings, server_.url());
       std::cerr << "elf-server: reloaded, serves " + joined(loaded.names) + "\n";
+      ready("serves " + joined(loaded.names));
     } catch (const std::exception& error) {
-      std::cerr << std::string("elf-server: not reloaded, goes on as before: ") + error.what() +
-                       "\n";
+      const std::string text = std::string("not reloaded, goes on as before: ") + error.what();
+      std::cerr << "elf-server: " + text + "\n";
+      ready(text);
     }
   }
 
-  bool stop() { return server_.stop(); }
+  bool stop() {
+    notifyManager("STOPPING=1\nSTATUS=waits for running requests");
+    return server_.stop();
+  }
 
  private:
+  void ready(const std::string& status) const {
+    notifyManager("READY=1\nSTATUS=" + printable(server_.url() + ": " + status));
+  }
+
   /** Puts back what a reload cannot change, and reports it. */
   void keepWhatNeedsARestart(Options& options) const {
     std::vector<std::string> changed;
@@ -174,7 +192,9 @@ gboolean reload(gpointer service) {
 
 void serve(const Options& options, const std::vector<std::string>& arguments) {
   requireWritable(options.jsonFile);
-  const Loaded loaded(options);
+  const int socket = takeHandedSocket();
+  Loaded loaded(options);
+  loaded.settings.socket = socket;
   std::optional<Service> service;
   const Ref<GMainLoop> loop(g_main_loop_new(nullptr, FALSE));
   // Signals that arrive before the loop runs wait for it.

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// For builds without libsystemd.
+#include "programs/elf-server/service_manager.h"
+
+namespace elf::program {
+
+void notifyManager(const std::string&) {}
+
+std::chrono::microseconds watchdogInterval() {
+  return {};
+}
+
+int takeHandedSocket() {
+  return -1;
+}
+
+}  // namespace elf::program

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "programs/elf-server/service_manager.h"
+
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "elf/base/error.h"
+
+namespace elf::program {
+
+void notifyManager(const std::string& state) {
+  sd_notify(0, state.c_str());
+}
+
+std::chrono::microseconds watchdogInterval() {
+  std::uint64_t limit = 0;
+  // As sd_watchdog_enabled(3) recommends.
+  return std::chrono::microseconds(sd_watchdog_enabled(0, &limit) > 0 ? limit / 2 : 0);
+}
+
+int takeHandedSocket() {
+  char** found = nullptr;
+  // Hides them from processes that this one starts.
+  const int count = sd_listen_fds_with_names(1, &found);
+  if (count < 0) throw Error("LISTEN_FDS", std::strerror(-count));
+  std::string names;
+  for (int i = 0; i < count; ++i) {
+    names += (i ? ", " : "") + std::string(found[i]);
+    std::free(found[i]);
+  }
+  std::free(found);
+  if (count == 0) return -1;
+  if (count > 1)
+    throw Error("LISTEN_FDS", names + ": more than one socket (elf-server takes one ListenStream)");
+  if (sd_is_socket_inet(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1, 0) <= 0)
+    throw Error("LISTEN_FDS", names + ": not a listening TCP socket (ListenStream, Accept=no)");
+  return SD_LISTEN_FDS_START;
+}
+
+}  // namespace elf::program
