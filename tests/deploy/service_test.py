@@ -21,6 +21,7 @@ import urllib.request
 
 PROGRAM, ABORTS = (os.path.abspath(file) for file in sys.argv[1:3])
 PATIENCE = 30
+OWN_MOUNTS = ("unshare", "--map-root-user", "--mount")
 # A model that needs no file and always takes this long.
 SLOW = "[model]\nbackend=simulated\n[simulated]\nfixed-ms=20\n"
 
@@ -28,12 +29,12 @@ SLOW = "[model]\nbackend=simulated\n[simulated]\nfixed-ms=20\n"
 class Server:
     """An elf-server process, as long as the `with` lasts."""
 
-    def __init__(self, *arguments, program=PROGRAM, **more):
+    def __init__(self, *arguments, program=PROGRAM, stderr=subprocess.PIPE, **more):
         self.process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, **more)
+                                        stderr=stderr, text=True, **more)
         line = self.process.stdout.readline()
         if not line:
-            raise AssertionError(self.process.stderr.read())
+            raise AssertionError(self.process.stderr and self.process.stderr.read())
         self.url = line.split()[1]
 
     def __enter__(self):
@@ -46,7 +47,8 @@ class Server:
         finally:
             self.process.kill()
             self.process.stdout.close()
-            self.process.stderr.close()
+            if self.process.stderr:
+                self.process.stderr.close()
 
     def reload(self):
         """The lines of standard error about it, the last of which is its result."""
@@ -285,6 +287,66 @@ class Service(Case):
             with Server(*handing(listening, "LISTEN_FDS=1 LISTEN_PID=$$"),
                         program="sh", pass_fds=[listening.fileno()]) as server:
                 self.assertIn("warning: 0.0.0.0", server.process.stderr.readline())
+
+
+def may_mount():
+    return subprocess.run([*OWN_MOUNTS, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@unittest.skipUnless(serves_systemd(), "elf-server is built without libsystemd")
+@unittest.skipUnless(may_mount(), "this user may not mount, so no journal can be stood in for")
+class Journal(Case):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "journal").mkdir()
+        self.journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.journal.close)
+        self.journal.bind(str(self.folder / "journal/socket"))
+        self.journal.settimeout(PATIENCE)
+        self.read, self.write_end = os.pipe()
+        self.addCleanup(os.close, self.read)
+        self.addCleanup(os.close, self.write_end)
+
+    def server(self, *arguments, stream):
+        """An elf-server that finds the test's socket where journald has its own."""
+        mount = (f"mount -t tmpfs none /run && mkdir -p /run/systemd/journal && "
+                 f"mount --bind {self.folder}/journal /run/systemd/journal && exec {PROGRAM} \"$@\"")
+        return Server(*OWN_MOUNTS[1:], "sh", "-c", mount, "sh", "--port", "0", *arguments,
+                      program=OWN_MOUNTS[0], stderr=self.write_end,
+                      env=dict(os.environ, JOURNAL_STREAM=stream))
+
+    def stream(self):
+        facts = os.fstat(self.write_end)
+        return f"{facts.st_dev}:{facts.st_ino}"
+
+    def take(self):
+        return dict(line.split("=", 1) for line in self.journal.recv(65536).decode().splitlines())
+
+    def test_gets_messages_with_priority_and_requests_with_their_fields(self):
+        config = self.config("model=simulated\nlog=-")
+        with self.server("--config", config, stream=self.stream()) as server:
+            body = (b'{"id":"mine","inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,1,3],'
+                    b'"data":[1,2,3]}]}')
+            urllib.request.urlopen(server.url + "/v2/models/simulated/infer", body).close()
+            entry = self.take()
+            self.assertEqual(entry["PRIORITY"], "6")
+            self.assertIn('"path":"/v2/models/simulated/infer"', entry["MESSAGE"])
+            for field, value in (("ELF_MODEL", "simulated"), ("ELF_PEER", "127.0.0.1"),
+                                 ("ELF_ID", "mine"), ("ELF_STATUS", "200")):
+                self.assertEqual(entry[field], value)
+            self.config("model=none-such\nlog=-")
+            server.process.send_signal(signal.SIGHUP)
+            entry = self.take()
+            self.assertEqual(entry["PRIORITY"], "3")
+            self.assertTrue(entry["MESSAGE"].startswith("not reloaded, goes on as before: "), entry)
+            self.config("model=simulated\nlog=-")
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(self.take()["MESSAGE"], "reloaded, serves simulated")
+
+    def test_gets_nothing_where_standard_error_leads_elsewhere(self):
+        with self.server("--model", "simulated", stream="1:1") as server:
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(os.read(self.read, 4096), b"elf-server: reloaded, serves simulated\n")
 
 
 def handing(handed, environment):

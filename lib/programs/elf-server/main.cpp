@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "programs/elf-server/command_line.h"
+#include "programs/elf-server/report.h"
 #include "programs/elf-server/tasks.h"
 
 namespace {
@@ -40,10 +41,10 @@ int main(int argc, char** argv) {
         elf::program::serve(options, arguments);
     }
   } catch (const elf::program::WrongUse& error) {
-    std::cerr << "elf-server: " << error.what() << "; see elf-server --help\n";
+    elf::program::report(LOG_ERR, std::string(error.what()) + "; see elf-server --help");
     return kWrongUse;
   } catch (const std::exception& error) {
-    std::cerr << "elf-server: " << error.what() << '\n';
+    elf::program::report(LOG_ERR, error.what());
     return kFailed;
   }
   return 0;

@@ -14,4 +14,10 @@ int takeHandedSocket() {
   return -1;
 }
 
+bool logsToJournal() {
+  return false;
+}
+
+void writeToJournal(int, const std::string&, const std::vector<std::string>&) {}
+
 }  // namespace elf::program

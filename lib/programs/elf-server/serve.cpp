@@ -23,12 +23,25 @@
 #include "elf/server/inference_model.h"
 #include "elf/server/server.h"
 #include "programs/elf-server/command_line.h"
+#include "programs/elf-server/report.h"
 #include "programs/elf-server/service_manager.h"
 #include "programs/elf-server/tasks.h"
 
 namespace elf::program {
 
 namespace {
+
+/** The values of a JSON object as fields of the journal, such as ELF_MODEL=hog. */
+std::vector<std::string> fieldsOf(const std::string& object) {
+  std::vector<std::string> fields;
+  const auto parsed = nlohmann::json::parse(object);
+  for (const auto& [key, value] : parsed.items()) {
+    const Ref<gchar> name(g_ascii_strup(key.c_str(), -1));
+    fields.push_back(std::string("ELF_") + name.get() + "=" +
+                     (value.is_string() ? value.get<std::string>() : value.dump()));
+  }
+  return fields;
+}
 
 /** Appends lines to a file. Lives as long as the file is open. */
 class Log {
@@ -41,10 +54,11 @@ class Log {
   }
 
   void write(const std::string& line) {
+    if (file_ == "-" && logsToJournal()) return writeToJournal(LOG_INFO, line, fieldsOf(line));
     std::ostream& out = file_ == "-" ? std::cout : stream_;
     out << line + '\n' << std::flush;
     const bool failedBefore = std::exchange(failed_, !out);
-    if (failed_ && !failedBefore) std::cerr << "elf-server: " << file_ << ": cannot be written\n";
+    if (failed_ && !failedBefore) report(LOG_ERR, file_ + ": cannot be written");
     out.clear();
   }
 
@@ -56,8 +70,7 @@ class Log {
 
 /** Reports how a network was recognised if its file does not state everything. */
 void tell(const InferenceModel& model) {
-  std::cerr << "elf-server: " << model.name() << ": taken for " << describe(model.file()) << "; "
-            << model.runtime() << '\n';
+  report(LOG_INFO, model.name() + ": taken for " + describe(model.file()) + "; " + model.runtime());
 }
 
 ModelFactory factoryOf(const ModelFile& file) {
@@ -110,8 +123,9 @@ void warnIfOpen(const ServerOptions& settings, const std::string& url) {
   const Ref<GUri> uri(g_uri_parse(url.c_str(), G_URI_FLAGS_NONE, nullptr));
   const std::string host = g_uri_get_host(uri.get());
   if (settings.token.empty() && settings.clientCa.empty() && !isLoopback(host))
-    std::cerr << "elf-server: warning: " << host
-              << " can be reached from other machines, and everybody is served; see --token-file\n";
+    report(LOG_WARNING,
+           "warning: " + host +
+               " can be reached from other machines, and everybody is served; see --token-file");
 }
 
 /** The server, and what it takes to reload it. */
@@ -134,11 +148,11 @@ class Service {
       server_.reload(loaded.factories, loaded.settings);
       options_ = options;
       warnIfOpen(loaded.settings, server_.url());
-      std::cerr << "elf-server: reloaded, serves " + joined(loaded.names) + "\n";
+      report(LOG_INFO, "reloaded, serves " + joined(loaded.names));
       ready("serves " + joined(loaded.names));
     } catch (const std::exception& error) {
       const std::string text = std::string("not reloaded, goes on as before: ") + error.what();
-      std::cerr << "elf-server: " + text + "\n";
+      report(LOG_ERR, text);
       ready(text);
     }
   }
@@ -168,8 +182,7 @@ class Service {
       options.server.tlsKey = options_.server.tlsKey;
       options.server.clientCa = options_.server.clientCa;
     }
-    if (!changed.empty())
-      std::cerr << "elf-server: changed, but needs a restart: " + joined(changed) + "\n";
+    if (!changed.empty()) report(LOG_WARNING, "changed, but needs a restart: " + joined(changed));
   }
 
   /** Those in force. */
@@ -204,7 +217,7 @@ void serve(const Options& options, const std::vector<std::string>& arguments) {
   service.emplace(options, arguments, loaded);
   g_main_loop_run(loop.get());
   if (service->stop()) return;
-  std::cerr << "elf-server: gave up on a request that was still running\n";
+  report(LOG_ERR, "gave up on a request that was still running");
   std::_Exit(EXIT_FAILURE);
 }
 

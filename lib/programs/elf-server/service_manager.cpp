@@ -2,7 +2,12 @@
 #include "programs/elf-server/service_manager.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -39,6 +44,23 @@ int takeHandedSocket() {
   if (sd_is_socket_inet(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1, 0) <= 0)
     throw Error("LISTEN_FDS", names + ": not a listening TCP socket (ListenStream, Accept=no)");
   return SD_LISTEN_FDS_START;
+}
+
+bool logsToJournal() {
+  // As systemd.exec(5) says.
+  const char* const journal = std::getenv("JOURNAL_STREAM");
+  struct stat error = {};
+  return journal && fstat(STDERR_FILENO, &error) == 0 &&
+         std::to_string(error.st_dev) + ":" + std::to_string(error.st_ino) == journal;
+}
+
+void writeToJournal(int priority, const std::string& message,
+                    const std::vector<std::string>& fields) {
+  std::vector<std::string> all{"MESSAGE=" + message, "PRIORITY=" + std::to_string(priority)};
+  all.insert(all.end(), fields.begin(), fields.end());
+  std::vector<iovec> parts;
+  for (std::string& each : all) parts.push_back({each.data(), each.size()});
+  sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }
 
 }  // namespace elf::program

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace elf::program {
 
@@ -18,5 +19,12 @@ std::chrono::microseconds watchdogInterval();
  * Throws elf::Error if there is more than one or it is not a listening TCP socket.
  */
 int takeHandedSocket();
+
+/** Whether standard error leads to the journal. */
+bool logsToJournal();
+
+/** Writes an entry with these other fields, each NAME=value. Only if logsToJournal(). */
+void writeToJournal(int priority, const std::string& message,
+                    const std::vector<std::string>& fields);
 
 }  // namespace elf::program
