@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <random>
 
 namespace elf {
@@ -21,12 +23,16 @@ const Box& boxOf(const Item& item) {
   return item.box;
 }
 
+/** In steps, so that some are equal. */
+double fit(const Item& one, const Item& other) {
+  if (one.part == other.part) return 0;
+  return std::floor(iou(one.box, other.box) * 10) / 10 - 0.1;
+}
+
 /** Grows, so that what takes one in may be taken in itself. */
-bool merge(Item& one, const Item& other) {
-  if (one.part == other.part || iou(one.box, other.box) < 0.2) return false;
+void merge(Item& one, const Item& other) {
   one.box = unite(one.box, other.box);
   one.part = std::max(one.part, other.part);
-  return true;
 }
 
 /** What absorbed() says, each with each. */
@@ -35,10 +41,11 @@ std::vector<Item> oneByOne(const std::vector<Item>& items) {
   for (Item candidate : items) {
     std::size_t at = kept.size();
     while (true) {
-      auto taker = kept.begin();
-      while (taker != kept.end() && !merge(*taker, candidate)) ++taker;
-      if (taker == kept.end()) break;
+      const auto taker =
+          std::ranges::max_element(kept, {}, [&](const Item& one) { return fit(one, candidate); });
+      if (taker == kept.end() || fit(*taker, candidate) <= 0) break;
       at = static_cast<std::size_t>(taker - kept.begin());
+      merge(*taker, candidate);
       candidate = *taker;
       kept.erase(taker);
     }
@@ -59,7 +66,7 @@ TEST(Absorbed, IsWhatComparingEachWithEachLeaves) {
                   static_cast<int>(random() % 4),
                   static_cast<int>(i)};
     }
-    const std::vector<Item> left = absorbed(items, boxOf, merge);
+    const std::vector<Item> left = absorbed(items, boxOf, fit, merge);
     ASSERT_EQ(left, oneByOne(items)) << round;
     taken += items.size() - left.size();
   }
@@ -74,10 +81,11 @@ TEST(Absorbed, OnlyBoxesThatTouchAreCompared) {
   }
   items.push_back({{10, 10, 15, 15}, 1, 1000});
   int compared = 0;
-  const auto left = absorbed(items, boxOf, [&](Item&, const Item&) {
+  const auto count = [&](const Item&, const Item&) {
     ++compared;
-    return false;
-  });
+    return 0;
+  };
+  const auto left = absorbed(items, boxOf, count, merge);
   EXPECT_EQ(left, items);
   EXPECT_EQ(compared, 1) << "a corner in common is enough";
 }

@@ -250,6 +250,47 @@ TEST(Merge, TwoPiecesOfAnObjectOnTheBorderBecomeOne) {
   EXPECT_EQ(merged[0].box, (Box{430, 100, 630, 302}));
 }
 
+TEST(Merge, WhatABorderCutsIsNotAPieceOfASmallObjectInFrontOfIt) {
+  for (const MergeMode mode : {MergeMode::Nms, MergeMode::Nmm}) {
+    for (const float score : {0.5F, 0.9F}) {
+      FrameRecord record = twoHalves();
+      record.answers[0].detections = {person({400, 50, 550, 450}, 0.7F),
+                                      person({480, 200, 520, 300}, score)};
+      record.answers[1].detections = {person({0, 50, 250, 450}, 0.6F),
+                                      person({30, 200, 70, 300}, score)};
+      const auto merged = merge(record, mode);
+      ASSERT_EQ(merged.size(), 2U) << score;
+      const Detection& large = merged[score > 0.7F ? 1 : 0];
+      const Detection& small = merged[score > 0.7F ? 0 : 1];
+      EXPECT_EQ(large.box, (Box{400, 50, 700, 450}));
+      EXPECT_EQ(small.box, (Box{480, 200, 520, 300}));
+      EXPECT_TRUE(record.cut.empty());
+    }
+  }
+}
+
+TEST(Merge, NorOfASmallPieceInFrontOfIt) {
+  FrameRecord record = twoHalves();
+  // The border cuts both; only the right part sees both sides of it.
+  record.answers[0].detections = {person({520, 200, 550, 300}, 0.9F)};
+  record.answers[1].detections = {person({0, 50, 250, 450}, 0.6F),
+                                  person({70, 200, 150, 300}, 0.5F)};
+  EXPECT_EQ(merge(record).size(), 2U);
+}
+
+TEST(Merge, APieceJoinsTheOneThatItFitsBest) {
+  FrameRecord record = twoHalves();
+  // An adult, and a child in front.
+  record.answers[0].detections = {person({440, 160, 550, 300}, 0.9F),
+                                  person({430, 100, 550, 300}, 0.8F)};
+  record.answers[1].detections = {person({0, 102, 180, 302}, 0.7F),
+                                  person({0, 160, 120, 300}, 0.6F)};
+  const auto merged = merge(record);
+  ASSERT_EQ(merged.size(), 2U);
+  EXPECT_EQ(merged[0].box, (Box{440, 160, 570, 300}));
+  EXPECT_EQ(merged[1].box, (Box{430, 100, 630, 302}));
+}
+
 TEST(Merge, PiecesAtDifferentHeightsAreDifferentObjects) {
   FrameRecord record = twoHalves();
   record.answers[0].detections = {person({430, 0, 550, 150}, 0.6F)};

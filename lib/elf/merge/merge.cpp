@@ -200,47 +200,86 @@ bool areRotated(const Detection& a, const Detection& b) {
   return a.rotated && b.rotated;
 }
 
-bool sameObject(const Found& kept, const Found& other) {
-  const Detection &a = kept.detection, &b = other.detection;
-  const double same = other.kind == PartKind::Lrc ? kSameIouLrc : kSameIou;
-  if (!areRotated(a, b))
-    return iou(a.box, b.box) >= same || haveSameJoints(a, b) ||
-           (other.cuts.any() && overSmaller(a.box, b.box) >= kPieceOverSmaller);
-  // Objects side by side at an angle share much of their upright boxes.
-  const Overlap overlap = overlapOf(*a.rotated, *b.rotated);
-  return overlap.iou >= same || haveSameJoints(a, b) ||
-         (other.cuts.any() && overlap.overSmaller >= kRotatedPieceOverSmaller);
-}
-
 // Intersection over union of two intervals.
 float agreement(float a0, float a1, float b0, float b1) {
   const float common = std::min(a1, b1) - std::max(a0, b0);
   return common <= 0 ? 0 : common / (std::max(a1, b1) - std::min(a0, b0));
 }
+float agreementInX(const Box& a, const Box& b) {
+  return agreement(a.x0, a.x1, b.x0, b.x1);
+}
+float agreementInY(const Box& a, const Box& b) {
+  return agreement(a.y0, a.y1, b.y0, b.y1);
+}
 
-// Whether one continues where the other one ends, along either side of the larger one.
-bool goOn(const RotatedBox& a, const RotatedBox& b) {
+// How far the box around a piece agrees with another one along a border that cuts the piece.
+float agreementAlongCut(const Found& piece, const Box& box) {
+  const Cuts& cuts = piece.cuts;
+  const Box& own = piece.detection.box;
+  return std::max(cuts.left || cuts.right ? agreementInY(own, box) : 0,
+                  cuts.top || cuts.bottom ? agreementInX(own, box) : 0);
+}
+
+// How much of each of two boxes, upright or rotated, is inside the other one.
+struct Shares {
+  double iou = 0, ofFirst = 0, ofSecond = 0;
+};
+
+Shares sharesOf(const Detection& a, const Detection& b) {
+  const auto over = [](double common, double area) { return area > 0 ? common / area : 0; };
+  if (!areRotated(a, b)) {
+    const double common = intersect(a.box, b.box).area();
+    return {iou(a.box, b.box), over(common, a.box.area()), over(common, b.box.area())};
+  }
+  // Objects side by side at an angle share much of their upright boxes.
+  const double areaA = a.rotated->area(), areaB = b.rotated->area();
+  const Overlap overlap = overlapOf(*a.rotated, *b.rotated);
+  const double common = overlap.overSmaller * std::min(areaA, areaB);
+  return {overlap.iou, over(common, areaA), over(common, areaB)};
+}
+
+// How well two boxes fit as those of one object, from 0, not at all, to 1. A piece is inside the
+// other box, or covers it and agrees with it along a border that cuts one of them. If it covers a
+// smaller box, that is another object in front.
+double sameness(const Found& kept, const Found& other) {
+  const Detection &a = kept.detection, &b = other.detection;
+  const double same = other.kind == PartKind::Lrc ? kSameIouLrc : kSameIou;
+  const double piece = areRotated(a, b) ? kRotatedPieceOverSmaller : kPieceOverSmaller;
+  const Shares shares = sharesOf(a, b);
+  const double fit = shares.iou >= same || haveSameJoints(a, b) ? std::max(shares.iou, same) : 0;
+  if (!other.cuts.any()) return fit;
+  const float along = std::max(agreementAlongCut(kept, b.box), agreementAlongCut(other, a.box));
+  const bool inside = shares.ofSecond >= piece;
+  const bool covers = shares.ofFirst >= piece && along >= kSamePieces;
+  return inside || covers ? std::max(fit, std::max(shares.ofFirst, shares.ofSecond) * along) : fit;
+}
+
+// How well one continues where the other one ends, along either side of the larger one. 0: not.
+float goOn(const RotatedBox& a, const RotatedBox& b) {
   const RotatedBox& larger = a.area() >= b.area() ? a : b;
   const Box one = extentIn(larger, a), other = extentIn(larger, b);
   constexpr Sides kApart{kBorder, kBorder, kBorder, kBorder};
-  return !intersect(grow(one, kApart), other).empty() &&
-         (agreement(one.x0, one.x1, other.x0, other.x1) >= kSamePieces ||
-          agreement(one.y0, one.y1, other.y0, other.y1) >= kSamePieces);
+  if (intersect(grow(one, kApart), other).empty()) return 0;
+  return std::max(agreementInX(one, other), agreementInY(one, other));
 }
 
-// True for the pieces of an object on the border between two neighbouring parts: `first` is left of
-// or above `second`.
-bool areSideBySide(const Found& first, const Found& second) {
+// How well they fit as the pieces of an object on the border between two neighbouring parts:
+// `first` is left of or above `second`. 0: not.
+float fitSideBySide(const Found& first, const Found& second) {
   const Detection &a = first.detection, &b = second.detection;
-  return first.cuts.right && second.cuts.left && a.box.x0 <= b.box.x0 && b.box.x0 <= a.box.x1 &&
-         (areRotated(a, b) ? goOn(*a.rotated, *b.rotated)
-                           : agreement(a.box.y0, a.box.y1, b.box.y0, b.box.y1) >= kSamePieces);
+  const bool meet =
+      first.cuts.right && second.cuts.left && a.box.x0 <= b.box.x0 && b.box.x0 <= a.box.x1;
+  if (!meet) return 0;
+  const float fit = areRotated(a, b) ? goOn(*a.rotated, *b.rotated) : agreementInY(a.box, b.box);
+  return fit >= kSamePieces ? fit : 0;
 }
-bool areStacked(const Found& first, const Found& second) {
+float fitStacked(const Found& first, const Found& second) {
   const Detection &a = first.detection, &b = second.detection;
-  return first.cuts.bottom && second.cuts.top && a.box.y0 <= b.box.y0 && b.box.y0 <= a.box.y1 &&
-         (areRotated(a, b) ? goOn(*a.rotated, *b.rotated)
-                           : agreement(a.box.x0, a.box.x1, b.box.x0, b.box.x1) >= kSamePieces);
+  const bool meet =
+      first.cuts.bottom && second.cuts.top && a.box.y0 <= b.box.y0 && b.box.y0 <= a.box.y1;
+  if (!meet) return 0;
+  const float fit = areRotated(a, b) ? goOn(*a.rotated, *b.rotated) : agreementInX(a.box, b.box);
+  return fit >= kSamePieces ? fit : 0;
 }
 
 // Combines both in `into`.
@@ -282,13 +321,13 @@ Cuts cutsStacked(const Found& first, const Found& second) {
 
 // Makes `one` the object of both pieces. False if they are not pieces of one object.
 bool joinPieces(Found& one, const Found& other) {
-  if (areSideBySide(one, other))
+  if (fitSideBySide(one, other) > 0)
     one.cuts = cutsSideBySide(one, other);
-  else if (areSideBySide(other, one))
+  else if (fitSideBySide(other, one) > 0)
     one.cuts = cutsSideBySide(other, one);
-  else if (areStacked(one, other))
+  else if (fitStacked(one, other) > 0)
     one.cuts = cutsStacked(one, other);
-  else if (areStacked(other, one))
+  else if (fitStacked(other, one) > 0)
     one.cuts = cutsStacked(other, one);
   else
     return false;
@@ -296,21 +335,25 @@ bool joinPieces(Found& one, const Found& other) {
   return true;
 }
 
-// Takes `other` into `one` if both are the same object or pieces of it.
-bool absorb(Found& one, const Found& other, MergeMode mode) {
-  if (!mayBeOne(one, other)) return false;
-  if (joinPieces(one, other)) return true;
-  if (!sameObject(one, other)) return false;
-  if (mode == MergeMode::Nmm) uniteInto(one.detection, other.detection);
-  return true;
+// How well both fit as the same object or pieces of it. 0: not.
+double fitOf(const Found& one, const Found& other) {
+  if (!mayBeOne(one, other)) return 0;
+  const float pieces = std::max({fitSideBySide(one, other), fitSideBySide(other, one),
+                                 fitStacked(one, other), fitStacked(other, one)});
+  return std::max<double>(pieces, sameness(one, other));
+}
+
+// Takes `other` into `one`, which fits.
+void absorb(Found& one, const Found& other, MergeMode mode) {
+  if (!joinPieces(one, other) && mode == MergeMode::Nmm) uniteInto(one.detection, other.detection);
 }
 
 // Boxes that do not touch are neither one object nor pieces of one.
 std::vector<Found> mergeOverlapping(std::vector<Found> found, MergeMode mode) {
   std::stable_sort(found.begin(), found.end(), goesFirst);
   return absorbed(
-      std::move(found), [](const Found& one) -> const Box& { return one.detection.box; },
-      [mode](Found& one, const Found& other) { return absorb(one, other, mode); });
+      std::move(found), [](const Found& one) -> const Box& { return one.detection.box; }, fitOf,
+      [mode](Found& one, const Found& other) { absorb(one, other, mode); });
 }
 
 bool isExpected(const Box& box, const FrameRecord& record) {

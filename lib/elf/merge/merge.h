@@ -39,7 +39,8 @@ inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
  *   compared themselves, not the upright boxes around them.
  * - Pieces of an object on both sides of a border become one: the box around both, the pixels of
  *   both masks, the more visible of each joint, and the rotated box around both at the angle of the
- *   larger one. Two boxes are united in the same way.
+ *   larger one. Two boxes are united in the same way. Each piece joins the one that it fits best,
+ *   and none joins a smaller object that it is behind.
  * - A piece that is left is not a whole object. It is removed, unless an RP expects it, or the
  *   whole frame was inferred in parts side by side. `cut` states where the rest may be.
  * - A detection of an LRC is dropped if an answered part that was scaled down no further contains
