@@ -3,13 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
 
+#include "elf/base/half.h"
 #include "elf/model/tensor_names.h"
 #include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
+#include "elf/wire/tensor_bytes.h"
 
 namespace elf::wire {
 namespace {
@@ -471,6 +474,93 @@ TEST(Wire, WhatOthersCallMasksAndKeypointsIsNotRead) {
   ASSERT_TRUE(decoded) << decoded.error();
   EXPECT_FALSE(decoded.value().at(0).mask);
   EXPECT_TRUE(decoded.value().at(0).keypoints.empty());
+}
+
+/** The same values in another type. */
+template <typename T, typename Convert>
+Tensor retyped(const Tensor& from, DataType type, Convert convert) {
+  Tensor to{.name = from.name, .type = type, .shape = from.shape};
+  for (std::size_t at = 0; at < from.data.size(); at += elementSize(from.type)) {
+    const double value = from.type == DataType::Fp32
+                             ? static_cast<double>(load<float>(from.data.data() + at))
+                             : static_cast<double>(load<std::int64_t>(from.data.data() + at));
+    append(to.data, static_cast<T>(convert(value)));
+  }
+  return to;
+}
+
+TEST(Wire, NumbersMayHaveAnyTypeThatHoldsThem) {
+  const std::vector<Detection> sent{detection({1, 2, 40, 50}, 1, 3), detection({5, 6, 7, 9}, 2, 0)};
+  const auto same = [](double value) { return value; };
+  const auto half = [](double value) { return floatToHalf(static_cast<float>(value)); };
+  const auto bfloat = [](double value) { return floatToBfloat(static_cast<float>(value)); };
+  const auto outputs = encodeDetections(sent);
+  for (const bool binary : {true, false})
+    for (const auto& retype : {
+             std::function(
+                 [&](const Tensor& t) { return retyped<double>(t, DataType::Fp64, same); }),
+             std::function(
+                 [&](const Tensor& t) { return retyped<std::uint16_t>(t, DataType::Fp16, half); }),
+             std::function([&](const Tensor& t) {
+               return retyped<std::uint16_t>(t, DataType::Bf16, bfloat);
+             }),
+             std::function(
+                 [&](const Tensor& t) { return retyped<std::int32_t>(t, DataType::Int32, same); }),
+             std::function(
+                 [&](const Tensor& t) { return retyped<std::uint8_t>(t, DataType::Uint8, same); }),
+         }) {
+      InferResponse response{.model = "m", .outputs = outputs};
+      for (const int i : {0, 1}) response.outputs[i] = retype(outputs[i]);
+      const Tensor labels = retype(outputs[2]);
+      const bool whole = labels.type == DataType::Int32 || labels.type == DataType::Uint8;
+      if (whole) response.outputs[2] = labels;
+      for (Tensor& output : response.outputs) output.binary = binary;
+      const Message message = encode(response);
+      const auto parsed = parseResponse(message.body, message.jsonLength);
+      ASSERT_TRUE(parsed) << parsed.error();
+      const auto decoded = decodeDetections(parsed.value(), {}, {100, 100});
+      ASSERT_TRUE(decoded) << decoded.error();
+      EXPECT_EQ(decoded.value(), sent) << toString(labels.type);
+      if (whole) continue;
+      response.outputs[2] = labels;
+      EXPECT_THAT(decodeDetections(response, {}, {100, 100}).error(),
+                  StartsWith("labels: has datatype"));
+    }
+}
+
+TEST(Wire, ALabelBeyondInt64IsRefused) {
+  InferResponse response = responseWith(std::vector{detection({1, 2, 40, 50}, 1, 0)});
+  response.outputs[2].type = DataType::Uint64;
+  EXPECT_TRUE(decode(response)) << "it fits";
+  response.outputs[2].data.assign(8, 0xFF);
+  EXPECT_EQ(decode(response).error(), "labels: holds a number above 2^63 - 1");
+}
+
+TEST(Wire, ABatchOfOneIsAccepted) {
+  const std::vector<Detection> sent = withMasksAndJoints();
+  InferResponse response{.model = "m", .outputs = encodeDetections(sent, kMasksAndJoints)};
+  for (Tensor& output : response.outputs) output.shape.insert(output.shape.begin(), 1);
+  const auto decoded = decodeDetections(response, kMasksAndJoints, {100, 100});
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_EQ(decoded.value(), sent);
+  for (Tensor& output : response.outputs) output.shape.insert(output.shape.begin(), 1);
+  EXPECT_FALSE(decodeDetections(response, kMasksAndJoints, {100, 100})) << "two are too many";
+}
+
+TEST(Wire, NoElementsAreNoDetectionsWhateverTheShape) {
+  using Shape = std::vector<std::int64_t>;
+  for (const Shape& boxes : {Shape{0}, Shape{0, 4}, Shape{0, 0}, Shape{1, 0, 4}, Shape{1, 0}})
+    for (const Shape& others : {Shape{0}, Shape{1, 0}, Shape{0, 1}, Shape{0, 0}}) {
+      InferResponse response = responseWith({});
+      response.outputs[0].shape = boxes;
+      response.outputs[1].shape = response.outputs[2].shape = others;
+      const auto decoded = decode(response);
+      ASSERT_TRUE(decoded) << decoded.error();
+      EXPECT_TRUE(decoded.value().empty());
+    }
+  InferResponse response = responseWith(std::vector{detection({1, 2, 40, 50}, 1, 0)});
+  response.outputs[0] = {.name = "boxes", .shape = {0, 4}};
+  EXPECT_THAT(decode(response).error(), StartsWith("scores")) << "of one that is not there";
 }
 
 TEST(Wire, MasksAndKeypointsMayBeMissing) {

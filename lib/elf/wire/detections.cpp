@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "elf/base/half.h"
 #include "elf/wire/tensor_bytes.h"
 
 namespace elf::wire {
@@ -38,6 +39,90 @@ void expect(const Tensor& tensor, DataType type, const std::vector<std::int64_t>
   if (elementCount(tensor.shape, elementSize(type), tensor.name) * elementSize(type) !=
       tensor.data.size())
     fail(tensor.name, "has more or less data than its shape says");
+}
+
+template <typename From, typename Convert>
+void appendAll(Tensor& to, const Tensor& from, Convert convert) {
+  for (std::size_t at = 0; at + sizeof(From) <= from.data.size(); at += sizeof(From))
+    append(to.data, convert(load<From>(from.data.data() + at)));
+}
+
+/** Calls `take` with a value of the C++ type of that integer type. False for another type. */
+template <typename Take>
+bool withIntegerOf(DataType type, Take&& take) {
+  switch (type) {
+    case DataType::Uint8:
+      return take(std::uint8_t{}), true;
+    case DataType::Uint16:
+      return take(std::uint16_t{}), true;
+    case DataType::Uint32:
+      return take(std::uint32_t{}), true;
+    case DataType::Uint64:
+      return take(std::uint64_t{}), true;
+    case DataType::Int8:
+      return take(std::int8_t{}), true;
+    case DataType::Int16:
+      return take(std::int16_t{}), true;
+    case DataType::Int32:
+      return take(std::int32_t{}), true;
+    case DataType::Int64:
+      return take(std::int64_t{}), true;
+    default:
+      return false;
+  }
+}
+
+/** A copy without data, and without a leading batch dimension of 1 if the tensor has more than
+ * `rank` dimensions. */
+Tensor emptyLike(const Tensor& tensor, DataType type, std::size_t rank) {
+  Tensor copy{.name = tensor.name, .type = type, .shape = tensor.shape};
+  if (copy.shape.size() > rank && copy.shape[0] == 1) copy.shape.erase(copy.shape.begin());
+  return copy;
+}
+
+/** A tensor of any numbers as FP32. */
+Tensor floatsOf(const Tensor& tensor, std::size_t rank) {
+  Tensor floats = emptyLike(tensor, DataType::Fp32, rank);
+  const auto asFloat = [](auto value) { return static_cast<float>(value); };
+  const bool whole =
+      withIntegerOf(tensor.type, [&]<typename T>(T) { appendAll<T>(floats, tensor, asFloat); });
+  if (whole) return floats;
+  switch (tensor.type) {
+    case DataType::Fp32:
+      floats.data = tensor.data;
+      return floats;
+    case DataType::Fp64:
+      appendAll<double>(floats, tensor, asFloat);
+      return floats;
+    case DataType::Fp16:
+      appendAll<std::uint16_t>(floats, tensor, halfToFloat);
+      return floats;
+    case DataType::Bf16:
+      appendAll<std::uint16_t>(floats, tensor, bfloatToFloat);
+      return floats;
+    default:
+      fail(tensor.name,
+           "has datatype " + std::string(toString(tensor.type)) + " (numbers, such as FP32)");
+  }
+}
+
+/** A tensor of any integers that fit as INT64. */
+Tensor integersOf(const Tensor& tensor, std::size_t rank) {
+  Tensor integers = emptyLike(tensor, DataType::Int64, rank);
+  const bool whole = withIntegerOf(tensor.type, [&]<typename T>(T) {
+    appendAll<T>(integers, tensor, [&](T value) {
+      if (!std::in_range<std::int64_t>(value)) fail(tensor.name, "holds a number above 2^63 - 1");
+      return static_cast<std::int64_t>(value);
+    });
+  });
+  if (!whole)
+    fail(tensor.name,
+         "has datatype " + std::string(toString(tensor.type)) + " (integers, such as INT64)");
+  return integers;
+}
+
+bool isEmpty(const Tensor& tensor) {
+  return std::ranges::find(tensor.shape, 0) != tensor.shape.end() && tensor.data.empty();
 }
 
 /** The same for a column of `n` values: MLServer's codec of arrays writes [n] as [n,1]. */
@@ -88,8 +173,8 @@ Tensor encodeRotated(std::span<const Detection> detections) {
  * tensor. */
 std::vector<Mask> decodeMasks(const Tensor* tensor, const Tensor& boxes, Size sent) {
   if (!tensor) return {};
-  if (tensor->type != DataType::Bytes || tensor->shape.empty() ||
-      tensor->shape[0] != boxes.shape[0])
+  const std::vector<std::int64_t> shape = emptyLike(*tensor, tensor->type, 1).shape;
+  if (tensor->type != DataType::Bytes || shape.empty() || shape[0] != boxes.shape[0])
     fail(tensor->name, "is not BYTES with an element for each box");
   const std::vector<Bytes> elements = elementsOf(*tensor);
   if (std::cmp_not_equal(elements.size(), boxes.shape[0]))
@@ -113,18 +198,19 @@ std::vector<Mask> decodeMasks(const Tensor* tensor, const Tensor& boxes, Size se
 std::vector<std::vector<Keypoint>> decodeKeypoints(const Tensor* tensor, std::int64_t n,
                                                    int count) {
   if (!tensor) return {};
-  expect(*tensor, DataType::Fp32, {n, count, 3});
+  const Tensor joints = floatsOf(*tensor, 3);
+  expect(joints, DataType::Fp32, {n, count, 3});
   if (n * count > kMaxJoints) fail(tensor->name, "are too many");
   constexpr float kFarthest = kMaxPixels;
   std::vector<std::vector<Keypoint>> all(static_cast<std::size_t>(n));
-  const std::uint8_t* at = tensor->data.data();
-  for (std::vector<Keypoint>& joints : all)
-    for (std::int64_t i = 0; i < tensor->shape[1]; ++i, at += sizeof(Keypoint)) {
+  const std::uint8_t* at = joints.data.data();
+  for (std::vector<Keypoint>& each : all)
+    for (int i = 0; i < count; ++i, at += sizeof(Keypoint)) {
       const auto joint = load<Keypoint>(at);
       if (!(std::abs(joint.x) <= kFarthest && std::abs(joint.y) <= kFarthest) ||
           !std::isfinite(joint.visibility))
         fail(tensor->name, "hold a joint that can be nowhere");
-      joints.push_back({joint.x, joint.y, std::clamp(joint.visibility, 0.0F, 1.0F)});
+      each.push_back({joint.x, joint.y, std::clamp(joint.visibility, 0.0F, 1.0F)});
     }
   return all;
 }
@@ -134,10 +220,11 @@ static_assert(sizeof(RotatedBox) == 5 * sizeof(float));
 
 std::vector<RotatedBox> decodeRotated(const Tensor* tensor, std::int64_t n) {
   if (!tensor) return {};
-  expect(*tensor, DataType::Fp32, {n, 5});
+  const Tensor boxes = floatsOf(*tensor, 2);
+  expect(boxes, DataType::Fp32, {n, 5});
   std::vector<RotatedBox> all;
   for (std::size_t i = 0; std::cmp_less(i, n); ++i) {
-    all.push_back(load<RotatedBox>(tensor->data.data() + i * sizeof(RotatedBox)));
+    all.push_back(load<RotatedBox>(boxes.data.data() + i * sizeof(RotatedBox)));
     if (!all.back().possible()) fail(tensor->name, "hold a box that can be nowhere");
   }
   return all;
@@ -166,17 +253,18 @@ std::vector<Tensor> encodeDetections(std::span<const Detection> detections,
 Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
                                                 const ModelRules& rules, Size sent,
                                                 const TensorNames& names) try {
-  const Tensor& boxes = outputNamed(response, names.boxes);
-  const Tensor& scores = outputNamed(response, names.scores);
-  const Tensor& labels = outputNamed(response, names.labels);
+  const Tensor boxes = floatsOf(outputNamed(response, names.boxes), 2);
+  const Tensor scores = floatsOf(outputNamed(response, names.scores), 1);
+  const Tensor labels = integersOf(outputNamed(response, names.labels), 1);
+  // Servers give an empty result all kinds of shapes.
+  if (isEmpty(boxes) && isEmpty(scores) && isEmpty(labels)) return std::vector<Detection>();
   expect(boxes, DataType::Fp32, {-1, 4});
   const std::int64_t n = boxes.shape[0];
   if (std::cmp_greater(n, kMaxDetections))
     fail(names.boxes,
          "has " + std::to_string(n) + " rows, more than " + std::to_string(kMaxDetections));
   expectValues(scores, DataType::Fp32, n);
-  const bool narrow = labels.type == DataType::Int32;
-  expectValues(labels, narrow ? DataType::Int32 : DataType::Int64, n);
+  expectValues(labels, DataType::Int64, n);
   // Only outputs that `rules` name: other servers use these names for something else.
   std::vector<Mask> masks =
       decodeMasks(rules.masks ? findOutput(response, names.masks) : nullptr, boxes, sent);
@@ -192,8 +280,7 @@ Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
     detection.score = load<float>(scores.data.data() + i * sizeof(float));
     if (!detection.box.finite()) fail(names.boxes, "holds a number that is not finite");
     if (!std::isfinite(detection.score)) fail(names.scores, "holds a number that is not finite");
-    detection.labelId = narrow ? load<std::int32_t>(labels.data.data() + i * sizeof(std::int32_t))
-                               : load<std::int64_t>(labels.data.data() + i * sizeof(std::int64_t));
+    detection.labelId = load<std::int64_t>(labels.data.data() + i * sizeof(std::int64_t));
     if (std::cmp_greater_equal(detection.labelId, 0) &&
         std::cmp_less(detection.labelId, rules.labels.size()))
       detection.label = rules.labels[static_cast<std::size_t>(detection.labelId)];
