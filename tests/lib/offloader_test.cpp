@@ -312,6 +312,30 @@ TEST_F(OffloaderTest, TensorsGoAndComeByTheNamesOfTheServer) {
   EXPECT_EQ(answers_.at(0).detections.at(0).box, detection.box);
 }
 
+TEST_F(OffloaderTest, OfAServerWithOtherOutputsOnlyThoseThatAreReadAreAskedFor) {
+  const std::string before = R"({"name":"hog","outputs":[
+      {"name":"labels","datatype":"INT64","shape":[-1]},
+      {"name":"masks","datatype":"FP32","shape":[-1,1000,1000]},
+      {"name":"scores","datatype":"FP32","shape":[-1]},)";
+  for (const bool others : {true, false}) {
+    open({kA});
+    const std::string metadata =
+        others ? before + R"({"name":"boxes","datatype":"FP32","shape":[-1,4]}]})"
+               : R"({"outputs":[{"name":"boxes","datatype":"FP32","shape":[-1,4]}]})";
+    transport_.reply(transport_.to("/v2/models/hog").back(), text(200, metadata));
+    transport_.reply(transport_.to("/v2").back(), text(200, R"({"name":"other"})"));
+    sendFrame({0});
+    std::vector<std::string> asked;
+    for (const wire::RequestedOutput& output : requestOf(transport_.to("/infer").back()).outputs) {
+      EXPECT_TRUE(output.binary);
+      asked.push_back(output.name);
+    }
+    EXPECT_EQ(asked, others ? (std::vector<std::string>{"labels", "scores", "boxes"})
+                            : std::vector<std::string>{});
+    offloader_->abandonAll();
+  }
+}
+
 TEST_F(OffloaderTest, AVersionIsPartOfEachQuestionAboutTheModel) {
   OffloadSettings settings{.servers = {kA}, .model = "hog", .version = "3"};
   pool_.server(kA, "hog/versions/3", 0)->endProbe(true);

@@ -338,7 +338,7 @@ TEST(RemoteNetwork, WhatIsWrongWithAnAnswerIsOneSentence) {
   EXPECT_EQ(errorOf(answer({output<float>("output0", DataType::Fp32, {1, 2, 1}, {1, 2})})),
             "net: the network's output, output0 1x2x1, is not what [output] decoder expects");
   wire::Tensor text{.name = "output0", .type = DataType::Bytes, .shape = {0}};
-  EXPECT_EQ(errorOf(answer({text})), "output0: is of datatype BYTES, which holds no numbers");
+  EXPECT_EQ(errorOf(answer({text})), "output0: has datatype BYTES (numbers, such as FP32)");
   EXPECT_EQ(errorOf(answer({output<float>("output0", DataType::Fp32, {1LL << 40, 0}, {})})),
             "output0: is of no possible shape");
 }

@@ -416,10 +416,9 @@ TEST(Wire, DeeplyNestedJsonIsRefusedBeforeItIsParsed) {
 }
 
 TEST(Wire, WhatAServerSaysIsShortAndPlainInAnError) {
-  const auto parsed =
-      parseResponse(bytesOf(R"({"outputs":[{"name":"boxes","datatype":"\u001b[31m)" +
-                            std::string(5000, 'x') + R"(","shape":[0,4]}]})"),
-                    std::nullopt);
+  const auto parsed = parseRequest(bytesOf(R"({"inputs":[{"name":"image","datatype":"\u001b[31m)" +
+                                           std::string(5000, 'x') + R"(","shape":[0,4]}]})"),
+                                   std::nullopt);
   ASSERT_FALSE(parsed);
   EXPECT_LE(parsed.error().size(), 200U);
   EXPECT_EQ(parsed.error().find('\x1b'), std::string::npos);
@@ -534,6 +533,30 @@ TEST(Wire, ALabelBeyondInt64IsRefused) {
   EXPECT_TRUE(decode(response)) << "it fits";
   response.outputs[2].data.assign(8, 0xFF);
   EXPECT_EQ(decode(response).error(), "labels: holds a number above 2^63 - 1");
+}
+
+TEST(Wire, AnOutputOfAnUnknownTypeMattersOnlyIfItIsRead) {
+  const auto metadata =
+      parseMetadata(bytesOf(R"({"outputs":[{"name":"boxes","datatype":"FP32","shape":[-1,4]},
+                             {"name":"extra","datatype":"FP8","shape":[-1]}]})"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata.value().outputs.at(1).type, DataType::Unknown);
+  const std::string outputs =
+      R"("outputs":[{"name":"extra","datatype":"FP8","shape":[3],)"
+      R"("parameters":{"binary_data_size":3}},)"
+      R"({"name":"more","datatype":"FP8","shape":[2],"data":["x",1]},)"
+      R"({"name":"boxes","datatype":"FP32","shape":[1,4],"data":[1,2,3,4]},)"
+      R"({"name":"scores","datatype":"FP32","shape":[1],"data":[1]},)"
+      R"({"name":"labels","datatype":"INT64","shape":[1],"data":[0]}])";
+  const std::string json = "{" + outputs + "}";
+  const auto parsed = parseResponse(bytesOf(json + "abc"), json.size());
+  ASSERT_TRUE(parsed) << parsed.error();
+  const auto decoded = decode(parsed.value());
+  ASSERT_TRUE(decoded) << decoded.error();
+  EXPECT_EQ(decoded.value().size(), 1U);
+  EXPECT_EQ(decodeDetections(parsed.value(), {}, {100, 100}, {.boxes = "extra"}).error(),
+            "extra: has datatype unknown (numbers, such as FP32)");
+  EXPECT_FALSE(parseResponse(bytesOf(json + "ab"), json.size())) << "a byte is missing";
 }
 
 TEST(Wire, ABatchOfOneIsAccepted) {

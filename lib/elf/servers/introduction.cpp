@@ -27,6 +27,7 @@ Introduction::Step Introduction::onModelMetadata(const ModelMetadataReply& reply
   profile_.takesEncoded = reply.metadata.takesEncoded;
   profile_.network = untried_ = nullptr;
   profile_.untried = false;
+  profile_.outputs = outputsRead(reply.metadata);
   // A server that knows Elf's rules takes binary tensors (docs/wire.md). Others are asked.
   if (profile_.rules) return told();
   auto network = RemoteNetwork::of(settings_->network, reply.metadata);
@@ -34,6 +35,21 @@ Introduction::Step Introduction::onModelMetadata(const ModelMetadataReply& reply
   untried_ = std::move(network.value());
   profile_.untried = untried_ != nullptr;
   return {.kind = AskServer};
+}
+
+// The outputs that hold detections. None if the server has no others, or does not list them.
+std::vector<std::string> Introduction::outputsRead(const wire::ModelMetadata& metadata) const {
+  const TensorNames& names = settings_->tensors;
+  const ModelRules& rules = metadata.rules ? *metadata.rules : settings_->localRules;
+  std::vector<std::string> read;
+  for (const wire::TensorSpec& output : metadata.outputs) {
+    const std::string& name = output.name;
+    if (name == names.boxes || name == names.scores || name == names.labels ||
+        (name == names.masks && rules.masks) || (name == names.keypoints && rules.keypoints > 0) ||
+        (name == names.rotated && rules.rotated))
+      read.push_back(name);
+  }
+  return read.size() < metadata.outputs.size() ? read : std::vector<std::string>();
 }
 
 Introduction::Step Introduction::onVersions(const ModelMetadataReply& reply,

@@ -67,6 +67,7 @@ class Introduction {
   void assume(const ServerProfile& profile) { profile_ = profile; }
 
  private:
+  std::vector<std::string> outputsRead(const wire::ModelMetadata& metadata) const;
   Step told();
 
   const OffloadSettings* settings_ = nullptr;

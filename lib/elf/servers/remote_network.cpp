@@ -239,6 +239,7 @@ cv::Mat floatsOf(const wire::Tensor& tensor, const std::vector<int>& shape) {
       return values;
     }
     case DataType::Bytes:
+    case DataType::Unknown:
       break;
   }
   return {};
@@ -260,8 +261,11 @@ Result<Tensors> tensorsOf(const wire::InferResponse& answer,
   for (const wire::Tensor& output : answer.outputs) {
     if (!names.empty() && std::ranges::find(names, output.name) == names.end()) continue;
     const std::string name = printable(output.name);
-    if (output.type == DataType::Bytes)
-      return Result<Tensors>::failure(name + ": is of datatype BYTES, which holds no numbers");
+    if (output.type == DataType::Unknown && names.empty()) continue;
+    if (output.type == DataType::Bytes || output.type == DataType::Unknown)
+      return Result<Tensors>::failure(name + ": has datatype " +
+                                      std::string(toString(output.type)) +
+                                      " (numbers, such as FP32)");
     if (std::ranges::any_of(output.shape, [](std::int64_t size) { return size > kLongest; }))
       return Result<Tensors>::failure(name + ": is of no possible shape");
     std::vector<int> shape(output.shape.begin(), output.shape.end());

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "elf/servers/part_image.h"
 #include "elf/types/model_rules.h"
@@ -19,6 +21,8 @@ struct ServerProfile {
   /** The third-party network that it runs, which takes no pictures; null if the server takes
    * pictures. */
   RemoteNetworkPtr network;
+  /** The outputs to ask for, as it has others besides. Empty: all. */
+  std::vector<std::string> outputs;
   /** It runs a network that was not tried yet, and takes nothing. */
   bool untried = false;
 

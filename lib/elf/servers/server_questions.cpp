@@ -94,7 +94,11 @@ InferenceClient::Handle ServerSet::infer(std::size_t index, wire::InferRequest r
   const RemoteNetworkPtr& network = endpoints_[index].introduction.profile().network;
   const RemoteNetwork* reads = network ? network.get() : image.network().get();
   request.binaryOutputs = binary;
-  if (reads) request.outputs = reads->outputs(binary);
+  if (reads)
+    request.outputs = reads->outputs(binary);
+  else
+    for (const std::string& name : endpoints_[index].introduction.profile().outputs)
+      request.outputs.push_back({name, binary});
   return client_.infer(addressOf(index), model_,
                        {.request = std::move(request),
                         .inputs = image.tensors(binary),

@@ -114,6 +114,8 @@ void appendData(std::vector<std::uint8_t>& out, const Tensor& tensor, bool base6
         list.push_back(base64 ? toBase64(element) : std::string(element.begin(), element.end()));
       return appendText(out, dump(list));
     }
+    case DataType::Unknown:
+      return appendText(out, "[]");
   }
 }
 

@@ -122,6 +122,8 @@ void appendElement(Tensor& tensor, const Json& value, const std::string& field) 
       const auto& text = value.get_ref<const std::string&>();
       return appendBytes(tensor, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     }
+    case DataType::Unknown:
+      return;
   }
 }
 
@@ -170,6 +172,11 @@ void fromBase64(Tensor& tensor, const std::string& field) {
 void readBinaryData(Tensor& tensor, std::optional<std::uint64_t> size, std::size_t count, bool last,
                     Bytes& rest, const std::string& field) {
   std::size_t taken = 0;
+  if (tensor.type == DataType::Unknown) {
+    if (!size || *size > rest.size()) fail(field + "data", "is of unknown size");
+    rest = rest.subspan(static_cast<std::size_t>(*size));
+    return;
+  }
   if (tensor.type != DataType::Bytes) {
     if (!size) fail(field + "data", "is missing, and so is parameters.binary_data_size");
     taken = count * elementSize(tensor.type);
@@ -209,8 +216,8 @@ Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddVa
   tensor.name = stringOf(member(json, "name", field), field + "name");
   const std::string type = stringOf(member(json, "datatype", field), field + "datatype");
   const std::optional<DataType> known = dataTypeFromString(type);
-  if (!known) fail(field + "datatype", "'" + type + "' is unknown");
-  tensor.type = *known;
+  if (!known && odd == OddValues::Refused) fail(field + "datatype", "'" + type + "' is unknown");
+  tensor.type = known.value_or(DataType::Unknown);
   const Json& shape = member(json, "shape", field);
   if (!shape.is_array() || shape.size() > kMaxRank) fail(field + "shape", "not a possible shape");
   for (const Json& extent : shape) {
@@ -224,6 +231,7 @@ Tensor readTensor(const Json& json, bool last, std::optional<Bytes>& rest, OddVa
   if (const Json* const data = optionalMember(json, "data")) {
     if (size != parameters.end()) fail(field + "data", "stands beside binary_data_size");
     tensor.binary = false;
+    if (tensor.type == DataType::Unknown) return tensor;
     readJsonData(tensor, *data, count, field + "data");
     if (tensor.type == DataType::Bytes && isBase64(parameters)) fromBase64(tensor, field + "data");
     return tensor;

@@ -9,6 +9,8 @@ namespace elf::wire {
 
 namespace {
 
+constexpr std::string_view kInputs = "inputs";
+
 std::vector<std::string> stringsOf(const Json& list, const std::string& field) {
   if (!list.is_array()) fail(field, "not a list of names");
   std::vector<std::string> strings;
@@ -16,11 +18,11 @@ std::vector<std::string> stringsOf(const Json& list, const std::string& field) {
   return strings;
 }
 
-std::vector<TensorSpec> tensorsOf(const Json& metadata, const char* key) {
+std::vector<TensorSpec> tensorsOf(const Json& metadata, std::string_view key) {
   std::vector<TensorSpec> tensors;
-  const Json* const list = optionalMember(metadata, key);
+  const Json* const list = optionalMember(metadata, key.data());
   if (!list) return tensors;
-  if (!list->is_array()) fail(key, "not an array");
+  if (!list->is_array()) fail(std::string(key), "not an array");
   for (std::size_t i = 0; i < list->size(); ++i) {
     const Json& json = (*list)[i];
     const std::string field = std::string(key) + "[" + std::to_string(i) + "]";
@@ -33,8 +35,9 @@ std::vector<TensorSpec> tensorsOf(const Json& metadata, const char* key) {
     TensorSpec tensor{.name = stringOf(*name, field + ".name")};
     const std::string typeName = stringOf(*type, field + ".datatype");
     const std::optional<DataType> known = dataTypeFromString(typeName);
-    if (!known) fail(field + ".datatype", "'" + typeName + "' is unknown");
-    tensor.type = *known;
+    // An output may not matter.
+    if (!known && key == kInputs) fail(field + ".datatype", "'" + typeName + "' is unknown");
+    tensor.type = known.value_or(DataType::Unknown);
     if (!shape->is_array()) fail(field + ".shape", "not an array");
     for (const Json& extent : *shape) {
       if (!extent.is_number_integer() || extent.get<std::int64_t>() < -1)
@@ -190,7 +193,7 @@ Result<ModelMetadata> parseMetadata(std::span<const std::uint8_t> body,
   metadata.platform = optionalString(json, "platform");
   if (const Json* const versions = optionalMember(json, "versions"))
     metadata.versions = stringsOf(*versions, "versions");
-  metadata.inputs = tensorsOf(json, "inputs");
+  metadata.inputs = tensorsOf(json, kInputs);
   metadata.outputs = tensorsOf(json, "outputs");
   const auto image = std::ranges::find(metadata.inputs, imageName, &TensorSpec::name);
   metadata.takesEncoded = image == metadata.inputs.end() || image->type != DataType::Uint8;

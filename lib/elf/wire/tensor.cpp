@@ -8,7 +8,7 @@ namespace elf::wire {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::size_t>, 14> kTypes{{{"BOOL", 1},
+constexpr std::array<std::pair<std::string_view, std::size_t>, 15> kTypes{{{"BOOL", 1},
                                                                            {"UINT8", 1},
                                                                            {"UINT16", 2},
                                                                            {"UINT32", 4},
@@ -21,7 +21,8 @@ constexpr std::array<std::pair<std::string_view, std::size_t>, 14> kTypes{{{"BOO
                                                                            {"BF16", 2},
                                                                            {"FP32", 4},
                                                                            {"FP64", 8},
-                                                                           {"BYTES", 0}}};
+                                                                           {"BYTES", 0},
+                                                                           {"unknown", 0}}};
 
 }  // namespace
 
@@ -30,7 +31,7 @@ std::string_view toString(DataType type) {
 }
 
 std::optional<DataType> dataTypeFromString(std::string_view name) {
-  for (std::size_t i = 0; i < kTypes.size(); ++i)
+  for (std::size_t i = 0; i < static_cast<std::size_t>(DataType::Unknown); ++i)
     if (kTypes[i].first == name) return static_cast<DataType>(i);
   return std::nullopt;
 }

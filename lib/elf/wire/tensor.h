@@ -25,14 +25,15 @@ enum class DataType {
   Bf16,
   Fp32,
   Fp64,
-  Bytes
+  Bytes,
+  Unknown  ///< an output whose type the protocol does not know; its data is not read
 };
 
 /** "BOOL", "UINT8", ... as the protocol spells them. */
 std::string_view toString(DataType type);
 /** Unset for a name that the protocol does not know. */
 std::optional<DataType> dataTypeFromString(std::string_view name);
-/** Bytes of one element; 0 for Bytes. */
+/** Bytes of one element; 0 for Bytes and Unknown. */
 std::size_t elementSize(DataType type);
 
 /** A named tensor. */
