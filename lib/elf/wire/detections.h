@@ -31,12 +31,12 @@ std::vector<Tensor> encodeDetections(std::span<const Detection> detections,
 /**
  * The detections of a response, in the pixels of the sent part, from outputs of those `names`.
  * Numbers may have any type that holds them, labels any integer type, and shapes one leading batch
- * dimension of 1. Boxes are clipped to `sent`, and empty ones left out. Masks, keypoints and rotated boxes are read
- * if `rules` say that the model has them, and may be missing. Fails, naming the output, if another
- * one is missing, or if one has a wrong shape or type, disagrees in length with the others, or
- * holds a number that is not finite, a joint farther away than any picture is wide, a rotated box
- * that is not possible(), more than `kMaxDetections`, more than `kMaxJoints`, or masks of more than
- * `kMaxMaskPixels`.
+ * dimension of 1. Boxes are clipped to `sent`, and empty ones left out. Masks, keypoints and
+ * rotated boxes are read if `rules` say that the model has them, and may be missing. Fails, naming
+ * the output, if another one is missing, or if one has a wrong shape or type, disagrees in length
+ * with the others, or holds a number that is not finite, a joint farther away than any picture is
+ * wide, a rotated box that is not possible(), more than `kMaxDetections`, more than `kMaxJoints`,
+ * or masks of more than `kMaxMaskPixels`.
  */
 Result<std::vector<Detection>> decodeDetections(const InferResponse& response,
                                                 const ModelRules& rules, Size sent,
