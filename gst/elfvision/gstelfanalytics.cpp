@@ -98,38 +98,27 @@ std::vector<Present> detectionsOn(GstAnalyticsRelationMeta* meta) {
   return all;
 }
 
-/** A detection of a record. */
-struct Reported {
-  const FrameRecord* record;
-  const Detection* detection;
-  GQuark type;
+Box boxOf(const Reported& reported) {
+  return toBox(roundOutwards(reported.detection->box, reported.record->size));
+}
 
-  Box box() const { return toBox(roundOutwards(detection->box, record->size)); }
-
-  /**
-   * Whether `present` is this detection. Before GStreamer 1.30 nothing else tells who made an
-   * ODMtd. Scaling changes only its box, which counts only without an identity.
-   */
-  bool is(const Present& present) const {
-    const Detection& d = *detection;
-    if (present.confidence != d.score || present.type != type) return false;
-    if (d.id == kNoIdentity) return present.region.box == box();
-    return std::ranges::find(present.tracks, Present::Track{static_cast<guint64>(d.id),
-                                                            toClockTime(d.seen.first)}) !=
-           present.tracks.end();
-  }
-};
-
-/** Those of earlier stages first, as elfmerge adds them. */
-void addReported(const FrameRecord& record, std::vector<Reported>& all) {
-  if (record.before) addReported(*record.before, all);
-  for (const Detection& d : record.detections) all.push_back({&record, &d, typeOf(d)});
+/**
+ * Whether `present` is this detection. Before GStreamer 1.30 nothing else tells who made an ODMtd.
+ * Scaling changes only its box, which counts only without an identity.
+ */
+bool isOf(const Present& present, const Reported& reported) {
+  const Detection& d = *reported.detection;
+  if (present.confidence != d.score || present.type != reported.type) return false;
+  if (d.id == kNoIdentity) return present.region.box == boxOf(reported);
+  return std::ranges::find(present.tracks,
+                           Present::Track{static_cast<guint64>(d.id), toClockTime(d.seen.first)}) !=
+         present.tracks.end();
 }
 
 /** Takes out of `known` the one that `present` is. Unset if another element made it. */
 std::optional<Reported> take(std::vector<Reported>& known, const Present& present) {
   const auto found =
-      std::ranges::find_if(known, [&](const Reported& each) { return each.is(present); });
+      std::ranges::find_if(known, [&](const Reported& each) { return isOf(present, each); });
   if (found == known.end()) return std::nullopt;
   const Reported taken = *found;
   known.erase(found);
@@ -256,8 +245,7 @@ bool hasAnalytics() {
 
 void addAnalytics(GstBuffer* buffer, const FrameRecord& record) {
   GstAnalyticsRelationMeta* meta = gst_buffer_get_analytics_relation_meta(buffer);
-  std::vector<Reported> missing;
-  addReported(record, missing);
+  std::vector<Reported> missing = reportedBy(record);
   for (const Present& present : detectionsOn(meta)) take(missing, present);
   if (!meta) meta = newMeta(buffer, record.detections);
   for (const Reported& reported : missing) {
@@ -277,11 +265,11 @@ void addAnalytics(GstBuffer* buffer, const FrameRecord& record) {
 
 std::vector<Region> analyticsRegions(GstBuffer* buffer, const FrameRecord* record) {
   std::vector<Reported> known;
-  if (record) addReported(*record, known);
+  if (record) known = reportedBy(*record);
   std::vector<Region> regions;
   for (Present& present : detectionsOn(gst_buffer_get_analytics_relation_meta(buffer))) {
     if (const auto reported = take(known, present)) {
-      present.region.box = reported->box();
+      present.region.box = boxOf(*reported);
       present.region.stage = reported->record->stage;
     }
     regions.push_back(std::move(present.region));

@@ -54,16 +54,13 @@ class Detections {
 // --- from a record
 
 // Bindings take each text for UTF-8, but servers may send any bytes.
-std::string valid(const std::string& text) {
-  return elf::takeText(g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())));
-}
-
 void addOf(const elf::FrameRecord& record, Detections& list) {
   if (record.before) addOf(*record.before, list);
   for (elf::Detection detection : record.detections) {
-    detection.label = valid(detection.label);
+    detection.label = elf::validUtf8(detection.label);
     const std::string* url = record.urlOf(detection.server);
-    list.add(std::move(detection), record.stage, url ? std::optional(valid(*url)) : std::nullopt);
+    list.add(std::move(detection), record.stage,
+             url ? std::optional(elf::validUtf8(*url)) : std::nullopt);
   }
 }
 

@@ -96,21 +96,6 @@ void addParameters(GstVideoRegionOfInterestMeta* region, const Detection& d, int
   gst_video_region_of_interest_meta_add_param(region, parameters);
 }
 
-/** A detection, and the type that its region would have. */
-struct Reported {
-  const FrameRecord* record;
-  const Detection* detection;
-  GQuark type;
-};
-
-/** Adds the first stage first, in the order of the regions. */
-void addReported(const FrameRecord& record, std::vector<Reported>& all) {
-  if (record.before) addReported(*record.before, all);
-  for (const Detection& detection : record.detections)
-    if (detection.id != kNoIdentity)
-      all.push_back({&record, &detection, g_quark_try_string(nameOf(detection).c_str())});
-}
-
 }  // namespace
 
 GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::int64_t> ptsNs) {
@@ -119,6 +104,14 @@ GstStructure* newResultStructure(const FrameRecord& record, std::optional<std::i
 
 std::string nameOf(const Detection& detection) {
   return detection.label.empty() ? std::to_string(detection.labelId) : detection.label;
+}
+
+std::vector<Reported> reportedBy(const FrameRecord& record) {
+  std::vector<Reported> all;
+  if (record.before) all = reportedBy(*record.before);
+  for (const Detection& detection : record.detections)
+    all.push_back({&record, &detection, g_quark_from_string(nameOf(detection).c_str())});
+  return all;
 }
 
 void replaceRegions(GstBuffer* buffer, const FrameRecord& record) {
@@ -140,9 +133,11 @@ void restoreRegions(GstBuffer* buffer, const FrameRecord& record) {
              buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
     auto* region = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
     if (stageOf(region)) continue;
-    if (!left) addReported(record, left.emplace());
+    if (!left) left = reportedBy(record);
     const auto found = std::ranges::find_if(*left, [&](const Reported& each) {
-      return region->roi_type == each.type && region->id == static_cast<gint>(each.detection->id);
+      const Identity id = each.detection->id;
+      return id != kNoIdentity && region->roi_type == each.type &&
+             region->id == static_cast<gint>(id);
     });
     if (found == left->end()) continue;
     const Rect r = roundOutwards(found->detection->box, record.size);

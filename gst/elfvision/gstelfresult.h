@@ -39,6 +39,17 @@ void restoreRegions(GstBuffer* buffer, const FrameRecord& record);
 /** The stage of the elfmerge that made the region. Unset for a region of another element. */
 std::optional<int> stageOf(const GstVideoRegionOfInterestMeta* region);
 
+/** A detection of a record, and the type that its meta has. */
+struct Reported {
+  const FrameRecord* record;
+  const Detection* detection;
+  GQuark type;
+};
+
+/** The detections of a record and of those before it: earlier stages first, as elfmerge adds them.
+ */
+std::vector<Reported> reportedBy(const FrameRecord& record);
+
 /** A place where an element found something. */
 struct Region {
   Box box;

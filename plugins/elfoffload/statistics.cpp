@@ -53,7 +53,7 @@ ClientLabels labelsOf(GstElement* element) {
   while (GstObject* parent = gst_object_get_parent(top.get())) top.reset(parent);
   const auto nameOf = [](GstObject* object) {
     const Ref<gchar> name(gst_object_get_name(object));
-    return takeText(g_utf8_make_valid(name.get(), -1));
+    return validUtf8(name.get());
   };
   return {.element = nameOf(GST_OBJECT(element)), .stream = nameOf(top.get())};
 }

@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace elf {
@@ -49,6 +50,18 @@ Ref<T> shared(T* object) {
 inline std::string takeText(gchar* text) {
   const Ref<gchar> owner(text);
   return text ? text : "";
+}
+
+/** `text` with U+FFFD for each byte that is not UTF-8. */
+inline std::string validUtf8(std::string_view text) {
+  return takeText(g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())));
+}
+
+/** Gives a GObject ownership of `data`, under `key`. */
+template <typename T>
+void attach(gpointer object, const char* key, T* data) {
+  g_object_set_data_full(G_OBJECT(object), key, data,
+                         [](gpointer freed) { delete static_cast<T*>(freed); });
 }
 
 /** The message of the error. Frees the error. */

@@ -17,13 +17,6 @@ namespace {
 constexpr const char* kConnection = "elf-connection";
 constexpr const char* kUpload = "elf-upload";
 
-/** Gives `object` ownership of a T. */
-template <typename T>
-void attach(gpointer object, const char* key, T* data) {
-  g_object_set_data_full(G_OBJECT(object), key, data,
-                         [](gpointer freed) { delete static_cast<T*>(freed); });
-}
-
 }  // namespace
 
 struct Connections::Connection {

@@ -20,9 +20,9 @@ constexpr double kSameIou = 0.45;
 constexpr double kSameIouLrc = 0.3;
 // From this overlap on, a box cut off by the border of its part is a piece of another part's whole
 // box.
-constexpr double kPieceOverSmaller = 0.6;
+constexpr double kPieceShare = 0.6;
 // A cut piece of an object at an angle fills as little as half of its own rotated box.
-constexpr double kRotatedPieceOverSmaller = 0.4;
+constexpr double kRotatedPieceShare = 0.4;
 // The distance to the border of its part at which a box counts as cut off: in pixels, and in parts
 // of its side, since a network does not end a piece's box exactly where the picture ends.
 constexpr float kBorder = 2;
@@ -244,7 +244,7 @@ Shares sharesOf(const Detection& a, const Detection& b) {
 double sameness(const Found& kept, const Found& other) {
   const Detection &a = kept.detection, &b = other.detection;
   const double same = other.kind == PartKind::Lrc ? kSameIouLrc : kSameIou;
-  const double piece = areRotated(a, b) ? kRotatedPieceOverSmaller : kPieceOverSmaller;
+  const double piece = areRotated(a, b) ? kRotatedPieceShare : kPieceShare;
   const Shares shares = sharesOf(a, b);
   const double fit = shares.iou >= same || haveSameJoints(a, b) ? std::max(shares.iou, same) : 0;
   if (!other.cuts.any()) return fit;
@@ -263,23 +263,25 @@ float goOn(const RotatedBox& a, const RotatedBox& b) {
   return std::max(agreementInX(one, other), agreementInY(one, other));
 }
 
+// How well two pieces on a border fit, which agree by `along` if they are upright. 0: not.
+float fitOfPieces(const Detection& a, const Detection& b, float along) {
+  const float fit = areRotated(a, b) ? goOn(*a.rotated, *b.rotated) : along;
+  return fit >= kSamePieces ? fit : 0;
+}
+
 // How well they fit as the pieces of an object on the border between two neighbouring parts:
 // `first` is left of or above `second`. 0: not.
 float fitSideBySide(const Found& first, const Found& second) {
   const Detection &a = first.detection, &b = second.detection;
   const bool meet =
       first.cuts.right && second.cuts.left && a.box.x0 <= b.box.x0 && b.box.x0 <= a.box.x1;
-  if (!meet) return 0;
-  const float fit = areRotated(a, b) ? goOn(*a.rotated, *b.rotated) : agreementInY(a.box, b.box);
-  return fit >= kSamePieces ? fit : 0;
+  return meet ? fitOfPieces(a, b, agreementInY(a.box, b.box)) : 0;
 }
 float fitStacked(const Found& first, const Found& second) {
   const Detection &a = first.detection, &b = second.detection;
   const bool meet =
       first.cuts.bottom && second.cuts.top && a.box.y0 <= b.box.y0 && b.box.y0 <= a.box.y1;
-  if (!meet) return 0;
-  const float fit = areRotated(a, b) ? goOn(*a.rotated, *b.rotated) : agreementInX(a.box, b.box);
-  return fit >= kSamePieces ? fit : 0;
+  return meet ? fitOfPieces(a, b, agreementInX(a.box, b.box)) : 0;
 }
 
 // Combines both in `into`.

@@ -30,11 +30,6 @@ constexpr std::pair<CircuitBreaker::State, const char*> kCircuits[] = {
     {CircuitBreaker::State::Open, "open"},
     {CircuitBreaker::State::HalfOpen, "half_open"}};
 
-/** URLs may hold any bytes. */
-std::string utf8(const std::string& text) {
-  return takeText(g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())));
-}
-
 Labels labelsOf(const ClientMetrics& client) {
   return {{"element", client.labels.element}, {"stream", client.labels.stream}};
 }
@@ -150,7 +145,7 @@ void forEachServer(std::span<const ClientMetrics> clients,
   for (const ClientMetrics& client : clients) {
     std::map<std::string, int> mentions;
     for (const ServerReport& server : client.work.servers) {
-      const std::string url = utf8(server.state.url);
+      const std::string url = validUtf8(server.state.url);
       visit(with(with(labelsOf(client), "server", url), "mention", std::to_string(mentions[url]++)),
             server);
     }

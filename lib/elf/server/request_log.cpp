@@ -38,8 +38,7 @@ RequestRecord& recordOf(SoupServerMessage* message) {
   auto* record = static_cast<RequestRecord*>(g_object_get_data(G_OBJECT(message), kRecord));
   if (!record) {
     record = new RequestRecord;
-    g_object_set_data_full(G_OBJECT(message), kRecord, record,
-                           [](gpointer freed) { delete static_cast<RequestRecord*>(freed); });
+    attach(message, kRecord, record);
   }
   return *record;
 }

@@ -298,8 +298,7 @@ class Server::Impl {
     auto* serving = static_cast<ServingPtr*>(g_object_get_data(G_OBJECT(message), kServing));
     if (!serving) {
       serving = new ServingPtr(serving_);
-      g_object_set_data_full(G_OBJECT(message), kServing, serving,
-                             [](gpointer freed) { delete static_cast<ServingPtr*>(freed); });
+      attach(message, kServing, serving);
       // The message of a kept connection lives on.
       const auto onFinished = [](SoupServerMessage* finished, gpointer) {
         g_object_set_data(G_OBJECT(finished), kServing, nullptr);

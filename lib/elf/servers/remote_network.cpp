@@ -4,17 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <opencv2/core.hpp>
 #include <optional>
 #include <utility>
 
-#include "elf/base/half.h"
 #include "elf/base/printable.h"
 #include "elf/decode/decoder.h"
 #include "elf/decode/input_tensor.h"
 #include "elf/decode/recognise.h"
+#include "elf/wire/tensor_bytes.h"
 
 namespace elf {
 
@@ -186,63 +185,24 @@ NetworkInput infoOf(const TensorSpec& input) {
   return info;
 }
 
-/** Values of 16 bits or of a type that OpenCV lacks, as FP32. */
-template <typename T, typename Convert>
-cv::Mat converted(const wire::Tensor& tensor, const std::vector<int>& shape, Convert convert) {
-  cv::Mat values(shape, CV_32F);
-  const std::uint8_t* from = tensor.data.data();
-  float* const to = values.ptr<float>();
-  for (std::size_t i = 0; i < tensor.data.size() / sizeof(T); ++i, from += sizeof(T)) {
-    T value;
-    std::memcpy(&value, from, sizeof(T));
-    to[i] = convert(value);
-  }
-  return values;
-}
-
-template <typename T>
-cv::Mat cast(const wire::Tensor& tensor, const std::vector<int>& shape) {
-  return converted<T>(tensor, shape, [](T value) { return static_cast<float>(value); });
-}
-
 /** A tensor of numbers as FP32; empty for another. FP32 is shared, not copied. */
 cv::Mat floatsOf(const wire::Tensor& tensor, const std::vector<int>& shape) {
   // OpenCV has no read-only Mat.
   auto* const data = const_cast<std::uint8_t*>(tensor.data.data());
-  switch (tensor.type) {
-    case DataType::Bool:
-    case DataType::Uint8:
-      return cast<std::uint8_t>(tensor, shape);
-    case DataType::Uint16:
-      return cast<std::uint16_t>(tensor, shape);
-    case DataType::Uint32:
-      return cast<std::uint32_t>(tensor, shape);
-    case DataType::Uint64:
-      return cast<std::uint64_t>(tensor, shape);
-    case DataType::Int8:
-      return cast<std::int8_t>(tensor, shape);
-    case DataType::Int16:
-      return cast<std::int16_t>(tensor, shape);
-    case DataType::Int32:
-      return cast<std::int32_t>(tensor, shape);
-    case DataType::Int64:
-      return cast<std::int64_t>(tensor, shape);
-    case DataType::Bf16:
-      return converted<std::uint16_t>(tensor, shape, bfloatToFloat);
-    case DataType::Fp64:
-      return cast<double>(tensor, shape);
-    case DataType::Fp32:
-      return cv::Mat(shape, CV_32F, data);
-    case DataType::Fp16: {
-      cv::Mat values;
-      cv::Mat(shape, CV_16F, data).convertTo(values, CV_32F);
-      return values;
-    }
-    case DataType::Bytes:
-    case DataType::Unknown:
-      break;
+  if (tensor.type == DataType::Fp32) return {shape, CV_32F, data};
+  cv::Mat values(shape, CV_32F);
+  if (tensor.type == DataType::Fp16) {
+    // Faster than one by one.
+    cv::Mat(shape, CV_16F, data).convertTo(values, CV_32F);
+    return values;
   }
-  return {};
+  if (tensor.type == DataType::Bool) {
+    cv::Mat(shape, CV_8U, data).convertTo(values, CV_32F);
+    return values;
+  }
+  float* to = values.ptr<float>();
+  const auto add = [&to](float value) { *to++ = value; };
+  return wire::forEachFloat(tensor, add) ? values : cv::Mat();
 }
 
 bool isWhole(DataType type) {

@@ -91,14 +91,13 @@ InferenceClient::Handle ServerSet::infer(std::size_t index, wire::InferRequest r
                                          const PartImage& image, bool binary,
                                          const std::string& traceparent,
                                          InferenceClient::Done<InferenceReply> done) const {
-  const RemoteNetworkPtr& network = endpoints_[index].introduction.profile().network;
-  const RemoteNetwork* reads = network ? network.get() : image.network().get();
+  const ServerProfile& profile = endpoints_[index].introduction.profile();
+  const RemoteNetwork* reads = profile.network ? profile.network.get() : image.network().get();
   request.binaryOutputs = binary;
   if (reads)
     request.outputs = reads->outputs(binary);
   else
-    for (const std::string& name : endpoints_[index].introduction.profile().outputs)
-      request.outputs.push_back({name, binary});
+    for (const std::string& name : profile.outputs) request.outputs.push_back({name, binary});
   return client_.infer(addressOf(index), model_,
                        {.request = std::move(request),
                         .inputs = image.tensors(binary),

@@ -32,9 +32,7 @@ ServerSet::~ServerSet() {
 // --- which servers there are
 
 void ServerSet::set(std::vector<std::string> urls) {
-  const auto change = directory_.setUrls(std::move(urls), loop_.now(), [this](std::size_t i) {
-    return endpoints_[i].silence.outstanding() > 0;
-  });
+  const auto change = directory_.setUrls(std::move(urls), loop_.now(), inUse());
   for (auto entry = lookUps_.begin(); entry != lookUps_.end();) {
     const bool gone = !directory_.isName(entry->first);
     if (gone) cancel(entry->second);
@@ -42,6 +40,10 @@ void ServerSet::set(std::vector<std::string> urls) {
   }
   apply(change);
   for (const std::string& url : change.lookUp) lookUp(url);
+}
+
+ServerDirectory::InUse ServerSet::inUse() const {
+  return [this](std::size_t endpoint) { return endpoints_[endpoint].silence.outstanding() > 0; };
 }
 
 void ServerSet::cancel(LookUp& lookUp) {
@@ -59,9 +61,7 @@ void ServerSet::lookUp(const std::string& url) {
       const DeferringMutex::Lock again(mutex_);
       if (lookUps_.contains(url)) lookUp(url);
     });
-    apply(directory_.setAddresses(url, std::move(addresses), loop_.now(), [this](std::size_t i) {
-      return endpoints_[i].silence.outstanding() > 0;
-    }));
+    apply(directory_.setAddresses(url, std::move(addresses), loop_.now(), inUse()));
   };
   LookUp& lookUp = lookUps_[url];
   lookUp.request = loop_.lookUp(hostOf(url), settled);
@@ -316,15 +316,16 @@ void ServerSet::forgiveSilence() {
 }
 
 bool ServerSet::giveUpSilent(std::size_t index) {
-  if (removed(index) && closedEndpoints() > 0)
+  if (removed(index) && closedEndpoints() > 0) {
     defer([this, index] { lost_(index); });
-  else if (endpoints_[index].breaker.closed() && closedEndpoints() > 1)
-    lose(index, urlOf(index) + ": does not answer");
-  else {
-    askWhySilent(index);
-    return false;
+    return true;
   }
-  return true;
+  if (endpoints_[index].breaker.closed() && closedEndpoints() > 1) {
+    lose(index, urlOf(index) + ": does not answer");
+    return true;
+  }
+  askWhySilent(index);
+  return false;
 }
 
 // Leaves an endpoint out. Asks for its health after a pause, unless a question is under way.

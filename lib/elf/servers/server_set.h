@@ -234,6 +234,8 @@ class ServerSet {
   }
 
   // Which servers there are.
+  /** Whether requests to an endpoint are under way. */
+  ServerDirectory::InUse inUse() const;
   void apply(const ServerDirectory::Change& change);
   void lookUp(const std::string& url);
   void cancel(LookUp& lookUp);

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <utility>
 
-#include "elf/base/half.h"
 #include "elf/wire/tensor_bytes.h"
 
 namespace elf::wire {
@@ -41,37 +40,6 @@ void expect(const Tensor& tensor, DataType type, const std::vector<std::int64_t>
     fail(tensor.name, "has more or less data than its shape says");
 }
 
-template <typename From, typename Convert>
-void appendAll(Tensor& to, const Tensor& from, Convert convert) {
-  for (std::size_t at = 0; at + sizeof(From) <= from.data.size(); at += sizeof(From))
-    append(to.data, convert(load<From>(from.data.data() + at)));
-}
-
-/** Calls `take` with a value of the C++ type of that integer type. False for another type. */
-template <typename Take>
-bool withIntegerOf(DataType type, Take&& take) {
-  switch (type) {
-    case DataType::Uint8:
-      return take(std::uint8_t{}), true;
-    case DataType::Uint16:
-      return take(std::uint16_t{}), true;
-    case DataType::Uint32:
-      return take(std::uint32_t{}), true;
-    case DataType::Uint64:
-      return take(std::uint64_t{}), true;
-    case DataType::Int8:
-      return take(std::int8_t{}), true;
-    case DataType::Int16:
-      return take(std::int16_t{}), true;
-    case DataType::Int32:
-      return take(std::int32_t{}), true;
-    case DataType::Int64:
-      return take(std::int64_t{}), true;
-    default:
-      return false;
-  }
-}
-
 /** A copy without data, and without a leading batch dimension of 1 if the tensor has more than
  * `rank` dimensions. */
 Tensor emptyLike(const Tensor& tensor, DataType type, std::size_t rank) {
@@ -83,36 +51,19 @@ Tensor emptyLike(const Tensor& tensor, DataType type, std::size_t rank) {
 /** A tensor of any numbers as FP32. */
 Tensor floatsOf(const Tensor& tensor, std::size_t rank) {
   Tensor floats = emptyLike(tensor, DataType::Fp32, rank);
-  const auto asFloat = [](auto value) { return static_cast<float>(value); };
-  const bool whole =
-      withIntegerOf(tensor.type, [&]<typename T>(T) { appendAll<T>(floats, tensor, asFloat); });
-  if (whole) return floats;
-  switch (tensor.type) {
-    case DataType::Fp32:
-      floats.data = tensor.data;
-      return floats;
-    case DataType::Fp64:
-      appendAll<double>(floats, tensor, asFloat);
-      return floats;
-    case DataType::Fp16:
-      appendAll<std::uint16_t>(floats, tensor, halfToFloat);
-      return floats;
-    case DataType::Bf16:
-      appendAll<std::uint16_t>(floats, tensor, bfloatToFloat);
-      return floats;
-    default:
-      fail(tensor.name,
-           "has datatype " + std::string(toString(tensor.type)) + " (numbers, such as FP32)");
-  }
+  if (!forEachFloat(tensor, [&](float value) { append(floats.data, value); }))
+    fail(tensor.name,
+         "has datatype " + std::string(toString(tensor.type)) + " (numbers, such as FP32)");
+  return floats;
 }
 
 /** A tensor of any integers that fit as INT64. */
 Tensor integersOf(const Tensor& tensor, std::size_t rank) {
   Tensor integers = emptyLike(tensor, DataType::Int64, rank);
   const bool whole = withIntegerOf(tensor.type, [&]<typename T>(T) {
-    appendAll<T>(integers, tensor, [&](T value) {
+    forEach<T>(tensor, [&](T value) {
       if (!std::in_range<std::int64_t>(value)) fail(tensor.name, "holds a number above 2^63 - 1");
-      return static_cast<std::int64_t>(value);
+      append(integers.data, static_cast<std::int64_t>(value));
     });
   });
   if (!whole)

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "elf/base/half.h"
 #include "elf/wire/malformed.h"
 #include "elf/wire/tensor.h"
 
@@ -42,6 +43,61 @@ T load(const std::uint8_t* from) {
   T value;
   std::memcpy(&value, from, sizeof(T));
   return value;
+}
+
+/** Calls `take` with a value of the C++ type of an integer type. False for another type. */
+template <typename Take>
+bool withIntegerOf(DataType type, Take&& take) {
+  switch (type) {
+    case DataType::Uint8:
+      return take(std::uint8_t{}), true;
+    case DataType::Uint16:
+      return take(std::uint16_t{}), true;
+    case DataType::Uint32:
+      return take(std::uint32_t{}), true;
+    case DataType::Uint64:
+      return take(std::uint64_t{}), true;
+    case DataType::Int8:
+      return take(std::int8_t{}), true;
+    case DataType::Int16:
+      return take(std::int16_t{}), true;
+    case DataType::Int32:
+      return take(std::int32_t{}), true;
+    case DataType::Int64:
+      return take(std::int64_t{}), true;
+    default:
+      return false;
+  }
+}
+
+/** Calls `take` with each element of a tensor, whose type is `T`. */
+template <typename T, typename Take>
+void forEach(const Tensor& tensor, Take&& take) {
+  for (std::size_t at = 0; at + sizeof(T) <= tensor.data.size(); at += sizeof(T))
+    take(load<T>(tensor.data.data() + at));
+}
+
+/** Calls `take` with each number of a tensor as a float. False for a type that holds no numbers. */
+template <typename Take>
+bool forEachFloat(const Tensor& tensor, Take&& take) {
+  const auto cast = [&](auto value) { take(static_cast<float>(value)); };
+  if (withIntegerOf(tensor.type, [&]<typename T>(T) { forEach<T>(tensor, cast); })) return true;
+  switch (tensor.type) {
+    case DataType::Fp16:
+      forEach<std::uint16_t>(tensor, [&](std::uint16_t half) { take(halfToFloat(half)); });
+      return true;
+    case DataType::Bf16:
+      forEach<std::uint16_t>(tensor, [&](std::uint16_t value) { take(bfloatToFloat(value)); });
+      return true;
+    case DataType::Fp32:
+      forEach<float>(tensor, take);
+      return true;
+    case DataType::Fp64:
+      forEach<double>(tensor, cast);
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Elements of a tensor of that shape. Throws if the shape is not possible. */
