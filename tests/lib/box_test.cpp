@@ -16,10 +16,6 @@ TEST(Box, IouIsTheSharedPartOfTheUnion) {
   EXPECT_DOUBLE_EQ(iou({0, 0, 10, 10}, {5, 0, 15, 10}), 50.0 / 150.0);
 }
 
-TEST(Box, OverSmallerIsOneForABoxInsideAnother) {
-  EXPECT_DOUBLE_EQ(overSmaller({0, 0, 100, 100}, {20, 20, 30, 40}), 1.0);
-}
-
 TEST(Box, WithANotANumberIsEmpty) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_TRUE((Box{nan, 0, 1, 1}).empty());

@@ -119,12 +119,6 @@ inline double iou(const Box& a, const Box& b) {
   return all > 0 ? common / all : 0.0;
 }
 
-/** Intersection over the smaller of the two areas, 0..1. */
-inline double overSmaller(const Box& a, const Box& b) {
-  const double smaller = std::min(a.area(), b.area());
-  return smaller > 0 ? intersect(a, b).area() / smaller : 0.0;
-}
-
 inline Box clip(const Box& b, Size frame) {
   const auto w = static_cast<float>(frame.width);
   const auto h = static_cast<float>(frame.height);
