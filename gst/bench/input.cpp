@@ -118,8 +118,10 @@ void throwOnError(GstElement* pipeline, const std::string& path) {
 }
 
 void decodeFile(const std::string& path, Collector& frames) {
+  gst::readOrientationOfPhotos();
   const gst::Ref<GstElement> pipeline(
       gst_parse_launch("filesrc name=source ! decodebin ! videoconvert ! "
+                       "videoflip video-direction=auto ! "
                        "appsink name=sink sync=false max-buffers=4 caps=\"" GST_ELF_VIDEO_CAPS "\"",
                        nullptr));
   if (!pipeline) throw Error(path, "can't be decoded: GStreamer's base plugins are not installed");

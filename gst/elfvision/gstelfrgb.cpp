@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <memory>
-#include <opencv2/imgproc.hpp>
 
+#include "elf/image/scaling.h"
 #include "gst/elfvision/gstelfref.h"
 
 namespace elf::gst {
@@ -77,7 +77,7 @@ std::span<const std::uint8_t> RgbCutter::cut(const MappedFrame& frame, const Rec
   if (sent == rect.size())
     inner.copyTo(out);
   else
-    cv::resize(inner, out, out.size(), 0, 0, cv::INTER_AREA);
+    cv::resize(inner, out, out.size(), 0, 0, interpolationFor(rect.size(), sent));
   return cut_;
 }
 

@@ -5,6 +5,7 @@
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfref.h"
 #include "gst/elfvision/gstelfresult.h"
+#include "gst/elfvision/gstelfvideo.h"
 
 namespace elf::gst {
 
@@ -78,14 +79,16 @@ FrameRecordPtr StreamEntry::onItsWay(GstBuffer* buffer, Size size) {
 }
 
 std::optional<FrameRecord> StreamEntry::enter(GstPad* srcpad, GstBuffer* buffer,
-                                              const GstSegment& segment, Size size) {
+                                              const GstSegment& segment, const GstVideoInfo& info) {
   if (!offered_.exchange(true)) offerStream(srcpad, own_);
   const auto time = [](GstClockTime of) {
     return GST_CLOCK_TIME_IS_VALID(of) ? std::optional(std::chrono::nanoseconds(of)) : std::nullopt;
   };
+  const Size size{info.width, info.height};
   std::optional<FrameRecord> record =
       own_->enter(size, time(runningTimeOf(buffer, segment)), stopped_);
   if (!record) return record;
+  record->pixelAspect = pixelAspect(info);
   record->pts = time(GST_BUFFER_PTS(buffer));
   if (const FrameRecordPtr carried = getRecord(buffer)) {
     record->stage = carried->stage + (carried->answered ? 1 : 0);

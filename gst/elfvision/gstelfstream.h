@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gst/gst.h>
+#include <gst/video/video.h>
 
 #include <atomic>
 #include <memory>
@@ -62,7 +63,7 @@ class StreamEntry {
   /** A record of the own stream for the frame in `buffer`, which is in `segment`. Offers the stream
    * downstream of `srcpad` first. Waits for the frame's turn. Unset if stopped. */
   std::optional<FrameRecord> enter(GstPad* srcpad, GstBuffer* buffer, const GstSegment& segment,
-                                   Size size);
+                                   const GstVideoInfo& info);
 
  private:
   GstElement* const element_;

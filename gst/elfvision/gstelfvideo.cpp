@@ -62,6 +62,7 @@ View makeView(const GstVideoFrame& frame) {
   view.matrix = colourMatrix(info.colorimetry.matrix);
   view.range = info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? ColourRange::Full
                                                                      : ColourRange::Limited;
+  view.interlaced = GST_VIDEO_FRAME_IS_INTERLACED(&frame);
   return view;
 }
 
@@ -73,6 +74,19 @@ void addVideoPads(GstElementClass* klass) {
       klass, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps.get()));
   gst_element_class_add_pad_template(
       klass, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps.get()));
+}
+
+void readOrientationOfPhotos() {
+  // Before 1.24 it has no rank, so that decodebin leaves it out.
+  const Ref<GstPluginFeature> parser(gst_registry_lookup_feature(gst_registry_get(), "jpegparse"));
+  if (parser && gst_plugin_feature_get_rank(parser.get()) == GST_RANK_NONE)
+    gst_plugin_feature_set_rank(parser.get(), GST_RANK_PRIMARY);
+}
+
+double pixelAspect(const GstVideoInfo& info) {
+  constexpr double kMost = 4;
+  const double aspect = static_cast<double>(info.par_n) / info.par_d;
+  return aspect >= 1 / kMost && aspect <= kMost ? aspect : 1;
 }
 
 gboolean forwardAllocation(GstPad* srcpad, GstQuery* query) {

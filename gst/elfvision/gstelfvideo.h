@@ -20,6 +20,14 @@ namespace elf::gst {
  * GST_ELF_VIDEO_CAPS. */
 void addVideoPads(GstElementClass* klass);
 
+/** For programs: lets decodebin learn from EXIF how a photo is to be turned. It does so by itself
+ * from GStreamer 1.24 on. */
+void readOrientationOfPhotos();
+
+/** As FrameRecord::pixelAspect. 1 for caps that say less than 1/4 or more than 4, as broken files
+ * do. */
+double pixelAspect(const GstVideoInfo& info);
+
 /**
  * Forwards an ALLOCATION query downstream of `srcpad`, so that upstream gets the pools and metas
  * from there. Adds GstVideoMeta, because every Elf element reads strides from it. Removes

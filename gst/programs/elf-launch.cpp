@@ -29,6 +29,7 @@
 #include "gst/elfvision/gstelfpipeline.h"
 #include "gst/elfvision/gstelfpipelinefile.h"
 #include "gst/elfvision/gstelfref.h"
+#include "gst/elfvision/gstelfvideo.h"
 
 namespace {
 
@@ -517,6 +518,7 @@ int main(int argc, char** argv) {
   try {
     Options options;
     if (const std::optional<int> code = parseArguments(argc, argv, options)) return *code;
+    elf::gst::readOrientationOfPhotos();
     return options.list ? list() : runPipeline(options);
   } catch (const std::exception& error) {
     return fail(kFailed, error.what());

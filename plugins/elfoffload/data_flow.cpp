@@ -116,7 +116,7 @@ std::optional<FrameRecord> Offload::recordOf(GstBuffer* buffer,
   }
   stream = entry_.own();
   attach(stream, session);
-  return entry_.enter(srcpad_, buffer, segment_, size);
+  return entry_.enter(srcpad_, buffer, segment_, info_);
 }
 
 // How much later than possible the frame arrived.

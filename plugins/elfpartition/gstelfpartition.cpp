@@ -153,7 +153,7 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
       record = elf::gst::takeRecord(buffer);
     } else {
       record =
-          entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
+          entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, info_);
       if (!record) return GST_FLOW_FLUSHING;
       if (now.regions == kAuto) record->rps = rpsOfRegions(buffer, *record, now);
     }

@@ -107,7 +107,7 @@ class RpPredict : public elf::gst::TransformElement<RpPredict, Settings> {
     // The loop begins anew here, whatever record the frame carries. Warns of one for other pixels.
     entry_.onItsWay(buffer, size());
     std::optional<elf::FrameRecord> record =
-        entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, size());
+        entry_.enter(GST_BASE_TRANSFORM_SRC_PAD(transform_), buffer, transform_->segment, info_);
     if (!record) return GST_FLOW_FLUSHING;
     entry_.own()->predict(*record);
     {

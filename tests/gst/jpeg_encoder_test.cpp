@@ -62,6 +62,24 @@ TEST_P(JpegEncoderColours, APartIsWhatVideoconvertMakesOfTheRectangle) {
   }
 }
 
+TEST(JpegEncoder, APartOfAnInterlacedFrameIsWhatVideoconvertMakesOfIt) {
+  // Fields that differ are hard to compress. With the chroma of the other field it is 30 or more.
+  constexpr double kFieldsError = 6;
+  JpegEncoder encoder;
+  for (const char* format : {"I420", "NV12"})
+    for (const int height : {76, 78}) {
+      const testing::Picture picture(format, "", {101, height}, "interleaved");
+      for (const Rect& rect : testing::kOddRects) {
+        if (rect.area() < 1000) continue;
+        const auto file = encoder.encode(picture.view(), rect, rect.size(), 95);
+        ASSERT_TRUE(file.ok()) << file.error();
+        EXPECT_LE(difference(decode(file.value()), picture, rect), kFieldsError)
+            << rect.x << "," << rect.y << " " << rect.width << "x" << rect.height << " of "
+            << height;
+      }
+    }
+}
+
 // range:matrix:transfer:primaries, as GStreamer numbers them: range 1 full, 2 limited; matrix 3
 // BT.709, 4 BT.601, 6 BT.2020.
 INSTANTIATE_TEST_SUITE_P(Yuv, JpegEncoderColours,

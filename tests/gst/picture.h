@@ -28,7 +28,8 @@ class Picture {
     GstCaps* parsed = gst_caps_from_string(caps.c_str());
     EXPECT_TRUE(gst_video_info_from_caps(&info_, parsed)) << caps;
     gst_caps_unref(parsed);
-    // A smooth picture in which all three channels differ, made by videoconvert itself.
+    // A smooth picture in which all three channels differ, made by videoconvert itself. In an
+    // interlaced one both fields differ.
     gst_video_info_set_format(&rgbInfo_, GST_VIDEO_FORMAT_RGB, static_cast<guint>(size.width),
                               static_cast<guint>(size.height));
     rgbInfo_.interlace_mode = info_.interlace_mode;
@@ -75,7 +76,8 @@ class Picture {
     for (int y = 0; y < size_.height; ++y)
       for (int x = 0; x < size_.width; ++x) {
         std::uint8_t* pixel = pixels + y * stride + x * 3;
-        pixel[0] = static_cast<std::uint8_t>(128 + 100 * std::sin(0.02 * x));
+        const bool lower = GST_VIDEO_INFO_IS_INTERLACED(&info_) && y % 2 != 0;
+        pixel[0] = static_cast<std::uint8_t>(128 + (lower ? -100 : 100) * std::sin(0.02 * x));
         pixel[1] = static_cast<std::uint8_t>(128 + 100 * std::sin(0.015 * y + 1));
         pixel[2] = static_cast<std::uint8_t>(128 + 100 * std::sin(0.01 * (x + y) + 2));
       }

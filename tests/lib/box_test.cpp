@@ -16,6 +16,13 @@ TEST(Box, IouIsTheSharedPartOfTheUnion) {
   EXPECT_DOUBLE_EQ(iou({0, 0, 10, 10}, {5, 0, 15, 10}), 50.0 / 150.0);
 }
 
+TEST(Size, GrowsToSquarePixels) {
+  EXPECT_EQ((Size{720, 576}.withSquarePixels(1)), (Size{720, 576}));
+  EXPECT_EQ((Size{720, 576}.withSquarePixels(16.0 / 11)), (Size{1047, 576}));
+  EXPECT_EQ((Size{720, 480}.withSquarePixels(8.0 / 9)), (Size{720, 540}));
+  EXPECT_EQ((Size{1, 1}.withSquarePixels(4)), (Size{4, 1}));
+}
+
 TEST(Box, WithANotANumberIsEmpty) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_TRUE((Box{nan, 0, 1, 1}).empty());

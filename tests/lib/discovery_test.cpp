@@ -716,6 +716,21 @@ TEST_F(Planner, WithoutDiscoveryAFrameWithoutRpsHasAnEmptyPlan) {
   for (int i = 0; i < 30; ++i) EXPECT_TRUE(plan(std::vector<Rp>{}).parts.empty());
 }
 
+TEST_F(Planner, AllPartsOfAFrameHaveItsPixels) {
+  FramePlanner planner(Partitioner::create("elf"));
+  planner.setSettings({.lrcInterval = 1});
+  std::vector<Plan> plans;
+  plans.push_back(planner.plan(kFrame, std::nullopt, capacity_, nullptr, 1, 2));
+  plans.push_back(planner.plan(kFrame, {{rpAt({10, 10, 60, 90})}}, capacity_, nullptr, 1, 2));
+  plans.push_back(planner.plan(kFrame, crowd(), capacity_, nullptr, 1, 2));
+  plans.push_back(FramePlanner(Partitioner::create("grid"))
+                      .plan(kFrame, std::nullopt, capacity_, nullptr, 1, 2));
+  for (const Plan& plan : plans) {
+    ASSERT_FALSE(plan.parts.empty());
+    for (const Part& part : plan.parts) EXPECT_EQ(part.pixelAspect, 2) << toString(part.kind);
+  }
+}
+
 TEST_F(Planner, EveryLrcIntervalTheWholeFrameIsLookedAtAtLowResolution) {
   planner_.setSettings({.discovery = {.scanInterval = 0}, .lrcInterval = 3, .lrcRatio = 0.25});
   plan(std::nullopt);

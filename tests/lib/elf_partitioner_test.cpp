@@ -68,7 +68,7 @@ class Oracle {
       return;
     }
     const Wanted wanted = wantedFor(rps_[next], scene_.capacity.rules, scene_.frame);
-    const double scale = leastScale(rps_[next], scene_.capacity.rules);
+    const double scale = leastScale(rps_[next], scene_.capacity.rules, scene_.pixelAspect);
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       const Open& open = parts_[i];
       follow(i, {unite(open.wanted, wanted), std::max(open.scale, scale), open.server, true}, next);
@@ -83,11 +83,18 @@ class Oracle {
   void follow(std::size_t index, Open open, std::size_t next) {
     const ModelRules& rules = scene_.capacity.rules;
     Part part;
+    part.pixelAspect = scene_.pixelAspect;
     part.scale = scene_.scale ? sentScale(open.scale) : 1;
-    part.rect = cutFor(open.wanted, part.scale, rules, scene_.frame);
-    if (const double fits = rules.inputScale(part.rect.size()); fits < part.scale) {
-      part.rect = cutFor(open.wanted, fits, rules, scene_.frame);
-      part.scale = std::min(fits, rules.inputScale(part.rect.size()));
+    const auto cut = [&](double scale) {
+      return cutFor(open.wanted, scale, rules, scene_.frame, scene_.pixelAspect);
+    };
+    const auto fitting = [&] {
+      return rules.inputScale(part.rect.size().withSquarePixels(part.pixelAspect));
+    };
+    part.rect = cut(part.scale);
+    if (const double fits = fitting(); fits < part.scale) {
+      part.rect = cut(fits);
+      part.scale = std::min(fits, fitting());
       if (open.several && part.scale < open.scale) return;
     }
     open.seconds = secondsFor(part, scene_.capacity.servers[open.server], scene_.capacity);
@@ -200,17 +207,27 @@ TEST(ElfPartitioner, PlansAreSoundForManyRpsAndServersAndSuitTheModel) {
       }
       double wanted = 0;
       for (const int index : part.rps)
-        wanted = std::max(wanted, leastScale(scene.rps[static_cast<std::size_t>(index)], rules));
+        wanted = std::max(wanted, leastScale(scene.rps[static_cast<std::size_t>(index)], rules,
+                                             scene.pixelAspect));
       if (part.scale < wanted) {
-        EXPECT_LT(rules.inputScale(rect.size()), wanted) << "it need not have been shrunk";
+        EXPECT_LT(rules.inputScale(scene.input().squareSize(rect)), wanted)
+            << "it need not have been shrunk";
       }
       // What is shrunk fits, and that is all; a model of one size asks for nothing else.
       if (part.scale < (scene.scale ? sentScale(wanted) : 1) || !rules.fixedSize.empty()) continue;
+      // Sent pixels for each of the frame. Where these are more than one, not every size is
+      // possible.
+      const double scaleX = part.scale * std::max(1.0, part.pixelAspect);
+      const double scaleY = part.scale / std::min(1.0, part.pixelAspect);
+      const auto suits = [&](int length, double scale) {
+        const int multiple = rules.multipleOf, over = length % multiple;
+        return std::min(over, multiple - over) <= (scale > 1 ? scale / 2 + 0.5 : 0);
+      };
       if (rect.right() < scene.frame.width) {
-        EXPECT_EQ(sent.width % rules.multipleOf, 0);
+        EXPECT_PRED2(suits, sent.width, scaleX);
       }
       if (rect.bottom() < scene.frame.height) {
-        EXPECT_EQ(sent.height % rules.multipleOf, 0);
+        EXPECT_PRED2(suits, sent.height, scaleY);
       }
       if (rect.width < scene.frame.width) {
         EXPECT_GE(sent.width, rules.minSize.width);
@@ -220,10 +237,12 @@ TEST(ElfPartitioner, PlansAreSoundForManyRpsAndServersAndSuitTheModel) {
       }
       for (const int index : part.rps) {
         const Rp& rp = scene.rps[static_cast<std::size_t>(index)];
-        const auto context = std::max(static_cast<float>(std::floor(rules.context / part.scale)),
-                                      rules.contextShare * rp.expected.height());
-        EXPECT_TRUE(contains(
-            rect, roundOutwards(grow(rp.box, {context, context, context, context}), scene.frame)));
+        const auto context = [&](double scale) {
+          return std::max(static_cast<float>(std::floor(rules.context / scale)),
+                          rules.contextShare * rp.expected.height());
+        };
+        const float x = context(scaleX), y = context(scaleY);
+        EXPECT_TRUE(contains(rect, roundOutwards(grow(rp.box, {x, y, x, y}), scene.frame)));
       }
     }
   }

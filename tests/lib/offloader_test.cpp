@@ -107,8 +107,10 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
 
   wire::InferRequest requestOf(Transport::Handle handle) const {
     const HttpRequest& request = transport_.requests.at(handle).request;
-    return wire::parseRequest(joined(request.body), std::stoull(request.headers.at(0).second))
-        .value();
+    std::optional<std::size_t> jsonLength;
+    for (const auto& [name, value] : request.headers)
+      if (name == "Inference-Header-Content-Length") jsonLength = std::stoull(value);
+    return wire::parseRequest(joined(request.body), jsonLength).value();
   }
 
   /** What a good server answers: one detection with this score. */
@@ -334,6 +336,30 @@ TEST_F(OffloaderTest, OfAServerWithOtherOutputsOnlyThoseThatAreReadAreAskedFor) 
                             : std::vector<std::string>{});
     offloader_->abandonAll();
   }
+}
+
+TEST_F(OffloaderTest, APictureHasTheBatchDimensionThatTheServersMetadataHas) {
+  struct Case {
+    const char* shape;
+    std::vector<std::int64_t> sent;
+  };
+  for (const auto& [shape, sent] :
+       {Case{"[-1,1]", {1, 1}}, {"[1,1]", {1, 1}}, {"[-1]", {1}}, {"[1]", {1}}})
+    for (const std::string extensions : {R"(["binary_tensor_data"])", "[]"}) {
+      SCOPED_TRACE(shape + extensions);
+      open({kA});
+      transport_.reply(transport_.to("/v2/models/hog").back(),
+                       text(200, R"({"inputs":[{"name":"image","datatype":"BYTES","shape":)" +
+                                     std::string(shape) + "}]}"));
+      transport_.reply(transport_.to("/v2").back(),
+                       text(200, R"({"name":"other","extensions":)" + extensions + "}"));
+      sendFrame({0});
+      const wire::Tensor image = requestOf(transport_.to("/infer").back()).inputs.at(0);
+      EXPECT_EQ(image.type, wire::DataType::Bytes);
+      EXPECT_EQ(image.shape, sent);
+      EXPECT_EQ(image.binary, extensions != "[]");
+      offloader_->abandonAll();
+    }
 }
 
 TEST_F(OffloaderTest, AVersionIsPartOfEachQuestionAboutTheModel) {

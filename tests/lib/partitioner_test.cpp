@@ -42,7 +42,7 @@ TEST(Partitioner, AWholeFrameSplitIsSoundAndCoversEverything) {
   for (int i = 0; i < 400; ++i) {
     SCOPED_TRACE(i);
     const Scene scene = scenes.any(12, 6);
-    const Plan plan = splitWholeFrame(scene.frame, scene.capacity);
+    const Plan plan = splitWholeFrame(scene.frame, scene.capacity, scene.pixelAspect);
     expectSound(plan, scene);
     int covered = 0;
     for (const Part& part : plan.parts) {

@@ -8,61 +8,30 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "elf/server/local_server.h"
 #include "tests/support/folder.h"
 #include "tests/support/hog.h"
-#include "tests/support/process.h"
-#include "tests/support/shared_files.h"
+#include "tests/support/shipped.h"
 #ifdef ELF_HAVE_RTSP_SERVER
 #include "tests/support/rtsp_server.h"
 #endif
 
 namespace {
 
+using elf::testing::linesOf;
 using elf::testing::Outcome;
 using elf::testing::sharedFile;
+using elf::testing::startServers;
+using elf::testing::urlsOf;
 namespace fs = std::filesystem;
 
 constexpr int kFrames = 4;
 
-std::string inBuild(const std::string& file) {
-  return std::string(g_getenv("ELF_TEST_BUILD_ROOT")) + "/" + file;
-}
-
-/** Two servers of one model; models of ../shared are found, too. */
-std::vector<elf::LocalServer> startServers(const std::string& model) {
-  static const bool extended = [] {
-    const std::string path = sharedFile("models") + ":" + g_getenv("ELF_MODEL_PATH");
-    return g_setenv("ELF_MODEL_PATH", path.c_str(), TRUE) != FALSE;
-  }();
-  EXPECT_TRUE(extended);
-  std::vector<elf::LocalServer> servers;
-  for (int i = 0; i < 2; ++i)
-    servers.emplace_back(elf::LocalServerOptions{.program = inBuild("lib/programs/elf-server"),
-                                                 .arguments = {"--model", model}});
-  return servers;
-}
-
-std::string urlsOf(const std::vector<elf::LocalServer>& servers) {
-  return "servers=" + servers[0].url() + "," + servers[1].url();
-}
-
 Outcome launch(const std::string& name, const std::vector<std::string>& values) {
-  std::vector<std::string> words{"--quiet", "--frames", std::to_string(kFrames), name};
-  words.insert(words.end(), values.begin(), values.end());
-  return elf::testing::run(inBuild("gst/programs/elf-launch"), words);
-}
-
-std::vector<nlohmann::json> linesOf(const std::string& file) {
-  std::vector<nlohmann::json> lines;
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
-  return lines;
+  return elf::testing::launch(kFrames, name, values);
 }
 
 struct Application {

@@ -33,8 +33,9 @@ struct Scene {
   std::vector<Rp> rps;
   Capacity capacity;
   bool scale = true;
+  double pixelAspect = 1;
 
-  PartitionInput input() const { return {frame, rps, capacity, scale}; }
+  PartitionInput input() const { return {frame, rps, capacity, scale, pixelAspect}; }
 };
 
 /** Draws scenes; the same for the same seed. */
@@ -74,6 +75,8 @@ class Scenes {
                scene.frame);
       if (!box.empty()) scene.rps.push_back(rpAt(box));
     }
+    constexpr double kAspects[] = {1, 1, 0.5, 16.0 / 11, 2};
+    scene.pixelAspect = kAspects[upTo(5)];
     return scene;
   }
 
@@ -121,6 +124,7 @@ inline void expectSound(const Plan& plan, const Scene& scene) {
     EXPECT_TRUE(contains(wholeFrame(scene.frame), part.rect));
     EXPECT_GT(part.scale, 0);
     EXPECT_LE(part.scale, 1);
+    EXPECT_EQ(part.pixelAspect, scene.pixelAspect);
     ASSERT_GE(part.server, 0);
     const auto s = static_cast<std::size_t>(part.server);
     ASSERT_LT(s, servers.size());

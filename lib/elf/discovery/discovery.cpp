@@ -446,7 +446,7 @@ void Discovery::looksAt(Size frame, std::span<const Part> parts, const ImageView
   if (!begun_) begin(frame, picture, passed);
   begun_ = false;
   for (const Part& part : parts) {
-    if (part.sentSize() != part.rect.size()) continue;
+    if (part.scale < 1) continue;
     const Block block = within(part.rect);
     for (int y = block.y0; y < block.y1; ++y)
       for (int x = block.x0; x < block.x1; ++x) {

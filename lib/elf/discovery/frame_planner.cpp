@@ -65,13 +65,16 @@ void FramePlanner::forget() {
 }
 
 Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
-                        const Capacity& capacity, const ImageView* picture, int passed) {
+                        const Capacity& capacity, const ImageView* picture, int passed,
+                        double pixelAspect) {
   if (!partitioner_->needsRps())
-    return partitioner_->plan(
-        {frame, rps ? std::span<const Rp>(*rps) : std::span<const Rp>(), capacity});
+    return partitioner_->plan({.frame = frame,
+                               .rps = rps ? std::span<const Rp>(*rps) : std::span<const Rp>(),
+                               .capacity = capacity,
+                               .pixelAspect = pixelAspect});
   prepare(capacity);
-  if (rps) return planAround(frame, *rps, capacity, picture, passed);
-  return lookAtAll(frame, splitWholeFrame(frame, capacity), picture, passed);
+  if (rps) return planAround(frame, *rps, capacity, picture, passed, pixelAspect);
+  return lookAtAll(frame, splitWholeFrame(frame, capacity, pixelAspect), picture, passed);
 }
 
 void FramePlanner::prepare(const Capacity& capacity) {
@@ -96,17 +99,17 @@ Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture, i
 }
 
 Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
-                              const ImageView* picture, int passed) {
+                              const ImageView* picture, int passed, double pixelAspect) {
   const ModelRules& rules = capacity.rules;
   std::vector<Rp> wanted = rps;
   const Bounds most = boundsOf(frame, capacity);
   for (const Rect& place : discovery_.placesFor(frame, rps, picture, passed))
     addPlace(place, most, wanted);
-  Plan plan = partitioner_->plan({frame, wanted, capacity, settings_.scale});
+  Plan plan = partitioner_->plan({frame, wanted, capacity, settings_.scale, pixelAspect});
   if (partitioner_->weighsWholeFrame()) {
-    Plan whole = splitWholeFrame(frame, capacity);
+    Plan whole = splitWholeFrame(frame, capacity, pixelAspect);
     const bool shrunk = std::ranges::any_of(
-        whole.parts, [&](const Part& part) { return rules.inputScale(part.rect.size()) < 1; });
+        whole.parts, [&](const Part& part) { return rules.inputScale(part.sentSize()) < 1; });
     // A run of a fixed size costs the same for any content. Scans alone keep the resolution that
     // they need.
     const bool mayShrink = !rules.fixedSize.empty() && !rps.empty();
@@ -121,14 +124,18 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
   }
   if (settings_.lrcInterval > 0 && (sinceLrc_ += passed) >= settings_.lrcInterval) {
     sinceLrc_ = 0;
-    addLrc(plan, frame, capacity);
+    addLrc(plan, frame, capacity, pixelAspect);
   }
   discovery_.looksAt(frame, plan.parts, picture, passed);
   return plan;
 }
 
-void FramePlanner::addLrc(Plan& plan, Size frame, const Capacity& capacity) const {
-  Part lrc{.rect = wholeFrame(frame), .scale = settings_.lrcRatio, .kind = PartKind::Lrc};
+void FramePlanner::addLrc(Plan& plan, Size frame, const Capacity& capacity,
+                          double pixelAspect) const {
+  Part lrc{.rect = wholeFrame(frame),
+           .scale = settings_.lrcRatio,
+           .pixelAspect = pixelAspect,
+           .kind = PartKind::Lrc};
   const auto named = std::ranges::find_if(capacity.servers, [&](const ServerState& server) {
     return server.healthy && server.url == settings_.lrcServer;
   });

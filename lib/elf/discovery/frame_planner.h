@@ -59,10 +59,10 @@ class FramePlanner {
   /**
    * `rps` is unset if they are unknown. Each is inside the frame. `picture` may be null: then
    * changes are not seen. `capacity` has at least one server. `passed` is the number of usual
-   * frames since the previous frame, >= 1.
+   * frames since the previous frame, >= 1. `pixelAspect` is that of the record.
    */
   Plan plan(Size frame, const std::optional<std::vector<Rp>>& rps, const Capacity& capacity,
-            const ImageView* picture, int passed = 1);
+            const ImageView* picture, int passed = 1, double pixelAspect = 1);
 
   /** Notes parts of an earlier frame that got no answer. */
   void missed(std::span<const Rect> rects) { discovery_.missed(rects); }
@@ -71,9 +71,9 @@ class FramePlanner {
   /** Gives discovery the model's needs. */
   void prepare(const Capacity& capacity);
   Plan planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
-                  const ImageView* picture, int passed);
+                  const ImageView* picture, int passed, double pixelAspect);
   Plan lookAtAll(Size frame, Plan whole, const ImageView* picture, int passed);
-  void addLrc(Plan& plan, Size frame, const Capacity& capacity) const;
+  void addLrc(Plan& plan, Size frame, const Capacity& capacity, double pixelAspect) const;
 
   std::unique_ptr<const Partitioner> partitioner_;
   Settings settings_;

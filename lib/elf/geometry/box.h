@@ -25,6 +25,12 @@ struct Size {
     const auto side = [by](int length) { return std::max(1, static_cast<int>(length * by + 0.5)); };
     return {side(width), side(height)};
   }
+  /** The size in square pixels of a picture whose pixels are `aspect` times as wide as high: one
+   * side grows, so that no detail is lost. */
+  Size withSquarePixels(double aspect) const {
+    if (aspect > 1) return {static_cast<int>(width * aspect + 0.5), height};
+    return {width, static_cast<int>(height / aspect + 0.5)};
+  }
 };
 
 /** A box with fractional corners, half open: x0 <= x < x1, y0 <= y < y1. */

@@ -2,6 +2,7 @@
 // A view of a picture in memory of another owner, in a format that Elf reads without conversion.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -28,6 +29,15 @@ struct BasicImageView {
   std::array<int, 3> strides{};
   ColourMatrix matrix = ColourMatrix::Bt601;
   ColourRange range = ColourRange::Limited;
+  /** Both fields of an interlaced frame, each every second row: rows of chroma are one of the upper
+   * field, one of the lower field, and so on. */
+  bool interlaced = false;
+
+  /** The row of I420's and NV12's chroma that belongs to row `y`. */
+  int chromaRow(int y) const {
+    const int row = interlaced ? y / 4 * 2 + y % 2 : y / 2;
+    return std::min(row, (size.height + 1) / 2 - 1);
+  }
 };
 
 using ImageView = BasicImageView<const std::uint8_t>;

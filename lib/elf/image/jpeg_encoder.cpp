@@ -10,6 +10,8 @@
 #include <opencv2/imgproc.hpp>
 #include <vector>
 
+#include "elf/image/scaling.h"
+
 namespace elf {
 
 namespace {
@@ -170,7 +172,7 @@ struct JpegEncoder::Private {
     int stride = image.strides[0];
     if (sent != rect.size()) {
       cv::resize(wrap(data, rect.size(), channels, stride), scaled,
-                 cv::Size(sent.width, sent.height), 0, 0, cv::INTER_AREA);
+                 cv::Size(sent.width, sent.height), 0, 0, interpolationFor(rect.size(), sent));
       data = scaled.data;
       stride = static_cast<int>(scaled.step);
     }
@@ -191,17 +193,13 @@ struct JpegEncoder::Private {
     });
   }
 
-  /** Repeats a channel's samples so that each pixel of an odd-origin rectangle has its own. */
-  static Chroma widen(const Chroma& from, const Rect& rect, cv::Mat& to) {
+  /** Repeats the picture's samples of a channel, so that each pixel of `rect` has its own. */
+  static Chroma widen(const ImageView& image, const Chroma& from, const Rect& rect, cv::Mat& to) {
     to.create(rect.height, rect.width, CV_8UC1);
     for (int y = 0; y < rect.height; ++y) {
+      const std::uint8_t* source = from.row(image.chromaRow(rect.y + y)) + from.offset;
       std::uint8_t* row = to.ptr(y);
-      if (y > 0 && ((rect.y + y) & 1)) {
-        std::memcpy(row, to.ptr(y - 1), static_cast<std::size_t>(rect.width));
-        continue;
-      }
-      const std::uint8_t* source = from.row(((rect.y & 1) + y) / 2) + from.offset;
-      for (int x = 0; x < rect.width; ++x) row[x] = source[((rect.x & 1) + x) / 2 * from.step];
+      for (int x = 0; x < rect.width; ++x) row[x] = source[(rect.x + x) / 2 * from.step];
     }
     return {to.data, static_cast<int>(to.step)};
   }
@@ -214,7 +212,7 @@ struct JpegEncoder::Private {
       cv::extractChannel(channel, apart, from.offset);
       channel = apart;
     }
-    cv::resize(channel, to, cv::Size(sent.width, sent.height), 0, 0, cv::INTER_AREA);
+    cv::resize(channel, to, cv::Size(sent.width, sent.height), 0, 0, interpolationFor(size, sent));
     return {to.data, static_cast<int>(to.step)};
   }
 
@@ -224,25 +222,27 @@ struct JpegEncoder::Private {
     int lumaStride = image.strides[0];
     const bool nv12 = image.format == PixelFormat::NV12;
     const int step = nv12 ? 2 : 1;
-    const int chromaX = rect.x / 2 * step, chromaY = rect.y / 2;
-    Chroma u{at(image.planes[1], image.strides[1], chromaX, chromaY), image.strides[1], step};
+    Chroma u{image.planes[1], image.strides[1], step};
     Chroma v = u;
     if (nv12)
       v.offset = 1;
     else
-      v = {at(image.planes[2], image.strides[2], chromaX, chromaY), image.strides[2]};
+      v = {image.planes[2], image.strides[2]};
 
-    const bool odd = (rect.x & 1) || (rect.y & 1);
+    const bool apart = image.interlaced || (rect.x & 1) || (rect.y & 1);
     Size chromaSize{halved(rect.width), halved(rect.height)};
-    if (odd) {
-      u = widen(u, rect, wideU);
-      v = widen(v, rect, wideV);
+    if (apart) {
+      u = widen(image, u, rect, wideU);
+      v = widen(image, v, rect, wideV);
       chromaSize = rect.size();
+    } else {
+      for (Chroma* channel : {&u, &v})
+        channel->data = at(channel->data, channel->stride, rect.x / 2 * step, rect.y / 2);
     }
-    int sampling = odd ? TJSAMP_444 : TJSAMP_420;
+    int sampling = apart ? TJSAMP_444 : TJSAMP_420;
     if (sent != rect.size()) {
       cv::resize(wrap(luma, rect.size(), 1, lumaStride), scaled, cv::Size(sent.width, sent.height),
-                 0, 0, cv::INTER_AREA);
+                 0, 0, interpolationFor(rect.size(), sent));
       luma = scaled.data;
       lumaStride = static_cast<int>(scaled.step);
       const Size sentChroma{halved(sent.width), halved(sent.height)};

@@ -16,7 +16,8 @@ namespace elf {
  * is the RGB that videoconvert makes of the same rectangle, whatever the format, matrix, range and
  * origin. JFIF is full-range BT.601, so other YUV is converted plane by plane. YUV with an even
  * origin, and every scaled YUV part, is stored as 4:2:0. The rest is stored as 4:4:4, because the
- * picture's chroma samples do not match those of a 4:2:0 part, or it has none. GRAY8 has one plane.
+ * picture's chroma samples do not match those of a 4:2:0 part (as in interlaced ones), or it has
+ * none. GRAY8 has one plane.
  *
  * Keeps its scratch memory between calls. Use one instance per thread.
  */

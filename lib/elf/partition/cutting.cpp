@@ -58,11 +58,15 @@ Wanted wantedFor(const Rp& rp, const ModelRules& rules, Size frame) {
           roundOutwards(grow(rp.box, {share, share, share, share}), frame)};
 }
 
-Rect cutFor(const Wanted& wanted, double scale, const ModelRules& rules, Size frame) {
+Rect cutFor(const Wanted& wanted, double scale, const ModelRules& rules, Size frame,
+            double pixelAspect) {
   const auto& [boxes, shares] = wanted;
-  const Span x = cutAxis({boxes.x, boxes.right()}, {shares.x, shares.right()}, scale,
+  // As in Size::withSquarePixels().
+  const double scaleX = scale * std::max(1.0, pixelAspect);
+  const double scaleY = scale / std::min(1.0, pixelAspect);
+  const Span x = cutAxis({boxes.x, boxes.right()}, {shares.x, shares.right()}, scaleX,
                          rules.minSize.width, rules, frame.width);
-  const Span y = cutAxis({boxes.y, boxes.bottom()}, {shares.y, shares.bottom()}, scale,
+  const Span y = cutAxis({boxes.y, boxes.bottom()}, {shares.y, shares.bottom()}, scaleY,
                          rules.minSize.height, rules, frame.height);
   return {x.from, y.from, x.to - x.from, y.to - y.from};
 }
@@ -72,8 +76,8 @@ std::optional<Placement> placementIn(Size frame, const Part& part, const ModelRu
   return Placement{part.rect.x, part.rect.y, frame};
 }
 
-double leastScale(const Rp& rp, const ModelRules& rules) {
-  const double height = rp.expected.height();
+double leastScale(const Rp& rp, const ModelRules& rules, double pixelAspect) {
+  const double height = rp.expected.height() / std::min(1.0, pixelAspect);
   if (rules.objectSize == 0 || rp.id == kNoIdentity || !(height > 0)) return 1;
   return std::min(1.0, kObjectMargin * rules.objectSize / height);
 }

@@ -40,7 +40,8 @@ inline bool contains(const Wanted& outer, const Wanted& inner) {
  * `multipleOf` when it is sent, its origin in the frame a multiple of `align`, as far as the frame
  * has room. Clipped to the frame and never empty. Ignores `maxSize` and `fixedSize`.
  */
-Rect cutFor(const Wanted& wanted, double scale, const ModelRules& rules, Size frame);
+Rect cutFor(const Wanted& wanted, double scale, const ModelRules& rules, Size frame,
+            double pixelAspect = 1);
 
 /**
  * In a scaled-down part an object keeps at least this many times the height of the smallest object
@@ -55,11 +56,11 @@ inline constexpr double kObjectMargin = 1.25;
 std::optional<Placement> placementIn(Size frame, const Part& part, const ModelRules& rules);
 
 /**
- * The smallest scale (0 < scale <= 1) at which the model still finds the object of `rp`, which then
- * is kObjectMargin * `objectSize` pixels high. 1 if `objectSize` or the object's size is unknown,
- * as for an RP without identity.
+ * The smallest scale (0 < scale <= 1) of a part in square pixels at which the model still finds the
+ * object of `rp`, which then is kObjectMargin * `objectSize` pixels high. 1 if `objectSize` or the
+ * object's size is unknown, as for an RP without identity.
  */
-double leastScale(const Rp& rp, const ModelRules& rules);
+double leastScale(const Rp& rp, const ModelRules& rules, double pixelAspect = 1);
 
 /**
  * The scale of a part whose objects need `leastScale`: 1, 1/2, 1/4, ... With scales in between an

@@ -45,8 +45,7 @@ struct Group {
   Rect rect;
   double scale = 1;
   /** Pixels. */
-  double sent = 0;
-  double computed = 0;
+  double sent = 0, computed = 0;
   /** The model need not shrink the part so far that it may miss an object. */
   bool allowed = true;
 };
@@ -143,7 +142,7 @@ class Planner {
       const Wanted wanted = wantedFor(rp, rules_, input_.frame);
       Atom& atom = byKey.try_emplace(key, Atom{wanted, 0, {}}).first->second;
       atom.wanted = unite(atom.wanted, wanted);
-      atom.leastScale = std::max(atom.leastScale, leastScale(rp, rules_));
+      atom.leastScale = std::max(atom.leastScale, leastScale(rp, rules_, input_.pixelAspect));
       atom.rps.push_back(static_cast<int>(i));
     }
     for (auto& [key, atom] : byKey) atoms_.push_back(std::move(atom));
@@ -171,13 +170,13 @@ class Planner {
     Group group{members, wanted, leastScale};
     // A part smaller than the model's fixed size would only be scaled up again.
     group.scale = input_.scale && rules_.fixedSize.empty() ? sentScale(leastScale) : 1;
-    group.rect = cutFor(wanted, group.scale, rules_, input_.frame);
-    if (const double fits = rules_.inputScale(group.rect.size()); fits < group.scale) {
-      group.rect = cutFor(wanted, fits, rules_, input_.frame);
-      group.scale = std::min(fits, rules_.inputScale(group.rect.size()));
+    group.rect = cutFor(wanted, group.scale, rules_, input_.frame, input_.pixelAspect);
+    if (const double fits = rules_.inputScale(input_.squareSize(group.rect)); fits < group.scale) {
+      group.rect = cutFor(wanted, fits, rules_, input_.frame, input_.pixelAspect);
+      group.scale = std::min(fits, rules_.inputScale(input_.squareSize(group.rect)));
       group.allowed = group.scale >= leastScale;
     }
-    const Size sent = group.rect.size().scaled(group.scale);
+    const Size sent = input_.squareSize(group.rect).scaled(group.scale);
     group.sent = sent.area();
     group.computed = rules_.inputSize(sent).area();
     return group;
@@ -219,7 +218,7 @@ class Planner {
     // A part larger than the model's maxSize is shrunk to any scale down to the least.
     double scale = input_.scale ? sentScale(least) : 1;
     if (!rules_.maxSize.empty()) scale = least;
-    return unite(a.wanted.shares, b.wanted.shares).area() * scale * scale;
+    return input_.squareSize(unite(a.wanted.shares, b.wanted.shares)).area() * scale * scale;
   }
 
   // --- Whole layouts ---
@@ -568,6 +567,7 @@ class Planner {
       Part& part = plan.parts.emplace_back();
       part.rect = placed.group.rect;
       part.scale = placed.group.scale;
+      part.pixelAspect = input_.pixelAspect;
       part.kind = PartKind::Rp;
       part.server = static_cast<int>(placed.server);
       for (std::size_t atom = 0; atom < atoms_.size(); ++atom)

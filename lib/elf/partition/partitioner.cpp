@@ -27,8 +27,10 @@ class GridPartitioner final : public Partitioner {
     Plan plan;
     for (int i = 0; i < cells; ++i) {
       const Rect cell = overlapping(i % columns, columns, i / columns, rows, input.frame);
-      plan.parts.push_back(
-          {.rect = cell, .kind = PartKind::Grid, .server = servers[static_cast<std::size_t>(i)]});
+      plan.parts.push_back({.rect = cell,
+                            .pixelAspect = input.pixelAspect,
+                            .kind = PartKind::Grid,
+                            .server = servers[static_cast<std::size_t>(i)]});
     }
     listRps(plan, input.rps, input.frame);
     setMakespan(plan, input.capacity);
@@ -84,6 +86,7 @@ class StripsPartitioner final : public Partitioner {
       const Rect least = roundOutwards(box, input.frame);
       plan.parts.push_back(
           {.rect = unite(roundDown(grow(box, {dx, dy, dx, dy}), input.frame), least),
+           .pixelAspect = input.pixelAspect,
            .kind = PartKind::Rp,
            .server = servers[s],
            .rps = members[s]});
@@ -133,7 +136,7 @@ std::unique_ptr<Partitioner> Partitioner::create(std::string_view name) {
   throw Error("partitioner", "unknown name \"" + std::string(name) + "\"");
 }
 
-Plan splitWholeFrame(Size frame, const Capacity& capacity) {
+Plan splitWholeFrame(Size frame, const Capacity& capacity, double pixelAspect) {
   const ModelRules& rules = capacity.rules;
   const std::vector<int> servers = usableServers(capacity);
 
@@ -160,7 +163,8 @@ Plan splitWholeFrame(Size frame, const Capacity& capacity) {
     const int x0 = std::min(std::max(0, from - (overlap + 1) / 2), frame.width - 1);
     const int x1 = std::min(frame.width, std::max(to + overlap / 2, x0 + 1));
     const Rect strip{x0, 0, x1 - x0, frame.height};
-    plan.parts.push_back({.rect = cutFor({strip, strip}, 1, shape, frame),
+    plan.parts.push_back({.rect = cutFor({strip, strip}, 1, shape, frame, pixelAspect),
+                          .pixelAspect = pixelAspect,
                           .kind = PartKind::Full,
                           .server = servers[i]});
   }

@@ -24,6 +24,11 @@ struct PartitionInput {
    * allows. A part that the server would shrink anyway is always sent shrunk.
    */
   bool scale = true;
+  /** As FrameRecord::pixelAspect; that of all parts. */
+  double pixelAspect = 1;
+
+  /** The size that a rectangle is sent in, unscaled. */
+  Size squareSize(const Rect& rect) const { return rect.size().withSquarePixels(pixelAspect); }
 };
 
 /**
@@ -58,6 +63,6 @@ std::span<const Choice> partitionerChoices();
  * the server and its link. Neighbours overlap by the area that the model needs around an object at
  * the border. Parts are of kind Full. One server gets the whole frame in one part.
  */
-Plan splitWholeFrame(Size frame, const Capacity& capacity);
+Plan splitWholeFrame(Size frame, const Capacity& capacity, double pixelAspect = 1);
 
 }  // namespace elf

@@ -43,11 +43,9 @@ void withStep(int step, Row&& row) {
   }
 }
 
-// The samples of a halved plane that contain any pixel of `rect`.
-Rect samplesOf(const Rect& rect) {
-  const int x = rect.x / 2;
-  const int y = rect.y / 2;
-  return {x, y, (rect.right() + 1) / 2 - x, (rect.bottom() + 1) / 2 - y};
+// The columns of a halved plane that contain any pixel of `rect`.
+std::pair<int, int> columnsOf(const Rect& rect) {
+  return {rect.x / 2, (rect.right() + 1) / 2};
 }
 
 }  // namespace
@@ -86,12 +84,15 @@ void Brush::fill(const Rect& rect, const Colour& colour) {
   const Values values = valuesOf(colour);
   for (std::size_t i = 0; i < count_; ++i) {
     const Plane& plane = planes_[i];
-    const Rect samples = plane.halved ? samplesOf(seen) : seen;
-    withStep(plane.step, [&](auto step) {
-      for (int y = samples.y; y < samples.bottom(); ++y)
-        fillRow<step>(
-            plane.pixels + static_cast<std::ptrdiff_t>(y) * plane.stride + samples.x * step,
-            static_cast<std::size_t>(samples.width), values[i].data());
+    const auto [from, to] = plane.halved ? columnsOf(seen) : std::pair(seen.x, seen.right());
+    withStep(plane.step, [&, from = from, to = to](auto step) {
+      int done = -1;
+      for (int y = seen.y; y < seen.bottom(); ++y) {
+        const int row = plane.halved ? picture_.chromaRow(y) : y;
+        if (std::exchange(done, row) == row) continue;
+        fillRow<step>(plane.pixels + static_cast<std::ptrdiff_t>(row) * plane.stride + from * step,
+                      static_cast<std::size_t>(to - from), values[i].data());
+      }
     });
   }
 }
@@ -121,34 +122,39 @@ void Brush::blend(const Coverage& coverage, const Colour& colour) {
   });
   if (count_ == 1) return;
 
-  const Rect samples = samplesOf(seen);  // never wider than `seen`
-  sums_.resize(static_cast<std::size_t>(samples.width));
-  for (int row = samples.y; row < samples.bottom(); ++row) {
+  const auto [firstColumn, endColumn] = columnsOf(seen);  // never more than those of `seen`
+  sums_.resize(static_cast<std::size_t>(endColumn - firstColumn));
+  // Rows that share one of chroma are neighbours, in interlaced frames neighbours of a field.
+  const int between = picture_.interlaced ? 2 : 1;
+  const int block = 2 * between;
+  for (int first = seen.y / block * block; first < seen.bottom(); ++first) {
+    if (first % block >= between) continue;
+    const int row = picture_.chromaRow(first);
     std::ranges::fill(sums_, 0);
-    const int last = std::min(2 * row + 2, seen.bottom());
-    for (int y = std::max(2 * row, seen.y); y < last; ++y) {
+    for (const int y : {first, first + between}) {
+      if (y < seen.y || y >= seen.bottom()) continue;
       const std::uint8_t* from = covered(y);
       int x = seen.x;
       if (x % 2 != 0) {
         sums_[0] += *from++;
         ++x;
       }
-      int* sum = sums_.data() + (x / 2 - samples.x);
+      int* sum = sums_.data() + (x / 2 - firstColumn);
       for (; x + 1 < seen.right(); x += 2, from += 2) *sum++ += from[0] + from[1];
       if (x < seen.right()) *sum += *from;
     }
     // A sample is the mean of four pixels, or of two or one at an odd edge of the picture.
-    const int rows = 2 * row + 1 < picture_.size.height ? 1 : 0;
-    for (int i = 0; i < samples.width; ++i) {
+    const int rows = first + between < picture_.size.height ? 1 : 0;
+    for (int i = 0; i < endColumn - firstColumn; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      const int shift = rows + (2 * (samples.x + i) + 1 < picture_.size.width ? 1 : 0);
+      const int shift = rows + (2 * (firstColumn + i) + 1 < picture_.size.width ? 1 : 0);
       alpha_[at] =
           static_cast<std::uint8_t>((sums_[at] * coverage.weight + (1 << shift) / 2) >> shift);
     }
     for (std::size_t p = 1; p < count_; ++p)
       withStep(planes_[p].step, [&](auto step) {
         blendRow<step>(planes_[p].pixels + static_cast<std::ptrdiff_t>(row) * planes_[p].stride +
-                           samples.x * step,
+                           firstColumn * step,
                        alpha_.data(), sums_.size(), values[p].data());
       });
   }
@@ -180,10 +186,10 @@ void Brush::line(double x0, double y0, double x1, double y1, double width, const
         static_cast<int>(std::clamp<double>(std::floor(middle - half), row.x, row.right())),
         static_cast<int>(std::clamp<double>(std::ceil(middle + half), row.x, row.right())));
   };
-  // Strip by strip, as the rectangle around a long slanting line is mostly empty. Strips have an
-  // even number of rows and begin at an even one: a chroma sample is in one strip.
+  // Strip by strip, as the rectangle around a long slanting line is mostly empty. A chroma sample,
+  // which covers at most four rows, is in one strip.
   constexpr int kStrip = 16;
-  for (int top = rect.y & ~1; top < rect.bottom(); top += kStrip) {
+  for (int top = rect.y & ~3; top < rect.bottom(); top += kStrip) {
     Rect strip = intersect(rect, {rect.x, top, rect.width, kStrip});
     const auto [from, to] = bandOf(strip.y, strip);
     const auto [lastFrom, lastTo] = bandOf(strip.bottom() - 1, strip);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/servers/introduction.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "elf/base/printable.h"
@@ -9,6 +10,16 @@
 namespace elf {
 
 using Status = ServerReply::Status;
+
+namespace {
+
+bool hasBatch(const wire::ModelMetadata& metadata, const std::string& image) {
+  const auto input = std::ranges::find(metadata.inputs, image, &wire::TensorSpec::name);
+  return input != metadata.inputs.end() && input->type == wire::DataType::Bytes &&
+         input->shape.size() == 2;
+}
+
+}  // namespace
 
 Introduction::Introduction(const OffloadSettings& settings) : settings_(&settings) {
   profile_.takesEncoded = !settings.network.sendsTensor;
@@ -25,6 +36,7 @@ Introduction::Step Introduction::onModelMetadata(const ModelMetadataReply& reply
   profile_.rules = reply.metadata.rules;
   profile_.takesRaw = reply.metadata.takesRaw;
   profile_.takesEncoded = reply.metadata.takesEncoded;
+  profile_.batched = hasBatch(reply.metadata, settings_->tensors.image);
   profile_.network = untried_ = nullptr;
   profile_.untried = false;
   profile_.outputs = outputsRead(reply.metadata);

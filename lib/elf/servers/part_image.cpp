@@ -27,6 +27,12 @@ void PartImage::addJson() {
   for (const auto& tensor : tensors_) json_.push_back(wire::encode(tensor, false));
 }
 
+std::vector<wire::EncodedTensor> PartImage::tensors(bool binary, bool batched) const {
+  std::vector<wire::EncodedTensor> tensors = binary ? binary_ : json_;
+  if (batched && !network_ && !isRaw()) tensors[0] = wire::batchOfOne(tensors[0], *tensors_[0]);
+  return tensors;
+}
+
 std::size_t PartImage::bytes(bool binary) const {
   std::size_t bytes = 0;
   if (binary)

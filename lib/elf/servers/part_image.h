@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -32,10 +31,9 @@ class PartImage {
   bool isRaw() const { return tensors_[0]->type == wire::DataType::Uint8; }
   /** The network that the picture is for; null if it is for a server that takes pictures. */
   const RemoteNetworkPtr& network() const { return network_; }
-  /** For a server that takes tensors behind the JSON (`binary`), or inside it. */
-  std::span<const wire::EncodedTensor> tensors(bool binary) const {
-    return binary ? binary_ : json_;
-  }
+  /** For a server that takes tensors behind the JSON (`binary`), or inside it. `batched`: as in
+   * ServerProfile. */
+  std::vector<wire::EncodedTensor> tensors(bool binary, bool batched) const;
   /** Bytes of these; inside the JSON with names and shapes. */
   std::size_t bytes(bool binary) const;
 

@@ -16,6 +16,9 @@ struct ServerProfile {
   std::optional<ModelRules> rules;
   /** Whether it takes raw pixels, and JPEG. */
   bool takesRaw = false, takesEncoded = true;
+  /** A JPEG is BYTES [1,1] instead of [1]: Triton's models with a batch dimension. Raw pixels
+   * always have one. */
+  bool batched = false;
   /** Whether it takes tensors behind the JSON, otherwise inside it. */
   bool takesBinary = true;
   /** The third-party network that it runs, which takes no pictures; null if the server takes

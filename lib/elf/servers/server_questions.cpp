@@ -98,9 +98,10 @@ InferenceClient::Handle ServerSet::infer(std::size_t index, wire::InferRequest r
     request.outputs = reads->outputs(binary);
   else
     for (const std::string& name : profile.outputs) request.outputs.push_back({name, binary});
+  const std::vector<wire::EncodedTensor> tensors = image.tensors(binary, profile.batched);
   return client_.infer(addressOf(index), model_,
                        {.request = std::move(request),
-                        .inputs = image.tensors(binary),
+                        .inputs = tensors,
                         .rawOutputs = image.network() != nullptr,
                         .traceparent = traceparent},
                        std::move(done));

@@ -79,7 +79,8 @@ bool FrameSender::fitIntoBudget(FrameRecord& record) {
       for (const int index : part.rps) {
         const Rp& rp = record.rps->at(static_cast<std::size_t>(index));
         if (rp.id != kNoIdentity)
-          load.leastScale = std::max(load.leastScale, leastScale(rp, rules) / part.scale);
+          load.leastScale =
+              std::max(load.leastScale, leastScale(rp, rules, part.pixelAspect) / part.scale);
       }
     }
     const OffloadStats stats = offloader_.stats();
@@ -165,21 +166,22 @@ Result<wire::Tensor> FrameSender::encode(FramePixels& pixels, const Part& part, 
 void FrameSender::noteFile(FrameRecord& record, std::size_t part, std::size_t bytes) {
   const Size sent = record.plan->parts[part].sentSize();
   if (now_.bandwidth != 0) control_.encoded(sent.area(), bytes, now_.jpegQuality);
-  if (sent != record.size) return;
+  if (sent != record.squareSize()) return;
   whole_.measured(sent, sent, bytes, now_.jpegQuality);
   record.wholeBytes = bytes;
 }
 
 std::size_t FrameSender::wholeBytes(const FrameRecord& record, const FramePixels& pixels) {
-  const Size size = record.size;
+  const Size size = record.squareSize();
   const int best = offloader_.bestServer(size);
   if (networkOf(record, best)) return static_cast<std::size_t>(tensorBytes(record, best, size));
   if (isRaw(record, best)) return static_cast<std::size_t>(size.area() * kRawBytes);
   do {
-    const Rect tile = whole_.nextTile(size);
-    const auto file = encoder_.encode(pixels.view(), tile, tile.size(), now_.jpegQuality);
+    const Rect tile = whole_.nextTile(record.size);
+    const Size sent = tile.size().withSquarePixels(record.pixelAspect);
+    const auto file = encoder_.encode(pixels.view(), tile, sent, now_.jpegQuality);
     if (!file) return 0;
-    whole_.measured(size, tile.size(), file.value().size(), now_.jpegQuality);
+    whole_.measured(size, sent, file.value().size(), now_.jpegQuality);
   } while (whole_.tiles() < WholeFrameEstimate::kFirstTiles);
   return static_cast<std::size_t>(whole_.bytes(size, now_.jpegQuality));
 }

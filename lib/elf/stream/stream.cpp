@@ -226,7 +226,8 @@ void Stream::plan(const void* owner, FrameRecord& record, const PlanSettings& se
   const int passed = planner->passed(record.when);
   const bool first = planner == planners_.begin();
   if (first) planner->planner->missed(takeUnseen(record.generation));
-  record.plan = planner->planner->plan(record.size, record.rps, *record.capacity, picture, passed);
+  record.plan = planner->planner->plan(record.size, record.rps, *record.capacity, picture, passed,
+                                       record.pixelAspect);
   if (first && record.frame) record.frame->setPlanned(rectsOf(*record.plan));
   record.timings.partition = since(begun);
 }
@@ -278,8 +279,8 @@ void Stream::submit(FrameRecord record, FramePixels& pixels, std::optional<Clock
   if (!record.skipped && sender) {
     if (!record.capacity) record.capacity = capacityNow();
     if (!record.plan) {
-      Part whole{.rect = wholeFrame(record.size)};
-      whole.server = sender->offloader().bestServer(whole.rect.size());
+      Part whole{.rect = wholeFrame(record.size), .pixelAspect = record.pixelAspect};
+      whole.server = sender->offloader().bestServer(whole.sentSize());
       record.plan.emplace().parts.push_back(std::move(whole));
     }
   }

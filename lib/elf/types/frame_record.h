@@ -51,6 +51,8 @@ struct FrameRecord {
   std::weak_ptr<Stream> stream;
   std::shared_ptr<StreamFrame> frame;
   Size size;
+  /** Width of a pixel divided by its height. Not 1 in DVDs and other video for TV. */
+  double pixelAspect = 1;
   /** The trace of all its requests (elf/base/trace_id.h); empty: none. */
   std::string trace;
   /** When the first Elf element saw the frame. */
@@ -101,6 +103,8 @@ struct FrameRecord {
 
   /** "frame GENERATION.ID trace TRACE": its name in every line of the log. */
   std::string name() const;
+  /** The size that the whole frame would be sent in. */
+  Size squareSize() const { return size.withSquarePixels(pixelAspect); }
   /** The URL of the server that a detection, part or answer refers to. Null if it has none. */
   const std::string* urlOf(int server) const;
   /** Bytes of encoded pictures sent for this frame. */

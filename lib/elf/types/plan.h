@@ -41,8 +41,10 @@ std::string_view toString(PartKind kind);
 struct Part {
   /** Inside the frame, never empty. */
   Rect rect;
-  /** Sent pixels for each frame pixel along one side, 0 < scale <= 1. */
+  /** Sent pixels for each square pixel of the frame along one side, 0 < scale <= 1. */
   double scale = 1;
+  /** As FrameRecord::pixelAspect. The model sees square pixels. */
+  double pixelAspect = 1;
   PartKind kind = PartKind::Full;
   /** Index into Capacity::servers. */
   int server = 0;
@@ -50,8 +52,8 @@ struct Part {
   std::vector<int> rps;
 
   bool operator==(const Part&) const = default;
-  /** The size that is sent: rect times scale, rounded, at least 1x1. */
-  Size sentSize() const { return rect.size().scaled(scale); }
+  /** The size that is sent: rect in square pixels, times scale, rounded, at least 1x1. */
+  Size sentSize() const { return rect.size().withSquarePixels(pixelAspect).scaled(scale); }
 };
 
 /** An empty plan is valid: nothing is sent, and the frame passes without detections. */

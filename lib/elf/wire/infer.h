@@ -59,14 +59,16 @@ Message encode(const InferResponse& response);
 
 /** An encoded tensor, made once for all messages that carry it. */
 struct EncodedTensor {
-  /** Its object in the JSON. */
-  Block json;
+  /** Its object in the JSON, and the end of that, from the shape on. */
+  Block json, shape;
   /** The data that follows the JSON; null if the JSON holds it. */
   Block data;
 };
 
 /** `binary` replaces the tensor's own. If true, the data is shared, not copied. */
 EncodedTensor encode(const std::shared_ptr<const Tensor>& tensor, bool binary);
+/** The same with a leading batch dimension of 1. */
+EncodedTensor batchOfOne(EncodedTensor encoded, const Tensor& tensor);
 
 /** A Message whose body shares the tensors that it carries. */
 struct SharedMessage {

@@ -42,6 +42,17 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+/** The object without its closing brace. */
+std::string withoutEnd(const Json& object) {
+  std::string text = dump(object);
+  text.pop_back();
+  return text;
+}
+
+Block endWithShape(const std::vector<std::int64_t>& shape) {
+  return toBlock(",\"shape\":" + dump(shape) + "}");
+}
+
 void appendText(std::vector<std::uint8_t>& out, std::string_view text) {
   out.insert(out.end(), text.begin(), text.end());
 }
@@ -130,6 +141,7 @@ SharedMessage toMessage(const Json& json, const std::string& key,
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (i > 0) message.body.push_back(toBlock(","));
     message.body.push_back(tensors[i].json);
+    message.body.push_back(tensors[i].shape);
   }
   message.body.push_back(toBlock(std::string_view(text).substr(at)));
   const std::size_t jsonLength = sizeOf(message.body);
@@ -156,21 +168,29 @@ Message joinedMessage(const SharedMessage& message) {
 }  // namespace
 
 EncodedTensor encode(const std::shared_ptr<const Tensor>& tensor, bool binary) {
-  Json json = {
-      {"name", tensor->name}, {"datatype", toString(tensor->type)}, {"shape", tensor->shape}};
+  // `shape` follows all of these in alphabetical order.
+  Json json = {{"name", tensor->name}, {"datatype", toString(tensor->type)}};
+  const Block shape = endWithShape(tensor->shape);
   if (binary) {
     json["parameters"] = {{"binary_data_size", tensor->data.size()}};
-    return {toBlock(dump(json)), Block(tensor, &tensor->data)};
+    return {toBlock(withoutEnd(json)), shape, Block(tensor, &tensor->data)};
   }
   const bool base64 =
       tensor->type == DataType::Bytes && !std::ranges::all_of(elementsOf(*tensor), isText);
   if (base64) json["parameters"] = {{kContentType, kBase64}};
-  // Members are in alphabetical order, and `data` is the first.
+  // `data` is the first.
   std::vector<std::uint8_t> text;
   appendText(text, "{\"data\":");
   appendData(text, *tensor, base64);
-  appendText(text, "," + dump(json).substr(1));
-  return {toBlock(std::move(text)), nullptr};
+  appendText(text, "," + withoutEnd(json).substr(1));
+  return {toBlock(std::move(text)), shape, nullptr};
+}
+
+EncodedTensor batchOfOne(EncodedTensor encoded, const Tensor& tensor) {
+  std::vector<std::int64_t> shape = tensor.shape;
+  shape.insert(shape.begin(), 1);
+  encoded.shape = endWithShape(shape);
+  return encoded;
 }
 
 SharedMessage encode(const InferRequest& request, std::span<const EncodedTensor> inputs) {
