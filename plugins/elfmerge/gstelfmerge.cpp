@@ -20,18 +20,18 @@
  */
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <ranges>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "elf/base/error.h"
+#include "elf/base/line_file.h"
 #include "elf/base/mutex.h"
 #include "elf/merge/merge.h"
 #include "elf/predict/indexing.h"
@@ -111,32 +111,14 @@ struct State {
   elf::Microseconds merge{0}, total{0};
 };
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-/** The file of `results-location`. append() flushes every line before it returns. */
-class ResultsFile {
- public:
-  /** Throws elf::Error naming the property and the file. */
-  explicit ResultsFile(const std::string& location)
-      : location_(location), file_(std::fopen(location.c_str(), "ae")) {
-    if (!file_)
-      throw elf::Error("results-location",
-                       "cannot open '" + location + "' for writing: " + std::strerror(errno));
+/** Throws elf::Error naming the property and the file. */
+std::unique_ptr<elf::LineFile> openResults(const std::string& location) {
+  try {
+    return std::make_unique<elf::LineFile>(location);
+  } catch (const elf::Error& error) {
+    throw elf::Error("results-location", error.what());
   }
-
-  /** False, with errno set, if the line could not be written. */
-  bool append(const std::string& line) {
-    return std::fputs((line + '\n').c_str(), file_.get()) >= 0 && std::fflush(file_.get()) == 0;
-  }
-
-  const std::string& location() const { return location_; }
-
- private:
-  std::string location_;
-  std::unique_ptr<std::FILE, CloseFile> file_;
-};
+}
 
 std::optional<std::int64_t> ptsOf(GstBuffer* buffer) {
   if (!GST_BUFFER_PTS_IS_VALID(buffer)) return std::nullopt;
@@ -233,9 +215,9 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     count(record);
     if (roi_) elf::gst::replaceRegions(buffer, record);
     if (analytics_) elf::gst::addAnalytics(buffer, record);
-    const bool written = !results_ || write(record, ptsOf(buffer));
+    if (results_) write(record, ptsOf(buffer));
     elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(record)));
-    return written ? GST_FLOW_OK : GST_FLOW_ERROR;
+    return GST_FLOW_OK;
   }
 
   // --- events and queries
@@ -251,7 +233,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
   void start() {
     const Settings now = settings();
     chooseMetas(now.metas);
-    if (!now.resultsLocation.empty()) results_ = std::make_unique<ResultsFile>(now.resultsLocation);
+    if (!now.resultsLocation.empty()) results_ = openResults(now.resultsLocation);
     warnedOfBare_ = warnedOfSize_ = warnedOfOther_ = false;
     const elf::MutexLock lock(stateMutex_);
     state_ = {.started = true};
@@ -321,21 +303,20 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     return true;
   }
 
-  bool write(const elf::FrameRecord& record, std::optional<std::int64_t> ptsNs) {
-    if (results_->append(elf::toJsonLine(record, ptsNs))) return true;
-    const int error = errno;
-    if (error == ENOSPC) {
-      GST_ELEMENT_ERROR(
-          element_, RESOURCE, NO_SPACE_LEFT,
-          ("results-location: no space left to write '%s'.", results_->location().c_str()),
-          (nullptr));
-    } else {
-      GST_ELEMENT_ERROR(element_, RESOURCE, WRITE,
-                        ("results-location: cannot write '%s': %s.", results_->location().c_str(),
-                         g_strerror(error)),
-                        (nullptr));
-    }
-    return false;
+  // A line that can't be written is missing, but the frame goes on.
+  void write(const elf::FrameRecord& record, std::optional<std::int64_t> ptsNs) {
+    const std::string news = results_->append(elf::toJsonLine(record, ptsNs));
+    if (news.empty()) return;
+    const std::error_code failure = results_->failure();
+    if (failure == std::errc::no_space_on_device)
+      GST_ELEMENT_WARNING(element_, RESOURCE, NO_SPACE_LEFT, ("results-location: %s", news.c_str()),
+                          (nullptr));
+    else if (failure)
+      GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("results-location: %s", news.c_str()),
+                          (nullptr));
+    else
+      GST_ELEMENT_INFO(element_, RESOURCE, WRITE, ("results-location: %s", news.c_str()),
+                       (nullptr));
   }
 
   void count(const elf::FrameRecord& record) {
@@ -461,7 +442,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
   elf::Painter painter_;
   bool roi_ = true, analytics_ = false;
   bool warnedOfBare_ = false, warnedOfSize_ = false;
-  std::unique_ptr<ResultsFile> results_;
+  std::unique_ptr<elf::LineFile> results_;
 
   std::atomic<bool> warnedOfOther_ = false;
   elf::Mutex stateMutex_;

@@ -16,6 +16,7 @@
 #include "tests/support/folder.h"
 #include "tests/support/harness.h"
 #include "tests/support/own_stream.h"
+#include "tests/support/size_limit.h"
 
 namespace elf::gst {
 namespace {
@@ -146,16 +147,22 @@ class Merge : public ::testing::Test {
     return count;
   }
 
-  std::string errorText() {
-    GstMessage* message = gst_bus_pop_filtered(bus_, GST_MESSAGE_ERROR);
+  std::string errorText() { return nextText(GST_MESSAGE_ERROR); }
+  std::string warningText() { return nextText(GST_MESSAGE_WARNING); }
+  std::string infoText() { return nextText(GST_MESSAGE_INFO); }
+
+  GstBus* bus_ = nullptr;
+  std::unique_ptr<Harness> harness_;
+
+ private:
+  /** Empty if there is none yet. */
+  std::string nextText(GstMessageType type) {
+    GstMessage* message = gst_bus_pop_filtered(bus_, type);
     if (!message) return "";
     std::string text = elf::testing::textOf(message);
     gst_message_unref(message);
     return text;
   }
-
-  GstBus* bus_ = nullptr;
-  std::unique_ptr<Harness> harness_;
 };
 
 /** With a folder for results, gone afterwards. */
@@ -366,17 +373,51 @@ TEST_F(MergeResults, AFileThatCannotBeOpenedIsOneErrorNamingPropertyAndFile) {
   EXPECT_EQ(gst_element_set_state(element, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
   gst_element_set_state(element, GST_STATE_NULL);
   EXPECT_EQ(errorText(),
-            "results-location: cannot open '/no/such/folder/x.jsonl' for writing: No such file or "
+            "results-location: /no/such/folder/x.jsonl: can't be written: No such file or "
             "directory");
   EXPECT_EQ(errorText(), "");
   gst_object_unref(element);
 }
 
-TEST_F(MergeResults, AFullDiskIsOneError) {
+TEST_F(MergeResults, AFullDiskIsOneWarningAndFramesGoOn) {
   use("elfmerge results-location=/dev/full");
-  EXPECT_EQ(harness_->push(frame(answered(0))), GST_FLOW_ERROR);
-  EXPECT_EQ(errorText(), "results-location: no space left to write '/dev/full'.");
+  passed(answered(0));
+  passed(answered(1));
+  EXPECT_EQ(warningText(),
+            "results-location: /dev/full: can't be written: No space left on device (lines are "
+            "left out until it can)");
+  EXPECT_EQ(warningText(), "");
   EXPECT_EQ(errorText(), "");
+}
+
+TEST_F(MergeResults, GoesOnOnANewLineOnceTheDiskHasRoom) {
+  use("elfmerge results-location=" + file());
+  passed(answered(0));
+  {
+    const testing::SizeLimit full(lines().at(0).size() + 5);
+    passed(answered(1));
+    passed(answered(2));
+    EXPECT_NE(warningText(), "");
+    EXPECT_EQ(warningText(), "") << "it is said once";
+  }
+  passed(answered(3));
+  const auto written = lines();
+  ASSERT_EQ(written.size(), 3U);
+  EXPECT_EQ(written[1], "{\"fr");
+  EXPECT_EQ(written[2].find("{\"frame\":3,"), 0U) << written[2];
+  EXPECT_EQ(infoText(), "results-location: " + file() + ": is written again (lines left out: 2)");
+}
+
+TEST_F(MergeResults, BeginsANewLineAfterOneThatWasCutOff) {
+  for (const std::string& torn : {std::string("{\"frame\":7,\"gen"), std::string(3, '\0')}) {
+    std::ofstream(file()) << torn;
+    use("elfmerge results-location=" + file());
+    passed(answered(0));
+    const auto written = lines();
+    ASSERT_EQ(written.size(), 2U);
+    EXPECT_EQ(written[0], torn);
+    EXPECT_EQ(written[1].find("{\"frame\":0,"), 0U) << written[1];
+  }
 }
 
 TEST_F(MergeResults, AnEmptyLocationIsNoFile) {

@@ -133,6 +133,21 @@ TEST(ElfServer, ServesSeveralModelsAndLogsRequestsToAFile) {
   EXPECT_FALSE(std::getline(in, line));
 }
 
+TEST(ElfServer, BeginsANewLineInALogWhoseLastLineWasCutOff) {
+  const testing::Folder folder;
+  const std::string file = folder.file("log");
+  std::ofstream(file) << "{\"bytes_in\":0,\"me";
+  {
+    const LocalServer server({.program = program(), .arguments = withAnyModel({"--log", file})});
+    EXPECT_EQ(statusOf(server.url() + "/v2/next", ""), 404U);
+  }
+  std::ifstream in(file);
+  std::string torn, line;
+  ASSERT_TRUE(std::getline(in, torn) && std::getline(in, line));
+  EXPECT_EQ(torn, "{\"bytes_in\":0,\"me");
+  EXPECT_EQ(nlohmann::json::parse(line)["path"], "/v2/next");
+}
+
 TEST(ElfServer, GoesOnWithItsLogAfterALineThatCouldNotBeWritten) {
   const testing::Folder folder;
   const std::string file = folder.file("log");

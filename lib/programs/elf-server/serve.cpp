@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <glib-unix.h>
 #include <glib.h>
+#include <unistd.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +14,7 @@
 
 #include "elf/base/error.h"
 #include "elf/base/glib.h"
+#include "elf/base/line_file.h"
 #include "elf/base/network_address.h"
 #include "elf/base/output_file.h"
 #include "elf/base/printable.h"
@@ -43,29 +44,23 @@ std::vector<std::string> fieldsOf(const std::string& object) {
   return fields;
 }
 
-/** Appends lines to a file. Lives as long as the file is open. */
+/** Appends lines to a file, or to standard output. */
 class Log {
  public:
-  explicit Log(const std::string& file) : file_(file) {
-    // Each line is one write, and a failed one leaves nothing for the next.
-    stream_.rdbuf()->pubsetbuf(nullptr, 0);
-    requireWritable(file);
-    if (file != "-") stream_.open(file, std::ios::app);
-  }
+  explicit Log(const std::string& file)
+      : isStandardOutput_(file == "-"),
+        file_(isStandardOutput_ ? std::make_unique<LineFile>("standard output", dup(STDOUT_FILENO))
+                                : std::make_unique<LineFile>(file)) {}
 
   void write(const std::string& line) {
-    if (file_ == "-" && logsToJournal()) return writeToJournal(LOG_INFO, line, fieldsOf(line));
-    std::ostream& out = file_ == "-" ? std::cout : stream_;
-    out << line + '\n' << std::flush;
-    const bool failedBefore = std::exchange(failed_, !out);
-    if (failed_ && !failedBefore) report(LOG_ERR, file_ + ": cannot be written");
-    out.clear();
+    if (isStandardOutput_ && logsToJournal()) return writeToJournal(LOG_INFO, line, fieldsOf(line));
+    const std::string news = file_->append(line);
+    if (!news.empty()) report(file_->failure() ? LOG_ERR : LOG_INFO, news);
   }
 
  private:
-  const std::string file_;
-  std::ofstream stream_;
-  bool failed_ = false;
+  const bool isStandardOutput_;
+  const std::unique_ptr<LineFile> file_;
 };
 
 /** Reports how a network was recognised if its file does not state everything. */
