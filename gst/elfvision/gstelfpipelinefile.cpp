@@ -11,6 +11,7 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/text_file.h"
 #include "gst/elfvision/gstelfref.h"
 
 namespace elf::gst {
@@ -23,14 +24,7 @@ constexpr std::string_view kVariableGroup = "variable ";
 /** A key file. Every mistake becomes an elf::Error. */
 class Keys {
  public:
-  explicit Keys(const std::string& path) : path_(path), file_(g_key_file_new()) {
-    const std::string content = readFile(path);
-    requireText(path, content);
-    GError* error = nullptr;
-    if (!g_key_file_load_from_data(file_.get(), content.data(), content.size(), G_KEY_FILE_NONE,
-                                   &error))
-      fail(error);
-  }
+  explicit Keys(const std::string& path) : path_(path), file_(parseKeyFile(path, readFile(path))) {}
 
   Ref<gchar*> groups() const { return Ref<gchar*>(g_key_file_get_groups(file_.get(), nullptr)); }
 
@@ -53,7 +47,7 @@ class Keys {
   [[noreturn]] void fail(GError* error) const { throw Error(path_, takeReason(error)); }
 
   std::string path_;
-  Ref<GKeyFile> file_;
+  elf::Ref<GKeyFile> file_;
 };
 
 bool isNameCharacter(char c) {
@@ -234,7 +228,7 @@ std::string asText(Piece::Kind kind, const std::string& name, const std::string&
 
 PipelineVariable readVariable(const Keys& keys, const std::string& path, const std::string& group) {
   PipelineVariable variable;
-  variable.name = group.substr(kVariableGroup.size());
+  variable.name = trimmed(std::string_view(group).substr(kVariableGroup.size()));
   if (variable.name.empty() ||
       !std::all_of(variable.name.begin(), variable.name.end(), isNameCharacter))
     throw Error(path,

@@ -122,8 +122,22 @@ TEST_F(PipelineFiles, AFileThatIsNoTextIsNotQuoted) {
   write(
       std::string("\x1a"
                   "E\xdf\xff\n=\n"));
-  EXPECT_EQ(refusal({}), "not UTF-8 text");
+  EXPECT_EQ(refusal({}), "not UTF-8 text (save it as UTF-8)");
   EXPECT_EQ(code_, GST_ELF_PIPELINE_ERROR_FILE);
+}
+
+TEST_F(PipelineFiles, AreReadAsAnEditorShowsThem) {
+  for (const char* text : {"\xEF\xBB\xBF[pipeline]\r\nlaunch=fakesrc num-buffers={n} ! "
+                           "fakesink\r\n[variable n]\r\ndefault=3\r\n",
+                           "[ pipeline ]\n\tlaunch = fakesrc num-buffers={n} ! fakesink\n[variable "
+                           " n ]\ndefault =\u00a03\t \n"}) {
+    EXPECT_EQ(complaint(text), "");
+    const PipelineFile file = readPipelineFile(path_);
+    EXPECT_EQ(file.launch, "fakesrc num-buffers={n} ! fakesink");
+    ASSERT_EQ(file.variables.size(), 1U);
+    EXPECT_EQ(file.variables[0].name, "n");
+    EXPECT_EQ(file.variables[0].initial, "3");
+  }
 }
 
 TEST_F(PipelineFiles, TellsWhatGstreamerCannotMake) {

@@ -53,6 +53,30 @@ class ModelFileTest : public testing::Test {
   fs::path folder_;
 };
 
+TEST_F(ModelFileTest, LabelsAreThoseThatAnEditorShows) {
+  for (const char* names : {"\xEF\xBB\xBFperson\r\nbus\r\n", "person\t\n\u00a0bus\n",
+                            "  person \rbus\r", "person\nbus\n\u3000\n"}) {
+    write("names.txt", names);
+    EXPECT_EQ(parse(kNetwork).rules.labels, (std::vector<std::string>{"person", "bus"})) << names;
+  }
+  EXPECT_EQ(parse("\xEF\xBB\xBF[model]\r\nbackend=remote\r\nlabels=\u00a0person ;\tbus\u00a0\r\n")
+                .rules.labels,
+            (std::vector<std::string>{"person", "bus"}));
+  write("names.txt", std::string("\xFF\xFEp\0e\0", 6));
+  EXPECT_EQ(errorOf(kNetwork), (folder_ / "names.txt").string() + ": UTF-16 (save it as UTF-8)");
+  write("names.txt", "Fu\xDF");
+  EXPECT_EQ(errorOf(kNetwork),
+            (folder_ / "names.txt").string() + ": not UTF-8 text (save it as UTF-8)");
+}
+
+TEST_F(ModelFileTest, IsReadWithAByteOrderMarkAndTheLineEndsOfWindows) {
+  std::string saved = "\xEF\xBB\xBF" + std::string(kNetwork);
+  for (std::size_t at = 0; (at = saved.find('\n', at)) != saved.npos; at += 3)
+    saved.replace(at, 1, " \r\n");
+  EXPECT_EQ(parse(saved).rules, parse(kNetwork).rules);
+  EXPECT_EQ(parse(saved).files, parse(kNetwork).files);
+}
+
 TEST_F(ModelFileTest, EachKeyArrives) {
   const ModelFile model = parse(kNetwork);
   EXPECT_EQ(model.name, "net");

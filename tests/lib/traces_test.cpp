@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -382,6 +384,57 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{DETECTION("5", "0", "1", "[1,2,3,null]"), "box can't be [1,2,3,null]"},
         Broken{DETECTION("5", "0", "1", "[3,2,1,4]"), "box can't be [3,2,1,4]"},
         Broken{DETECTION("5", "0", "1", "[1,2,3,1e300]"), "box can't be [1,2,3,1e+300]"}));
+
+// --- How it was saved ---
+
+/** `text` as programs on Windows save it. */
+std::string fromWindows(const std::string& text) {
+  std::string saved = "\xEF\xBB\xBF";
+  for (const char c : text) saved += c == '\n' ? "\r\n" : std::string(1, c);
+  return saved;
+}
+
+TEST_F(Traces, AreReadAsAnEditorShowsTheirFiles) {
+  const std::string kitti = std::string("0 7 Car 0 0 0 1 2 3 4") + kKittiTail + "\n";
+  std::string tabs = kitti;
+  std::replace(tabs.begin(), tabs.end(), ' ', '\t');
+  const std::string json = lines({record(0, 0, {detection(5, false)})});
+  const std::string mot = "1,4,1,1,30,40,1\n", sequence = "[Sequence]\nimWidth=64\nimHeight=48\n";
+  const std::string released = "1 2 3 4 1000 640 480\n";
+  for (const auto& [name, plain, saved] : std::vector<std::array<std::string, 3>>{
+           {"label_02/0000.txt", kitti, fromWindows(kitti)},
+           {"label_02/0000.txt", kitti, "\t" + tabs + "\u00a0\n"},
+           {"x.jsonl", json, fromWindows(json)},
+           {"x.jsonl", json, "\u00a0" + json},
+           {"S/gt/gt.txt", mot, fromWindows(mot)},
+           {"S/gt/gt.txt", mot, " 1,\t4 ,1,1,30,40\t,1\t\r\n"},
+           {"S/gt/gt.txt", mot, "1\t4\t1\t1\t30\t40\t1\n"},
+           {"S/gt/gt.txt", mot, "1 4 1 1 30 40 1\n"},
+           {"S/seqinfo.ini", sequence, fromWindows(sequence)},
+           {"S/seqinfo.ini", sequence, "[ Sequence ]\nimWidth = 64 \nimHeight\t=\t48\n"},
+           {"v/0.txt", released, fromWindows(released)},
+           {"v/0.txt", released, "\u30001\t2 3  4 1000 640 480 \t\r"}}) {
+    write("S/gt/gt.txt", mot);
+    write("S/seqinfo.ini", sequence);
+    const std::string path = folder_.file(name.substr(0, name.find('/')));
+    std::vector<Trace> traces[2];
+    for (const std::size_t i : {0, 1}) {
+      write(name, i == 0 ? plain : saved);
+      traces[i] = readTraces(path);
+      ASSERT_THAT(traces[i], SizeIs(1)) << saved;
+    }
+    EXPECT_EQ(traces[0][0].frames[0].objects, traces[1][0].frames[0].objects) << saved;
+    EXPECT_EQ(traces[0][0].frames[0].size, traces[1][0].frames[0].size) << saved;
+    EXPECT_FALSE(traces[0][0].frames[0].objects.empty());
+  }
+}
+
+TEST_F(Traces, InUtf16AreRefusedByName) {
+  std::string wide = "\xFF\xFE";
+  for (const char c : std::string("1,4,1,1,30,40,1\n")) (wide += c) += '\0';
+  const std::string file = write("m.txt", wide);
+  EXPECT_EQ(failure(file), file + ": UTF-16 (save it as UTF-8)");
+}
 
 // --- Which format it is ---
 

@@ -53,6 +53,16 @@ class ConfigTest : public ::testing::Test {
   testing::Folder folder_;
 };
 
+TEST_F(ConfigTest, IsReadAsAnEditorShowsIt) {
+  const std::string facts = "json=" + folder_.file("facts");
+  for (const std::string& text :
+       {"\xEF\xBB\xBF[elf-server]\r\nmodel=simulated\r\nport=0\r\n" + facts + "\r\n",
+        "[ elf-server ]\n\tmodel\t= \u00a0simulated ; \nport=0 \t\n" + facts}) {
+    EXPECT_EQ(this->facts(text)["models"], nlohmann::json({"simulated"}));
+  }
+  EXPECT_THAT(run(std::string("\xFF\xFE[\0e\0", 6)).err, HasSubstr(": UTF-16 (save it as UTF-8)"));
+}
+
 TEST_F(ConfigTest, IsReadAndAListNamesSeveralModels) {
   const std::string other = file("other.model", "[model]\nbackend=simulated\n");
   const auto found = facts("# Of a machine\n[elf-server]\nmodel=simulated; " + other +

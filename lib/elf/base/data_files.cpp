@@ -87,11 +87,6 @@ std::string readFile(const std::string& path) {
   return {content, size};
 }
 
-void requireText(const std::string& path, const std::string& content) {
-  if (!g_utf8_validate(content.data(), static_cast<gssize>(content.size()), nullptr))
-    throw Error(path, "not UTF-8 text");
-}
-
 std::string findDataFile(const DataFileKind& kind, const std::string& name) {
   if (const auto path = find(kind, name)) return *path;
   throw notFound(kind, name);

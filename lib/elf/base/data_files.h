@@ -35,12 +35,6 @@ std::string userDataFolder(const DataFileKind& kind);
 std::string readFile(const std::string& path);
 
 /**
- * Throws elf::Error naming `path` if its content is not UTF-8 text: GLib's errors about a key file
- * quote the lines that it can't parse.
- */
-void requireText(const std::string& path, const std::string& content);
-
-/**
  * The path of the file `name`: `name` itself if it exists and holds a '/' or ends in the suffix,
  * else NAME+suffix in the first folder that has it. Throws elf::Error naming `name` and the folders
  * searched.

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "elf/base/error.h"
+#include "elf/base/text_file.h"
 
 namespace elf {
 
@@ -19,10 +20,9 @@ std::string readToken(const std::string& subject, const std::string& file) {
   if (!stream.is_open() || stream.bad())
     throw Error(subject, "cannot read '" + file + "': " + std::strerror(errno ? errno : EIO));
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  constexpr const char* kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string::npos) throw Error(subject, "'" + file + "' is empty");
-  std::string token = text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+  if (isUtf16(text)) throw Error(subject, "'" + file + "' is UTF-16 (save it as UTF-8)");
+  const std::string token(trimmed(text));
+  if (token.empty()) throw Error(subject, "'" + file + "' is empty");
   if (token.size() > kLongestToken ||
       !std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; }))
     throw Error(subject, "'" + file + "' holds no token, which is one word of ASCII characters");

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <utility>
 
-#include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/text_file.h"
 
 namespace elf {
 
@@ -55,12 +55,7 @@ const char* groupOf(std::string_view key) {
 }
 
 KeyReader::KeyReader(const std::string& text, std::string path)
-    : path_(std::move(path)), file_(g_key_file_new()) {
-  requireText(path_, text);
-  GError* error = nullptr;
-  if (!g_key_file_load_from_data(file_.get(), text.data(), text.size(), G_KEY_FILE_NONE, &error))
-    throw Error(path_, takeReason(error));
-}
+    : path_(std::move(path)), file_(parseKeyFile(path_, text)) {}
 
 void KeyReader::checkKeys() const {
   const Ref<gchar*> groups(g_key_file_get_groups(file_.get(), nullptr));
@@ -93,14 +88,14 @@ bool KeyReader::has(const char* group, const char* key) const {
 std::string KeyReader::text(const char* group, const char* key) const {
   const Ref<gchar> value(g_key_file_get_string(file_.get(), group, key, nullptr));
   if (!value || !*value) fail(group, key, has(group, key) ? "is empty" : "is missing");
-  return g_strstrip(value.get());
+  return value.get();
 }
 
 std::vector<std::string> KeyReader::list(const char* group, const char* key) const {
   const Ref<gchar*> values(g_key_file_get_string_list(file_.get(), group, key, nullptr, nullptr));
   std::vector<std::string> list;
   if (values)
-    for (char** value = values.get(); *value; ++value) list.emplace_back(g_strstrip(*value));
+    for (char** value = values.get(); *value; ++value) list.emplace_back(trimmed(*value));
   if (list.empty() || std::find(list.begin(), list.end(), "") != list.end())
     fail(group, key, has(group, key) ? "is empty" : "is missing");
   return list;

@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <memory>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/base/network_address.h"
+#include "elf/base/text_file.h"
 #include "elf/model/key_reader.h"
 #include "elf/model/model_names.h"
 #include "elf/model/weight_files.h"
@@ -31,13 +32,8 @@ std::vector<std::string> readLabels(const KeyReader& reader, const std::string& 
   if (labels.size() != 1 || !isLabelFile(labels[0])) return labels;
   const std::string file = findBeside(path, labels[0], path + ": [model] labels");
   labels.clear();
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) {
-    while (!line.empty() && g_ascii_isspace(line.back())) line.pop_back();
-    if (!g_utf8_validate(line.data(), static_cast<gssize>(line.size()), nullptr))
-      throw Error(file, "not UTF-8 text");
-    labels.push_back(line);
-  }
+  std::istringstream lines(readUtf8(file));
+  for (std::string line; std::getline(lines, line);) labels.push_back(line);
   while (!labels.empty() && labels.back().empty()) labels.pop_back();
   if (labels.empty()) throw Error(file, "holds no label");
   return labels;

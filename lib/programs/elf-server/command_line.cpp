@@ -15,6 +15,7 @@
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/base/glib.h"
+#include "elf/base/text_file.h"
 #include "elf/server/inference_model.h"
 
 namespace elf::program {
@@ -154,13 +155,7 @@ class Given {
   }
 
   void readFile() {
-    const std::string content = elf::readFile(file_);
-    requireText(file_, content);
-    const Ref<GKeyFile> keys(g_key_file_new());
-    GError* error = nullptr;
-    if (!g_key_file_load_from_data(keys.get(), content.data(), content.size(), G_KEY_FILE_NONE,
-                                   &error))
-      throw Error(file_, takeReason(error));
+    const Ref<GKeyFile> keys = parseKeyFile(file_, elf::readFile(file_));
     const Ref<gchar*> groups(g_key_file_get_groups(keys.get(), nullptr));
     for (gchar** group = groups.get(); *group; ++group)
       if (std::strcmp(*group, kGroup) != 0)
@@ -188,9 +183,9 @@ class Given {
     if (option->many) {
       const Ref<gchar*> values(g_key_file_get_string_list(keys, kGroup, name, nullptr, &error));
       for (gchar** value = values.get(); value && *value; ++value)
-        texts.emplace_back(g_strstrip(*value));
+        texts.emplace_back(trimmed(*value));
     } else if (const Ref<gchar> value(g_key_file_get_string(keys, kGroup, name, &error)); value) {
-      texts.emplace_back(g_strstrip(value.get()));
+      texts.emplace_back(value.get());
     }
     if (error) fail(name, takeReason(error));
     if (texts.empty()) fail(name, "is empty");

@@ -1,37 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "research/data/columns.h"
 
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "elf/base/error.h"
 #include "elf/base/printable.h"
+#include "elf/base/text_file.h"
 
 namespace elf {
 
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
+constexpr std::string_view kBlanks = " \t";
 
 }  // namespace
-
-std::string readText(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) throw Error(path, "is a folder, not a file");
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-  if (!file.is_open() || file.bad() || text.fail()) throw Error(path, "can't be read");
-  return std::move(text).str();
-}
 
 void forEachLine(const std::string& text,
                  const std::function<void(const std::string&, std::size_t)>& take) {
@@ -39,20 +22,19 @@ void forEachLine(const std::string& text,
   std::size_t number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
-    if (!trim(line).empty()) take(line, number);
+    if (!line.empty()) take(line, number);
   }
 }
 
 Columns::Columns(std::string_view line, Separator separator, std::span<const char* const> names,
                  std::string place)
     : place_(std::move(place)), names_(names) {
-  line = trim(line);
   const bool comma = separator == Separator::Comma;
   for (bool more = true; more;) {
     const std::size_t end = comma ? line.find(',') : line.find_first_of(kBlanks);
-    columns_.push_back(trim(line.substr(0, end)));
+    columns_.push_back(trimmed(line.substr(0, end)));
     more = end != std::string_view::npos;
-    if (more) line = comma ? line.substr(end + 1) : trim(line.substr(end));
+    if (more) line = comma ? line.substr(end + 1) : trimmed(line.substr(end));
   }
 }
 

@@ -15,10 +15,7 @@
 
 namespace elf {
 
-/** The bytes of a file. Throws elf::Error naming it if it can't be read. */
-std::string readText(const std::string& path);
-
-/** Calls `take` with each line of `text` that is not blank, and its number, from 1. */
+/** Calls `take` with each line of plainText() that is not empty, and its number, from 1. */
 void forEachLine(const std::string& text,
                  const std::function<void(const std::string&, std::size_t)>& take);
 

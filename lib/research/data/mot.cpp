@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "elf/base/data_files.h"
+#include "elf/base/text_file.h"
 #include "research/data/columns.h"
 
 namespace elf {
@@ -18,9 +20,10 @@ constexpr std::size_t kRequiredColumns = 6;
 
 std::vector<MotEntry> parseMot(const std::string& text, const std::string& name) {
   std::vector<MotEntry> entries;
-  forEachLine(text, [&](const std::string& row, std::size_t number) {
-    const Columns line(row, Columns::Separator::Comma, kColumns,
-                       name + ":" + std::to_string(number));
+  forEachLine(plainText(name, text), [&](const std::string& row, std::size_t number) {
+    const bool commas = row.find(',') != std::string::npos;
+    const Columns line(row, commas ? Columns::Separator::Comma : Columns::Separator::Blanks,
+                       kColumns, name + ":" + std::to_string(number));
     line.needAtLeast(kRequiredColumns);
     MotEntry entry;
     const auto frame = line.number<std::int64_t>(0);
@@ -42,7 +45,7 @@ std::vector<MotEntry> parseMot(const std::string& text, const std::string& name)
 }
 
 std::vector<MotEntry> readMot(const std::string& path) {
-  return parseMot(readText(path), path);
+  return parseMot(readFile(path), path);
 }
 
 }  // namespace elf

@@ -12,7 +12,10 @@
 
 namespace elf {
 
-/** One line of a MOTChallenge file: `frame,id,x,y,width,height[,confidence[,...]]`. */
+/**
+ * One line of a MOTChallenge file: `frame,id,x,y,width,height[,confidence[,...]]`, or with blanks
+ * instead of commas.
+ */
 struct MotEntry {
   /** From 0, while the file counts from 1. */
   std::int64_t frame = 0;

@@ -2,10 +2,12 @@
 #include "research/data/trace_sources.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <string_view>
 
 #include "elf/base/error.h"
+#include "elf/base/text_file.h"
 #include "research/data/columns.h"
 
 namespace elf {
@@ -32,20 +34,25 @@ std::vector<fs::path> entriesOf(const fs::path& folder) {
   return entries;
 }
 
-/** Text formats differ in their number of columns. Unset for a file without lines. */
+/** The format of a line without commas. */
+TraceFormat formatOfColumns(const Columns& line) {
+  constexpr std::size_t kReleasedColumns = 7, kType = 2;
+  if (line.size() <= kReleasedColumns) return TraceFormat::ElfRelease;
+  const bool hasType = std::isalpha(static_cast<unsigned char>(line[kType].front())) != 0;
+  return hasType ? TraceFormat::Kitti : TraceFormat::Mot;
+}
+
+/** Text formats differ in their columns. Unset for a file without lines. */
 std::optional<TraceFormat> formatOfText(const fs::path& file) {
   std::optional<TraceFormat> format;
   forEachLine(readText(file), [&](const std::string& line, std::size_t) {
-    constexpr std::size_t kKittiColumns = 10;
     if (format) return;
-    if (line.find_first_not_of(" \t") == line.find('{'))
+    if (line.starts_with('{'))
       format = TraceFormat::JsonLines;
     else if (line.find(',') != std::string::npos)
       format = TraceFormat::Mot;
-    else if (Columns(line, Columns::Separator::Blanks, {}, {}).size() >= kKittiColumns)
-      format = TraceFormat::Kitti;
     else
-      format = TraceFormat::ElfRelease;
+      format = formatOfColumns(Columns(line, Columns::Separator::Blanks, {}, {}));
   });
   return format;
 }

@@ -16,9 +16,11 @@
 #include <string_view>
 #include <utility>
 
+#include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/base/glib.h"
 #include "elf/base/printable.h"
+#include "elf/base/text_file.h"
 #include "research/data/columns.h"
 #include "research/data/mot.h"
 #include "research/data/trace_sources.h"
@@ -208,7 +210,7 @@ struct SequenceInfo {
 /** Throws if the file exists but does not state the size. */
 std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
   if (!fs::exists(file)) return std::nullopt;
-  const Ref<GKeyFile> keys(g_key_file_new());
+  const Ref<GKeyFile> keys = parseKeyFile(file, readFile(file));
   GError* error = nullptr;
   const auto number = [&](const char* key) {
     return error ? 0 : g_key_file_get_integer(keys.get(), "Sequence", key, &error);
@@ -217,7 +219,6 @@ std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
     return !error && g_key_file_has_key(keys.get(), "Sequence", key, nullptr);
   };
   SequenceInfo info;
-  g_key_file_load_from_file(keys.get(), file.c_str(), G_KEY_FILE_NONE, &error);
   info.size.width = number("imWidth");
   info.size.height = number("imHeight");
   if (has("seqLength")) info.length = number("seqLength");
