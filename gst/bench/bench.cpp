@@ -95,10 +95,10 @@ std::vector<RepeatFigures> runRepeat(const std::vector<Mode>& modes, const Input
 
 }  // namespace
 
-Report runBench(const Options& options, const StepProgress& progress) {
+Report runBench(const Options& options, const StepProgress& progress, const DataWarning& warn) {
   const ModelFile model = loadModelFile(options.model);
   std::vector<MotEntry> entries;
-  if (!options.truth.empty()) entries = readMot(options.truth);
+  if (!options.truth.empty()) entries = readMot(options.truth, warn);
   const double minScore = options.minScore.value_or(model.rules.minScore);
   const double sureScore = options.sureScore.value_or(model.rules.sureScore);
   if (minScore > sureScore) throw Error("--sure-score", "must not be below --min-score");

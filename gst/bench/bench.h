@@ -7,6 +7,7 @@
 
 #include "gst/bench/figures.h"
 #include "gst/bench/options.h"
+#include "research/data/data_warning.h"
 
 namespace elf::bench {
 
@@ -17,8 +18,8 @@ using StepProgress = std::function<void(const std::string& step, double done)>;
 /**
  * Decodes the input, starts the servers, computes the reference and runs all modes. Throws
  * elf::Error naming the wrong file, model or mode. GStreamer must be initialised, and OpenCV
- * limited to one thread.
+ * limited to one thread. Warns of what is left out of the truth.
  */
-Report runBench(const Options& options, const StepProgress& progress);
+Report runBench(const Options& options, const StepProgress& progress, const DataWarning& warn);
 
 }  // namespace elf::bench

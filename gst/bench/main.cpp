@@ -63,7 +63,8 @@ void run(const elf::bench::Options& options, const std::string& command) {
   {
     const Clear clear{line};
     report = elf::bench::runBench(
-        options, [&line](const std::string& step, double done) { line.show(step, done); });
+        options, [&line](const std::string& step, double done) { line.show(step, done); },
+        [](const std::string& text) { std::cerr << "elf-bench: warning: " << text << '\n'; });
   }
   report.commandLine = command;
   const bool jsonOnOutput = options.json == "-";

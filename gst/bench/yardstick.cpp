@@ -25,7 +25,7 @@ Truth makeTruth(const std::vector<MotEntry>& entries, std::size_t count, Size fr
   Truth truth;
   truth.frames.resize(count);
   for (const MotEntry& entry : entries) {
-    if (static_cast<std::size_t>(entry.frame) >= count) continue;
+    if (static_cast<std::size_t>(entry.frame) >= count || entry.box.empty()) continue;
     Truth::Frame& at = truth.frames[static_cast<std::size_t>(entry.frame)];
     (entry.confidence == 0 ? at.ignored : at.boxes).push_back(scaled(entry.box, x, y));
   }

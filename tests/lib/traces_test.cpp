@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"nan 2 3 4 1000 640 480", "x can't be 'nan'"},
         Broken{"1 inf 3 4 1000 640 480", "y can't be 'inf'"},
         Broken{"1 2 -3 4 1000 640 480", "width can't be '-3'"},
-        Broken{"1 2 3 0 1000 640 480", "height can't be '0'"},
+        Broken{"1 2 3 -0.5 1000 640 480", "height can't be '-0.5'"},
         Broken{"1 2 3 4 car 640 480", "id can't be 'car'"},
         Broken{"1 2 3 4 -1 640 480", "id can't be '-1'"},
         Broken{"1 2 3 4 1001 640 480", "id can't be '1001': it is in this frame already"},
@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"0 1 Car 0 0 0 1 2 3 4 1 1!", "has 12 columns, at least 17 are needed"},
         Broken{"0 1 Car 0 0 0 1 2 3 4 1 1 1 1 1 1 1 1 1!", "has 19 columns, at most 18 are known"},
         Broken{"-1 1 Car 0 0 0 1 2 3 4", "frame can't be '-1'"},
-        Broken{"1e3 1 Car 0 0 0 1 2 3 4", "frame can't be '1e3'"},
+        Broken{"0.5 1 Car 0 0 0 1 2 3 4", "frame can't be '0.5'"},
         Broken{"99999999999 1 Car 0 0 0 1 2 3 4", "frame can't be '99999999999'"},
         Broken{"0 x Car 0 0 0 1 2 3 4", "track can't be 'x'"},
         Broken{"0 -2 Car 0 0 0 1 2 3 4", "track can't be '-2'"},
@@ -199,7 +199,7 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"0 1 Zeppelin 0 0 0 1 2 3 4", "type can't be 'Zeppelin'"},
         Broken{"0 1 Car 0 0 0 nan 2 3 4", "left can't be 'nan'"},
         Broken{"0 1 Car 0 0 0 5 2 3 4", "right can't be '3'"},
-        Broken{"0 1 Car 0 0 0 1 4 3 4", "bottom can't be '4'"}));
+        Broken{"0 1 Car 0 0 0 1 5 3 4", "bottom can't be '4'"}));
 
 // --- MOTChallenge ---
 
@@ -214,15 +214,15 @@ TEST_F(Traces, MotTruthTakesSizeAndLengthFromTheSequence) {
   ASSERT_THAT(traces[0].frames, SizeIs(5));
   EXPECT_EQ(traces[0].frames[0].size, (Size{1920, 1080}));
   EXPECT_THAT(traces[0].frames[0].objects,
-              ElementsAre(TraceObject{4, 0, "", {10, 20, 40, 60}, 1, false}));
+              ElementsAre(TraceObject{4, 0, "", {9, 19, 39, 59}, 1, false}));
   EXPECT_TRUE(traces[0].frames[2].objects[0].ignored);
 
   const auto detections = readTraces(folder_.file("MOT17-02/det/det.txt"));
   EXPECT_EQ(detections[0].name, "MOT17-02");
   EXPECT_THAT(
       detections[0].frames[0].objects,
-      ElementsAre(TraceObject{TraceObject::kUnknownId, 0, "", {10, 20, 40, 60}, 0.75F, false},
-                  TraceObject{TraceObject::kUnknownId, 0, "", {11, 20, 41, 60}, 0, false}));
+      ElementsAre(TraceObject{TraceObject::kUnknownId, 0, "", {9, 19, 39, 59}, 0.75F, false},
+                  TraceObject{TraceObject::kUnknownId, 0, "", {10, 19, 40, 59}, 0, false}));
 }
 
 TEST_F(Traces, MotFilesTellWhenFramesWereWhereTheSequenceDoes) {
@@ -242,6 +242,53 @@ TEST_F(Traces, AMotFileAloneNeedsTheFrameSize) {
   const auto traces = readTraces(file, {.format = {}, .frameSize = {768, 576}});
   EXPECT_EQ(traces[0].name, "pets");
   EXPECT_EQ(traces[0].frames[0].size, (Size{768, 576}));
+}
+
+TEST_F(Traces, MotRegionsToIgnoreMayShareAnId) {
+  const TraceOptions size{.format = {}, .frameSize = {768, 576}};
+  for (const char* id : {"7", "0", "-1"}) {
+    const std::string region = std::string("1,") + id + ",5,5,9,9,0\n";
+    const auto objects =
+        readTraces(write("m.txt", "1,7,1,1,9,9,1\n" + region + region), size)[0].frames[0].objects;
+    ASSERT_THAT(objects, SizeIs(3)) << id;
+    EXPECT_FALSE(objects[0].ignored) << id;
+    EXPECT_TRUE(objects[1].ignored && objects[2].ignored) << id;
+  }
+}
+
+TEST_F(Traces, MotFramesAndSequencesMayBeWrittenAsReals) {
+  write("S/seqinfo.ini",
+        "[Sequence]\nseqLength=3.0\nimWidth=640.0\nimHeight=4.8e2\nframeRate=25.0\n");
+  write("S/gt/gt.txt", "1.0,4.0,10,20,30,40,1.0\n2.0,4.0,10,20,30,40,1.0\n");
+  const auto traces = read();
+  ASSERT_THAT(traces.at(0).frames, SizeIs(3));
+  EXPECT_EQ(traces[0].frames[0].size, (Size{640, 480}));
+  EXPECT_EQ(traces[0].frames[1].objects.at(0).id, 4);
+  const std::string info = write("S/seqinfo.ini", "[Sequence]\nimWidth=640.5\nimHeight=480\n");
+  EXPECT_EQ(failure(folder_.path()), info + ": imWidth can't be '640.5'");
+}
+
+TEST_F(Traces, BoxesWithoutSizeAreLeftOutWithOneWarning) {
+  std::vector<std::string> warnings;
+  const TraceOptions options{.format = {},
+                             .frameSize = {768, 576},
+                             .warn = [&](const std::string& text) { warnings.push_back(text); }};
+  const auto objects = [&](const std::string& path) {
+    std::vector<std::size_t> counts;
+    for (const TraceFrame& frame : readTraces(path, options).at(0).frames)
+      counts.push_back(frame.objects.size());
+    return counts;
+  };
+  const std::string mot = write("m.txt", "1,4,1,1,0,9,1\n1,5,1,1,9,9,1\n2,-1,-1,-1,-1,-1,1\n");
+  EXPECT_THAT(objects(mot), ElementsAre(1, 0));
+  const std::string kitti = write("k.txt", std::string("0 1 Car 0 0 0 1 2 1 4") + kKittiTail +
+                                               "\n" + "1 1 Car 0 0 0 1 2 3 2" + kKittiTail + "\n");
+  EXPECT_THAT(objects(kitti), ElementsAre(0, 0));
+  const std::string released = write("v/0.txt", "1 2 0 4 1000 768 576\n1 2 3 4 1000 768 576\n");
+  EXPECT_THAT(objects(folder_.file("v")), ElementsAre(1));
+  const std::string what = ":1: a box without width or height is left out";
+  EXPECT_THAT(warnings, ElementsAre(mot + what + ", and 1 after it",
+                                    kitti + what + ", and 1 after it", released + what));
 }
 
 TEST_F(Traces, BrokenMotFilesAreReportedWithTheirLine) {
@@ -346,6 +393,104 @@ TEST_F(Traces, EachGenerationAndEachRunInAFileOfJsonLinesIsATraceOfItsOwn) {
   EXPECT_THAT(frames, ElementsAre(1, 2, 1, 2));
 }
 
+struct Torn {
+  const char* how;
+  std::string text;
+  /** Numbers of the frames of each trace. */
+  std::vector<std::vector<std::int64_t>> frames;
+  /** Lines that are warned of. */
+  std::vector<std::size_t> lines;
+};
+std::ostream& operator<<(std::ostream& out, const Torn& torn) {
+  return out << torn.how;
+}
+
+class TornJsonLine : public Traces, public ::testing::WithParamInterface<Torn> {};
+
+TEST_P(TornJsonLine, IsSkippedWithAWarningThatNamesIt) {
+  const std::string file = write("x.jsonl", GetParam().text);
+  std::vector<std::string> warnings, expected;
+  const auto traces =
+      readTraces(file, {.warn = [&](const std::string& text) { warnings.push_back(text); }});
+  std::vector<std::vector<std::int64_t>> frames;
+  for (const Trace& trace : traces)
+    for (frames.emplace_back(); const TraceFrame& frame : trace.frames)
+      frames.back().push_back(frame.number);
+  EXPECT_EQ(frames, GetParam().frames);
+  for (const std::size_t line : GetParam().lines)
+    expected.push_back(file + ":" + std::to_string(line) +
+                       ": not a complete line of JSON (skipped)");
+  EXPECT_EQ(warnings, expected);
+}
+
+std::string jsonLine(std::uint64_t id, Size size = {768, 576}) {
+  FrameRecord one = record(id, 0, {detection(5, false)});
+  one.size = size;
+  return toJsonLine(one, std::nullopt);
+}
+std::string halfOf(const std::string& line) {
+  return line.substr(0, line.size() / 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, TornJsonLine,
+    ::testing::Values(
+        Torn{"at the end", jsonLine(0) + "\n" + halfOf(jsonLine(1)), {{0}}, {2}},
+        Torn{"by one byte",
+             jsonLine(0) + "\n" + jsonLine(1).substr(0, jsonLine(1).size() - 1),
+             {{0}},
+             {2}},
+        Torn{"after one byte", jsonLine(0) + "\n{", {{0}}, {2}},
+        Torn{"only its end of line is missing", jsonLine(0) + "\n" + jsonLine(1), {{0, 1}}, {}},
+        Torn{"in the middle, and the same run went on",
+             jsonLine(0) + "\n" + halfOf(jsonLine(1)) + "\n" + jsonLine(5) + "\n",
+             {{0, 5}},
+             {2}},
+        Torn{"and another run followed",
+             jsonLine(0) + "\n" + halfOf(jsonLine(1)) + "\n" + jsonLine(0) + "\n" + jsonLine(1) +
+                 "\n",
+             {{0}, {0, 1}},
+             {2}},
+        Torn{"and another run was glued to it",
+             jsonLine(0) + "\n" + halfOf(jsonLine(1)) + jsonLine(0) + "\n" + jsonLine(1) + "\n",
+             {{0}, {0, 1}},
+             {2}},
+        Torn{"and another run was glued to the whole line",
+             jsonLine(0) + "\n" + jsonLine(1) + jsonLine(0) + "\n",
+             {{0, 1}, {0}},
+             {}},
+        Torn{"and the first frames of the next run are lost",
+             jsonLine(3) + "\n" + halfOf(jsonLine(4)) + "\n" + jsonLine(2) + "\n",
+             {{3}, {2}},
+             {2}},
+        Torn{"and the next run has frames of another size",
+             jsonLine(3) + "\n" + halfOf(jsonLine(4)) + "\n" + jsonLine(7, {64, 48}) + "\n",
+             {{3}, {7}},
+             {2}},
+        Torn{"zeros after a power cut",
+             jsonLine(0) + "\n" + std::string(100, '\0') + "\n" + jsonLine(0) + "\n",
+             {{0}, {0}},
+             {2}},
+        Torn{"zeros, and another run was glued to them",
+             jsonLine(0) + "\n" + std::string(100, '\0') + jsonLine(0) + "\n",
+             {{0}, {0}},
+             {2}}));
+
+TEST_F(Traces, JsonLinesOfOtherProgramsMayWriteWholeNumbersAsReals) {
+  std::string text = lines({record(7, 0, {detection(5, false)})});
+  for (const auto& [from, to] :
+       {std::pair{"\"frame\":7", "\"frame\":7.0"}, {"\"width\":768", "\"width\":768.0"}})
+    text.replace(text.find(from), std::string(from).size(), to);
+  const auto traces = readTraces(write("x.jsonl", text));
+  EXPECT_EQ(traces.at(0).frames.at(0).number, 7);
+  EXPECT_EQ(traces[0].frames[0].size, (Size{768, 576}));
+}
+
+TEST_F(Traces, AFileOfTornLinesAloneHoldsNoFrames) {
+  const std::string file = write("x.jsonl", halfOf(jsonLine(0)));
+  EXPECT_EQ(failure(file), file + ": holds no frames");
+}
+
 class JsonBrokenLine : public Traces, public ::testing::WithParamInterface<Broken> {};
 
 TEST_P(JsonBrokenLine, IsReportedWithFileAndLine) {
@@ -361,7 +506,7 @@ TEST_P(JsonBrokenLine, IsReportedWithFileAndLine) {
 INSTANTIATE_TEST_SUITE_P(
     All, JsonBrokenLine,
     ::testing::Values(
-        Broken{"{\"frame\":8,\"gener", "not a complete line of JSON"},
+        Broken{"frame 8", "not a complete line of JSON"},
         Broken{"[]", "not a JSON object, or holds something other than JSON objects"},
         Broken{"{\"generation\":0}", "has no frame"}, Broken{FRAME("}"), "has no detections"},
         Broken{FRAME(",\"detections\":[3]}"),

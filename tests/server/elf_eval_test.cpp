@@ -74,6 +74,18 @@ class ElfEval : public ::testing::Test {
   testing::Folder folder_;
 };
 
+TEST_F(ElfEval, WarnsOfALineThatWasCutOffAndGoesOn) {
+  std::string lines;
+  for (int frame = 0; frame < 8; ++frame)
+    lines += R"({"frame":)" + std::to_string(frame) +
+             R"(,"generation":0,"width":640,"height":480,"detections":[]})" + "\n";
+  const std::string file = write("x.jsonl", lines + R"({"frame":8,"gene)");
+  const Outcome outcome = run({"rp", "--data", file});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err,
+            "elf-eval: warning: " + file + ":9: not a complete line of JSON (skipped)\n");
+}
+
 TEST_F(ElfEval, OnlineFiguresOfMadeDataAreExact) {
   const Json figures =
       json({"--predictor=last", "--miss=0", "--jitter=0", "--pad=fixed", "--pad-ratio=0",

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace elf {
@@ -18,6 +20,31 @@ namespace elf {
 /** Calls `take` with each line of plainText() that is not empty, and its number, from 1. */
 void forEachLine(const std::string& text,
                  const std::function<void(const std::string&, std::size_t)>& take);
+
+/** The integer with that value. Unset if there is none, or if a double is too coarse for it. */
+inline std::optional<std::int64_t> wholeNumber(double value) {
+  constexpr double kMost = 1LL << 53;
+  if (!(std::abs(value) <= kMost) || value != std::trunc(value)) return std::nullopt;
+  return static_cast<std::int64_t>(value);
+}
+
+/** The finite number that `text` is. An integer may be written as 7, 7.0 or 0.7e1. */
+template <typename Number>
+std::optional<Number> parseNumber(std::string_view text) {
+  Number value{};
+  const auto parse = [text](auto& into) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+    return error == std::errc{} && end == text.data() + text.size();
+  };
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (!parse(value) || !std::isfinite(value)) return std::nullopt;
+  } else if (double real = 0; !parse(value)) {
+    const auto whole = parse(real) ? wholeNumber(real) : std::nullopt;
+    if (!whole || !std::in_range<Number>(*whole)) return std::nullopt;
+    value = static_cast<Number>(*whole);
+  }
+  return value;
+}
 
 /** One line of a text file, cut into columns. Refers to the text, which must outlive it. */
 class Columns {
@@ -36,16 +63,12 @@ class Columns {
   /** Throws elf::Error unless there are at least that many columns. */
   void needAtLeast(std::size_t columns) const;
 
-  /** A column as a number. Throws elf::Error if it is not a finite number. */
+  /** parseNumber() of a column. Throws elf::Error if it is not such a number. */
   template <typename Number>
   Number number(std::size_t column) const {
-    const std::string_view text = columns_[column];
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) bad(column);
-    if constexpr (std::is_floating_point_v<Number>)
-      if (!std::isfinite(value)) bad(column);
-    return value;
+    const auto value = parseNumber<Number>(columns_[column]);
+    if (!value) bad(column);
+    return *value;
   }
 
   /** Throws elf::Error about a column that is not possible, with the reason if it is given. */

@@ -18,8 +18,10 @@ constexpr std::size_t kRequiredColumns = 6;
 
 }  // namespace
 
-std::vector<MotEntry> parseMot(const std::string& text, const std::string& name) {
+std::vector<MotEntry> parseMot(const std::string& text, const std::string& name,
+                               const DataWarning& warn) {
   std::vector<MotEntry> entries;
+  FlatBoxes flat;
   forEachLine(plainText(name, text), [&](const std::string& row, std::size_t number) {
     const bool commas = row.find(',') != std::string::npos;
     const Columns line(row, commas ? Columns::Separator::Comma : Columns::Separator::Blanks,
@@ -30,22 +32,25 @@ std::vector<MotEntry> parseMot(const std::string& text, const std::string& name)
     if (frame < 1) line.bad(0);
     entry.frame = frame - 1;
     entry.id = line.number<std::int64_t>(1);
-    const auto x = line.number<float>(2);
-    const auto y = line.number<float>(3);
+    // MATLAB's convention, as the devkit has it: the pixel at the top left is (1, 1).
+    const float x = line.number<float>(2) - 1;
+    const float y = line.number<float>(3) - 1;
     const auto width = line.number<float>(4);
     const auto height = line.number<float>(5);
-    entry.box = {x, y, x + width, y + height};
-    if (!(entry.box.x1 > x) || !std::isfinite(entry.box.x1)) line.bad(4);
-    if (!(entry.box.y1 > y) || !std::isfinite(entry.box.y1)) line.bad(5);
+    if (!std::isfinite(x + width)) line.bad(4);
+    if (!std::isfinite(y + height)) line.bad(5);
+    if (width > 0 && height > 0) entry.box = {x, y, x + width, y + height};
+    if (entry.box.empty()) flat.add(line.place());
     if (line.size() > kRequiredColumns) entry.confidence = line.number<float>(6);
     entry.line = number;
     entries.push_back(entry);
   });
+  flat.report(warn);
   return entries;
 }
 
-std::vector<MotEntry> readMot(const std::string& path) {
-  return parseMot(readFile(path), path);
+std::vector<MotEntry> readMot(const std::string& path, const DataWarning& warn) {
+  return parseMot(readFile(path), path, warn);
 }
 
 }  // namespace elf

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "elf/geometry/box.h"
-#include "elf/types/detection.h"
+#include "research/data/data_warning.h"
 
 namespace elf {
 
@@ -21,7 +21,8 @@ struct MotEntry {
   std::int64_t frame = 0;
   /** The object's number in the file. -1 in files of detections. */
   std::int64_t id = 0;
-  /** In pixels of the frame. It may extend over its edges. Never empty. */
+  /** In pixels of the frame, from 0, while the file counts from 1. It may extend over its edges.
+   * Empty if the entry has no size. */
   Box box;
   /** A detection's score. In a file of truth 0 means that the entry is ignored. */
   float confidence = 1;
@@ -33,12 +34,13 @@ struct MotEntry {
 
 /**
  * All entries of `text`, in the order of its lines. Skips empty lines and columns after the
- * confidence. Throws elf::Error naming `name` and the number of the first line that has too few
- * columns, a text that is not a number, a frame below 1 or a box without area.
+ * confidence, and warns of entries without size. Throws elf::Error naming `name` and the number of
+ * the first line that has too few columns, a text that is not a number, or a frame below 1.
  */
-std::vector<MotEntry> parseMot(const std::string& text, const std::string& name);
+std::vector<MotEntry> parseMot(const std::string& text, const std::string& name,
+                               const DataWarning& warn = {});
 
 /** The entries of a file. Throws elf::Error also if the file can't be read. */
-std::vector<MotEntry> readMot(const std::string& path);
+std::vector<MotEntry> readMot(const std::string& path, const DataWarning& warn = {});
 
 }  // namespace elf

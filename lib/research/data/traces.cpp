@@ -94,8 +94,8 @@ TraceObject releasedObject(const Columns& line, Size& size) {
   const auto x = line.number<float>(0);
   const auto y = line.number<float>(1);
   object.box = {x, y, x + line.number<float>(2), y + line.number<float>(3)};
-  if (!(object.box.x1 > x) || !object.box.finite()) line.bad(2);
-  if (!(object.box.y1 > y)) line.bad(3);
+  if (!(object.box.x1 >= x) || !object.box.finite()) line.bad(2);
+  if (!(object.box.y1 >= y)) line.bad(3);
   object.id = line.number<std::int64_t>(4);
   if (object.id < 0) line.bad(4);
   object.labelId = object.id / kInstances;
@@ -122,16 +122,20 @@ Trace readReleased(const TraceSource& source, const TraceOptions& options) {
   if (files.empty()) throw Error(source.path, "holds no frames");
   Trace trace{source.name, {}};
   Size size;
+  FlatBoxes flat;
   for (const auto& [number, file] : files) {
     TraceFrame frame{number, {}, {}};
     OnceInAFrame once;
     forEachLine(readText(file), [&](const std::string& text, std::size_t row) {
       const Columns line(text, Columns::Separator::Blanks, kReleasedColumns, place(file, row));
-      frame.objects.push_back(releasedObject(line, size));
-      if (!once.take(frame.objects.back())) line.bad(4, kTwice);
+      TraceObject object = releasedObject(line, size);
+      if (object.box.empty()) return flat.add(line.place());
+      if (!once.take(object)) line.bad(4, kTwice);
+      frame.objects.push_back(std::move(object));
     });
     trace.frames.push_back(std::move(frame));
   }
+  flat.report(options.warn);
   if (size.empty()) size = options.frameSize;
   if (size.empty())
     throw Error("frame-size", "must be given: no line in " + source.path.string() + " tells it");
@@ -163,8 +167,8 @@ TraceObject kittiObject(const Columns& line) {
   object.ignored = type == "DontCare" || object.id == -1;
   object.box = {line.number<float>(6), line.number<float>(7), line.number<float>(8),
                 line.number<float>(9)};
-  if (!(object.box.x1 > object.box.x0)) line.bad(8);
-  if (!(object.box.y1 > object.box.y0)) line.bad(9);
+  if (!(object.box.x1 >= object.box.x0)) line.bad(8);
+  if (!(object.box.y1 >= object.box.y0)) line.bad(9);
   if (line.size() > kKittiRequired) object.score = line.number<float>(kKittiRequired);
   return object;
 }
@@ -175,6 +179,7 @@ Trace readKitti(const TraceSource& source, const TraceOptions& options) {
     TraceObject object;
   };
   std::vector<Entry> entries;
+  FlatBoxes flat;
   std::int64_t count = 0;
   std::set<std::pair<std::int64_t, std::int64_t>> seen;
   forEachLine(readText(source.path), [&](const std::string& text, std::size_t row) {
@@ -186,10 +191,12 @@ Trace readKitti(const TraceSource& source, const TraceOptions& options) {
     const auto frame = line.number<std::int64_t>(0);
     if (frame < 0 || frame >= kMostFrames) line.bad(0);
     TraceObject object = kittiObject(line);
-    if (!object.ignored && !seen.insert({frame, object.id}).second) line.bad(1, kTwice);
     count = std::max(count, frame + 1);
+    if (object.box.empty()) return flat.add(line.place());
+    if (!object.ignored && !seen.insert({frame, object.id}).second) line.bad(1, kTwice);
     entries.push_back({frame, std::move(object)});
   });
+  flat.report(options.warn);
   Trace trace{source.name,
               emptyFrames(count, options.frameSize.empty() ? kKittiSize : options.frameSize)};
   for (Entry& entry : entries)
@@ -211,20 +218,22 @@ struct SequenceInfo {
 std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
   if (!fs::exists(file)) return std::nullopt;
   const Ref<GKeyFile> keys = parseKeyFile(file, readFile(file));
-  GError* error = nullptr;
-  const auto number = [&](const char* key) {
-    return error ? 0 : g_key_file_get_integer(keys.get(), "Sequence", key, &error);
-  };
   const auto has = [&](const char* key) {
-    return !error && g_key_file_has_key(keys.get(), "Sequence", key, nullptr);
+    return g_key_file_has_key(keys.get(), "Sequence", key, nullptr);
+  };
+  const auto read = [&](const char* key, auto& value) {
+    GError* error = nullptr;
+    const Ref<gchar> text(g_key_file_get_string(keys.get(), "Sequence", key, &error));
+    if (error) throw Error(file, takeReason(error));
+    const auto number = parseNumber<std::remove_reference_t<decltype(value)>>(text.get());
+    if (!number) throw Error(file, std::string(key) + " can't be '" + printable(text.get()) + "'");
+    value = *number;
   };
   SequenceInfo info;
-  info.size.width = number("imWidth");
-  info.size.height = number("imHeight");
-  if (has("seqLength")) info.length = number("seqLength");
-  if (has("frameRate"))
-    info.rate = g_key_file_get_double(keys.get(), "Sequence", "frameRate", &error);
-  if (error) throw Error(file, takeReason(error));
+  read("imWidth", info.size.width);
+  read("imHeight", info.size.height);
+  if (has("seqLength")) read("seqLength", info.length.emplace());
+  if (has("frameRate")) read("frameRate", info.rate.emplace());
   if (info.size.empty()) throw Error(file, "imWidth and imHeight must be above 0");
   if (info.length && (*info.length < 0 || *info.length > kMostFrames))
     throw Error(file, "seqLength can't be " + std::to_string(*info.length));
@@ -234,7 +243,7 @@ std::optional<SequenceInfo> readSequenceInfo(const fs::path& file) {
 }
 
 Trace readMotTrace(const TraceSource& source, const TraceOptions& options) {
-  const std::vector<MotEntry> entries = readMot(source.path);
+  const std::vector<MotEntry> entries = readMot(source.path, options.warn);
   const fs::path beside = fs::absolute(source.path).parent_path().parent_path() / "seqinfo.ini";
   std::optional<SequenceInfo> info = readSequenceInfo(beside);
   if (!info && options.frameSize.empty())
@@ -242,25 +251,34 @@ Trace readMotTrace(const TraceSource& source, const TraceOptions& options) {
   if (!info) info = SequenceInfo{.size = options.frameSize};
   const std::int64_t most = info->length.value_or(kMostFrames);
   std::int64_t count = info->length.value_or(0);
+  // In detections no object is known, and 0 is a score.
+  const bool isTruth = std::ranges::any_of(
+      entries, [](const MotEntry& entry) { return entry.id != TraceObject::kUnknownId; });
+  const auto isIgnored = [isTruth](const MotEntry& entry) {
+    return isTruth && entry.confidence == 0;
+  };
   std::set<std::pair<std::int64_t, std::int64_t>> seen;
   for (const MotEntry& entry : entries) {
     const std::string where = place(source.path, entry.line);
     if (entry.frame >= most)
       throw Error(where, "frame can't be '" + std::to_string(entry.frame + 1) + "': there are " +
                              std::to_string(most));
+    count = std::max(count, entry.frame + 1);
+    if (entry.box.empty()) continue;
     if (entry.id < TraceObject::kUnknownId)
       throw Error(where, "id can't be '" + std::to_string(entry.id) + "'");
-    if (entry.id != TraceObject::kUnknownId && !seen.insert({entry.frame, entry.id}).second)
+    if (entry.id != TraceObject::kUnknownId && !isIgnored(entry) &&
+        !seen.insert({entry.frame, entry.id}).second)
       throw Error(where, "id can't be '" + std::to_string(entry.id) + "': " + kTwice);
-    count = std::max(count, entry.frame + 1);
   }
   Trace trace{source.name, emptyFrames(count, info->size)};
   for (const MotEntry& entry : entries) {
+    if (entry.box.empty()) continue;
     TraceObject object;
     object.id = entry.id;
     object.box = entry.box;
     object.score = entry.confidence;
-    object.ignored = entry.id != TraceObject::kUnknownId && entry.confidence == 0;
+    object.ignored = isIgnored(entry);
     trace.frames[static_cast<std::size_t>(entry.frame)].objects.push_back(std::move(object));
   }
   if (info->rate) setRate(*info->rate, trace);
@@ -287,8 +305,8 @@ class Fields {
 
   std::int64_t integer(const char* name, std::int64_t least, std::int64_t most) const {
     const Json& value = get(name);
-    // An unsigned number that does not fit is above every `most`.
-    if (!value.is_number_integer() ||
+    // An unsigned number that does not fit is above every `most`. Other programs write 7 as 7.0.
+    if (!(value.is_number_integer() || isWhole(value)) ||
         (value.is_number_unsigned() &&
          value.get<std::uint64_t>() > static_cast<std::uint64_t>(most)))
       bad(name);
@@ -335,6 +353,10 @@ class Fields {
     return *field;
   }
 
+  static bool isWhole(const Json& value) {
+    return value.is_number_float() && wholeNumber(value.get<double>()).has_value();
+  }
+
   float toFloat(const Json& value, const char* name) const {
     if (!value.is_number()) bad(name);
     const auto number = static_cast<float>(value.get<double>());
@@ -372,31 +394,83 @@ TraceFrame jsonFrame(const Fields& line, const std::string& where) {
   return frame;
 }
 
-std::vector<Trace> readJsonLines(const TraceSource& source) {
-  std::vector<Trace> traces;
-  std::int64_t generation = 0;
-  forEachLine(readText(source.path), [&](const std::string& text, std::size_t row) {
-    const std::string where = place(source.path, row);
-    const Json parsed = Json::parse(text, nullptr, false);
-    if (parsed.is_discarded()) throw Error(where, "not a complete line of JSON");
+/** Collects the frames of one file. */
+class JsonTraces {
+ public:
+  explicit JsonTraces(std::string name) : name_(std::move(name)) {}
+
+  void add(const Json& parsed, const std::string& where) {
     const Fields line(parsed, where);
-    const std::int64_t here = line.integer("generation", 0, INT64_MAX);
+    const std::int64_t generation = line.integer("generation", 0, INT64_MAX);
     TraceFrame frame = jsonFrame(line, where);
     // A run appended to the file counts from 0 again, and its generations may, too.
-    if (traces.empty() || here != generation || frame.number == 0) {
-      const std::size_t part = traces.size() + 1;
-      traces.push_back({source.name + (part > 1 ? "#" + std::to_string(part) : ""), {}});
-      generation = here;
+    if (traces_.empty() || generation != generation_ || frame.number == 0 || isOfNextRun(frame)) {
+      const std::size_t part = traces_.size() + 1;
+      traces_.push_back({name_ + (part > 1 ? "#" + std::to_string(part) : ""), {}});
+      generation_ = generation;
     } else {
-      const TraceFrame& before = traces.back().frames.back();
+      const TraceFrame& before = traces_.back().frames.back();
       if (frame.number <= before.number)
         line.bad("frame", "the line before has " + std::to_string(before.number));
       if (frame.size != before.size) line.bad("width", "the size changes within a generation");
     }
-    traces.back().frames.push_back(std::move(frame));
+    torn_ = false;
+    traces_.back().frames.push_back(std::move(frame));
+  }
+
+  /** A line was cut off here. A run may have ended, and the first frames of the next may be lost.
+   */
+  void tear() { torn_ = true; }
+
+  std::vector<Trace> take() { return std::move(traces_); }
+
+ private:
+  bool isOfNextRun(const TraceFrame& frame) const {
+    const TraceFrame& before = traces_.back().frames.back();
+    return torn_ && (frame.number <= before.number || frame.size != before.size);
+  }
+
+  const std::string name_;
+  std::vector<Trace> traces_;
+  std::int64_t generation_ = 0;
+  bool torn_ = false;
+};
+
+/** Cuts a line where elfmerge began one: runs that were killed left beginnings before others. */
+std::vector<std::string_view> linesWithin(std::string_view text) {
+  constexpr std::string_view kBegin = "{\"frame\":";
+  std::vector<std::string_view> lines;
+  for (std::size_t at = 0; at != std::string_view::npos;) {
+    const std::size_t next = text.find(kBegin, at + 1);
+    lines.push_back(text.substr(at, next - at));
+    at = next;
+  }
+  return lines;
+}
+
+std::vector<Trace> readJsonLines(const TraceSource& source, const DataWarning& warn) {
+  JsonTraces traces(source.name);
+  forEachLine(readText(source.path), [&](const std::string& text, std::size_t row) {
+    const std::string where = place(source.path, row);
+    if (const Json whole = Json::parse(text, nullptr, false); !whole.is_discarded())
+      return traces.add(whole, where);
+    // After a power cut a file may end in zeros.
+    if (text.front() != '{' && text.front() != '\0')
+      throw Error(where, "not a complete line of JSON");
+    bool isTorn = false;
+    for (const std::string_view part : linesWithin(text)) {
+      if (const Json parsed = Json::parse(part, nullptr, false); !parsed.is_discarded()) {
+        traces.add(parsed, where);
+      } else {
+        traces.tear();
+        isTorn = true;
+      }
+    }
+    if (isTorn && warn) warn(where + ": not a complete line of JSON (skipped)");
   });
-  if (traces.empty()) throw Error(source.path, "holds no frames");
-  return traces;
+  std::vector<Trace> read = traces.take();
+  if (read.empty()) throw Error(source.path, "holds no frames");
+  return read;
 }
 
 }  // namespace
@@ -417,7 +491,8 @@ std::vector<Trace> readTraces(const std::string& path, const TraceOptions& optio
           traces.push_back(readMotTrace(source, options));
           break;
         case TraceFormat::JsonLines:
-          for (Trace& trace : readJsonLines(source)) traces.push_back(std::move(trace));
+          for (Trace& trace : readJsonLines(source, options.warn))
+            traces.push_back(std::move(trace));
           break;
       }
     }

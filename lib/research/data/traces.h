@@ -11,6 +11,7 @@
 
 #include "elf/base/choice.h"
 #include "elf/geometry/box.h"
+#include "research/data/data_warning.h"
 
 namespace elf {
 
@@ -59,6 +60,7 @@ struct TraceOptions {
   std::string format;
   /** Size of the frames if the source does not state it. Empty: the format's default, if any. */
   Size frameSize;
+  DataWarning warn = {};
 };
 
 /** All formats. */
@@ -76,15 +78,18 @@ std::span<const Choice> traceFormatChoices();
  *   ignored region. A frame without a line, up to the last with one, has no objects. Frames are
  *   1242x375 unless `frameSize` is set, ten a second.
  * - `mot`: MOTChallenge, SEQUENCE/gt/gt.txt or (only without it, or if named itself)
- *   SEQUENCE/det/det.txt, with SEQUENCE/seqinfo.ini, or else any such file with `frameSize`. An
- *   entry of truth with confidence 0 is an ignored region. A frame without a line has no objects.
- *   The last frame is that of seqinfo.ini, or else the last with a line. Frames have time stamps if
- *   seqinfo.ini states the frame rate.
+ *   SEQUENCE/det/det.txt, with SEQUENCE/seqinfo.ini, or else any such file with `frameSize`. Pixels
+ *   count from 1 there. An entry of truth with confidence 0 is an ignored region. A frame without a
+ * line has no objects. The last frame is that of seqinfo.ini, or else the last with a line. Frames
+ * have time stamps if seqinfo.ini states the frame rate.
  * - `jsonl`: NAME.jsonl, the JSON lines of elfmerge, with their time stamps. Coasted boxes and
  * those of earlier stages are left out. Each generation is a separate trace: NAME, NAME#2, NAME#3.
+ * A line that was cut off while it was written is skipped with a warning.
+ *
+ * Boxes without width or height are left out with a warning.
  *
  * Throws elf::Error that names `format` or `frame-size`, or the file (and the number of the line,
- * as FILE:LINE) and its fault. Never skips anything that can't be read.
+ * as FILE:LINE) and its fault. Skips nothing else that can't be read.
  */
 std::vector<Trace> readTraces(const std::string& path, const TraceOptions& options = {});
 

@@ -104,6 +104,9 @@ std::string parse(int argc, char** argv, Options& options) {
   take(output, options.output);
   take(checkpoint, training.checkpoint);
   take(json, options.jsonFile);
+  options.traces.warn = [](const std::string& what) {
+    std::cerr << "elf-train: warning: " << what << '\n';
+  };
   if (!parsed) return elf::takeReason(error);
   if (version) {
     options.version = true;

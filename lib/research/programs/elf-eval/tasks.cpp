@@ -64,6 +64,9 @@ CommonOptions parseCommandLine(int argc, char** argv, const char* purpose,
     if (!parsedSize) throw WrongUse("--frame-size: '" + size + "' is not a size such as 1242x375");
     common.traces.frameSize = *parsedSize;
   }
+  common.traces.warn = [](const std::string& text) {
+    std::cerr << "elf-eval: warning: " << text << '\n';
+  };
   if (common.data.empty()) throw WrongUse("--data: is missing");
   if (!common.traces.format.empty())
     requireChoice("--format", common.traces.format, traceFormatChoices());
