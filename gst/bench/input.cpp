@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "elf/base/error.h"
+#include "elf/base/folder_entries.h"
 #include "gst/elfvision/gstelfvideo.h"
 
 namespace elf::bench {
@@ -155,13 +156,9 @@ bool isImage(const fs::path& path) {
 
 std::vector<std::string> imagesOfFolder(const std::string& folder) {
   std::vector<std::string> images;
-  std::error_code unreadable;
-  for (fs::directory_iterator it(folder, unreadable), end; !unreadable && it != end;
-       it.increment(unreadable))
-    if (isImage(it->path())) images.push_back(it->path());
-  if (unreadable) throw Error(folder, "can't be read: " + unreadable.message());
+  for (const fs::path& entry : entriesOf(folder))
+    if (isImage(entry)) images.push_back(entry);
   if (images.empty()) throw Error(folder, "holds no image");
-  std::sort(images.begin(), images.end());
   return images;
 }
 

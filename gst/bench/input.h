@@ -30,9 +30,9 @@ using Progress = std::function<void(std::size_t)>;
 
 /**
  * Decodes the first `limit` frames (-1: all) of a video file, of a folder's images in the order of
- * their names, or of a numbered pattern of images (one %d or %0Nd, from 0 or 1 on). The pixels are
- * the decoder's, in a format that the Elf elements accept, resized by `scale`. The PTS number the
- * frames from 0 (see framePts()).
+ * comesBefore(), or of a numbered pattern of images (one %d or %0Nd, from 0 or 1 on). The pixels
+ * are the decoder's, in a format that the Elf elements accept, resized by `scale`. The PTS number
+ * the frames from 0 (see framePts()).
  *
  * Throws elf::Error naming the file if it does not exist or can't be decoded, if an image differs
  * in size from the first one, or if the frames do not fit into half of the memory.

@@ -393,6 +393,18 @@ TEST_F(Traces, EachGenerationAndEachRunInAFileOfJsonLinesIsATraceOfItsOwn) {
   EXPECT_THAT(frames, ElementsAre(1, 2, 1, 2));
 }
 
+TEST_F(Traces, AreInTheOrderOfTheNumbersInTheirNames) {
+  std::vector<FrameRecord> runs;
+  for (int run = 0; run < 11; ++run) runs.push_back(record(0, 0, {}));
+  write("cam2.jsonl", lines({record(0, 0, {})}));
+  write("cam10.jsonl", lines(runs));
+  std::vector<std::string> names;
+  for (const Trace& trace : read()) names.push_back(trace.name);
+  EXPECT_THAT(names,
+              ElementsAre("cam2", "cam10", "cam10#2", "cam10#3", "cam10#4", "cam10#5", "cam10#6",
+                          "cam10#7", "cam10#8", "cam10#9", "cam10#10", "cam10#11"));
+}
+
 struct Torn {
   const char* how;
   std::string text;

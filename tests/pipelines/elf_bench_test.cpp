@@ -8,10 +8,12 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "gst/bench/input.h"
 #include "tests/support/hog.h"
 
 namespace {
@@ -74,11 +76,11 @@ class ElfBench : public testing::Test {
   ~ElfBench() override { fs::remove_all(folder_); }
 
   /** Ten small moving pictures, 000000.png and so on. */
-  void makeImages(int count = 10) {
+  void makeImages(int count = 10, const char* names = "%06d.png") {
     const std::string line = "videotestsrc pattern=ball num-buffers=" + std::to_string(count) +
                              " ! video/x-raw,width=160,height=192 ! pngenc ! multifilesink "
                              "location=" +
-                             (folder_ / "%06d.png").string();
+                             (folder_ / names).string();
     GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     GstBus* bus = gst_element_get_bus(pipeline);
@@ -193,6 +195,21 @@ TEST_F(ElfBench, AFolderWithoutImagesIsNamed) {
   const Outcome outcome = bench({"--input", folder_});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, EndsWith("holds no image\n"));
+}
+
+TEST_F(ElfBench, ReadsAFolderInTheOrderOfTheNumbersInItsNames) {
+  makeImages(11, "%d.png");
+  const auto pixels = [this](const fs::path& input) {
+    std::vector<std::string> frames;
+    for (const auto& frame : elf::bench::readInput(input, -1, 1, [](std::size_t) {}).frames) {
+      std::string& bytes = frames.emplace_back(gst_buffer_get_size(frame.get()), '\0');
+      gst_buffer_extract(frame.get(), 0, bytes.data(), bytes.size());
+    }
+    return frames;
+  };
+  const auto shown = pixels(folder_ / "%d.png");
+  EXPECT_EQ(std::set(shown.begin(), shown.end()).size(), 11U);
+  EXPECT_TRUE(pixels(folder_) == shown);
 }
 
 TEST_F(ElfBench, TakesTheModelAsAFileToo) {

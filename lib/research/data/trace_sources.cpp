@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "elf/base/error.h"
+#include "elf/base/folder_entries.h"
 #include "elf/base/text_file.h"
 #include "research/data/columns.h"
 
@@ -22,17 +23,6 @@ constexpr Choice kFormats[] = {
     {"mot", "MOTChallenge truth or detections"},
     {"jsonl", "JSON lines that elfmerge writes"},
 };
-
-/** Files and folders in `folder` that are not hidden, sorted. */
-std::vector<fs::path> entriesOf(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (!it->path().filename().string().starts_with('.')) entries.push_back(it->path());
-  if (error) throw Error(folder, "can't be read: " + error.message());
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
 
 /** The format of a line without commas. */
 TraceFormat formatOfColumns(const Columns& line) {

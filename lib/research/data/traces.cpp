@@ -18,6 +18,7 @@
 
 #include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/folder_entries.h"
 #include "elf/base/glib.h"
 #include "elf/base/printable.h"
 #include "elf/base/text_file.h"
@@ -500,7 +501,7 @@ std::vector<Trace> readTraces(const std::string& path, const TraceOptions& optio
     throw Error(path, error.code().message());
   }
   std::stable_sort(traces.begin(), traces.end(),
-                   [](const Trace& a, const Trace& b) { return a.name < b.name; });
+                   [](const Trace& a, const Trace& b) { return comesBefore(a.name, b.name); });
   return traces;
 }
 

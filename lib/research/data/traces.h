@@ -67,8 +67,8 @@ struct TraceOptions {
 std::span<const Choice> traceFormatChoices();
 
 /**
- * The traces at `path`, sorted by name, at least one. `path` is a data set's folder, or one video
- * of it (a folder or a file, depending on the format):
+ * The traces at `path`, sorted by name (comesBefore()), at least one. `path` is a data set's
+ * folder, or one video of it (a folder or a file, depending on the format):
  *
  * - `elf-release`: VIDEO/N.txt, the text files of the released Elf: one for each frame N, with a
  *   line `x y width height id frame-width frame-height` for each object, in pixels. id = class *

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "elf/base/error.h"
+#include "elf/base/folder_entries.h"
 
 namespace elf::eval {
 
@@ -39,11 +40,8 @@ const std::vector<std::string>& FramePictures::filesOf(const std::string& trace)
   fs::path folder = fs::path(folder_) / trace;
   if (fs::is_directory(folder / "img1")) folder /= "img1";
   if (!fs::is_directory(folder)) folder = folder_;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (isPicture(it->path())) files.push_back(it->path());
-  if (error) throw Error(folder, "can't be read: " + error.message());
-  std::sort(files.begin(), files.end());
+  for (const fs::path& entry : entriesOf(folder))
+    if (isPicture(entry)) files.push_back(entry);
   return files;
 }
 

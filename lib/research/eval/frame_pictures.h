@@ -13,7 +13,7 @@ namespace elf::eval {
 
 /**
  * Reads them from a folder with the videos' pictures in TRACE/ or TRACE/img1/, or in the folder
- * itself if it has no such folder: PNG, JPEG, PPM and BMP. In the order of their names they are
+ * itself if it has no such folder: PNG, JPEG, PPM and BMP. In the order of comesBefore() they are
  * frames 0, 1, 2, ... of the trace. Not thread-safe.
  */
 class FramePictures {
