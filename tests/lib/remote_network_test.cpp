@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 #include <opencv2/core.hpp>
 #include <string>
 #include <vector>
@@ -341,6 +342,14 @@ TEST(RemoteNetwork, WhatIsWrongWithAnAnswerIsOneSentence) {
   EXPECT_EQ(errorOf(answer({text})), "output0: has datatype BYTES (numbers, such as FP32)");
   EXPECT_EQ(errorOf(answer({output<float>("output0", DataType::Fp32, {1LL << 40, 0}, {})})),
             "output0: is of no possible shape");
+  auto columnsWithNan = columns({{32, 32, 16, 8}});
+  columnsWithNan[9] = std::numeric_limits<float>::quiet_NaN();
+  const auto wrong = output("output0", DataType::Fp32, {1, 6, 84}, columnsWithNan);
+  EXPECT_THAT(network->read(answer({wrong}), {64, 64}).error(),
+              HasSubstr("the network's output output0 1x6x84 is not finite"));
+  const auto untried = networkOf(tensor("images", "FP32", "[-1,3,64,64]"), file(""));
+  EXPECT_THAT(untried.value()->tried("http://a", answer({wrong})).error(),
+              HasSubstr("http://a: the network's output output0 1x6x84 is not finite"));
 }
 
 TEST(RemoteNetwork, ATrialTellsTheDecoderOrWhyNot) {

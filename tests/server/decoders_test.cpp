@@ -643,6 +643,18 @@ TEST(Decoders, SeeNoJointWhereANetworkHasNoNumber) {
   EXPECT_FALSE(joints->front().visibility > 0);
 }
 
+TEST(Decoders, TellANetworkThatWentWrong) {
+  const NamedTensor good{"good", tensorOf({1, 4}, {1, 2, 3, -kInfinity})};
+  EXPECT_EQ(notFinite({good, {"empty", cv::Mat()}, integers("whole", {1}, {7})}), "");
+  for (const std::vector<float>& wrong : {std::vector<float>{1, 2, kNan, 4},
+                                          {kInfinity, 2, 3, 4},
+                                          {kNan, kNan, kNan, kNan},
+                                          {-kInfinity, -kInfinity, -kInfinity, -kInfinity}})
+    EXPECT_EQ(notFinite({good, {"boxes", tensorOf({1, 4}, wrong)}}),
+              "the network's output boxes 1x4 is not finite (look at [input] scale, mean and std, "
+              "and at the precision)");
+}
+
 TEST(Decoders, KeepNoCandidateWhoseNumbersAreNotFinite) {
   for (const float odd : {kNan, kInfinity, -kInfinity}) {
     for (const int place : {0, 1, 2, 3}) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
@@ -13,6 +14,7 @@
 #include "elf/server/backends.h"
 #include "tests/support/blob_model.h"
 #include "tests/support/folder.h"
+#include "tests/support/made_network.h"
 #include "tests/support/process.h"
 
 namespace elf {
@@ -125,6 +127,8 @@ TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
   const std::string noText("\x08\x07\x12\0\n\xff\n:x\n", 10);
   std::ofstream(folder.file("net.model")) << noText;
   std::ofstream(folder.file("net.onnx")) << noText;
+  testing::writeOnnx(folder.file("nan.onnx"),
+                     {.outputs = {{"output0", {1, 1, 6}, std::vector<float>(6, NAN)}}});
   std::vector<std::uint8_t> png;
   cv::imencode(".png", twoBlobs(), png);
   std::ofstream(folder.file("cut.png"))
@@ -134,6 +138,8 @@ TEST(ElfServerCheck, FailsWithOneLineThatNamesWhatIsWrong) {
        {std::pair<std::vector<std::string>, std::string>{{"--check", "nowhere"}, "nowhere"},
         {{"--check", folder.file("net.model")}, "net.model: not UTF-8 text"},
         {{"--check", folder.file("net.onnx")}, "net.onnx: not a whole ONNX file"},
+        {{"--check", folder.file("nan.onnx")},
+         "nan.onnx: the network's output output0 1x1x6 is not finite (look at [input] scale"},
         {{"--check", "simulated", "--picture", folder.file("cut.png")},
          "cut.png: image: broken PNG"},
         {{"--check", "simulated", "--picture", folder.file("none.png")}, "none.png"},

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <numbers>
 #include <opencv2/imgproc.hpp>
 
@@ -624,7 +625,7 @@ TEST_P(FullRuntime, ReadsOutputsOfAnyNumberType) {
       network.outputs[0].type = network.outputs[1].type = type;
     const auto model = load(network);
     EXPECT_EQ(model->file().decoder, OutputDecoder::Objects);
-    expectCat(*model, {32, 48, 96, 80});
+    expectCat(*model, {32, 32, 96, 64});
   }
 }
 
@@ -850,6 +851,35 @@ TEST_P(Runtime, OfMoreClassesThanLabelsIsRefusedAtOnce) {
       .outputs = {columns("output0", kCells, {joined({kCat, {0.75F, 0, 0}})})}};
   EXPECT_THAT(errorOf([&] { parse(network, "labels=a;b\n"); }),
               HasSubstr("[model] labels are 2, the network has 3 classes"));
+}
+
+// As with a `scale` that is too large, or an export in half precision that overflows.
+TEST_P(Runtime, RefusesANetworkWhoseOutputIsNotFinite) {
+  for (const float odd :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    MadeNetwork network = oneCat();
+    network.outputs[0].values[100] = odd;
+    const std::string path = write(network);
+    EXPECT_THAT(
+        errorOf([&] { load(path); }),
+        AllOf(HasSubstr(path), HasSubstr("the network's output output0 1x30x6 is not finite")));
+    EXPECT_THAT(errorOf([&] { parse(network, "", "[output]\ndecoder=end2end\n"); }),
+                HasSubstr("the network's output output0 1x30x6 is not finite"));
+  }
+}
+
+TEST_P(Runtime, FailsOnAPictureWhoseOutputIsNotFinite) {
+  MadeNetwork network = oneCat();
+  // It overflows on white alone.
+  network.outputs[0].weights[100] = {2e38F, 2e38F, 2e38F};
+  const auto model = parse(network, "");
+  expectCat(*model, {32, 32, 96, 64});
+  const auto found = run(*model, cv::Mat(64, 64, CV_8UC3, cv::Scalar::all(255)));
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error(),
+            "synthetic: the network's output output0 1x30x6 is not finite (look at [input] scale, "
+            "mean and std, and at the precision)");
+  expectCat(*model, {32, 32, 96, 64});
 }
 
 std::string nameOf(const ::testing::TestParamInfo<Runtime::ParamType>& instance) {

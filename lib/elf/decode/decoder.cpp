@@ -2,10 +2,32 @@
 #include "elf/decode/decoder.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 
 #include "elf/base/printable.h"
 
 namespace elf {
+
+namespace {
+
+/** Looks at the bits, which takes no time beside an inference. */
+bool holdsNumbers(const cv::Mat& values) {
+  constexpr std::uint32_t kExponent = 0x7F800000, kMinusInfinity = 0xFF800000;
+  const auto count = values.total();
+  if (count == 0) return true;
+  const auto* const first = values.ptr<float>();
+  bool isWrong = false, isFinite = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(first[i]);
+    const bool special = (bits & kExponent) == kExponent;
+    isFinite |= !special;
+    isWrong |= special && bits != kMinusInfinity;
+  }
+  return isFinite && !isWrong;
+}
+
+}  // namespace
 
 const cv::Mat* findTensor(const Tensors& tensors, std::string_view name) {
   const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
@@ -26,6 +48,13 @@ std::string describe(const Tensors& tensors) {
       text += (i == 0 ? " " : "x") + std::to_string(tensor.values.size[i]);
   }
   return text;
+}
+
+std::string notFinite(const Tensors& tensors) {
+  const auto wrong = std::ranges::find_if_not(tensors, holdsNumbers, &NamedTensor::values);
+  if (wrong == tensors.end()) return {};
+  return "the network's output " + describe({*wrong}) +
+         " is not finite (look at [input] scale, mean and std, and at the precision)";
 }
 
 std::string unexpected(const Tensors& tensors) {

@@ -26,6 +26,11 @@ namespace elf {
 
 /** "boxes 1x7x4, scores 1x7" */
 std::string describe(const Tensors& tensors);
+/**
+ * The error for a network that went wrong: a tensor that holds NaN or infinity, or nothing finite.
+ * Otherwise empty. -inf alone is a logit's way to say "never".
+ */
+std::string notFinite(const Tensors& tensors);
 /** The error for tensors, with names and shapes, that the decoder does not read. */
 std::string unexpected(const Tensors& tensors);
 /**

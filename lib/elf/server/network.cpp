@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "elf/decode/decoder.h"
 #include "elf/decode/input_tensor.h"
 #include "elf/server/backends.h"
 
@@ -45,6 +46,8 @@ void Network::prepareAs(const ModelFile& file) {
 Result<Tensors> Network::run(const cv::Mat& bgr) {
   auto tensors = session_->run(inputTensor({&bgr, 1}, file_));
   if (!tensors) return Result<Tensors>::failure(cannotRun(bgr, tensors.error()));
+  if (std::string why = notFinite(tensors.value()); !why.empty())
+    return Result<Tensors>::failure(std::move(why));
   return tensors;
 }
 
@@ -54,6 +57,7 @@ Result<std::vector<Tensors>> Network::runBatch(std::span<const cv::Mat> bgr) {
   const auto together = session_->run(inputTensor(bgr, file_));
   if (!together) return Batch::failure(cannotRun(bgr[0], together.error()));
   const Tensors& tensors = together.value();
+  if (std::string why = notFinite(tensors); !why.empty()) return Batch::failure(std::move(why));
   std::vector<Tensors> all(bgr.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const auto& [name, values, integer] = tensors[i];

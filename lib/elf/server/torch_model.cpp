@@ -393,10 +393,17 @@ Tensors tensorsOf(const IValue& answer, std::vector<Tensor>& values) {
   for (Tensor& value : values) {
     const bool whole = !value.is_floating_point();
     value = value.to(at::kCPU, at::kFloat).contiguous();
-    const std::vector<int> sizes(value.sizes().begin(), value.sizes().end());
+    std::vector<int> sizes(value.sizes().begin(), value.sizes().end());
+    if (sizes.empty()) sizes = {1};
     tensors.push_back({"output", cv::Mat(sizes, CV_32F, value.data_ptr<float>()), whole});
   }
   return tensors;
+}
+
+/** notFinite() of all that the network outputs. */
+std::string notFiniteIn(const IValue& answer) {
+  std::vector<Tensor> values;
+  return notFinite(tensorsOf(answer, values));
 }
 
 /** `file` completed from its network, which outputs objects, or tensors that a decoder reads. */
@@ -470,6 +477,8 @@ class TorchModel : public InferenceModel {
         } catch (const std::exception& error) {
           return Result<ModelFile>::failure(reasonOf(error));
         }
+        if (std::string why = notFiniteIn(*answer); !why.empty())
+          return Result<ModelFile>::failure(std::move(why));
         return Result<ModelFile>(recognised(known, *answer, network, canvas.size()));
       };
       known = recognisedBy(look, known, network.path());
@@ -518,6 +527,8 @@ class TorchModel : public InferenceModel {
 
   Answer read(const IValue& answer, const Canvas& canvas) const {
     const c10::InferenceMode inference;
+    if (const std::string why = notFiniteIn(answer); !why.empty())
+      return Answer::failure(name() + ": " + why);
     if (decode_) {
       std::vector<Tensor> values;
       return toDetections(tensorsOf(answer, values), decode_, canvas, file());

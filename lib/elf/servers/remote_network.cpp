@@ -232,6 +232,8 @@ Result<Tensors> tensorsOf(const wire::InferResponse& answer,
     if (shape.empty()) shape = {1};
     tensors.push_back({output.name, floatsOf(output, shape), isWhole(output.type)});
   }
+  if (std::string why = notFinite(tensors); !why.empty())
+    return Result<Tensors>::failure(std::move(why));
   return tensors;
 }
 
