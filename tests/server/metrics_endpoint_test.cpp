@@ -25,6 +25,7 @@ using testing::Gate;
 using ::testing::HasSubstr;
 using testing::MetricsText;
 using testing::scrape;
+using ::testing::StartsWith;
 
 class MetricsEndpoint : public ::testing::Test {
  protected:
@@ -133,6 +134,14 @@ TEST_F(MetricsEndpoint, OpenConnectionsDoNotHoldUpItsEnd) {
   EXPECT_EQ(say(slow.get(), ""), "");
   const auto again = openClientSeries(place(), labels("a"), nothing);
   EXPECT_EQ(scrape(port_).status, 200U);
+}
+
+TEST_F(MetricsEndpoint, ARequestThatTwoProgramsMayReadDifferentlyIsA400) {
+  const auto series = openClientSeries(place(), labels("a"), nothing);
+  const std::string head = "GET /metrics HTTP/1.1\r\nHost: x\r\n";
+  for (const char* more :
+       {"Host: y\r\n\r\n", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"})
+    EXPECT_THAT(say(connect().get(), head + more), StartsWith("HTTP/1.1 400 ")) << more;
 }
 
 TEST_F(MetricsEndpoint, BodiesAreBoundedAndSoAreConnections) {

@@ -625,7 +625,7 @@ TEST_P(FullRuntime, ReadsOutputsOfAnyNumberType) {
       network.outputs[0].type = network.outputs[1].type = type;
     const auto model = load(network);
     EXPECT_EQ(model->file().decoder, OutputDecoder::Objects);
-    expectCat(*model, {32, 32, 96, 64});
+    expectCat(*model, {32, 48, 96, 80});
   }
 }
 

@@ -28,6 +28,7 @@ namespace {
 
 using elf::testing::Gate;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 using Body = std::vector<std::uint8_t>;
 
 ModelFile fakeFile(const std::string& name = "fake") {
@@ -530,6 +531,36 @@ TEST_F(ServerTest, ANegativeLengthIsA400) {
               HasSubstr("HTTP/1.1 400"));
 }
 
+TEST_F(ServerTest, ARequestThatTwoProgramsMayReadDifferentlyIsA400AndTheEndOfItsConnection) {
+  start();
+  const std::string get = "GET /v2/health/live HTTP/1.1\r\nHost: a\r\n",
+                    post = "POST /v2/models/fake/infer HTTP/1.1\r\nHost: a\r\n",
+                    chunked = "Transfer-Encoding: chunked\r\n";
+  for (const auto& [request, why] : std::vector<std::pair<std::string, std::string>>{
+           {get + "Host: b\r\n\r\n", "Host: is there more than once"},
+           {get + "hOST: a\r\n\r\n", "Host: is there more than once"},
+           {post + "Content-Length: 5\r\n" + chunked + "\r\n0\r\n\r\n",
+            "Content-Length: is there beside Transfer-Encoding"},
+           {post + chunked + "content-length: 0\r\n\r\n0\r\n\r\n",
+            "Content-Length: is there beside Transfer-Encoding"},
+           {get + "Content-Length: 0\r\n" + chunked + "\r\n0\r\n\r\n",
+            "Content-Length: is there beside Transfer-Encoding"},
+           {post + "Content-Length: 0\r\nContent-Length: 0\r\n\r\n",
+            "Content-Length: is there more than once"},
+           {post + chunked + chunked + "\r\n0\r\n\r\n",
+            "Transfer-Encoding: is there more than once"}}) {
+    // It ends, and so does the connection.
+    const std::string answer = readToEnd(sendText(request));
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 ")) << request;
+    EXPECT_THAT(answer, HasSubstr("Connection: close\r\n")) << request;
+    EXPECT_THAT(answer, HasSubstr(R"({"error":")" + why + R"("})")) << request;
+  }
+  for (const std::string& request :
+       {get + "Connection: close\r\n\r\n", get + "Connection: close\r\nX-Forwarded-Host: b\r\n\r\n",
+        get + "Connection: close\r\nContent-Length: 0\r\n\r\n"})
+    EXPECT_THAT(readToEnd(sendText(request)), StartsWith("HTTP/1.1 200 ")) << request;
+}
+
 TEST_F(ServerTest, CountsWhatItRefusesForItsSize) {
   start({.maxBody = 1000, .maxBuffered = 1500});
   const Body large(1500, '?');
@@ -723,7 +754,7 @@ TEST_F(ServerTest, SpeaksHttpsWithItsCertificate) {
   const elf::testing::Certificates certificates;
   if (!certificates.made()) GTEST_SKIP() << "openssl is not there to make certificates";
   start({.tlsCert = certificates.server(), .tlsKey = certificates.server()});
-  EXPECT_THAT(server_->url(), ::testing::StartsWith("https://127.0.0.1:"));
+  EXPECT_THAT(server_->url(), StartsWith("https://127.0.0.1:"));
   const Extra trusting{.ca = certificates.ca()};
   EXPECT_EQ(request("GET", url("/v2"), {}, {}, trusting).status, 200U);
   EXPECT_EQ(request("GET", url("/v2"), {}, {}, {.ca = certificates.stranger()}).status, 0U);
@@ -1292,7 +1323,7 @@ TEST_F(ReloadTest, RequestsUnderWayEndWithTheOldModelAndNewOnesDoNotWaitForThem)
   EXPECT_EQ(newGate_.entered(), 1);
   gate_.open();
   EXPECT_EQ(running.get().status, 200U);
-  EXPECT_THAT(readToEnd(waiting), ::testing::StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(readToEnd(waiting), StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(gate_.entered(), 2);
   EXPECT_EQ(newGate_.entered(), 1);
 }
@@ -1334,7 +1365,7 @@ TEST_F(ReloadTest, AnUploadThatHasBegunIsTakenWithTheOldToken) {
   EXPECT_EQ(statusOf("/v2", {.headers = {{"Authorization", "Bearer new"}}}), 200U);
   g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(upload)), message.body.data(),
                             message.body.size(), nullptr, nullptr, nullptr);
-  EXPECT_THAT(readToEnd(upload), ::testing::StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(readToEnd(upload), StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(gate_.entered(), 1);
 }
 
@@ -1411,7 +1442,7 @@ TEST_F(ReloadTest, CountsGoOn) {
   newGate_.open();
   for (auto* running : {&oldRunning, &newRunning}) EXPECT_EQ(running->get().status, 200U);
   for (GSocketConnection* waiting : {oldWaiting, newWaiting})
-    EXPECT_THAT(readToEnd(waiting), ::testing::StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(readToEnd(waiting), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(metrics(), HasSubstr("elf_requests_waiting{model=\"fake\"} 0\n"));
   EXPECT_THAT(metrics(), HasSubstr("elf_requests_total{code=\"200\",model=\"fake\"} 5\n"));
   const auto stats = nlohmann::json::parse(request("GET", url("/v2/models/fake/stats")).text());

@@ -11,6 +11,7 @@
 #include "elf/base/glib.h"
 #include "elf/base/mutex.h"
 #include "elf/http/connections.h"
+#include "elf/http/request_framing.h"
 #include "elf/metrics/client_metrics.h"
 #include "elf/metrics/metrics_module.h"
 
@@ -30,6 +31,12 @@ constexpr ConnectionLimits kLimits{.maxConnections = 16,
 void answer(SoupServerMessage* message, guint status, const std::string& text) {
   soup_server_message_set_status(message, status, nullptr);
   soup_server_message_set_response(message, kType, SOUP_MEMORY_COPY, text.data(), text.size());
+}
+
+void refuse(SoupServerMessage* message, const std::string& why) {
+  soup_message_headers_replace(soup_server_message_get_response_headers(message), "Connection",
+                               "close");
+  answer(message, SOUP_STATUS_BAD_REQUEST, why + "\n");
 }
 
 /** Serves the metrics of its clients. add() and remove() may be called from any thread. */
@@ -166,6 +173,12 @@ void Endpoint::listen(const MetricsPlace& place) {
         guarded([&] { static_cast<Endpoint*>(self)->handle(message, path); });
       },
       this, nullptr);
+  soup_server_add_early_handler(
+      server_.get(), nullptr,
+      [](SoupServer*, SoupServerMessage* message, const char*, GHashTable*, gpointer) {
+        if (const char* fault = framingFault(message)) refuse(message, fault);
+      },
+      nullptr, nullptr);
   connections_.watch(server_.get());
   GError* error = nullptr;
   if (!soup_server_listen(server_.get(), address.get(), SoupServerListenOptions{}, &error))

@@ -22,6 +22,7 @@
 #include "elf/base/mutex.h"
 #include "elf/base/printable.h"
 #include "elf/http/connections.h"
+#include "elf/http/request_framing.h"
 #include "elf/server/metrics.h"
 #include "elf/server/reply.h"
 #include "elf/server/request_headers.h"
@@ -326,7 +327,7 @@ class Server::Impl {
     return infer && allowed(message, route) ? servingOf(message)->find(route->model) : nullptr;
   }
 
-  /** Ends an upload before it begins if the header shows that it is too large. */
+  /** Ends a request before its body if the header shows that it is too large, or ambiguous. */
   static void onHeaders(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                         gpointer self) {
     auto* impl = static_cast<Impl*>(self);
@@ -337,7 +338,9 @@ class Server::Impl {
           soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH
               ? soup_message_headers_get_content_length(headers)
               : 0;
-      if (length < 0)
+      if (const char* fault = framingFault(message))
+        refuseBody(message, queue, SOUP_STATUS_BAD_REQUEST, fault);
+      else if (length < 0)
         refuseBody(message, queue, SOUP_STATUS_BAD_REQUEST, "Content-Length: not a length");
       else if (impl->connections_.hopeless(static_cast<std::uint64_t>(length)))
         impl->refuseLargeBody(message, queue);
