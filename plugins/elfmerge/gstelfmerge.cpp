@@ -75,6 +75,8 @@ struct Settings {
   bool postMessages = false;
   /** An elf::MergeMode, for the loop. */
   int mergeMode = static_cast<int>(elf::MergeMode::Nms);
+  /** For the loop. */
+  bool acrossClasses = false;
   bool reportMissed = false;
   /** Index into indexerChoices(), for the loop. */
   int indexing = 0;
@@ -171,6 +173,10 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
         {"merge-mode", "Merge mode", kPlaying,
          Enum{ELF_SETTING(mergeMode), "GstElfMergeMode", elf::mergeModeChoices},
          "What to do with two boxes of one object that two parts found", &Merger::askAgain},
+        {"across-classes", "Across classes", kPlaying, Boolean{ELF_SETTING(acrossClasses)},
+         "Also merge boxes of different classes that two parts found, as for a van that is a car "
+         "in one part and a truck in another",
+         &Merger::askAgain},
         {"report-missed", "Report missed", kPlaying, Boolean{ELF_SETTING(reportMissed)},
          "Also report objects that are expected but were not found in this frame, marked as "
          "coasted"},
@@ -368,13 +374,15 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
         elf::gst::guarded(element_, [&] { tell(*record); });
       });
       const Settings now = settings();
-      if (stream->setMerging(this, {static_cast<elf::MergeMode>(now.mergeMode), now.indexing}) ||
+      if (stream->setMerging(this, {.mode = static_cast<elf::MergeMode>(now.mergeMode),
+                                    .acrossClasses = now.acrossClasses,
+                                    .indexing = now.indexing}) ||
           warnedOfOther_.exchange(true))
         return;
     }
     GST_ELEMENT_WARNING(element_, STREAM, FAILED,
                         ("Another elfmerge has said how the frames are to be merged."),
-                        ("merge-mode and indexing of this one do nothing"));
+                        ("merge-mode, across-classes and indexing of this one do nothing"));
   }
 
   void askAgain() {

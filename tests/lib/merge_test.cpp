@@ -32,7 +32,7 @@ FrameRecord twoHalves() {
 }
 
 std::vector<Detection> merge(FrameRecord& record, MergeMode mode = MergeMode::Nms) {
-  mergeAnswers(record, mode);
+  mergeAnswers(record, {.mode = mode});
   return record.detections;
 }
 
@@ -509,6 +509,74 @@ TEST(Merge, TheModelsOwnSuppressionIsTrustedInsideOnePart) {
   record.answers[0].detections = {person({100, 100, 200, 300}, 0.9F),
                                   person({105, 100, 205, 300}, 0.8F)};
   EXPECT_EQ(merge(record).size(), 2U);
+}
+
+Detection ofClass(std::int64_t labelId, Box box, float score) {
+  return {.box = box, .score = score, .labelId = labelId};
+}
+std::vector<Detection> mergeAcrossClasses(FrameRecord& record, MergeMode mode = MergeMode::Nms) {
+  mergeAnswers(record, {.mode = mode, .acrossClasses = true});
+  return record.detections;
+}
+
+TEST(Merge, AVanThatIsACarInOnePartAndATruckInAnotherIsOneIfAskedFor) {
+  FrameRecord record = twoHalves();
+  // Whole in both.
+  record.answers[0].detections = {ofClass(2, {470, 100, 540, 160}, 0.6F)};
+  record.answers[1].detections = {ofClass(7, {22, 102, 92, 162}, 0.8F)};
+  EXPECT_EQ(merge(record).size(), 2U);
+  auto merged = mergeAcrossClasses(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].labelId, 7) << "the stronger one";
+  EXPECT_EQ(merged[0].box, (Box{472, 102, 542, 162}));
+  merged = mergeAcrossClasses(record, MergeMode::Nmm);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{470, 100, 542, 162}));
+
+  // Cut by the border of one.
+  record.answers[0].detections = {ofClass(2, {470, 100, 550, 160}, 0.9F)};
+  record.answers[1].detections = {ofClass(7, {20, 100, 200, 160}, 0.8F)};
+  merged = mergeAcrossClasses(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].labelId, 7) << "the whole one";
+
+  // Cut by the borders of both.
+  record.answers[0].detections = {ofClass(2, {300, 100, 550, 160}, 0.9F)};
+  record.answers[1].detections = {ofClass(7, {0, 100, 250, 160}, 0.8F)};
+  EXPECT_EQ(merge(record).size(), 2U);
+  merged = mergeAcrossClasses(record);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(merged[0].box, (Box{300, 100, 700, 160}));
+}
+
+TEST(Merge, AcrossClassesObjectsInFrontOfEachOtherAreTwo) {
+  FrameRecord record = twoHalves();
+  // A person in front of a van, cut by the border of one part.
+  record.answers[0].detections = {ofClass(0, {530, 150, 550, 180}, 0.9F)};
+  record.answers[1].detections = {ofClass(7, {20, 100, 400, 190}, 0.8F),
+                                  ofClass(0, {80, 150, 100, 180}, 0.8F)};
+  const auto merged = mergeAcrossClasses(record);
+  ASSERT_EQ(merged.size(), 2U);
+  EXPECT_EQ(std::ranges::count(merged, 7, &Detection::labelId), 1);
+  // Inside one part the model's own suppression is trusted.
+  record.answers[0].detections = {ofClass(2, {100, 100, 200, 200}, 0.9F),
+                                  ofClass(7, {100, 100, 200, 200}, 0.8F)};
+  record.answers[1].detections = {};
+  EXPECT_EQ(mergeAcrossClasses(record).size(), 2U);
+}
+
+TEST(Merge, AcrossClassesWhatWasFoundIsNotCoastedToo) {
+  FrameRecord record = twoHalves();
+  Rp rp;
+  rp.box = rp.expected = {470, 100, 540, 160};
+  rp.labelId = 2;
+  rp.id = 5;
+  record.rps = std::vector<Rp>{rp};
+  record.plan->parts[0].rps = {0};
+  record.answers[0].state = AnswerState::Failed;
+  record.answers[1].detections = {ofClass(7, {20, 100, 90, 160}, 0.8F)};
+  EXPECT_EQ(merge(record).size(), 2U);
+  EXPECT_EQ(mergeAcrossClasses(record).size(), 1U);
 }
 
 TEST(Merge, DifferentClassesAreDifferentObjects) {

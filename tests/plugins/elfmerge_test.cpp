@@ -465,6 +465,26 @@ class MergeInTheLoop : public Merge {
   std::unique_ptr<OwnStream> upstream_;
 };
 
+TEST_F(MergeInTheLoop, TwoClassesOfOneObjectAreMergedWhereThatIsAskedFor) {
+  const auto found = [&] {
+    FrameRecord record = upstream_->enter();
+    record.plan.emplace().parts = {{.rect = {0, 0, 400, 480}}, {.rect = {50, 0, 590, 480}}};
+    elf::testing::GreyPixels pixels(kSize);
+    FrameRecordPtr done;
+    upstream_->stream->submit(std::move(record), pixels, std::nullopt,
+                              [&](FrameRecordPtr result) { done = std::move(result); });
+    const auto requests = end_.open();
+    end_.answer(requests.at(0), {{.box = kPerson, .score = 1, .labelId = 2, .label = "car"}});
+    end_.answer(requests.at(1),
+                {{.box = shift(kOther, -50, 0), .score = 0.5F, .labelId = 7, .label = "truck"}});
+    return done->detections.size();
+  };
+  useIn("elfmerge");
+  EXPECT_EQ(found(), 2U);
+  g_object_set(harness_->element(), "across-classes", TRUE, nullptr);
+  EXPECT_EQ(found(), 1U);
+}
+
 TEST_F(MergeInTheLoop, WhichObjectIsWhichIsDecidedByTheRuleOfIndexing) {
   // Half of its size to the right: as good as the same to the default rule, too far for the
   // paper's.

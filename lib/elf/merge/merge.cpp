@@ -180,8 +180,8 @@ bool goesFirst(const Found& a, const Found& b) {
   return a.detection.score > b.detection.score;
 }
 
-bool mayBeOne(const Found& a, const Found& b) {
-  return a.part != b.part && a.detection.labelId == b.detection.labelId;
+bool areOfOneClass(const Found& a, const Found& b) {
+  return a.detection.labelId == b.detection.labelId;
 }
 
 bool haveSameJoints(const Detection& a, const Detection& b) {
@@ -249,7 +249,9 @@ double sameness(const Found& kept, const Found& other) {
   const double fit = shares.iou >= same || haveSameJoints(a, b) ? std::max(shares.iou, same) : 0;
   if (!other.cuts.any()) return fit;
   const float along = std::max(agreementAlongCut(kept, b.box), agreementAlongCut(other, a.box));
-  const bool inside = shares.ofSecond >= piece;
+  // A piece of another class inside the box may be another object in front.
+  const bool inside =
+      shares.ofSecond >= piece && (areOfOneClass(kept, other) || along >= kSamePieces);
   const bool covers = shares.ofFirst >= piece && along >= kSamePieces;
   return inside || covers ? std::max(fit, std::max(shares.ofFirst, shares.ofSecond) * along) : fit;
 }
@@ -338,8 +340,8 @@ bool joinPieces(Found& one, const Found& other) {
 }
 
 // How well both fit as the same object or pieces of it. 0: not.
-double fitOf(const Found& one, const Found& other) {
-  if (!mayBeOne(one, other)) return 0;
+double fitOf(const Found& one, const Found& other, bool acrossClasses) {
+  if (one.part == other.part || !(acrossClasses || areOfOneClass(one, other))) return 0;
   const float pieces = std::max({fitSideBySide(one, other), fitSideBySide(other, one),
                                  fitStacked(one, other), fitStacked(other, one)});
   return std::max<double>(pieces, sameness(one, other));
@@ -351,11 +353,14 @@ void absorb(Found& one, const Found& other, MergeMode mode) {
 }
 
 // Boxes that do not touch are neither one object nor pieces of one.
-std::vector<Found> mergeOverlapping(std::vector<Found> found, MergeMode mode) {
+std::vector<Found> mergeOverlapping(std::vector<Found> found, const MergeOptions& options) {
   std::stable_sort(found.begin(), found.end(), goesFirst);
   return absorbed(
-      std::move(found), [](const Found& one) -> const Box& { return one.detection.box; }, fitOf,
-      [mode](Found& one, const Found& other) { absorb(one, other, mode); });
+      std::move(found), [](const Found& one) -> const Box& { return one.detection.box; },
+      [&](const Found& one, const Found& other) {
+        return fitOf(one, other, options.acrossClasses);
+      },
+      [&](Found& one, const Found& other) { absorb(one, other, options.mode); });
 }
 
 bool isExpected(const Box& box, const FrameRecord& record) {
@@ -405,8 +410,9 @@ std::vector<const Rp*> unansweredRps(const FrameRecord& record) {
 }
 
 // Another part may have found it: neighbours overlap.
-bool isWhatWasExpected(const Detection& detection, const Rp& rp) {
-  return detection.labelId == rp.labelId && iou(detection.box, rp.expected) >= kExpectedIou;
+bool isWhatWasExpected(const Detection& detection, const Rp& rp, bool acrossClasses) {
+  return (acrossClasses || detection.labelId == rp.labelId) &&
+         iou(detection.box, rp.expected) >= kExpectedIou;
 }
 
 Detection coasted(const Rp& rp) {
@@ -433,7 +439,7 @@ std::span<const Choice> mergeModeChoices() {
   return kChoices;
 }
 
-void mergeAnswers(FrameRecord& record, MergeMode mode) {
+void mergeAnswers(FrameRecord& record, const MergeOptions& options) {
   std::vector<Detection>& detections = record.detections;
   detections.clear();
   record.cut.clear();
@@ -446,7 +452,7 @@ void mergeAnswers(FrameRecord& record, MergeMode mode) {
   }
   if (!record.plan || record.answers.size() != record.plan->parts.size()) return;
 
-  for (Found& one : mergeOverlapping(inFramePixels(record), mode)) {
+  for (Found& one : mergeOverlapping(inFramePixels(record), options)) {
     if (one.cuts.any() && !isExpected(one.detection.box, record)) {
       record.cut.push_back(aroundPiece(one, record.size));
       if (one.kind == PartKind::Rp || one.kind == PartKind::Scan) continue;
@@ -461,7 +467,9 @@ void mergeAnswers(FrameRecord& record, MergeMode mode) {
   const std::size_t found = detections.size();
   for (const Rp* rp : unansweredRps(record))
     if (std::none_of(detections.begin(), detections.begin() + static_cast<std::ptrdiff_t>(found),
-                     [&](const Detection& detection) { return isWhatWasExpected(detection, *rp); }))
+                     [&](const Detection& detection) {
+                       return isWhatWasExpected(detection, *rp, options.acrossClasses);
+                     }))
       detections.push_back(coasted(*rp));
   sortByScore(detections);
 }

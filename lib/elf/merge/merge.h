@@ -18,6 +18,13 @@ enum class MergeMode {
   Nmm   ///< both become the box around them: greedy non-maximum merging
 };
 
+struct MergeOptions {
+  MergeMode mode = MergeMode::Nms;
+  /** Boxes of different classes may be one object, too: a van that one part calls car, and another
+   * one truck. It has the class of the box that goes first. */
+  bool acrossClasses = false;
+};
+
 /** In the order of MergeMode. */
 std::span<const Choice> mergeModeChoices();
 
@@ -30,7 +37,7 @@ inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
  * Sets `detections` and `cut` of a frame that elfoffload has answered. Scales and shifts each
  * answer's boxes, masks, keypoints and rotated boxes into the frame, and clips boxes and masks to
  * it. Leaves out masks beyond kMaxMaskPixels of one frame. Trusts the model's own suppression
- * inside one part. Between parts, class by class:
+ * inside one part. Between parts, class by class unless `options` says otherwise:
  *
  * - Of two boxes of one object from two parts one is kept, or both are united: a whole one rather
  *   than one that ends at a border of its part inside the frame, one from a part in full resolution
@@ -40,7 +47,8 @@ inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
  * - Pieces of an object on both sides of a border become one: the box around both, the pixels of
  *   both masks, the more visible of each joint, and the rotated box around both at the angle of the
  *   larger one. Two boxes are united in the same way. Each piece joins the one that it fits best,
- *   and none joins a smaller object that it is behind.
+ *   and none joins a smaller object that it is behind. Of another class, it also has to agree with
+ *   the whole one along the border.
  * - A piece that is left is not a whole object. It is removed, unless an RP expects it, or the
  *   whole frame was inferred in parts side by side. `cut` states where the rest may be.
  * - A detection of an LRC is dropped if an answered part that was scaled down no further contains
@@ -53,7 +61,7 @@ inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
  * Of answers with more than kMostBoxes the weakest are left out before merging, of more detections
  * than kMostDetections afterwards, so that no answer can hold up the stream.
  */
-void mergeAnswers(FrameRecord& record, MergeMode mode = MergeMode::Nms);
+void mergeAnswers(FrameRecord& record, const MergeOptions& options = {});
 
 /**
  * Adds a coasted detection for each RP whose object was not found, to a frame that has its

@@ -405,14 +405,14 @@ void Stream::closeFrame(Pending& pending) {
   const auto begun = steady_clock::now();
   // A late frame has another record downstream.
   FrameRecord& record = pending.record;
-  MergeMode mode{};
+  MergeOptions merging;
   {
     const MutexLock lock(mutex_);
-    mode = merging_.mode;
+    merging = {.mode = merging_.mode, .acrossClasses = merging_.acrossClasses};
     record.answers = std::move(pending.answers);
   }
   record.timings.offload = duration_cast<Microseconds>(pending.answeredAt - pending.submitted);
-  mergeAnswers(record, mode);
+  mergeAnswers(record, merging);
   std::vector<PendingPtr> replaced;
   std::shared_ptr<FrameSender> sender;
   {
@@ -442,14 +442,14 @@ void Stream::closeFrame(Pending& pending) {
 void Stream::goOn(Pending& pending) {
   const auto begun = steady_clock::now();
   FrameRecord record = pending.record;
-  MergeMode mode{};
+  MergeOptions merging;
   std::shared_ptr<FrameSender> sender;
   {
     const MutexLock lock(mutex_);
     pending.wentOn = true;
     record.answers = pending.answers;
     record.timings.offload = duration_cast<Microseconds>(pending.answeredAt - pending.submitted);
-    mode = merging_.mode;
+    merging = {.mode = merging_.mode, .acrossClasses = merging_.acrossClasses};
     sender = sender_;
   }
   // If no server is idle, the next frame would only queue up behind this one.
@@ -457,7 +457,7 @@ void Stream::goOn(Pending& pending) {
     slots_->leave(record.id);
   else
     slots_->markLate(record.id);
-  if (!noneAnswered(record)) mergeAnswers(record, mode);
+  if (!noneAnswered(record)) mergeAnswers(record, merging);
   {
     const MutexLock lock(mutex_);
     if (noneAnswered(record)) {

@@ -31,6 +31,7 @@ namespace elf {
 /** The settings of elfmerge. */
 struct MergeSettings {
   MergeMode mode = MergeMode::Nms;
+  bool acrossClasses = false;
   /** Index into indexerChoices(). */
   int indexing = 0;
 
