@@ -532,7 +532,7 @@ TEST_F(ServerTest, ANegativeLengthIsA400) {
 }
 
 TEST_F(ServerTest, ARequestThatTwoProgramsMayReadDifferentlyIsA400AndTheEndOfItsConnection) {
-  start();
+  start({.idle = std::chrono::milliseconds(2000)});
   const std::string get = "GET /v2/health/live HTTP/1.1\r\nHost: a\r\n",
                     post = "POST /v2/models/fake/infer HTTP/1.1\r\nHost: a\r\n",
                     chunked = "Transfer-Encoding: chunked\r\n";
