@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What elf-server costs besides its model (tests/bench/README.md).
-#include <libsoup/soup.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <opencv2/imgcodecs.hpp>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,12 +15,11 @@
 #include "elf/server/image_decoder.h"
 #include "elf/server/local_server.h"
 #include "elf/wire/infer.h"
+#include "tests/bench/infer_client.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Bytes = std::vector<std::uint8_t>;
-using Milliseconds = std::chrono::duration<double, std::milli>;
+using namespace elf::bench;
 
 constexpr int kServerCore = 0;
 constexpr int kWidth = 640;
@@ -47,75 +43,6 @@ Bytes jpegPart() {
   cv::imencode(".jpg", picture, file, {cv::IMWRITE_JPEG_QUALITY, 85});
   return file;
 }
-
-double percentile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
-}
-
-/** What one request took at the client, and what the server says of it; unset where it failed. */
-struct Times {
-  double client = 0;
-  double decode = 0;
-  double infer = 0;
-};
-
-/** One connection that is kept. */
-class Client {
- public:
-  Client(const std::string& server, const Bytes& picture)
-      : url_(server + "/v2/models/simulated/infer"), session_(soup_session_new()) {
-    elf::wire::InferRequest request;
-    request.inputs.push_back(elf::wire::encodedImage(picture));
-    request.binaryOutputs = true;
-    const elf::wire::Message message = elf::wire::encode(request);
-    jsonLength_ = std::to_string(*message.jsonLength);
-    body_ = g_bytes_new(message.body.data(), message.body.size());
-  }
-  ~Client() {
-    g_bytes_unref(body_);
-    g_object_unref(session_);
-  }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  std::optional<Times> infer() {
-    SoupMessage* message = soup_message_new("POST", url_.c_str());
-    soup_message_headers_append(soup_message_get_request_headers(message),
-                                "Inference-Header-Content-Length", jsonLength_.c_str());
-    soup_message_set_request_body_from_bytes(message, "application/octet-stream", body_);
-    // Else libsoup makes a new connection for each POST.
-    soup_message_add_flags(message, SOUP_MESSAGE_IDEMPOTENT);
-    const Clock::time_point sent = Clock::now();
-    GBytes* body = soup_session_send_and_read(session_, message, nullptr, nullptr);
-    const double client = Milliseconds(Clock::now() - sent).count();
-    std::optional<Times> times;
-    const char* length = soup_message_headers_get_one(soup_message_get_response_headers(message),
-                                                      "Inference-Header-Content-Length");
-    if (body && soup_message_get_status(message) == SOUP_STATUS_OK && length) {
-      gsize size = 0;
-      const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(body, &size));
-      const auto response = elf::wire::parseResponse({data, size}, std::stoul(length));
-      if (response)
-        times = {client, milliseconds(response.value(), "decode_us"),
-                 milliseconds(response.value(), "infer_us")};
-    }
-    g_clear_pointer(&body, g_bytes_unref);
-    g_object_unref(message);
-    return times;
-  }
-
- private:
-  static double milliseconds(const elf::wire::InferResponse& response, const char* name) {
-    return static_cast<double>(std::get<std::int64_t>(response.parameters.at(name))) / 1000;
-  }
-
-  const std::string url_;
-  SoupSession* const session_;
-  std::string jsonLength_;
-  GBytes* body_ = nullptr;
-};
 
 /** Milliseconds that decoding takes by itself, median. */
 double decodingAlone(const Bytes& picture) {

@@ -64,7 +64,7 @@ def proxy(port: int, folder: pathlib.Path) -> http.server.HTTPServer:
                 asked += "".join(
                     f"{name}: {value}\r\n"
                     for name, value in self.headers.items()
-                    if name.lower() not in ("host", "traceparent")
+                    if name.lower() not in ("elf-stream", "host", "traceparent")
                 )
                 (folder / "request").write_bytes(asked.encode() + b"\r\n" + body)
             self.send_response(reply.status)

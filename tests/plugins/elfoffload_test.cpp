@@ -192,6 +192,24 @@ TEST(Offload, EachRequestCarriesTheTraceOfItsFrameAndASpanOfItsOwn) {
   }
 }
 
+TEST(Offload, RequestsNameTheirStream) {
+  StubServer server;
+  std::vector<std::string> seen;
+  for (int which = 0; which < 2; ++which) {
+    Harness harness(element(server.url()));
+    harness.setVideo(64, 48);
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_EQ(harness.push(harness.frame(i)), GST_FLOW_OK);
+      take(harness);
+      seen.push_back(server.lastHeader("Elf-Stream"));
+    }
+  }
+  EXPECT_THAT(seen[0], ::testing::MatchesRegex("[0-9a-f]{16}"));
+  EXPECT_EQ(seen[0], seen[1]);
+  EXPECT_EQ(seen[2], seen[3]);
+  EXPECT_NE(seen[0], seen[2]);
+}
+
 TEST(Offload, ABudgetMakesPicturesSmallerAndSaysByHowMuch) {
   StubServer server;
   Harness harness(element(server.url(), "encoding=jpeg bandwidth=1000"));

@@ -660,6 +660,47 @@ TEST_F(ServerTest, AFullQueueIsA503WithRetryAfter) {
   EXPECT_EQ(running.get().status, 200U);
 }
 
+TEST_F(ServerTest, AStreamWaitsForNoOtherOnesQueue) {
+  start();
+  gate_.close();
+  wire::InferRequest what = requestOf(rgbImage(4, 4));
+  const auto enqueueOf = [&](const std::string& stream, int x) {
+    wire::setPlacement(what.parameters, {.x = x, .y = 0, .frame = {100, 100}});
+    return enqueue(what, "Connection: close\r\nElf-Stream: " + stream + "\r\n");
+  };
+  // Each over a connection of its own.
+  std::vector<GSocketConnection*> waiting{enqueueOf("busy", 0)};
+  gate_.awaitEntered(1);
+  for (int i = 1; i <= 3; ++i) waiting.push_back(enqueueOf("busy", i));
+  waiting.push_back(enqueueOf("quiet", 50));
+  gate_.letOnePass();
+  gate_.letOnePass();
+  // The second one has been run, and the third one waits.
+  gate_.awaitEntered(3);
+  EXPECT_EQ(placement_.x, 50);
+  gate_.open();
+  for (GSocketConnection* each : waiting) EXPECT_THAT(readToEnd(each), HasSubstr("HTTP/1.1 200"));
+  EXPECT_EQ(gate_.entered(), 5);
+}
+
+TEST_F(ServerTest, AFullQueueRefusesTheStreamWithTheMost) {
+  start({.queue = 2});
+  gate_.close();
+  const auto enqueueOf = [&](const std::string& stream) {
+    return enqueue(requestOf(rgbImage(4, 4)),
+                   "Connection: close\r\nElf-Stream: " + stream + "\r\n");
+  };
+  std::vector<GSocketConnection*> taken{enqueueOf("busy")};
+  gate_.awaitEntered(1);
+  taken.push_back(enqueueOf("busy"));
+  GSocketConnection* last = enqueueOf("busy");
+  taken.push_back(enqueueOf("quiet"));
+  EXPECT_THAT(readToEnd(last), HasSubstr("HTTP/1.1 503"));
+  EXPECT_THAT(readToEnd(enqueueOf("quiet")), HasSubstr("HTTP/1.1 503"));
+  gate_.open();
+  for (GSocketConnection* each : taken) EXPECT_THAT(readToEnd(each), HasSubstr("HTTP/1.1 200"));
+}
+
 TEST_F(ServerTest, ARequestWhoseTimeoutPassedInTheQueueIsNotRun) {
   start();
   gate_.close();
@@ -1095,8 +1136,9 @@ TEST_F(ServerTest, LogsEachRequestWithItsTrace) {
   wire::InferRequest what = requestOf(rgbImage(40, 30));
   what.id = "a\"\n\x01";
   const wire::Message message = wire::encode(what);
-  const Answer answer = request("POST", url("/v2/models/fake/infer"), message.body,
-                                message.jsonLength, {.headers = {{"traceparent", traceparent}}});
+  const Answer answer = request(
+      "POST", url("/v2/models/fake/infer"), message.body, message.jsonLength,
+      {.headers = {{"traceparent", traceparent}, {"Elf-Stream", "door" + std::string(90, 'x')}}});
   EXPECT_EQ(answer.status, 200U);
   EXPECT_EQ(answer.headers.at("traceparent"), traceparent);
   const Answer odd =
@@ -1110,6 +1152,7 @@ TEST_F(ServerTest, LogsEachRequestWithItsTrace) {
   EXPECT_EQ(lines[0]["model"], "fake");
   EXPECT_EQ(lines[0]["id"], "a\"  ");
   EXPECT_EQ(lines[0]["trace"], trace);
+  EXPECT_EQ(lines[0]["stream"], "door" + std::string(60, 'x'));
   EXPECT_EQ(lines[0]["status"], 200);
   EXPECT_EQ(lines[0]["bytes_in"], message.body.size());
   EXPECT_EQ(lines[0]["bytes_out"], answer.body.size());
@@ -1118,6 +1161,7 @@ TEST_F(ServerTest, LogsEachRequestWithItsTrace) {
   EXPECT_TRUE(lines[0]["time"].is_string());
   EXPECT_EQ(lines[1]["status"], 404);
   EXPECT_EQ(lines[1].count("trace"), 0U);
+  EXPECT_EQ(lines[1].count("stream"), 0U);
   EXPECT_EQ(lines[1].count("model"), 0U);
 }
 

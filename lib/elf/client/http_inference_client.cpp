@@ -128,6 +128,7 @@ InferenceClient::Handle HttpInferenceClient::infer(const ServerAddress& server,
                               std::to_string(*message.jsonLength));
   else
     post.contentType = "application/json";
+  if (!call.stream.empty()) post.headers.emplace_back("Elf-Stream", call.stream);
   if (!call.traceparent.empty()) post.headers.emplace_back("traceparent", call.traceparent);
   return transport_.send(std::move(post), [done = std::move(done), id = call.request.id,
                                            rawOutputs = call.rawOutputs](const HttpReply& reply) {

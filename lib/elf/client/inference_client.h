@@ -76,6 +76,8 @@ struct InferenceCall {
   std::span<const wire::EncodedTensor> inputs;
   /** The reply has raw outputs of a network, which are larger than detections. */
   bool rawOutputs = false;
+  /** The name of its stream, for servers that share turns between streams; empty: none. */
+  std::string stream = {};
   /** W3C trace context of the call (elf/base/trace_id.h); empty: none. */
   std::string traceparent = {};
 };

@@ -99,43 +99,38 @@ std::shared_ptr<const ShownAnswer> ModelQueue::shown() const {
 }
 
 void ModelQueue::put(InferJob job) {
-  const char* refused = nullptr;
   std::vector<InferJob> gone;
+  std::optional<InferJob> refused;
+  const char* why = "the queue is full";
   {
     const MutexLock lock(mutex_);
-    // Abandoned requests make room.
-    if (queue_.size() >= options_.queue + idle_)
-      for (auto each = queue_.begin(); each != queue_.end();) {
-        if (each->abandoned()) {
-          gone.push_back(std::move(*each));
-          each = queue_.erase(each);
-        } else {
-          ++each;
-        }
-      }
     // The queue also holds requests for idle workers: these do not wait.
+    const auto full = [this]()
+                          ELF_REQUIRES(mutex_) { return queue_.size() >= options_.queue + idle_; };
+    // Abandoned requests make room.
+    if (full()) gone = queue_.removeAbandoned();
     if (stopping_)
-      refused = "shutting down";
-    else if (queue_.size() >= options_.queue + idle_)
-      refused = "the queue is full";
+      why = "shutting down";
+    else if (full())
+      refused = queue_.makeRoomFor(job.stream);
+    if (stopping_ || full())
+      refused = std::move(job);
     else
-      queue_.push_back(std::move(job));
+      queue_.put(std::move(job));
     countWaiting();
   }
   for (InferJob& each : gone)
     finish(each, {.reply = errorReply(SOUP_STATUS_REQUEST_TIMEOUT, "hung up")});
-  if (refused)
-    finish(job, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, refused)});
-  else
-    wakeWorkers_.notifyOne();
+  if (refused) finish(*refused, {.reply = errorReply(SOUP_STATUS_SERVICE_UNAVAILABLE, why)});
+  wakeWorkers_.notifyOne();
 }
 
 void ModelQueue::stop() {
-  std::deque<InferJob> waiting;
+  std::vector<InferJob> waiting;
   {
     const MutexLock lock(mutex_);
     stopping_ = true;
-    waiting.swap(queue_);
+    waiting = queue_.removeAll();
     countWaiting();
   }
   wakeWorkers_.notifyAll();
@@ -149,14 +144,12 @@ void ModelQueue::finish(InferJob& job, InferOutcome outcome) {
   job.done(std::move(outcome));
 }
 
-/** A worker's share of the waiting jobs: the first one, and others that may run with it. */
+/** A worker's share of the waiting jobs: the one whose turn it is, and others that may run with
+ * it. */
 std::vector<ModelQueue::Task> ModelQueue::take() {
   const std::size_t count = std::clamp<std::size_t>(queue_.size() / models_.size(), 1, maxBatch_);
   std::vector<Task> tasks;
-  for (std::size_t i = 0; i < count; ++i) {
-    tasks.push_back({.job = std::move(queue_.front())});
-    queue_.pop_front();
-  }
+  for (InferJob& job : queue_.take(count)) tasks.push_back({.job = std::move(job)});
   countWaiting();
   return tasks;
 }
@@ -166,7 +159,7 @@ void ModelQueue::runWorker(InferenceModel& model) {
   std::deque<ImageDecoder> decoders;
   MutexLock lock(mutex_);
   for (;;) {
-    while (!stopping_ && queue_.empty()) wakeWorkers_.wait(lock);
+    while (!stopping_ && queue_.size() == 0) wakeWorkers_.wait(lock);
     if (stopping_) return;
     --idle_;
     std::vector<Task> tasks = take();
@@ -181,12 +174,14 @@ void ModelQueue::runWorker(InferenceModel& model) {
       const auto alike = left.first(left.size() - others.size());
       if (first.picture) infer(alike, model);
       left = left.last(others.size());
-      if (left.empty()) {
-        // A client that gets the last answer finds the worker free.
-        lock.lock();
-        ++idle_;
-        lock.unlock();
+      lock.lock();
+      for (const Task& task : alike) {
+        const InferTimes& times = task.outcome.times;
+        queue_.ended(task.job.stream, times.decode + times.infer + times.encode);
       }
+      // A client that gets the last answer finds the worker free.
+      if (left.empty()) ++idle_;
+      lock.unlock();
       for (Task& task : alike) finish(task.job, std::move(task.outcome));
     }
     // Each holds the memory of its largest picture.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A server's model, with its queue of requests and its workers. Not installed.
+// A server's model, with its queue of requests, in which streams take turns, and its workers. Not
+// installed.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,36 +14,16 @@
 
 #include "elf/base/mutex.h"
 #include "elf/server/image_decoder.h"
+#include "elf/server/infer_job.h"
 #include "elf/server/last_picture.h"
 #include "elf/server/metrics.h"
 #include "elf/server/reply.h"
 #include "elf/server/server.h"
+#include "elf/server/turns.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 
 namespace elf {
-
-/** The outcome of a request for inference. */
-struct InferOutcome {
-  Reply reply;
-  /** The request's id. Empty if the request was not read. */
-  std::string id;
-  InferTimes times;
-};
-
-struct InferJob {
-  std::vector<std::uint8_t> body;
-  /** The compression of `body`, and the one accepted for the answer. */
-  ContentCoding coding = ContentCoding::Plain;
-  ContentCoding accepted = ContentCoding::Plain;
-  std::optional<std::size_t> jsonLength;
-  std::chrono::steady_clock::time_point received;
-  /** Whether the peer no longer waits for the answer. Called from any thread, with the lock of the
-   * queue held. */
-  std::function<bool()> abandoned;
-  /** Called once, from any thread, with no lock held. */
-  std::function<void(InferOutcome)> done;
-};
 
 struct QueueLoad {
   /** Requests that no worker has taken yet. */
@@ -71,7 +50,8 @@ class ModelQueue {
   /** Null if answers are not shown, or before the first one. */
   std::shared_ptr<const ShownAnswer> shown() const;
 
-  /** Queues the job. Ends it at once if there is no room or the queue is stopped. */
+  /** Queues the job. Ends it at once if the queue is stopped. If there is no room, ends this one,
+   * or one of the stream with the most. */
   void put(InferJob job);
   /** Ends the waiting jobs. Each worker ends after its current ones. */
   void stop();
@@ -123,7 +103,7 @@ class ModelQueue {
   // Held briefly, and while `abandoned` of queued jobs is called.
   Mutex mutex_;
   ConditionVariable wakeWorkers_;
-  std::deque<InferJob> queue_ ELF_GUARDED_BY(mutex_);
+  Turns queue_ ELF_GUARDED_BY(mutex_);
   /** How many of these metrics_ has, which other queues of this name share. */
   std::size_t counted_ ELF_GUARDED_BY(mutex_) = 0;
   /** Workers without a job, including those that have just started. */

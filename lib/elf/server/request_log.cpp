@@ -68,6 +68,7 @@ std::string logLine(SoupServerMessage* message) {
   }
   if (!record.model.empty()) line["model"] = record.model;
   if (!record.id.empty()) line["id"] = printable(record.id);
+  if (!record.stream.empty()) line["stream"] = printable(record.stream);
   if (!record.trace.empty()) line["trace"] = record.trace;
   if (record.times) {
     line["queue_us"] = record.times->queue.count();

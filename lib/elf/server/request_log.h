@@ -13,7 +13,7 @@ namespace elf {
 
 /** The log data of a request that its message does not have. */
 struct RequestRecord {
-  std::string peer, model, id, trace;
+  std::string peer, model, id, stream, trace;
   /** The answer was written completely. */
   bool answered = false;
   std::optional<InferTimes> times;

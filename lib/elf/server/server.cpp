@@ -43,6 +43,9 @@ using std::chrono::duration_cast;
 
 constexpr const char* kJsonLength = "Inference-Header-Content-Length";
 constexpr const char* kTraceParent = "traceparent";
+constexpr const char* kStream = "Elf-Stream";
+/** The rest of a name does not count. */
+constexpr std::size_t kLongestStream = 64;
 /** Key of the models and options that a request began with, on its message. */
 constexpr const char* kServing = "elf-serving";
 
@@ -64,6 +67,14 @@ void guarded(SoupServerMessage* message, Body&& body) noexcept {
 
 const char* requestHeader(SoupServerMessage* message, const char* name) {
   return soup_message_headers_get_one(soup_server_message_get_request_headers(message), name);
+}
+
+/** The stream of a request: a name is the peer's own, as no other may use up its turns. */
+std::string streamOf(SoupServerMessage* message) {
+  const char* const name = requestHeader(message, kStream);
+  RequestRecord& record = recordOf(message);
+  if (name) record.stream = std::string(name).substr(0, kLongestStream);
+  return record.peer + " " + record.stream;
 }
 
 void setHeader(SoupServerMessage* message, const char* name, const char* value) {
@@ -481,6 +492,7 @@ class Server::Impl {
       return refuse(SOUP_STATUS_UNSUPPORTED_MEDIA_TYPE,
                     "Content-Encoding: is neither gzip nor deflate");
     }
+    job.stream = streamOf(message);
     job.coding = *coding;
     job.accepted = acceptedCoding(requestHeader(message, "Accept-Encoding"));
     job.body = Connections::takeBody(message);

@@ -103,6 +103,7 @@ InferenceClient::Handle ServerSet::infer(std::size_t index, wire::InferRequest r
                        {.request = std::move(request),
                         .inputs = tensors,
                         .rawOutputs = image.network() != nullptr,
+                        .stream = stream_,
                         .traceparent = traceparent},
                        std::move(done));
 }

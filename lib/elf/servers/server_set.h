@@ -14,6 +14,7 @@
 
 #include "elf/base/deferring_mutex.h"
 #include "elf/base/random.h"
+#include "elf/base/trace_id.h"
 #include "elf/capacity/server_pool.h"
 #include "elf/client/inference_client.h"
 #include "elf/image/jpeg_encoder.h"
@@ -282,6 +283,8 @@ class ServerSet {
 
   const OffloadSettings settings_;
   const ModelVersion model_;
+  /** The name of this stream for servers, unlike that of any other. */
+  const std::string stream_ = newSpanId();
   ServerPool& pool_;
   InferenceClient& client_;
   EventLoop& loop_;
