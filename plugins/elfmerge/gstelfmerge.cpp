@@ -54,7 +54,8 @@ using elf::gst::StreamPtr;
 
 // --- settings and state
 // Locks: settingsMutex_ guards Settings, stateMutex_ guards State. stateMutex_ comes before
-// settingsMutex_ and before the locks of lib/. Neither is held while pushing, querying or posting.
+// settingsMutex_ and before the locks of lib/. resultsMutex_ comes before none. None is held while
+// pushing, querying or posting.
 
 enum Metas { kAuto, kRoi, kAnalytics, kBoth, kNoMetas };
 
@@ -221,7 +222,7 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     count(record);
     if (roi_) elf::gst::replaceRegions(buffer, record);
     if (analytics_) elf::gst::addAnalytics(buffer, record);
-    if (results_) write(record, ptsOf(buffer));
+    write(record, ptsOf(buffer));
     elf::gst::setRecord(buffer, std::make_shared<elf::FrameRecord>(std::move(record)));
     return GST_FLOW_OK;
   }
@@ -234,19 +235,38 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     return false;
   }
 
+  // --- signals
+
+  /** Any thread. */
+  void reopenResults() {
+    try {
+      const elf::MutexLock lock(resultsMutex_);
+      if (results_) results_ = openResults(results_->name());
+    } catch (const elf::Error& error) {
+      GST_ELEMENT_WARNING(element_, RESOURCE, OPEN_WRITE,
+                          ("%s; the old file is written on.", error.what()), (nullptr));
+    }
+  }
+
   // --- state changes
 
   void start() {
     const Settings now = settings();
     chooseMetas(now.metas);
-    if (!now.resultsLocation.empty()) results_ = openResults(now.resultsLocation);
+    if (!now.resultsLocation.empty()) {
+      const elf::MutexLock lock(resultsMutex_);
+      results_ = openResults(now.resultsLocation);
+    }
     warnedOfBare_ = warnedOfSize_ = warnedOfOther_ = false;
     const elf::MutexLock lock(stateMutex_);
     state_ = {.started = true};
   }
 
   void stop() {
-    results_.reset();
+    {
+      const elf::MutexLock lock(resultsMutex_);
+      results_.reset();
+    }
     const std::vector<StreamPtr> streams = askedStreams();
     const elf::MutexLock lock(stateMutex_);
     state_.started = false;
@@ -311,9 +331,15 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
 
   // A line that can't be written is missing, but the frame goes on.
   void write(const elf::FrameRecord& record, std::optional<std::int64_t> ptsNs) {
-    const std::string news = results_->append(elf::toJsonLine(record, ptsNs));
+    std::string news;
+    std::error_code failure;
+    {
+      const elf::MutexLock lock(resultsMutex_);
+      if (!results_) return;
+      news = results_->append(elf::toJsonLine(record, ptsNs));
+      failure = results_->failure();
+    }
     if (news.empty()) return;
-    const std::error_code failure = results_->failure();
     if (failure == std::errc::no_space_on_device)
       GST_ELEMENT_WARNING(element_, RESOURCE, NO_SPACE_LEFT, ("results-location: %s", news.c_str()),
                           (nullptr));
@@ -450,7 +476,10 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
   elf::Painter painter_;
   bool roi_ = true, analytics_ = false;
   bool warnedOfBare_ = false, warnedOfSize_ = false;
-  std::unique_ptr<elf::LineFile> results_;
+
+  /** Held while a line is written. */
+  elf::Mutex resultsMutex_;
+  std::unique_ptr<elf::LineFile> results_ ELF_GUARDED_BY(resultsMutex_);
 
   std::atomic<bool> warnedOfOther_ = false;
   elf::Mutex stateMutex_;
@@ -476,6 +505,19 @@ static void gst_elf_merge_init(GstElfMerge* self) {
 
 static void gst_elf_merge_class_init(GstElfMergeClass* klass) {
   Glue::install(klass);
+  /**
+   * GstElfMerge::reopen-results:
+   *
+   * Opens the file of `results-location` anew, without losing a line, after another program has
+   * moved it. A warning is posted if that fails.
+   */
+  g_signal_new_class_handler("reopen-results", G_TYPE_FROM_CLASS(klass),
+                             static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+                             G_CALLBACK(+[](GstElfMerge* self) {
+                               elf::gst::guarded(GST_ELEMENT(self),
+                                                 [self] { self->element->reopenResults(); });
+                             }),
+                             nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
   gst_element_class_set_static_metadata(
       GST_ELEMENT_CLASS(klass), "Elf merge", "Filter/Analyzer/Video",
       "Sets how answers of the servers become the frame's detections, draws and reports them",

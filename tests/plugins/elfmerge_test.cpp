@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <memory>
@@ -170,14 +171,13 @@ class MergeResults : public Merge {
  protected:
   std::string file() const { return folder_.file("results.jsonl"); }
 
-  std::vector<std::string> lines() const {
-    std::ifstream in(file());
+  std::vector<std::string> lines(const std::string& name = "results.jsonl") const {
+    std::ifstream in(folder_.file(name));
     std::vector<std::string> all;
     for (std::string line; std::getline(in, line);) all.push_back(line);
     return all;
   }
 
- private:
   elf::testing::Folder folder_;
 };
 
@@ -366,6 +366,30 @@ TEST_F(MergeResults, GoesOnInTheSameFileAfterARestart) {
   EXPECT_EQ(lines().size(), 2U);
 }
 
+TEST_F(MergeResults, AFileThatWasMovedIsOpenedAnew) {
+  use("elfmerge results-location=" + file());
+  g_signal_emit_by_name(harness_->element(), "reopen-results");
+  passed(answered(0));
+  ASSERT_EQ(std::rename(file().c_str(), folder_.file("old").c_str()), 0);
+  passed(answered(1));
+  g_signal_emit_by_name(harness_->element(), "reopen-results");
+  passed(answered(2));
+  EXPECT_EQ(lines("old").size(), 2U);
+  ASSERT_EQ(lines().size(), 1U);
+  EXPECT_EQ(lines()[0].find(R"({"frame":2,)"), 0U);
+  EXPECT_EQ(countMessages(GST_MESSAGE_WARNING), 0);
+}
+
+TEST_F(MergeResults, TheOldFileIsWrittenOnIfThereCanBeNoNewOne) {
+  use("elfmerge results-location=" + file());
+  ASSERT_EQ(std::rename(file().c_str(), folder_.file("old").c_str()), 0);
+  ASSERT_EQ(mkdir(file().c_str(), 0700), 0);
+  g_signal_emit_by_name(harness_->element(), "reopen-results");
+  passed(answered(0));
+  EXPECT_EQ(lines("old").size(), 1U);
+  EXPECT_EQ(countMessages(GST_MESSAGE_WARNING), 1);
+}
+
 TEST_F(MergeResults, AFileThatCannotBeOpenedIsOneErrorNamingPropertyAndFile) {
   GstElement* element = gst_element_factory_make("elfmerge", nullptr);
   gst_element_set_bus(element, bus_);
@@ -423,6 +447,8 @@ TEST_F(MergeResults, BeginsANewLineAfterOneThatWasCutOff) {
 TEST_F(MergeResults, AnEmptyLocationIsNoFile) {
   use("elfmerge results-location=\"\"");
   EXPECT_EQ(passed(answered(0)).detections.size(), 1U);
+  g_signal_emit_by_name(harness_->element(), "reopen-results");
+  EXPECT_EQ(countMessages(GST_MESSAGE_WARNING), 0);
 }
 
 /** What an elfmerge asks of the loop before it. */

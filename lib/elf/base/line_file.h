@@ -29,6 +29,7 @@ class LineFile {
    */
   std::string append(const std::string& line);
 
+  const std::string& name() const { return name_; }
   /** Why the last line was left out. Unset if it was written. */
   std::error_code failure() const { return failure_; }
 
