@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
-#include "elf/base/data_files.h"
 #include "elf/base/error.h"
+#include "elf/base/key_file.h"
 #include "elf/base/text_file.h"
 #include "gst/elfvision/gstelfref.h"
 
@@ -21,34 +21,12 @@ namespace {
 constexpr std::string_view kMainGroup = "pipeline";
 constexpr std::string_view kVariableGroup = "variable ";
 
-/** A key file. Every mistake becomes an elf::Error. */
-class Keys {
- public:
-  explicit Keys(const std::string& path) : path_(path), file_(parseKeyFile(path, readFile(path))) {}
-
-  Ref<gchar*> groups() const { return Ref<gchar*>(g_key_file_get_groups(file_.get(), nullptr)); }
-
-  std::optional<std::string> find(const std::string& group, const char* key) const {
-    if (!g_key_file_has_key(file_.get(), group.c_str(), key, nullptr)) return std::nullopt;
-    GError* error = nullptr;
-    const Ref<gchar> value(g_key_file_get_string(file_.get(), group.c_str(), key, &error));
-    if (!value) fail(error);
-    return value.get();
-  }
-
-  void allowOnly(const std::string& group, const std::set<std::string_view>& keys) const {
-    const Ref<gchar*> present(g_key_file_get_keys(file_.get(), group.c_str(), nullptr, nullptr));
-    for (gchar** key = present.get(); *key; ++key)
-      if (!keys.contains(*key))
-        throw Error(path_, "group [" + group + "] has an unknown key '" + *key + "'");
-  }
-
- private:
-  [[noreturn]] void fail(GError* error) const { throw Error(path_, takeReason(error)); }
-
-  std::string path_;
-  elf::Ref<GKeyFile> file_;
-};
+void allowOnly(const KeyFile& file, const std::string& group,
+               const std::set<std::string_view>& keys) {
+  for (const std::string& key : file.keys(group))
+    if (!keys.contains(key))
+      throw Error(file.path(), "group [" + group + "] has an unknown key '" + key + "'");
+}
 
 bool isNameCharacter(char c) {
   return g_ascii_isalnum(c) || c == '_' || c == '-';
@@ -226,14 +204,14 @@ std::string asText(Piece::Kind kind, const std::string& name, const std::string&
   }
 }
 
-PipelineVariable readVariable(const Keys& keys, const std::string& path, const std::string& group) {
+PipelineVariable readVariable(const KeyFile& keys, const std::string& group) {
   PipelineVariable variable;
   variable.name = trimmed(std::string_view(group).substr(kVariableGroup.size()));
   if (variable.name.empty() ||
       !std::all_of(variable.name.begin(), variable.name.end(), isNameCharacter))
-    throw Error(path,
+    throw Error(keys.path(),
                 "group [" + group + "]: a variable's name holds only letters, digits, _ and -");
-  keys.allowOnly(group, {"default", "help"});
+  allowOnly(keys, group, {"default", "help"});
   variable.initial = keys.find(group, "default");
   variable.help = keys.find(group, "help").value_or("");
   return variable;
@@ -257,19 +235,16 @@ void checkUse(const PipelineFile& file) {
 }  // namespace
 
 PipelineFile readPipelineFile(const std::string& path) {
-  const Keys keys(path);
+  const KeyFile keys(path);
   PipelineFile file;
   file.path = path;
-  const Ref<gchar*> groups = keys.groups();
-  for (gchar** group = groups.get(); *group; ++group) {
-    const std::string_view name = *group;
-    if (name == kMainGroup)
-      keys.allowOnly(*group, {"description", "launch"});
-    else if (name.starts_with(kVariableGroup))
-      file.variables.push_back(readVariable(keys, path, *group));
+  for (const std::string& group : keys.groups())
+    if (group == kMainGroup)
+      allowOnly(keys, group, {"description", "launch"});
+    else if (group.starts_with(kVariableGroup))
+      file.variables.push_back(readVariable(keys, group));
     else
-      throw Error(path, "unknown group [" + std::string(name) + "]");
-  }
+      throw Error(path, "unknown group [" + group + "]");
   const std::string main(kMainGroup);
   file.description = keys.find(main, "description").value_or("");
   file.launch = keys.find(main, "launch").value_or("");

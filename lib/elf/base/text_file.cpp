@@ -45,6 +45,20 @@ std::string plainEntry(std::string_view line) {
          std::string(trimmed(line.substr(equals + 1)));
 }
 
+/** The number of the first line that does not belong into a key file. 0: unknown. GLib's own message
+ * would show the line, which may be a secret. */
+int wrongLine(std::string_view text) {
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    if (!line.empty() && line.front() != '#' && line.front() != '[' &&
+        line.find('=') == std::string_view::npos)
+      return number;
+    text.remove_prefix(end + 1);
+  }
+  return 0;
+}
+
 std::string utf8(const std::string& path, std::string text) {
   if (!g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr))
     throw Error(path, "not UTF-8 text (save it as UTF-8)");
@@ -105,9 +119,12 @@ Ref<GKeyFile> parseKeyFile(const std::string& path, std::string_view content) {
   }
   Ref<GKeyFile> file(g_key_file_new());
   GError* error = nullptr;
-  if (!g_key_file_load_from_data(file.get(), text.data(), text.size(), G_KEY_FILE_NONE, &error))
-    throw Error(path, takeReason(error));
-  return file;
+  if (g_key_file_load_from_data(file.get(), text.data(), text.size(), G_KEY_FILE_NONE, &error))
+    return file;
+  const std::string reason = takeReason(error);
+  const int line = wrongLine(text);
+  if (line == 0) throw Error(path, reason);
+  throw Error(path, "line " + std::to_string(line) + " is neither KEY=VALUE nor [GROUP]");
 }
 
 }  // namespace elf

@@ -12,10 +12,9 @@
 #include <string_view>
 #include <utility>
 
-#include "elf/base/data_files.h"
 #include "elf/base/error.h"
 #include "elf/base/glib.h"
-#include "elf/base/text_file.h"
+#include "elf/base/key_file.h"
 #include "elf/server/inference_model.h"
 
 namespace elf::program {
@@ -155,23 +154,21 @@ class Given {
   }
 
   void readFile() {
-    const Ref<GKeyFile> keys = parseKeyFile(file_, elf::readFile(file_));
-    const Ref<gchar*> groups(g_key_file_get_groups(keys.get(), nullptr));
-    for (gchar** group = groups.get(); *group; ++group)
-      if (std::strcmp(*group, kGroup) != 0)
-        throw Error(file_ + ": [" + *group + "]",
+    const KeyFile keys(file_);
+    for (const std::string& group : keys.groups())
+      if (group != kGroup)
+        throw Error(file_ + ": [" + group + "]",
                     std::string("unknown group (the only one is [") + kGroup + "])");
-    const Ref<gchar*> names(g_key_file_get_keys(keys.get(), kGroup, nullptr, nullptr));
-    for (gchar** name = names.get(); name && *name; ++name) readKey(keys.get(), *name);
+    for (const std::string& name : keys.keys(kGroup)) readKey(keys, name);
   }
 
-  void readKey(GKeyFile* keys, const char* name) {
+  void readKey(const KeyFile& keys, const std::string& name) {
     std::string known;
     const Option* option = nullptr;
     for (const Option& each : kOptions) {
       if (each.source != Source::Both) continue;
       known += (known.empty() ? "" : ", ") + std::string(each.name);
-      if (!std::strcmp(name, each.name)) option = &each;
+      if (name == each.name) option = &each;
     }
     if (!option)
       throw Error(file_ + ": [" + kGroup + "] " + name, "unknown key (the keys are " + known + ")");
@@ -179,15 +176,10 @@ class Given {
     if (has(name)) return;
     ofFile_.insert(name);
     auto& texts = texts_[name];
-    GError* error = nullptr;
-    if (option->many) {
-      const Ref<gchar*> values(g_key_file_get_string_list(keys, kGroup, name, nullptr, &error));
-      for (gchar** value = values.get(); value && *value; ++value)
-        texts.emplace_back(trimmed(*value));
-    } else if (const Ref<gchar> value(g_key_file_get_string(keys, kGroup, name, &error)); value) {
-      texts.emplace_back(value.get());
-    }
-    if (error) fail(name, takeReason(error));
+    if (option->many)
+      texts = keys.list(kGroup, name);
+    else
+      texts = {keys.find(kGroup, name).value()};
     if (texts.empty()) fail(name, "is empty");
   }
 

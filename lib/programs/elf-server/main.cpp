@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "programs/elf-server/command_line.h"
-#include "programs/elf-server/report.h"
 #include "programs/elf-server/tasks.h"
+#include "programs/service/report.h"
 
 namespace {
 

@@ -24,9 +24,9 @@
 #include "elf/server/inference_model.h"
 #include "elf/server/server.h"
 #include "programs/elf-server/command_line.h"
-#include "programs/elf-server/report.h"
-#include "programs/elf-server/service_manager.h"
 #include "programs/elf-server/tasks.h"
+#include "programs/service/report.h"
+#include "programs/service/service_manager.h"
 
 namespace elf::program {
 

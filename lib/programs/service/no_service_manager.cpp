@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // For builds without libsystemd.
-#include "programs/elf-server/service_manager.h"
+#include "programs/service/service_manager.h"
 
 namespace elf::program {
 

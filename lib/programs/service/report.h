@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What elf-server tells the person who runs it.
+// What a program tells the person who runs it.
 #pragma once
 
 #include <syslog.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The service manager that started elf-server, if there is one: systemd.
+// The service manager that started a program, if there is one: systemd.
 #pragma once
 
 #include <chrono>

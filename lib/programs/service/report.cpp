@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "programs/elf-server/report.h"
+#include "programs/service/report.h"
 
 #include <iostream>
 
-#include "programs/elf-server/service_manager.h"
+#include "programs/service/service_manager.h"
 
 namespace elf::program {
 
@@ -11,7 +11,7 @@ void report(int priority, const std::string& text) {
   if (logsToJournal())
     writeToJournal(priority, text, {});
   else
-    std::cerr << "elf-server: " + text + "\n";
+    std::cerr << ELF_PROGRAM ": " + text + "\n";
 }
 
 }  // namespace elf::program

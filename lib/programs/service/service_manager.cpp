@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "programs/elf-server/service_manager.h"
+#include "programs/service/service_manager.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
