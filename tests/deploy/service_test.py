@@ -19,6 +19,8 @@ import unittest
 import urllib.error
 import urllib.request
 
+from manager import Manager, links_systemd
+
 PROGRAM, ABORTS = (os.path.abspath(file) for file in sys.argv[1:3])
 PATIENCE = 30
 OWN_MOUNTS = ("unshare", "--map-root-user", "--mount")
@@ -178,32 +180,7 @@ class Reload(Case):
             self.assertTrue(faults.empty(), list(faults.queue))
 
 
-class Manager:
-    """Stands in for the service manager: a socket that takes what it is told."""
-
-    def __init__(self, folder):
-        self.path = str(folder / "notify")
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(self.path)
-        self.socket.settimeout(PATIENCE)
-
-    def take(self):
-        return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
-
-    def await_state(self, *keys):
-        """The next message that has all these keys, and those before it."""
-        before = []
-        while not set(keys) <= set(message := self.take()):
-            before.append(message)
-        return message, before
-
-
-def serves_systemd():
-    linked = subprocess.run(["ldd", PROGRAM], stdout=subprocess.PIPE, text=True, check=True)
-    return "libsystemd" in linked.stdout
-
-
-@unittest.skipUnless(serves_systemd(), "elf-server is built without libsystemd")
+@unittest.skipUnless(links_systemd(PROGRAM), "elf-server is built without libsystemd")
 class Service(Case):
     def setUp(self):
         super().setUp()
@@ -293,7 +270,7 @@ def may_mount():
     return subprocess.run([*OWN_MOUNTS, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-@unittest.skipUnless(serves_systemd(), "elf-server is built without libsystemd")
+@unittest.skipUnless(links_systemd(PROGRAM), "elf-server is built without libsystemd")
 @unittest.skipUnless(may_mount(), "this user may not mount, so no journal can be stood in for")
 class Journal(Case):
     def setUp(self):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The units of docs/deploy, by systemd's own tools.
 
-usage: units_test.py SERVER-PROGRAM SERVICE SOCKET
+usage: units_test.py SERVER-PROGRAM LAUNCH-PROGRAM SERVICE SOCKET CAMERA
 
 Exit code 77: the tools of Debian's package `systemd` are not there.
 """
@@ -17,8 +17,8 @@ import urllib.request
 
 SKIPPED = 77
 PATIENCE = 30
-# Of 100. All that elf-server can do without is taken from it: it keeps the network and, for
-# runtimes, /proc/cpuinfo and memory that is written and run.
+# Of 100. All that a program can do without is taken from it: it keeps the network and, for runtimes
+# and Orc, /proc/cpuinfo and memory that is written and run.
 MOST_EXPOSED = "15"
 
 
@@ -27,13 +27,18 @@ class Units(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        # The program where this build has it.
-        text = SERVICE.read_text()
-        installed = next(line for line in text.splitlines() if line.startswith("ExecStart="))
-        self.assertRegex(installed, r"^ExecStart=/\S+/elf-server --config /etc/elf/server\.conf ")
-        program = installed.removeprefix("ExecStart=").split()[0]
-        (self.folder / SERVICE.name).write_text(text.replace(program, str(PROGRAM)))
+        self.copy(SERVICE, PROGRAM, r"^ExecStart=/\S+/elf-server --config /etc/elf/server\.conf ")
+        self.copy(CAMERA, LAUNCH,
+                  r"^ExecStart=/\S+/elf-launch --config \${CREDENTIALS_DIRECTORY}/camera\.conf$")
         shutil.copy(SOCKET, self.folder)
+
+    def copy(self, unit, program, starts):
+        """The unit, with its program where this build has it."""
+        text = unit.read_text()
+        installed = next(line for line in text.splitlines() if line.startswith("ExecStart="))
+        self.assertRegex(installed, starts)
+        installed = installed.removeprefix("ExecStart=").split()[0]
+        (self.folder / unit.name).write_text(text.replace(installed, str(program)))
 
     def analyze(self, *arguments):
         ran = subprocess.run(["systemd-analyze", *arguments], cwd=self.folder, text=True,
@@ -43,12 +48,24 @@ class Units(unittest.TestCase):
 
     def test_systemd_understands_every_line(self):
         # It only warns of a line that it does not know.
-        said = self.analyze("verify", "--man=no", f"./{SERVICE.name}", f"./{SOCKET.name}")
-        self.assertNotIn("elf-server", said)
+        said = self.analyze("verify", "--man=no", f"./{SERVICE.name}", f"./{SOCKET.name}",
+                            f"./{CAMERA.name}")
+        self.assertNotRegex(said, "elf-(server|camera)")
 
-    def test_the_service_is_hardened(self):
-        self.analyze("security", "--no-pager", "--offline=true", f"--threshold={MOST_EXPOSED}",
-                     f"./{SERVICE.name}")
+    def test_the_services_are_hardened(self):
+        for unit in (SERVICE, CAMERA):
+            self.analyze("security", "--no-pager", "--offline=true", f"--threshold={MOST_EXPOSED}",
+                         f"./{unit.name}")
+
+    def test_both_services_are_hardened_alike(self):
+        """But for what the comments name."""
+        def limits(unit):
+            text = unit.read_text()
+            return {line for line in text[text.index("DynamicUser"):].splitlines()
+                    if line and not line.startswith("#")}
+        self.assertEqual(
+            {line.split("=")[0] for line in limits(SERVICE) ^ limits(CAMERA)},
+            {"RestrictAddressFamilies", "UMask"})
 
     def test_a_connection_to_the_socket_starts_the_service(self):
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -70,7 +87,8 @@ class Units(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM, SERVICE, SOCKET = (pathlib.Path(file).absolute() for file in sys.argv[1:4])
+    PROGRAM, LAUNCH, SERVICE, SOCKET, CAMERA = (pathlib.Path(file).absolute()
+                                                for file in sys.argv[1:6])
     for tool in ("systemd-analyze", "systemd-socket-activate"):
         if not shutil.which(tool):
             print(f"skipped: {tool} is not there")
