@@ -20,7 +20,8 @@ import unittest
 from manager import Manager, links_systemd
 
 LAUNCH, SERVER = (os.path.abspath(file) for file in sys.argv[1:3])
-LOGROTATE = pathlib.Path(os.environ["ELF_TEST_SOURCE_ROOT"]) / "docs/deploy/logrotate.conf"
+ROOT = pathlib.Path(os.environ["ELF_TEST_SOURCE_ROOT"])
+LOGROTATE = ROOT / "docs/deploy/logrotate.conf"
 PATIENCE = 30
 SECRET = "s3cr3t"
 
@@ -67,9 +68,9 @@ class Case(unittest.TestCase):
         self.addCleanup(end)
         return process
 
-    def server(self):
+    def server(self, *options):
         """The URL of an elf-server that finds nothing."""
-        process = subprocess.Popen([SERVER, "--port", "0", "--model", "simulated"],
+        process = subprocess.Popen([SERVER, "--port", "0", "--model", "simulated", *options],
                                    stdout=subprocess.PIPE, text=True)
 
         def end():
@@ -163,6 +164,24 @@ class Secrets(Case):
         self.assertEqual(line, [LAUNCH.encode(), b"--config", config.encode(), b""])
 
 
+class Token(Case):
+    def test_is_sent_by_a_pipeline_that_is_made_as_the_page_says(self):
+        commands = re.search(r"^ +sed .*\n +printf .*", (ROOT / "docs/deploy/README.md").read_text(),
+                             re.MULTILINE).group()
+        source, made = self.folder / "source.pipeline", self.folder / "made.pipeline"
+        commands = commands.replace("/usr/local/share/elf/pipelines/rtsp.pipeline", str(source))
+        commands = commands.replace("/etc/elf/rtsp.pipeline", str(made))
+        for pipeline, given in (((ROOT / "pipelines/rtsp.pipeline").read_text(), "url=x"),
+                                (LIVE, "servers=x")):
+            source.write_text(pipeline)
+            subprocess.run(["sh", "-c", commands], check=True)
+            self.assertIn("'token-file' has no default", self.run_launch(made, given, code=2).stderr)
+        token = self.write("token", "secret")
+        ran = self.run_launch(made, "--json=-", "--frames=5", f"token-file={token}",
+                              "servers=" + self.server("--token-file", token))
+        self.assertEqual(json.loads(ran.stdout)["frames"], 5)
+
+
 class Results(Case):
     def frames(self, *names):
         """The numbers of the frames in these files, in which all lines are whole."""
@@ -196,12 +215,22 @@ class Results(Case):
         self.assertEqual(process.returncode, 0, err)
         self.assertEqual(self.frames(*names, "results.jsonl"), list(range(json.loads(out)["frames"])))
 
+    def test_sighup_is_harmless_before_there_is_a_file(self):
+        os.mkfifo(self.folder / "door.conf")
+        process = self.start("--config", str(self.folder / "door.conf"))
+        with open(self.folder / "door.conf", "w") as config:
+            # It waits for what is in there.
+            process.send_signal(signal.SIGHUP)
+            config.write(f"[elf-launch]\npipeline={self.write('x.pipeline', '[pipeline]')}\n")
+        _, err = process.communicate(timeout=PATIENCE)
+        self.assertIn("has no key 'launch'", err)
+
     @unittest.skipUnless(shutil.which("logrotate", path=os.defpath + ":/usr/sbin"),
                          "logrotate is not there")
     def test_logrotate_does_so(self):
         process = self.camera()
         config = LOGROTATE.read_text()
-        kill = re.search("systemctl kill .*", config).group()
+        kill = re.search("systemctl .*", config).group()
         config = config.replace(kill, f"kill -HUP {process.pid}")
         config = config.replace("/var/lib/elf/cameras/*/*.jsonl", f"{self.folder}/*.jsonl")
         self.assertNotIn("systemctl", config)

@@ -2,6 +2,7 @@
 // elf-launch: runs a `.pipeline` file until it ends (docs/elf-launch.md).
 #include <gst/gst.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -88,5 +89,7 @@ int perform(int argc, char** argv) {
 }  // namespace elf::program
 
 int main(int argc, char** argv) {
+  // Until the run takes it: it would end the program, and systemd would take that for its own wish.
+  std::signal(SIGHUP, SIG_IGN);
   return elf::program::perform(argc, argv);
 }
