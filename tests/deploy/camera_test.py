@@ -106,7 +106,7 @@ class Config(Case):
         config = str(self.folder / "door.conf")
         for text, said, code in (
                 (f"[elf-launch]\npipeline=x\npasword={SECRET}", ": [elf-launch] pasword: unknown key "
-                 "(the keys are pipeline, frames, json, quiet)", 1),
+                 "(the keys are pipeline, frames, json, quiet, retry)", 1),
                 ("[variables]\nn=1", ": [elf-launch] pipeline: is missing", 1),
                 ("[elf-launch]\npipeline=", ": [elf-launch] pipeline: is empty", 1),
                 ("[elf-launch]\npipeline=x\nframes=0",

@@ -10,18 +10,18 @@
 
 namespace elf::testing {
 
-/** Serves one stream on a free port from a thread of its own, until the destructor. */
+/** Serves one stream on `port` (0: a free one) from a thread of its own, until the destructor. */
 class RtspServer {
  public:
   /** `launch` ends in a payloader that is called pay0. */
-  explicit RtspServer(const std::string& launch) {
+  explicit RtspServer(const std::string& launch, int port = 0) {
     std::promise<int> listening;
-    std::future<int> port = listening.get_future();
-    thread_ = std::thread([this, launch, promise = std::move(listening)]() mutable {
+    std::future<int> bound = listening.get_future();
+    thread_ = std::thread([this, launch, port, promise = std::move(listening)]() mutable {
       g_main_context_push_thread_default(context_);
       GstRTSPServer* server = gst_rtsp_server_new();
       gst_rtsp_server_set_address(server, "127.0.0.1");
-      gst_rtsp_server_set_service(server, "0");
+      gst_rtsp_server_set_service(server, std::to_string(port).c_str());
       GstRTSPMediaFactory* factory = gst_rtsp_media_factory_new();
       gst_rtsp_media_factory_set_launch(factory, ("( " + launch + " )").c_str());
       GstRTSPMountPoints* mounts = gst_rtsp_server_get_mount_points(server);
@@ -37,7 +37,7 @@ class RtspServer {
       g_object_unref(server);
       g_main_context_pop_thread_default(context_);
     });
-    url_ = "rtsp://127.0.0.1:" + std::to_string(port.get()) + "/stream";
+    url_ = "rtsp://127.0.0.1:" + std::to_string(bound.get()) + "/stream";
   }
   RtspServer(const RtspServer&) = delete;
   RtspServer& operator=(const RtspServer&) = delete;

@@ -4,6 +4,8 @@
 #include <gst/gst.h>
 
 #include <charconv>
+#include <map>
+#include <optional>
 
 #include "elf/base/error.h"
 #include "elf/base/glib.h"
@@ -20,16 +22,21 @@ constexpr const char* kSummary =
     "Runs a .pipeline file until it ends. Ctrl-C ends it so that files are whole; a second one\n"
     "stops at once. SIGHUP opens results files anew. Exit code: 0 done, 1 failed, 2 wrong use.";
 
-/** The options as they were given. Null or unset: not. */
+/** The options as they were given. */
 struct Given {
-  gboolean list = FALSE, version = FALSE, quiet = FALSE;
-  std::string config, frames, json;
+  gboolean list = FALSE, version = FALSE;
+  std::optional<std::string> config;
+  /** The others, by name. */
+  std::map<std::string, std::string> texts;
 };
 
 gboolean take(const gchar* name, const gchar* value, gpointer data, GError**) {
   auto* given = static_cast<Given*>(data);
-  const std::string_view option = name;
-  (option == "--config" ? given->config : option == "--json" ? given->json : given->frames) = value;
+  const std::string option = name;
+  if (option == "--config")
+    given->config = value;
+  else
+    given->texts[option == "-q" ? "quiet" : option.substr(2)] = value ? value : "true";
   return TRUE;
 }
 
@@ -46,8 +53,10 @@ Given parseArguments(int& argc, char**& argv) {
        "N"},
       {"json", 0, G_OPTION_FLAG_FILENAME, G_OPTION_ARG_CALLBACK, text,
        "Write a summary of the run to FILE; - is standard output", "FILE"},
-      {"quiet", 'q', 0, G_OPTION_ARG_NONE, &given.quiet, "Say nothing but errors and warnings",
-       nullptr},
+      {"quiet", 'q', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, text,
+       "Say nothing but errors and warnings", nullptr},
+      {"retry", 0, 0, G_OPTION_ARG_CALLBACK, text,
+       "Start a camera that is lost again, for at most SECONDS; -1 is for ever (-1)", "SECONDS"},
       {"version", 0, 0, G_OPTION_ARG_NONE, &given.version, "Show the version", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
   const Ref<GOptionContext> context(g_option_context_new("NAME|FILE [VARIABLE=VALUE ...]"));
@@ -62,21 +71,44 @@ Given parseArguments(int& argc, char**& argv) {
   return given;
 }
 
-constexpr const char* kWrongFrames = "is neither above 0 nor -1, all";
+constexpr gint64 kMostSeconds = 1'000'000'000;
 
-/** Unset if it is not a number of frames. */
-std::optional<gint64> framesOf(const std::string& text) {
-  gint64 frames = -1;
+/** Unset if it is not a number from -1 to `most`. */
+std::optional<gint64> numberOf(const std::string& text, gint64 most) {
+  gint64 number = 0;
   const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, frames);
-  if (parsed.ec != std::errc() || parsed.ptr != end || frames == 0 || frames < -1)
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end || number < -1 || number > most)
     return std::nullopt;
-  return frames;
+  return number;
 }
 
-/** Adds what the file says, where the command line says nothing. */
-void readConfig(Given& given, Options& options) {
-  const KeyFile file(given.config);
+/** Sets an option. Returns what is wrong with its value; empty: nothing. */
+std::string set(Options& options, const std::string& name, const std::string& value) {
+  if (name == "pipeline") {
+    options.name = value;
+  } else if (name == "json") {
+    options.json = value;
+  } else if (name == "frames") {
+    const auto frames = numberOf(value, G_MAXINT64);
+    if (!frames || *frames == 0) return "is neither above 0 nor -1, all";
+    options.frames = *frames;
+  } else if (name == "retry") {
+    const auto seconds = numberOf(value, kMostSeconds);
+    if (!seconds) return "is neither a number of seconds nor -1, for ever";
+    options.retry = *seconds;
+  } else if (name != "quiet") {
+    return "unknown key (the keys are pipeline, frames, json, quiet, retry)";
+  } else if (value != "true" && value != "false") {
+    return "'" + value + "' is neither true nor false";
+  } else {
+    options.quiet = value == "true";
+  }
+  return value.empty() ? "is empty" : "";
+}
+
+void readConfig(const std::string& path, Options& options) {
+  const KeyFile file(path);
   const auto fail = [&](const std::string& key, const std::string& why) {
     throw Error(file.path() + ": [" + kGroup + "] " + key, why);
   };
@@ -84,24 +116,9 @@ void readConfig(Given& given, Options& options) {
     if (group != kGroup && group != kVariables)
       throw Error(file.path() + ": [" + group + "]", std::string("unknown group (there are [") +
                                                          kGroup + "] and [" + kVariables + "])");
-  for (const std::string& key : file.keys(kGroup)) {
-    const std::string value = file.find(kGroup, key).value();
-    if (value.empty()) fail(key, "is empty");
-    if (key == "pipeline")
-      options.name = value;
-    else if (key == "frames" && !framesOf(value))
-      fail(key, kWrongFrames);
-    else if (key == "frames")
-      given.frames = given.frames.empty() ? value : given.frames;
-    else if (key == "json")
-      given.json = given.json.empty() ? value : given.json;
-    else if (key != "quiet")
-      fail(key, "unknown key (the keys are pipeline, frames, json, quiet)");
-    else if (value == "true")
-      given.quiet = TRUE;
-    else if (value != "false")
-      fail(key, "'" + value + "' is neither true nor false");
-  }
+  for (const std::string& key : file.keys(kGroup))
+    if (const std::string fault = set(options, key, file.find(kGroup, key).value()); !fault.empty())
+      fail(key, fault);
   if (options.name.empty()) fail("pipeline", "is missing");
   for (const std::string& name : file.keys(kVariables))
     options.assignments.push_back(name + "=" + file.find(kVariables, name).value());
@@ -110,11 +127,11 @@ void readConfig(Given& given, Options& options) {
 }  // namespace
 
 Options parseOptions(int argc, char** argv) {
-  Given given = parseArguments(argc, argv);
+  const Given given = parseArguments(argc, argv);
   Options options{.list = given.list != FALSE, .version = given.version != FALSE};
   if (options.list || options.version) return options;
-  if (!given.config.empty()) {
-    readConfig(given, options);
+  if (given.config) {
+    readConfig(*given.config, options);
   } else if (argc > 1) {
     options.name = argv[1];
     --argc;
@@ -122,14 +139,10 @@ Options parseOptions(int argc, char** argv) {
   } else {
     throw WrongUse("which pipeline? Give a name or a file, or --list");
   }
+  for (const auto& [name, value] : given.texts)
+    if (const std::string fault = set(options, name, value); !fault.empty())
+      throw WrongUse("--" + name + ": " + fault);
   options.assignments.insert(options.assignments.end(), argv + 1, argv + argc);
-  if (!given.frames.empty()) {
-    const std::optional<gint64> frames = framesOf(given.frames);
-    if (!frames) throw WrongUse(std::string("--frames: ") + kWrongFrames);
-    options.frames = *frames;
-  }
-  options.json = given.json;
-  options.quiet = given.quiet != FALSE;
   return options;
 }
 

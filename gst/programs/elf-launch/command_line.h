@@ -17,6 +17,8 @@ struct Options {
   bool version = false;
   /** Frames after which the stream ends. Negative: never. */
   gint64 frames = -1;
+  /** Seconds for which a source that is lost is started again. 0: not; negative: for ever. */
+  gint64 retry = -1;
   /** "-" is standard output. Empty: no summary. */
   std::string json;
   /** Of the pipeline. */

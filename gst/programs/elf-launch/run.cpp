@@ -127,7 +127,13 @@ Run::Run(GstElement* pipeline, const Options& options)
     : options_(options),
       pipeline_(gst::sunk(pipeline)),
       showsProgress_(!options.quiet && isatty(STDERR_FILENO)),
-      framesLeft_(options.frames) {
+      framesLeft_(options.frames),
+      source_(
+          GST_BIN(pipeline), Source::Seconds(options.retry),
+          {.lost = [this](const std::string& why, Source::Seconds pause) { onLost(why, pause); },
+           .back = [this](Source::Seconds gone) { onBack(gone); },
+           .givenUp = [this](const std::string& why) { fail(why); },
+           .ends = [this] { return options_.frames >= 0 && framesLeft_ <= 0; }}) {
   if (options.frames >= 0) endAfter(GST_BIN(pipeline), framesLeft_);
   countFrames(GST_BIN(pipeline), statistics_);
 }
@@ -148,7 +154,7 @@ bool Run::toTheEnd() {
   if (setState(GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
     // The failed element has posted the reason on the bus.
     while (g_main_context_iteration(nullptr, FALSE)) continue;
-    if (!failed_) addError("pipeline", "cannot be set to PLAYING");
+    if (!failed_) addError("pipeline: cannot be set to PLAYING");
     failed_ = true;
   } else {
     g_main_loop_run(loop_.get());
@@ -162,7 +168,7 @@ bool Run::toTheEnd() {
   if (showsProgress_) printProgress();
   clearLine(true);
   if (const std::string why = statistics_.unanswered(); !failed_ && !why.empty()) {
-    addError("pipeline", why);
+    addError("pipeline: " + why);
     failed_ = true;
   }
   return !failed_;
@@ -196,7 +202,7 @@ gboolean Run::onProgress(gpointer data) {
 
 gboolean Run::onStatus(gpointer data) {
   const auto* run = static_cast<const Run*>(data);
-  if (run->ready_ && !run->interrupted_) notifyManager("STATUS=" + run->progress());
+  if (run->ready_ && !run->lost_ && !run->interrupted_) notifyManager("STATUS=" + run->progress());
   return G_SOURCE_CONTINUE;
 }
 
@@ -224,6 +230,9 @@ void Run::take(GstMessage* message) {
     case GST_MESSAGE_STATE_CHANGED:
       takeState(message);
       break;
+    case GST_MESSAGE_APPLICATION:
+      source_.take(message);
+      break;
     default:
       break;
   }
@@ -231,17 +240,33 @@ void Run::take(GstMessage* message) {
 
 void Run::takeError(GstMessage* message) {
   if (failed_) return;  // later errors follow from the first one
-  addError(GST_MESSAGE_SRC_NAME(message), textOf(message, gst_message_parse_error));
+  const std::string line =
+      std::string(GST_MESSAGE_SRC_NAME(message)) + ": " + textOf(message, gst_message_parse_error);
+  if (interrupted_ || !source_.takeError(message, line)) fail(line);
+}
+
+void Run::fail(const std::string& line) {
+  addError(line);
   failed_ = true;
   g_main_loop_quit(loop_.get());
 }
 
 void Run::takeWarning(GstMessage* message) {
   if (failed_) return;  // warnings after an error do not matter
-  const std::string line = std::string(GST_MESSAGE_SRC_NAME(message)) + ": " +
-                           textOf(message, gst_message_parse_warning);
-  warnings_.push_back(line);
-  say(LOG_WARNING, "warning: " + line);
+  warn(std::string(GST_MESSAGE_SRC_NAME(message)) + ": " +
+       textOf(message, gst_message_parse_warning));
+}
+
+void Run::onLost(const std::string& why, Source::Seconds pause) {
+  lost_ = true;
+  warn(why + "; the source is started again in " + std::to_string(pause.count()) + " s");
+  notifyManager("STATUS=waits for the source: " + printable(why));
+}
+
+void Run::onBack(Source::Seconds gone) {
+  lost_ = false;
+  if (!options_.quiet)
+    say(LOG_INFO, "the source is back after " + std::to_string(gone.count()) + " s");
 }
 
 void Run::takeInfo(GstMessage* message) {
@@ -254,10 +279,10 @@ void Run::takeState(GstMessage* message) {
   if (GST_MESSAGE_SRC(message) != GST_OBJECT(pipeline_.get())) return;
   GstState now = GST_STATE_NULL;
   gst_message_parse_state_changed(message, nullptr, &now, nullptr);
-  if (now != GST_STATE_PLAYING) return;
+  // A source that is started again makes the pipeline wait for it, too.
+  if (now != GST_STATE_PLAYING || std::exchange(ready_, true)) return;
   if (!options_.quiet) say(LOG_INFO, "running " + options_.name);
-  if (!std::exchange(ready_, true))
-    notifyManager("READY=1\nSTATUS=" + printable("running " + options_.name));
+  notifyManager("READY=1\nSTATUS=" + printable("running " + options_.name));
 }
 
 void Run::interrupt() {
@@ -270,6 +295,7 @@ void Run::interrupt() {
   interrupted_ = true;
   notifyManager("STOPPING=1\nSTATUS=ends the stream");
   if (!options_.quiet) say(LOG_INFO, "ending (once more to stop at once)");
+  if (!source_.end()) return;
   // In another thread: a source may take the event only when its frame has gone on.
   gst_element_call_async(
       pipeline_.get(),
@@ -289,9 +315,14 @@ void Run::reopenResults() {
   gst_iterator_free(all);
 }
 
-void Run::addError(const std::string& element, const std::string& text) {
-  errors_.push_back(element + ": " + text);
-  say(LOG_ERR, errors_.back());
+void Run::addError(const std::string& line) {
+  errors_.push_back(line);
+  say(LOG_ERR, line);
+}
+
+void Run::warn(const std::string& line) {
+  warnings_.push_back(line);
+  say(LOG_WARNING, "warning: " + line);
 }
 
 void Run::say(int priority, const std::string& line) {

@@ -13,6 +13,7 @@
 #include "gst/elfvision/gstelfref.h"
 #include "gst/programs/elf-launch/command_line.h"
 #include "gst/programs/elf-launch/frame_statistics.h"
+#include "gst/programs/elf-launch/source.h"
 
 namespace elf::program {
 
@@ -44,10 +45,16 @@ class Run {
   void takeInfo(GstMessage* message);
   void takeState(GstMessage* message);
 
+  void onLost(const std::string& why, Source::Seconds pause);
+  void onBack(Source::Seconds gone);
+
   void interrupt();
   void reopenResults();
 
-  void addError(const std::string& element, const std::string& text);
+  /** Ends the run. */
+  void fail(const std::string& line);
+  void addError(const std::string& line);
+  void warn(const std::string& line);
   void say(int priority, const std::string& line);
   void clearLine(bool keep);
   /** Frames, and how fast they go. */
@@ -65,10 +72,12 @@ class Run {
   gint64 position_ = 0;
   bool lineShown_ = false;
   bool ready_ = false;
+  bool lost_ = false;
   bool interrupted_ = false;
   bool failed_ = false;
   std::vector<std::string> errors_;
   std::vector<std::string> warnings_;
+  Source source_;
 };
 
 }  // namespace elf::program
