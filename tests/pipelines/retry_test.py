@@ -4,18 +4,25 @@
 
 usage: retry_test.py LAUNCH-PROGRAM SERVER-PROGRAM CAMERA-PROGRAM
 """
+import contextlib
+import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 LAUNCH, SERVER, CAMERA = (os.path.abspath(file) for file in sys.argv[1:4])
 PATIENCE = 60
+# Bytes a second.
+RATE = 600_000
 VIDEO = ("videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! "
          "x264enc tune=zerolatency key-int-max=10 ! rtph264pay name=pay0 pt=96")
 RTSP = "rtspsrc location={url} latency=50 ! decodebin"
@@ -29,6 +36,64 @@ filesink location={{output}}
 [variable results]
 [variable output]
 """
+
+
+class FileServer:
+    """Sends a file over HTTP, no faster than some can play it, and can be switched off."""
+
+    def __init__(self, content):
+        outer = self
+        self.connections = set()
+        self.address = ("127.0.0.1", 0)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                outer.connections.add(self.connection)
+                begin = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
+                first = int(begin.group(1)) if begin else 0
+                self.send_response(206 if begin else 200)
+                self.send_header("Accept-Ranges", "bytes")
+                self.send_header("Content-Type", "video/mp4")
+                self.send_header("Content-Length", str(len(content) - first))
+                if begin:
+                    self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+                self.end_headers()
+                try:
+                    for at in range(first, len(content), RATE // 20):
+                        self.wfile.write(content[at:at + RATE // 20])
+                        time.sleep(0.05)
+                except OSError:
+                    self.close_connection = True
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+        self.handler = Handler
+
+    def switch_on(self):
+        self.server = http.server.ThreadingHTTPServer(self.address, self.handler)
+        self.server.daemon_threads = True
+        self.address = self.server.server_address
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def switch_off(self):
+        self.server.shutdown()
+        self.server.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
+
+    def __enter__(self):
+        self.switch_on()
+        self.url = f"http://127.0.0.1:{self.address[1]}/in.mp4"
+        return self
+
+    def __exit__(self, *_):
+        self.switch_off()
 
 
 class Retry(unittest.TestCase):
@@ -75,7 +140,9 @@ class Retry(unittest.TestCase):
 
     def lines(self):
         file = self.folder / "results.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        text = file.read_text() if file.exists() else ""
+        # The last one may be being written.
+        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
 
     def await_frames(self, count, generation=0):
         while sum(line["generation"] == generation for line in self.lines()) < count:
@@ -158,6 +225,33 @@ class Retry(unittest.TestCase):
         self.switch_on()
         summary, _ = self.finish(self.launch(RTSP, "--frames=5"))
         self.assertEqual(summary["frames"], 5)
+
+    def test_a_file_on_a_network_goes_on_where_it_was(self):
+        subprocess.run(["gst-launch-1.0", "-q", "videotestsrc", "num-buffers=300", "!",
+                        "video/x-raw,width=320,height=240,framerate=25/1", "!", "x264enc",
+                        "key-int-max=25", "bframes=0", "bitrate=4000", "!", "mp4mux", "faststart=true", "!", "filesink",
+                        f"location={self.folder}/in.mp4"], check=True)
+        with FileServer((self.folder / "in.mp4").read_bytes()) as server:
+            self.url = server.url
+            process = self.launch("uridecodebin uri={url} ! videoconvert ! clocksync")
+            self.await_frames(50)
+            server.switch_off()
+            self.await_line(process, "the source is started again in 2 s")
+            before = len(self.lines())
+            self.assertLess(before, 300)
+            server.switch_on()
+            self.await_line(process, "the source is back after ")
+            summary, _ = self.finish(process)
+        self.assertEqual(summary["errors"], [])
+        lines = self.lines()
+        times = [line["pts_ns"] for line in lines]
+        self.assertEqual(times, sorted(set(times)))
+        # The queue that leaks may leave some out.
+        self.assertGreater(len(times), 250)
+        self.assertEqual(times[-1], 299 * 40_000_000)
+        self.assertEqual({line["generation"] for line in lines}, {0, 1})
+        # It was played at its own pace, and paused.
+        self.assertGreater(summary["seconds"], 12 + 2)
 
     def test_silence_is_a_loss(self):
         # It has no connection that could break.

@@ -56,7 +56,8 @@ Given parseArguments(int& argc, char**& argv) {
       {"quiet", 'q', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, text,
        "Say nothing but errors and warnings", nullptr},
       {"retry", 0, 0, G_OPTION_ARG_CALLBACK, text,
-       "Start a camera that is lost again, for at most SECONDS; -1 is for ever (-1)", "SECONDS"},
+       "Start a camera that is lost again, for at most SECONDS; 0 is never, -1 for ever (-1)",
+       "SECONDS"},
       {"version", 0, 0, G_OPTION_ARG_NONE, &given.version, "Show the version", nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
   const Ref<GOptionContext> context(g_option_context_new("NAME|FILE [VARIABLE=VALUE ...]"));

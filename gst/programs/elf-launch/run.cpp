@@ -258,8 +258,12 @@ void Run::takeWarning(GstMessage* message) {
 }
 
 void Run::onLost(const std::string& why, Source::Seconds pause) {
-  lost_ = true;
-  warn(why + "; the source is started again in " + std::to_string(pause.count()) + " s");
+  const std::string line =
+      why + "; the source is started again in " + std::to_string(pause.count()) + " s";
+  if (!std::exchange(lost_, true))
+    warn(line);
+  else if (!options_.quiet)
+    say(LOG_INFO, line);
   notifyManager("STATUS=waits for the source: " + printable(why));
 }
 

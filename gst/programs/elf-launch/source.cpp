@@ -15,10 +15,15 @@ using std::chrono::seconds;
 
 constexpr const char* kFlows = "elf-source-flows";
 constexpr const char* kEnded = "elf-source-ended";
+constexpr const char* kSeeks = "elf-source-seeks";
+constexpr auto kData =
+    static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST);
 constexpr seconds kLongestPause{30};
 /** A live source that sends nothing for so long is lost, unless it is known for longer pauses. */
 constexpr seconds kSilence{10};
 constexpr int kPausesOfSilence = 5;
+/** A file that ends later than this before its end has ended. */
+constexpr GstClockTime kEndOfFile = GST_SECOND;
 /** Until the first frame after a start. */
 constexpr seconds kTimeToStart{20};
 
@@ -141,30 +146,51 @@ GstPadProbeReturn Source::onFrame(GstPad* pad, GstPadProbeInfo* info, gpointer d
   auto* self = static_cast<Source*>(data);
   GstBuffer* const frame = GST_PAD_PROBE_INFO_BUFFER(info);
   const GstClockTime pts = GST_BUFFER_PTS(frame);
-  if (self->awaitsFrame_.exchange(false)) {
-    const GstClockTime last = self->lastEnd_;
-    if (self->gap_.exchange(false) && GST_CLOCK_TIME_IS_VALID(pts) &&
-        GST_CLOCK_TIME_IS_VALID(last) && pts > last)
-      gst_pad_send_event(pad, gst_event_new_gap(last, pts - last));
+  if (self->flow_.dropsData) {
+    if (self->flow_.awaitsFrame.exchange(false)) self->post(kSeeks);
+    return GST_PAD_PROBE_DROP;
+  }
+  if (self->flow_.awaitsFrame.exchange(false)) {
+    const GstClockTime last = self->flow_.lastEnd;
+    if (self->flow_.gap.exchange(false) && GST_CLOCK_TIME_IS_VALID(pts) &&
+        GST_CLOCK_TIME_IS_VALID(last))
+      gst_pad_send_event(pad, gst_event_new_gap(std::min(last, pts), pts - std::min(last, pts)));
     self->post(kFlows);
   }
   if (GST_CLOCK_TIME_IS_VALID(pts))
-    self->lastEnd_ = pts + (GST_BUFFER_DURATION_IS_VALID(frame) ? GST_BUFFER_DURATION(frame) : 0);
+    self->flow_.lastEnd =
+        pts + (GST_BUFFER_DURATION_IS_VALID(frame) ? GST_BUFFER_DURATION(frame) : 0);
   return GST_PAD_PROBE_OK;
 }
 
 GstPadProbeReturn Source::onData(GstPad*, GstPadProbeInfo*, gpointer data) {
   auto* self = static_cast<Source*>(data);
+  Flow& flow = self->flow_;
   const Clock::rep now = Clock::now().time_since_epoch().count();
-  const Clock::rep pause = now - self->lastData_.exchange(now);
-  if (pause > self->longestPause_) self->longestPause_ = pause;
+  const Clock::rep pause = now - flow.lastData.exchange(now);
+  // Its start is no pause.
+  if (!flow.awaitsFrame && pause > flow.longestPause) flow.longestPause = pause;
   return GST_PAD_PROBE_OK;
 }
 
-GstPadProbeReturn Source::onEvent(GstPad*, GstPadProbeInfo* info, gpointer data) {
+GstPadProbeReturn Source::onBehind(GstPad*, GstPadProbeInfo*, gpointer data) {
+  return static_cast<Source*>(data)->flow_.dropsData ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+}
+
+GstPadProbeReturn Source::onEvent(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
   auto* self = static_cast<Source*>(data);
-  if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS || !self->keepsEos_ ||
-      self->listener_.ends())
+  const GstEventType type = GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info));
+  if (type == GST_EVENT_FLUSH_STOP && pad == self->entry_.get() && self->flow_.dropsData) {
+    self->flow_.awaitsFrame = true;
+    self->flow_.dropsData = false;
+  }
+  if (type == GST_EVENT_FLUSH_START || type == GST_EVENT_FLUSH_STOP)
+    return self->flow_.dropsFlushes ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+  if (type != GST_EVENT_EOS || !self->flow_.keepsEos || self->listener_.ends())
+    return GST_PAD_PROBE_OK;
+  // The last frames of a file may be missing.
+  if (self->length_ > 0 && self->flow_.lastEnd + kEndOfFile >= self->length_ &&
+      !self->flow_.dropsData)
     return GST_PAD_PROBE_OK;
   // A source that fails sends EOS, too.
   self->post(kEnded);
@@ -185,8 +211,6 @@ void Source::onPad(GstElement* element, GstPad* pad, gpointer data) {
 }
 
 void Source::watch(GstPad* pad) {
-  constexpr auto kData =
-      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST);
   gst_pad_add_probe(pad, kData, onData, this, nullptr);
 }
 
@@ -211,11 +235,12 @@ void Source::learn() {
   if (gst_pad_peer_query(entry_.get(), latency.get()))
     gst_query_parse_latency(latency.get(), &live, nullptr, nullptr);
   gint64 length = 0;
-  const bool endless =
-      !gst_pad_peer_query_duration(entry_.get(), GST_FORMAT_TIME, &length) || length <= 0;
-  if (!isOne || !endless || !std::ranges::any_of(elements_, readsFromAfar))
-    return elements_.clear();
+  if (gst_pad_peer_query_duration(entry_.get(), GST_FORMAT_TIME, &length) && length > 0)
+    length_ = static_cast<GstClockTime>(length);
+  if (!isOne || !std::ranges::any_of(elements_, readsFromAfar)) return elements_.clear();
 
+  constexpr auto kEvents = static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM |
+                                                        GST_PAD_PROBE_TYPE_EVENT_FLUSH);
   for (GstElement* each : elements_) {
     g_signal_connect(each, "pad-added", G_CALLBACK(onPad), this);
     forEachPad(each, gst_element_iterate_src_pads, [&](GstPad* pad) {
@@ -223,12 +248,13 @@ void Source::learn() {
       Ref<GstPad> peer(gst_pad_get_peer(pad));
       const Ref<GstElement> parent(peer ? gst_pad_get_parent_element(peer.get()) : nullptr);
       if (!parent || std::ranges::count(elements_, parent.get()) > 0) return;
-      gst_pad_add_probe(peer.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, onEvent, this, nullptr);
+      gst_pad_add_probe(peer.get(), kEvents, onEvent, this, nullptr);
+      if (peer != entry_) gst_pad_add_probe(peer.get(), kData, onBehind, this, nullptr);
       behind_.push_back(std::move(peer));
     });
   }
-  lastData_ = Clock::now().time_since_epoch().count();
-  keepsEos_ = true;
+  flow_.lastData = Clock::now().time_since_epoch().count();
+  flow_.keepsEos = true;
   live_ = live;
   check();
 }
@@ -268,6 +294,7 @@ void Source::take(GstMessage* message) {
   if (GST_MESSAGE_SRC(message) != GST_OBJECT(pipeline_)) return;
   if (gst_message_has_name(message, kEnded) && (state_ == State::Flows || state_ == State::Starts))
     lose("the stream ended");
+  if (gst_message_has_name(message, kSeeks) && state_ == State::Starts) seek();
   if (!gst_message_has_name(message, kFlows)) return;
   if (state_ == State::Unknown) {
     learn();
@@ -289,9 +316,9 @@ void Source::check() {
 
 void Source::checkSilence() {
   const Clock::duration silence =
-      Clock::now().time_since_epoch() - Clock::duration(lastData_.load());
-  if (silence <
-      std::max<Clock::duration>(kSilence, kPausesOfSilence * Clock::duration(longestPause_.load())))
+      Clock::now().time_since_epoch() - Clock::duration(flow_.lastData.load());
+  if (silence < std::max<Clock::duration>(
+                    kSilence, kPausesOfSilence * Clock::duration(flow_.longestPause.load())))
     return;
   // It may wait for those behind it.
   bool waits = false;
@@ -331,10 +358,13 @@ void Source::stop() {
 
 void Source::start() {
   state_ = State::Starts;
-  gap_ = awaitsFrame_ = true;
+  flow_.gap = flow_.awaitsFrame = true;
+  flow_.dropsData = flow_.dropsFlushes = length_ > 0;
   timer_ = after(kTimeToStart, [this] {
     lose("nothing came for " + std::to_string(kTimeToStart.count()) + " s");
   });
+  // A file begins anew at 0. Those behind it have gone on.
+  if (length_ > 0) shiftTo(gst_element_get_current_running_time(GST_ELEMENT(pipeline_)));
   const GstClockTime base = gst_element_get_base_time(GST_ELEMENT(pipeline_));
   for (GstElement* each : elements_) {
     gst_element_set_base_time(each, base);
@@ -344,20 +374,47 @@ void Source::start() {
   }
 }
 
+// Where the element nearest to Elf makes pads, so that those behind see it that keep time.
+void Source::shiftTo(GstClockTime time) {
+  const MutexLock lock(mutex_);
+  const auto nearest =
+      std::ranges::find_if(elements_, [this](GstElement* each) ELF_REQUIRES(mutex_) {
+        return std::ranges::find(links_, each, &Link::element) != links_.end();
+      });
+  for (const Link& link : links_)
+    if (link.element == *nearest) gst_pad_set_offset(link.sink.get(), static_cast<gint64>(time));
+}
+
+void Source::seek() {
+  const GstClockTime from = flow_.lastEnd;
+  GstEvent* const event = gst_event_new_seek(
+      1, GST_FORMAT_TIME, static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
+      GST_SEEK_TYPE_SET, static_cast<gint64>(from), GST_SEEK_TYPE_NONE, -1);
+  const bool sought = gst_pad_push_event(entry_.get(), event);
+  flow_.dropsFlushes = false;
+  if (sought) return;
+  stop();
+  state_ = State::Lost;
+  timer_.reset();
+  listener_.givenUp("the source can't go on where it was");
+}
+
 bool Source::end() {
-  keepsEos_ = false;
+  flow_.keepsEos = false;
   timer_.reset();
   check_.reset();
   if (state_ != State::Lost && state_ != State::Starts) return true;
   stop();
   state_ = State::Lost;
+  using Pads = std::vector<Pad>;
+  // In another thread: they may be busy.
   gst_element_call_async(
       GST_ELEMENT(pipeline_),
-      [](GstElement*, gpointer data) {
-        for (const Pad& each : static_cast<Source*>(data)->behind_)
+      [](GstElement*, gpointer pads) {
+        for (const Pad& each : *static_cast<Pads*>(pads))
           gst_pad_send_event(each.get(), gst_event_new_eos());
       },
-      this, nullptr);
+      new Pads(std::move(behind_)), [](gpointer pads) { delete static_cast<Pads*>(pads); });
   return false;
 }
 

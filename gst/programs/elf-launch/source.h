@@ -21,9 +21,9 @@ namespace elf::program {
  * started again while the others play on, so that files go on. Other pipelines, and those with
  * several streams through Elf, have no Source that can.
  *
- * After its first frame the source is lost if it fails, ends without having a length, or, if it is
- * live, is silent. It is then started again after pauses that grow. Elf sees a gap: identities
- * begin anew.
+ * After its first frame the source is lost if it fails, ends before its length or without having
+ * one, or, if it is live, is silent. It is then started again after pauses that grow; a file goes
+ * on where it was. Elf sees a gap: identities begin anew.
  *
  * Belongs to the main thread.
  */
@@ -69,6 +69,7 @@ class Source {
 
   static GstPadProbeReturn onFrame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
   static GstPadProbeReturn onData(GstPad*, GstPadProbeInfo* info, gpointer self);
+  static GstPadProbeReturn onBehind(GstPad*, GstPadProbeInfo* info, gpointer self);
   static GstPadProbeReturn onEvent(GstPad*, GstPadProbeInfo* info, gpointer self);
   static void onPad(GstElement* element, GstPad* pad, gpointer self);
 
@@ -84,6 +85,10 @@ class Source {
   void rememberLinks();
   void check();
   void checkSilence();
+  /** Has what comes from the source begin at this running time. */
+  void shiftTo(GstClockTime time);
+  /** Goes on where the file was. */
+  void seek();
 
   GstBin* const pipeline_;
   const Seconds patience_;
@@ -97,6 +102,8 @@ class Source {
   /** Sink pads of others that are linked to them. */
   std::vector<Pad> behind_;
   bool live_ = false;
+  /** Nanoseconds of a file. 0: it has no length. */
+  GstClockTime length_ = 0;
   int tries_ = 0;
   Clock::time_point lostAt_;
   elf::Ref<GSource> timer_, check_;
@@ -104,14 +111,18 @@ class Source {
   Mutex mutex_;
   std::vector<Link> links_ ELF_GUARDED_BY(mutex_);
 
-  // For the streaming threads.
-  /** Whether EOS is a loss. */
-  std::atomic<bool> keepsEos_ = false;
-  std::atomic<bool> awaitsFrame_ = true, gap_ = false;
-  /** When the last frame ended. */
-  std::atomic<GstClockTime> lastEnd_ = GST_CLOCK_TIME_NONE;
-  std::atomic<Clock::rep> lastData_ = 0;
-  std::atomic<Clock::rep> longestPause_ = 0;
+  /** Shared with the streaming threads. */
+  struct Flow {
+    /** EOS is a loss. */
+    std::atomic<bool> keepsEos = false;
+    /** The next frame is the first one, and the first one after a loss. */
+    std::atomic<bool> awaitsFrame = true, gap = false;
+    /** A file that was started again is not yet where it was. */
+    std::atomic<bool> dropsData = false, dropsFlushes = false;
+    /** When the last frame ended. */
+    std::atomic<GstClockTime> lastEnd = GST_CLOCK_TIME_NONE;
+    std::atomic<Clock::rep> lastData = 0, longestPause = 0;
+  } flow_;
 };
 
 }  // namespace elf::program
