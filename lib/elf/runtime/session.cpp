@@ -4,7 +4,9 @@
 #include <dlfcn.h>
 
 #include <exception>
+#include <filesystem>
 #include <opencv2/core/version.hpp>
+#include <string_view>
 
 #include "elf/base/printable.h"
 #include "elf/runtime/onnx_file.h"
@@ -21,9 +23,21 @@ const char* libraryOf(ModelBackend backend) {
                                               : "libelfvision-openvino.so.0";
 }
 
+/**
+ * The file of OpenVINO's library, set by useOpenVinoIn(). Empty: the dynamic linker looks for it.
+ * No destructor: as every static object.
+ */
+std::string& openVinoLibrary() {
+  static auto* const library = new std::string;
+  return *library;
+}
+
 /** Null with the reason in `why` if it cannot be loaded. It stays loaded. */
 const RuntimeModule* loadModule(ModelBackend backend, std::string& why) {
-  void* const library = dlopen(libraryOf(backend), RTLD_NOW | RTLD_LOCAL);
+  // The dynamic linker does not look for a library of whose name it has one.
+  const bool preloaded = backend != ModelBackend::OpenVino || openVinoLibrary().empty() ||
+                         dlopen(openVinoLibrary().c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* const library = preloaded ? dlopen(libraryOf(backend), RTLD_NOW | RTLD_LOCAL) : nullptr;
   if (!library) {
     why = printable(dlerror(), 500);
     return nullptr;
@@ -72,6 +86,25 @@ std::unique_ptr<Session> openSession(const ModelFile& file, const std::vector<st
   const ModelBackend backend = file.backend == ModelBackend::Onnx ? bestFor(file) : file.backend;
   if (backend == ModelBackend::OpencvDnn) return openOpencvSession(file, files);
   return openIn(backend, file, files);
+}
+
+void useOpenVinoIn(const std::string& folder) {
+  // The module takes the one version that it was built with, which is the number in the name.
+  constexpr std::string_view kName = "libopenvino.so.";
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(kName) && name.size() > kName.size() &&
+        name.find_first_not_of("0123456789", kName.size()) == std::string::npos)
+      found.push_back(std::filesystem::absolute(entry.path()));
+  }
+  if (error) throw Error(folder, error.message());
+  if (found.size() != 1)
+    throw Error(folder, std::string(found.empty() ? "has no " : "has more than one ") +
+                            std::string(kName) +
+                            "NUMBER (give the folder of OpenVINO's libraries)");
+  openVinoLibrary() = found[0];
 }
 
 std::vector<RuntimeState> listRuntimes() {

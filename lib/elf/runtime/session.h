@@ -43,6 +43,12 @@ class Session {
  */
 std::unique_ptr<Session> openSession(const ModelFile& file, const std::vector<std::string>& files);
 
+/**
+ * Makes the module of OpenVINO use the library in `folder`, whatever the system or the build has.
+ * Call it before anything else of this file. Throws elf::Error if the folder has no such library.
+ */
+void useOpenVinoIn(const std::string& folder);
+
 /** Whether this build has the module of `backend`, and the module finds its runtime. */
 struct RuntimeState {
   std::string backend;

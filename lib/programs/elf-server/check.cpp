@@ -103,10 +103,11 @@ void print(const ModelCheck& check, const ModelFile& file) {
 
 }  // namespace
 
-void checkModel(const std::string& name, const std::string& picture, const std::string& output) {
-  requireWritable(output);
-  const ModelFile file = loadModelFile(name);
-  tryInChild(name, file);
+void checkModel(const Options& options) {
+  const std::string& picture = options.picture;
+  requireWritable(options.output);
+  const ModelFile file = loadModelFile(options.check);
+  tryInChild(options.check, file, options.openVinoFolder);
   const auto start = Clock::now();
   const auto model = InferenceModel::create(file);
   const auto loaded = std::chrono::duration_cast<microseconds>(Clock::now() - start);
@@ -123,7 +124,7 @@ void checkModel(const std::string& name, const std::string& picture, const std::
   const auto check = elf::checkModel(*model, viewOf(bgr));
   if (!check) throw Error("--check", check.error());
   print(check.value(), model->file());
-  const std::string drawn = output.empty() ? model->name() + "-check.png" : output;
+  const std::string drawn = options.output.empty() ? model->name() + "-check.png" : options.output;
   draw(*model, bgr, check.value(), drawn);
   std::cout << "drawn: " << drawn << '\n';
 }

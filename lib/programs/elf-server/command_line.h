@@ -15,6 +15,7 @@ struct Options {
   std::string jsonFile;
   std::string logFile;
   std::string tokenFile;
+  std::string openVinoFolder;
   std::string check;
   std::string picture;
   std::string output;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "elf/runtime/session.h"
 #include "programs/elf-server/command_line.h"
 #include "programs/elf-server/tasks.h"
 #include "programs/service/report.h"
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> arguments(argv, argv + argc);
     const elf::program::Options options = elf::program::parseOptions(arguments);
+    if (!options.openVinoFolder.empty()) elf::useOpenVinoIn(options.openVinoFolder);
     if (options.version) {
       std::cout << "elf-server " << ELF_VERSION << '\n';
     } else if (options.list) {
@@ -34,7 +36,7 @@ int main(int argc, char** argv) {
       // elf-server reports each failure once, itself.
       cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
       if (!options.check.empty())
-        elf::program::checkModel(options.check, options.picture, options.output);
+        elf::program::checkModel(options);
       else if (!options.trial.empty())
         elf::program::tryModel(options.trial);
       else

@@ -81,7 +81,7 @@ struct Loaded {
   explicit Loaded(const Options& options) : settings(options.server) {
     for (const std::string& model : options.models) {
       const ModelFile file = loadModelFile(model);
-      tryInChild(model, file);
+      tryInChild(model, file, options.openVinoFolder);
       names.push_back(file.name);
       factories.push_back(factoryOf(file));
     }
@@ -172,6 +172,7 @@ class Service {
     keep("bind", options.server.bind, options_.server.bind);
     keep("port", options.server.port, options_.server.port);
     keep("json", options.jsonFile, options_.jsonFile);
+    keep("openvino-dir", options.openVinoFolder, options_.openVinoFolder);
     if (options.server.tlsCert.empty() != options_.server.tlsCert.empty()) {
       keep("tls-cert", options.server.tlsCert, options_.server.tlsCert);
       options.server.tlsKey = options_.server.tlsKey;

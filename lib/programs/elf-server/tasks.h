@@ -20,11 +20,11 @@ void serve(const Options& options, const std::vector<std::string>& arguments);
 void listModels();
 
 /**
- * Runs the model on `picture`, a JPEG or PNG file, or on a synthetic picture if it is empty. Writes
- * its detections and times to standard output, and the picture with the detections to `output`, or
+ * Runs the model on --picture, a JPEG or PNG file, or on a synthetic picture if it is empty. Writes
+ * its detections and times to standard output, and the picture with the detections to --output, or
  * to NAME-check.png in the current folder. Throws elf::Error if any of that fails.
  */
-void checkModel(const std::string& model, const std::string& picture, const std::string& output);
+void checkModel(const Options& options);
 
 /** Loads the model, to see whether that ends the process. Ignores other failures. */
 void tryModel(const std::string& model);
@@ -32,9 +32,10 @@ void tryModel(const std::string& model);
 /**
  * Runs tryModel(model) in a process of its own if the model has files: a runtime that aborts over a
  * file must not end the server. A fork alone would inherit the locks of other threads. Throws
- * elf::Error naming the file if a signal ended the process.
+ * elf::Error naming the file if a signal ended the process. `openVinoFolder` is that of the
+ * options.
  */
-void tryInChild(const std::string& model, const ModelFile& file);
+void tryInChild(const std::string& model, const ModelFile& file, const std::string& openVinoFolder);
 
 /**
  * Fetches the model's files from `from`, or from the addresses in its `.model` file, into the

@@ -20,10 +20,13 @@ void tryModel(const std::string& model) {
   }
 }
 
-void tryInChild(const std::string& model, const ModelFile& file) {
+void tryInChild(const std::string& model, const ModelFile& file,
+                const std::string& openVinoFolder) {
   if (file.files.empty()) return;
   std::string program = "/proc/self/exe", option = "--try=" + model;
-  char* arguments[] = {program.data(), option.data(), nullptr};
+  std::string folder = "--openvino-dir=" + openVinoFolder;
+  char* arguments[] = {program.data(), option.data(),
+                       openVinoFolder.empty() ? nullptr : folder.data(), nullptr};
   // The error of a runtime is reported in one line when the model is made.
   const auto quiet =
       static_cast<GSpawnFlags>(G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL);
