@@ -48,6 +48,10 @@ gst-launch-1.0 -q videotestsrc num-buffers=5 ! video/x-raw,width=320,height=240 
 # The .pc files name the prefix, which is elsewhere below the temporary root.
 sed -i "s#^prefix=.*#prefix=$here#" "$here/$libdir"/pkgconfig/*elfvision*.pc
 export PKG_CONFIG_PATH=$here/$libdir/pkgconfig
+# Apps need no headers of what the libraries link.
+for package in elfvision elfvision-server gstreamer-elfvision-1.0; do
+  [ -z "$(pkg-config --print-requires-private "$package")" ]
+done
 flags=$(pkg-config --cflags --libs gstreamer-elfvision-1.0)
 # shellcheck disable=SC2086 # several flags
 cc "$source/docs/embed/embed.c" -o "$root/embed" $flags
