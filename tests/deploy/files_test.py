@@ -135,6 +135,11 @@ class Container(unittest.TestCase):
         self.assertIn("libonnxruntime-dev", build)
         self.assertIn("libsoup-3.0-0", run)
 
+    def test_has_all_folders_of_every_build(self):
+        folders = re.findall(r"^subdir\('(.*)'\)", (ROOT / "meson.build").read_text(), re.MULTILINE)
+        copied = re.findall(r"^COPY (\S+) \1$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)
+        self.assertEqual(set(folders), set(copied))
+
     def test_runs_with_packages_that_debian_has(self):
         if not pathlib.Path("/etc/debian_version").read_text().startswith("13"):
             self.skipTest("this is not Debian 13, of which the container is")
