@@ -69,6 +69,14 @@ class Packages(unittest.TestCase):
         packaging = {"debhelper-compat", "dh-sequence-gir"}
         self.assertLessEqual(depended("Build-Depends") - packaging, known)
 
+    def test_build_packages_names_what_it_is_not_given(self):
+        program = ROOT / "docs/deploy/build-packages"
+        for arguments, said in ((["--output"], "--output: is nothing without a folder"),
+                                (["now"], "unexpected argument 'now'")):
+            ran = subprocess.run([program, *arguments], stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual((ran.returncode, ran.stderr),
+                             (2, f"build-packages: {said}; see --help\n"))
+
     def test_weights_that_may_not_be_sold_are_apart(self):
         self.assertEqual(lines(DEBIAN / "elf-models-kitti.install"),
                          ["usr/share/elf/models/default.safetensors"])
