@@ -45,8 +45,8 @@ std::string plainEntry(std::string_view line) {
          std::string(trimmed(line.substr(equals + 1)));
 }
 
-/** The number of the first line that does not belong into a key file. 0: unknown. GLib's own message
- * would show the line, which may be a secret. */
+/** The number of the first line that does not belong into a key file. 0: unknown. GLib's own
+ * message would show the line, which may be a secret. */
 int wrongLine(std::string_view text) {
   for (int number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
