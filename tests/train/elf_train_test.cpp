@@ -69,17 +69,17 @@ TEST_F(ElfTrain, WritesWeightsCurveAndFigures) {
 TEST_F(ElfTrain, WarnsOfALineThatWasCutOffAndGoesOn) {
   const std::string file = folder_.file("x.jsonl");
   std::ofstream lines(file);
-  for (int frame = 0; frame < 12; ++frame)
+  for (int frame = 0; frame < 40; ++frame)
     lines << R"({"frame":)" << frame
           << R"(,"generation":0,"width":640,"height":480,"detections":[{"id":1,"label":"car",)"
           << R"("label_id":1,"score":1,"coasted":false,"box":[)" << 10 + frame << ",10,90,90]}]}\n";
-  lines << R"({"frame":12,"gene)";
+  lines << R"({"frame":40,"gene)";
   lines.close();
   const auto outcome = testing::run(
       program(), {"--data", file, "--output", folder_.file("own.safetensors"), "--epochs=1"});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_THAT(outcome.err, StartsWith("elf-train: warning: " + file +
-                                      ":13: not a complete line of JSON (skipped)\n"));
+                                      ":41: not a complete line of JSON (skipped)\n"));
 }
 
 TEST_F(ElfTrain, TheSameSeedGivesTheSameFile) {
