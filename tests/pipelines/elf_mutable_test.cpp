@@ -494,6 +494,8 @@ std::map<std::string, std::function<void(MutableProperty&)>> MutableProperty::ch
          t.results();
          t.expectStays([&](const Frame&) { return t.results() == 0; });
        }},
+      // MergeInTheLoop.TwoClassesOfOneObjectAreMergedWhereThatIsAskedFor
+      {"elfmerge.across-classes", [](Test&) {}},
       // MergeInTheLoop.TheMergeModeHoldsFromTheFirstFrameOnAndChangesWhilePlaying
       {"elfmerge.merge-mode", [](Test&) {}},
       {"elfmerge.report-missed",
