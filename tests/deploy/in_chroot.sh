@@ -115,7 +115,8 @@ bash /elf/completion.sh /usr/share/bash-completion/completions/elf-server
 
 step "the service"
 unit=$(find /lib/systemd/system/ -name elf-server.service)
-said=$(systemd-analyze verify "$unit" "${unit%.service}.socket" 2>&1 | grep elf-server || true)
+said=$(systemd-analyze verify "$unit" "${unit%.service}.socket" "${unit%/*}/elf-camera@.service" 2>&1 |
+  grep -E 'elf-(server|camera)' || true)
 [ -z "$said" ] || fail "$said"
 [ "$(systemctl is-enabled elf-server.service || true)" = disabled ] || fail "the service is enabled"
 cp -r /etc/elf credentials
