@@ -17,6 +17,7 @@
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
 #include "tests/support/folder.h"
+#include "tests/support/json_length.h"
 #include "tests/support/silent_listener.h"
 #include "tests/support/stub_server.h"
 
@@ -64,8 +65,7 @@ class Suspend : public ::testing::Test, public testing::SilentListener {
   void answer(const std::string& server) {
     const auto handle = transport_.to(server + "/v2/models/hog/infer").at(0);
     const auto& sent = transport_.requests.at(handle).request;
-    const auto request =
-        wire::parseRequest(joined(sent.body), std::stoull(sent.headers.at(0).second));
+    const auto request = wire::parseRequest(joined(sent.body), testing::jsonLengthOf(sent));
     wire::InferResponse response{.model = "hog", .id = request.value().id};
     response.outputs = wire::encodeDetections({});
     const wire::Message made = wire::encode(response);

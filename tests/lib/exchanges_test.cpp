@@ -15,6 +15,7 @@
 #include "elf/offload/offloader.h"
 #include "elf/servers/remote_network.h"
 #include "tests/support/fake_transport.h"
+#include "tests/support/json_length.h"
 #include "tests/support/near.h"
 
 namespace elf {
@@ -130,8 +131,9 @@ TEST_P(Exchanges, GoAsTheyWent) {
   const Message before = recorded(server(), "request");
   EXPECT_EQ(before.first, "POST " + request.url.substr(kUrl.size()) + " HTTP/1.1\r");
   EXPECT_EQ(before.header("content-type"), request.contentType);
+  const auto jsonLength = testing::jsonLengthOf(request);
   EXPECT_EQ(before.header("inference-header-content-length"),
-            request.headers.empty() ? "" : request.headers[0].second);
+            jsonLength ? std::to_string(*jsonLength) : "");
   EXPECT_EQ(joined(request.body), before.body);
 
   reply("/v2/models/net/infer", "answer");

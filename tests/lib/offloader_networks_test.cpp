@@ -11,6 +11,7 @@
 #include "elf/servers/remote_network.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
+#include "tests/support/json_length.h"
 #include "tests/support/near.h"
 
 namespace elf {
@@ -76,9 +77,7 @@ class OffloaderNetworksTest : public ::testing::Test, public OffloadListener {
   }
   wire::InferRequest requestOf(Transport::Handle handle) const {
     const HttpRequest& request = transport_.requests.at(handle).request;
-    std::optional<std::size_t> length;
-    if (!request.headers.empty()) length = std::stoull(request.headers.at(0).second);
-    return wire::parseRequest(joined(request.body), length).value();
+    return wire::parseRequest(joined(request.body), testing::jsonLengthOf(request)).value();
   }
   /** What a network says that finds one object in the middle of its canvas of 64x64, half as wide
    * and half as high. */

@@ -14,6 +14,7 @@
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
+#include "tests/support/json_length.h"
 
 namespace elf {
 namespace {
@@ -107,10 +108,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
 
   wire::InferRequest requestOf(Transport::Handle handle) const {
     const HttpRequest& request = transport_.requests.at(handle).request;
-    std::optional<std::size_t> jsonLength;
-    for (const auto& [name, value] : request.headers)
-      if (name == "Inference-Header-Content-Length") jsonLength = std::stoull(value);
-    return wire::parseRequest(joined(request.body), jsonLength).value();
+    return wire::parseRequest(joined(request.body), testing::jsonLengthOf(request)).value();
   }
 
   /** What a good server answers: one detection with this score. */
@@ -208,7 +206,7 @@ TEST_F(OffloaderTest, AServerWithoutBinaryTensorsGetsJson) {
   sendFrame({0});
   const auto handle = transport_.to("/infer").at(0);
   const HttpRequest& request = transport_.requests.at(handle).request;
-  EXPECT_TRUE(request.headers.empty());
+  EXPECT_FALSE(testing::jsonLengthOf(request));
   EXPECT_EQ(request.contentType, "application/json");
   const auto parsed = wire::parseRequest(joined(request.body), std::nullopt);
   ASSERT_TRUE(parsed) << parsed.error();

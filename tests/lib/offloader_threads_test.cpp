@@ -12,6 +12,7 @@
 #include "elf/wire/detections.h"
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
+#include "tests/support/json_length.h"
 #include "tests/support/threaded_transport.h"
 
 namespace elf {
@@ -32,8 +33,7 @@ std::optional<HttpReply> serve(const HttpRequest& request, int& count) {
     const std::string text = wire::encodeMetadata(metadata);
     return HttpReply{.status = 200, .body = {text.begin(), text.end()}};
   }
-  const auto parsed =
-      wire::parseRequest(joined(request.body), std::stoull(request.headers.at(0).second));
+  const auto parsed = wire::parseRequest(joined(request.body), testing::jsonLengthOf(request));
   const bool probe = parsed.value().id.starts_with("probe");
   if (!probe && ++count % 9 == 0) return HttpReply{.error = "Connection reset"};
   if (!probe && count % 9 == 5) return std::nullopt;

@@ -23,6 +23,7 @@
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_end.h"
+#include "tests/support/json_length.h"
 #include "tests/support/silent_listener.h"
 #include "tests/support/threaded_transport.h"
 
@@ -55,7 +56,7 @@ std::optional<HttpReply> answer(const HttpRequest& request) {
       break;
   }
   const auto sent =
-      wire::parseRequest(joined(request.body), std::stoull(request.headers.at(0).second)).value();
+      wire::parseRequest(joined(request.body), testing::jsonLengthOf(request)).value();
   wire::InferResponse response;
   response.model = "hog";
   response.id = sent.id;

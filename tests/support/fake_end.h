@@ -17,6 +17,7 @@
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
+#include "tests/support/json_length.h"
 #include "tests/support/silent_listener.h"
 
 namespace elf::testing {
@@ -112,8 +113,7 @@ class FakeEnd : public SilentListener {
  private:
   wire::InferRequest requestOf(Handle handle) const {
     const HttpRequest& request = transport.requests.at(handle).request;
-    return wire::parseRequest(joined(request.body), std::stoull(request.headers.at(0).second))
-        .value();
+    return wire::parseRequest(joined(request.body), jsonLengthOf(request)).value();
   }
 
   ServerPool pool_;

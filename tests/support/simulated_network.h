@@ -11,6 +11,7 @@
 #include "elf/wire/infer.h"
 #include "elf/wire/metadata.h"
 #include "tests/support/fake_transport.h"
+#include "tests/support/json_length.h"
 
 namespace elf::testing {
 
@@ -73,8 +74,7 @@ class SimulatedNetwork : public FakeTransport {
   }
 
   HttpReply infer(Server& server, const HttpRequest& post, Clock::time_point& when) {
-    const auto request =
-        wire::parseRequest(joined(post.body), std::stoull(post.headers.at(0).second));
+    const auto request = wire::parseRequest(joined(post.body), jsonLengthOf(post));
     const wire::Tensor& image = request.value().inputs.at(0);
     if (server.onlyRaw && image.type != wire::DataType::Uint8) return {.status = 400};
     const double pixels = decoder_.decode(image).value().size.area();
