@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What most sources include, compiled once for each library (-Db_pch=true). Sources include what
-// they use all the same: without that option nothing comes from here.
-#pragma once
-
+// they use all the same: without that option nothing comes from here. Only the compiler includes
+// this.
 #include <algorithm>
 #include <array>
 #include <chrono>
