@@ -88,7 +88,7 @@ CPP
 c++ -std=c++20 "$root/record.cpp" -o "$root/record" $flags
 "$root/record"
 
-flags=$(pkg-config --cflags --libs elfvision-server)
+flags="$(pkg-config --cflags opencv4) $(pkg-config --cflags --libs elfvision-server)"
 # shellcheck disable=SC2086
 c++ -std=c++20 -shared -fPIC "$source/docs/own-model/bright_blobs.cpp" -o "$root/libbright_blobs.so" $flags \
   -lopencv_core -lopencv_imgproc
