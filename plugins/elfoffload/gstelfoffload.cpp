@@ -24,6 +24,7 @@
  * - A server that cannot be reached, or fails three times in a row, is left out. It is probed with
  *   a growing pause until it is back. Losing the last server posts one warning.
  * - `servers` may change while playing. A host name is looked up every five seconds.
+ * - `servers=avahi:` finds servers that announce themselves on the local network and have TLS.
  * - Live: `deadline` counts from the capture of a frame. It is added to the latency of the
  *   pipeline, and must not be -1.
  * - https:// servers need a certificate that the system, or `ca-file`, vouches for.
@@ -62,7 +63,9 @@ std::span<const Offload::Property> Offload::properties() {
   static constexpr Property kProperties[] = {
       {"servers", "Servers", kPlaying, String{ELF_SETTING(servers)},
        "Comma-separated base URLs of the inference servers; a server listed twice gets two parts "
-       "at a time, and each address of a host name counts as a server",
+       "at a time, and each address of a host name counts as a server; avahi: and avahi+http: are "
+       "those that "
+       "announce themselves",
        &Offload::setServers},
       {"model", "Model", kReady, String{ELF_SETTING(model)}, "Name of the model on the servers"},
       {"model-version", "Model version", kReady, String{ELF_SETTING(modelVersion)},

@@ -46,6 +46,7 @@ void checkSegment(const char* property, const std::string& value) {
 OffloadSettings offloadSettings(const Settings& settings) {
   OffloadSettings offload;
   offload.servers = parseServers(settings.servers);
+  checkAnnounced(offload.servers, settings.security);
   offload.model = settings.model;
   if (offload.model.empty()) throw Error("model", "is empty");
   checkSegment("model", offload.model);
@@ -126,6 +127,10 @@ void Session::onServerSilent(const std::string& url, std::chrono::seconds time) 
                       ("Inference server %s: has answered nothing for %d s, though it is ready",
                        url.c_str(), static_cast<int>(time.count())),
                       ("frames without a deadline wait for it"));
+}
+
+void Session::onServersIgnored(const std::string& what) {
+  GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("servers: %s", what.c_str()), (nullptr));
 }
 
 void Session::onModelMissing(const std::string& what, const std::string& why) {

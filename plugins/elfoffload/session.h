@@ -41,6 +41,7 @@ class Session : public OffloadListener {
   void onServerUp(const std::string& url) override;
   void onPartsFail(const std::string& why) override;
   void onServerSilent(const std::string& url, std::chrono::seconds time) override;
+  void onServersIgnored(const std::string& what) override;
   void onModelMissing(const std::string& what, const std::string& why) override;
 
  private:

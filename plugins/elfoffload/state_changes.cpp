@@ -145,6 +145,7 @@ void Offload::setServers() {
   const Settings now = settings();
   try {
     const std::vector<std::string> urls = parseServers(now.servers);
+    checkAnnounced(urls, now.security);
     warnOfClearToken(urls, now);
     session->offloader().setServers(urls);
     const MutexLock lock(stateMutex_);

@@ -83,6 +83,7 @@ class Exchanges : public ::testing::TestWithParam<const char*>, public OffloadLi
   void onServerUp(const std::string&) override {}
   void onPartsFail(const std::string& why) override { ADD_FAILURE() << why; }
   void onServerSilent(const std::string&, std::chrono::seconds) override { ADD_FAILURE(); }
+  void onServersIgnored(const std::string&) override { ADD_FAILURE(); }
   void onModelMissing(const std::string& what, const std::string&) override {
     ADD_FAILURE() << what;
   }

@@ -53,6 +53,7 @@ class Stream : public OffloadListener {
   void onServerUp(const std::string&) override {}
   void onPartsFail(const std::string&) override { ADD_FAILURE(); }
   void onServerSilent(const std::string&, std::chrono::seconds) override { ADD_FAILURE(); }
+  void onServersIgnored(const std::string&) override { ADD_FAILURE(); }
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
 
  private:

@@ -126,6 +126,7 @@ class OffloaderNetworksTest : public ::testing::Test, public OffloadListener {
   void onServerUp(const std::string& url) override { back_.push_back(url); }
   void onPartsFail(const std::string& why) override { failing_.push_back(why); }
   void onServerSilent(const std::string&, std::chrono::seconds) override { ADD_FAILURE(); }
+  void onServersIgnored(const std::string&) override { ADD_FAILURE(); }
   void onModelMissing(const std::string& what, const std::string&) override {
     ADD_FAILURE() << what;
   }

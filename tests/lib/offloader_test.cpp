@@ -173,6 +173,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
   void onServerSilent(const std::string& url, std::chrono::seconds time) override {
     silent_.emplace_back(url, time);
   }
+  void onServersIgnored(const std::string& what) override { ignored_.push_back(what); }
   void onModelMissing(const std::string& what, const std::string&) override {
     missing_.push_back(what);
   }
@@ -183,7 +184,7 @@ class OffloaderTest : public ::testing::Test, public OffloadListener {
   std::vector<PartAnswer> answers_;
   int calls_ = 0, ready_ = 0;
   std::optional<CostSample> sample_;
-  std::vector<std::string> failedProbes_, lost_, back_, failing_, missing_;
+  std::vector<std::string> failedProbes_, lost_, back_, failing_, missing_, ignored_;
   std::vector<std::pair<std::string, std::chrono::seconds>> silent_;
   int left_ = -1;
   /** Most tests are about what happens without. */
@@ -1601,6 +1602,117 @@ TEST_F(OffloaderServersTest, ASlowNameServerIsNotWaitedForLong) {
   EXPECT_TRUE(transport_.lookUps.empty());
 }
 
+AnnouncedServer announced(const std::string& address, bool tls = false,
+                          const std::string& model = "hog") {
+  return {.host = "gpu.local", .address = address, .port = 8000, .tls = tls, .models = {model}};
+}
+
+TEST_F(OffloaderServersTest, AnnouncedServersComeAndGo) {
+  for (const char* url : {"http://10.1.0.1:8000", "http://10.1.0.2:8000", "https://10.1.0.3:8000"})
+    pool_.server(std::string(url) + "#gpu.local", "hog", 0)->endProbe(true);
+  open({"avahi+http:"});
+  EXPECT_TRUE(transport_.requests.empty()) << "it is not known yet whom to ask";
+  transport_.announce({.servers = {announced("10.1.0.1"), announced("10.1.0.2"),
+                                   announced("10.1.0.1"), announced("10.1.0.9", false, "cat")}});
+  ASSERT_EQ(transport_.requests.size(), 2U) << "none is asked twice, nor for another model";
+  for (const auto handle : transport_.to("/v2/models/hog")) {
+    EXPECT_EQ(transport_.requests.at(handle).request.host, "gpu.local");
+    transport_.reply(handle, metadata());
+  }
+  EXPECT_EQ(ready_, 1);
+  EXPECT_EQ(usable(), (std::vector<std::string>{"http://10.1.0.1:8000", "http://10.1.0.2:8000"}));
+
+  // Changes are taken after a pause.
+  transport_.announce({.servers = {announced("10.1.0.2")}});
+  transport_.announce({.servers = {announced("10.1.0.2"), announced("10.1.0.3", true)}});
+  EXPECT_EQ(usable().size(), 2U);
+  transport_.advance(ServerSet::kAnnouncedAgain);
+  EXPECT_EQ(usable(), std::vector<std::string>{"http://10.1.0.2:8000"});
+  tell("https://10.1.0.3:8000");
+  EXPECT_EQ(usable().size(), 2U);
+  EXPECT_TRUE(lost_.empty()) << "that is no failure";
+
+  // The last ones go, and one is back.
+  transport_.advance(ServerSet::kAnnouncedAgain);
+  transport_.announce({});
+  EXPECT_TRUE(usable().empty());
+  EXPECT_EQ(lost_, std::vector<std::string>{
+                       "avahi+http: no server that can be used announces the model 'hog'"});
+  EXPECT_TRUE(transport_.requests.empty()) << "there is nobody to ask";
+  transport_.advance(1min);
+  EXPECT_TRUE(transport_.requests.empty());
+  transport_.announce({.servers = {announced("10.1.0.2")}});
+  tell("http://10.1.0.2:8000");
+  EXPECT_EQ(usable(), std::vector<std::string>{"http://10.1.0.2:8000"});
+  EXPECT_TRUE(ignored_.empty());
+}
+
+TEST_F(OffloaderServersTest, AnnouncedServersWithoutTlsAreIgnoredUnlessTheyAreAskedFor) {
+  open({"avahi:", kA});
+  transport_.announce({.servers = {announced("10.1.0.1"), announced("10.1.0.2", true),
+                                   announced("10.1.0.3", false, "cat")}});
+  EXPECT_EQ(transport_.to("https://10.1.0.2:8000/").size(), 1U);
+  EXPECT_EQ(transport_.to(kA).size(), 1U) << "others may be beside them";
+  EXPECT_EQ(transport_.requests.size(), 2U);
+  const std::vector<std::string> once{
+      "avahi: ignores what is announced without TLS: gpu.local:8000 (avahi+http: takes it)"};
+  EXPECT_EQ(ignored_, once);
+  transport_.advance(ServerSet::kAnnouncedAgain);
+  transport_.announce({.servers = {announced("10.1.0.4"), announced("10.1.0.2", true)}});
+  EXPECT_EQ(ignored_, once);
+}
+
+TEST_F(OffloaderServersTest, NothingAnnouncedIsOneWarningAndHoldsNothingUp) {
+  open({"avahi+http:"});
+  transport_.advance(ServerSet::kQuestionTimeout);
+  EXPECT_EQ(ready_, 1);
+  EXPECT_EQ(lost_, std::vector<std::string>{
+                       "avahi+http: no server that can be used announces the model 'hog'"});
+  EXPECT_EQ(offloader_->capacity().servers.size(), 1U);
+  transport_.announce({.servers = {announced("10.1.0.1")}});
+  transport_.advance(ServerSet::kAnnouncedAgain);
+  EXPECT_EQ(transport_.to("http://10.1.0.1:8000/v2/models/hog").size(), 1U);
+}
+
+TEST_F(OffloaderServersTest, WithoutAvahiTheWarningSaysWhy) {
+  open({"avahi+http:"});
+  transport_.announce({.fault = "the Avahi daemon does not run"});
+  EXPECT_EQ(ready_, 1);
+  EXPECT_EQ(lost_,
+            std::vector<std::string>{"avahi+http: finds no server: the Avahi daemon does not run"});
+}
+
+TEST_F(OffloaderServersTest, AnAnnouncedServerThatLacksItsModelEndsNothing) {
+  open({"avahi+http:"});
+  transport_.announce({.servers = {announced("10.1.0.1")}});
+  transport_.reply(transport_.to("/v2/models/hog").at(0), text(404, "{}"));
+  EXPECT_TRUE(missing_.empty()) << "anybody can announce anything";
+  EXPECT_EQ(ready_, 1);
+  EXPECT_EQ(lost_.size(), 1U);
+}
+
+TEST_F(OffloaderServersTest, NothingIsBrowsedForServersThatAreNoLongerWanted) {
+  open({"avahi+http:"});
+  EXPECT_EQ(transport_.browsers.size(), 1U);
+  offloader_->setServers({kA});
+  EXPECT_TRUE(transport_.browsers.empty());
+  offloader_->setServers({"avahi+http:", kA});
+  EXPECT_EQ(transport_.browsers.size(), 1U);
+  offloader_.reset();
+  EXPECT_TRUE(transport_.browsers.empty());
+}
+
+TEST(ServerUrl, AnnouncedServersNeedWhatVouchesForThem) {
+  const ClientSecurity none, authorities{.caFile = "ca.pem"}, token{.tokenFile = "token"};
+  EXPECT_THROW(checkAnnounced({"avahi:"}, none), Error);
+  EXPECT_NO_THROW(checkAnnounced({"avahi:"}, authorities));
+  EXPECT_NO_THROW(checkAnnounced({"avahi+http:", "http://a"}, none));
+  EXPECT_THROW(checkAnnounced({"http://a", "avahi+http:"}, token), Error);
+  EXPECT_NO_THROW(checkAnnounced({"http://a"}, token));
+  EXPECT_FALSE(goesInClear("avahi:"));
+  EXPECT_TRUE(goesInClear("avahi+http:"));
+}
+
 TEST(ServerUrl, TheHostIsANameOrAnAddress) {
   EXPECT_EQ(hostOf("http://detector.svc:8000/x"), "detector.svc");
   EXPECT_EQ(hostOf("https://[fd00::1]:80"), "fd00::1");
@@ -1625,6 +1737,8 @@ TEST(Lateness, IsWhatOneOfTwentyAnswersExceeds) {
 TEST(ParseServers, TakesTheListAsItIs) {
   EXPECT_EQ(parseServers(" http://a:1/ ,http://a:1,https://[::1]:80/x"),
             (std::vector<std::string>{"http://a:1", "http://a:1", "https://[::1]:80/x"}));
+  EXPECT_EQ(parseServers("avahi:, avahi+http: ,http://a"),
+            (std::vector<std::string>{"avahi:", "avahi+http:", "http://a"}));
 }
 
 TEST(ParseServers, NamesTheEntryAndWhatIsWrongWithIt) {
@@ -1634,7 +1748,8 @@ TEST(ParseServers, NamesTheEntryAndWhatIsWrongWithIt) {
       {"", "is empty"},
       {" , ", "is empty"},
       {"a:1", "'a:1' is not an http:// or https:// URL"},
-      {"ftp://a", "'ftp://a' is not an http:// or https:// URL"},
+      {"ftp://a", "'ftp://a' is not an http:// or https:// URL, avahi: or avahi+http:"},
+      {"avahi://a", "'avahi://a' is not an http:// or https:// URL"},
       {"http://", "'http://' has no host"},
       {"http://:80", "'http://:80' has no host"},
       {"http://a:1,http://b:c", "'http://b:c' has a port that is not between 1 and 65535"},

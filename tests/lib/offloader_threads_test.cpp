@@ -59,6 +59,7 @@ struct CountingListener : OffloadListener {
   void onServerUp(const std::string& url) override { EXPECT_FALSE(url.empty()); }
   void onPartsFail(const std::string& why) override { EXPECT_FALSE(why.empty()); }
   void onServerSilent(const std::string&, std::chrono::seconds) override { ADD_FAILURE(); }
+  void onServersIgnored(const std::string&) override { ADD_FAILURE(); }
   void onModelMissing(const std::string&, const std::string&) override { ADD_FAILURE(); }
   std::atomic<int> ready = 0;
 };

@@ -203,6 +203,12 @@ TEST(ElfServer, WarnsWhereOtherMachinesAreServedWithoutAToken) {
   EXPECT_EQ(warningsOf({"--bind", "127.0.0.1"}), "");
 }
 
+TEST(ElfServer, AnnouncesOnlyWhatOtherMachinesReach) {
+  const Outcome outcome = run(withAnyModel({"--port", "0", "--announce"}));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("--announce: other machines cannot reach 127.0.0.1"));
+}
+
 TEST(LocalServer, NamesAProgramThatCannotBeStartedOrEndsAtOnce) {
   EXPECT_THROW(LocalServer({.program = "/nowhere/elf-server"}), Error);
   EXPECT_THROW(LocalServer({.program = program(), .arguments = {"--version"}}), Error);

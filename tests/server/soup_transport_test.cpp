@@ -2,15 +2,19 @@
 // The transport against servers that break the rules of HTTP.
 #include "elf/client/soup_transport.h"
 
+#include <glib.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <future>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -94,6 +98,49 @@ TEST(SoupTransport, LooksUpNames) {
   };
   EXPECT_THAT(lookUp("localhost"), testing::Contains(testing::AnyOf("127.0.0.1", "::1")));
   EXPECT_TRUE(lookUp("name.invalid").empty());
+}
+
+/** The address of the system bus, as long as this lives. */
+class BusAddress {
+ public:
+  explicit BusAddress(const std::string& address) {
+    if (const char* before = g_getenv(kVariable)) before_ = before;
+    g_setenv(kVariable, address.c_str(), TRUE);
+  }
+  ~BusAddress() { before_ ? g_setenv(kVariable, before_->c_str(), TRUE) : g_unsetenv(kVariable); }
+
+ private:
+  static constexpr const char* kVariable = "DBUS_SYSTEM_BUS_ADDRESS";
+  std::optional<std::string> before_;
+};
+
+TEST(SoupTransport, WithoutABusNothingIsAnnounced) {
+  const BusAddress nowhere("unix:path=/nowhere");
+  SoupTransport transport("test-io");
+  std::promise<Announced> told;
+  transport.browse([&](const Announced& announced) { told.set_value(announced); });
+  const Announced announced = told.get_future().get();
+  EXPECT_TRUE(announced.servers.empty());
+  EXPECT_THAT(announced.fault, HasSubstr("cannot reach the system bus"));
+}
+
+TEST(SoupTransport, StopDoesNotWaitForABusThatIsSilent) {
+  const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = "elf-silent-bus-" + std::to_string(getpid());
+  name.copy(address.sun_path + 1, name.size());  // without a file
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address),
+                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())),
+            0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  const BusAddress silent("unix:abstract=" + name);
+  SoupTransport transport("test-io");
+  transport.browse([](const Announced&) { ADD_FAILURE() << "nothing is known"; });
+  const int bus = accept(listener, nullptr, nullptr);
+  transport.stop();
+  close(bus);
+  close(listener);
 }
 
 TEST(SoupTransport, ARequestToAnAddressNamesTheHostThatItStandsFor) {

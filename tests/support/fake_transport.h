@@ -41,7 +41,13 @@ class FakeTransport : public Transport {
     return last_;
   }
 
+  Handle browse(std::function<void(Announced)> changed) override {
+    browsers[++last_] = std::move(changed);
+    return last_;
+  }
+
   void cancel(Handle handle) override {
+    browsers.erase(handle);
     requests.erase(handle);
     lookUps.erase(handle);
     timers_.erase(handle);
@@ -94,9 +100,16 @@ class FakeTransport : public Transport {
     done(std::move(addresses));
   }
 
+  /** Tells all browsers. */
+  void announce(const Announced& announced) {
+    const auto now = browsers;
+    for (const auto& [handle, changed] : now) changed(announced);
+  }
+
   /** Under way: neither answered nor cancelled. */
   std::map<Handle, Sent> requests;
   std::map<Handle, std::pair<std::string, std::function<void(std::vector<std::string>)>>> lookUps;
+  std::map<Handle, std::function<void(Announced)>> browsers;
 
  private:
   Handle last_ = 0;

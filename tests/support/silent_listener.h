@@ -17,6 +17,7 @@ class SilentListener : public OffloadListener {
   void onServerUp(const std::string&) override {}
   void onPartsFail(const std::string&) override {}
   void onServerSilent(const std::string&, std::chrono::seconds) override {}
+  void onServersIgnored(const std::string&) override {}
   void onModelMissing(const std::string&, const std::string&) override {}
 };
 

@@ -48,6 +48,11 @@ class ThreadedTransport : public Transport {
     return at(now(), [done = std::move(done)] { done({}); });
   }
 
+  /** Nothing is announced. */
+  Handle browse(std::function<void(Announced)> changed) override {
+    return at(now(), [changed = std::move(changed)] { changed({}); });
+  }
+
   void cancel(Handle handle) override {
     const std::lock_guard lock(mutex_);
     requests_.erase(handle);

@@ -31,6 +31,7 @@ struct Unref {
   void operator()(GOptionContext* options) const { g_option_context_free(options); }
   void operator()(GRegex* regex) const { g_regex_unref(regex); }
   void operator()(GUri* uri) const { g_uri_unref(uri); }
+  void operator()(GVariant* value) const { g_variant_unref(value); }
   /** The owner of a source also ends it. */
   void operator()(GSource* source) const {
     g_source_destroy(source);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The interface of a clock, timers and a name server. Tests supply their own.
+// The interface of a clock, timers, a name server and what is announced on the network. Tests
+// supply their own.
 #pragma once
 
 #include <chrono>
@@ -7,6 +8,8 @@
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "elf/avahi/announced_server.h"
 
 namespace elf {
 
@@ -18,7 +21,7 @@ namespace elf {
 class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;
-  /** Names a timer, a look-up or a request. Never 0 and never reused. */
+  /** Names a timer, a look-up, a browser or a request. Never 0 and never reused. */
   using Handle = std::uint64_t;
 
   virtual ~EventLoop() = default;
@@ -32,6 +35,11 @@ class EventLoop {
    */
   virtual Handle lookUp(const std::string& host,
                         std::function<void(std::vector<std::string>)> done) = 0;
+  /**
+   * Calls `changed` with the servers that announce themselves on the local network: first when
+   * those of the moment are known, or cannot be known, then after each change, until cancelled.
+   */
+  virtual Handle browse(std::function<void(Announced)> changed) = 0;
   /**
    * The callback is not called any more, unless it is about to run already. An unknown or finished
    * handle is ignored.

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "elf/avahi/server_browser.h"
 #include "elf/base/error.h"
 #include "elf/base/glib.h"
 #include "elf/base/token_file.h"
@@ -152,7 +153,8 @@ struct SoupTransport::Private {
     g_main_context_push_thread_default(context.get());
     g_main_loop_run(loop.get());
     sessions.clear();
-    // Runs the last sources of the closed connections.
+    // Runs the last sources of browsers and closed connections.
+    while (browsing.use_count() > 1) g_main_context_iteration(context.get(), TRUE);
     while (g_main_context_iteration(context.get(), FALSE)) {
     }
     g_main_context_pop_thread_default(context.get());
@@ -320,6 +322,11 @@ struct SoupTransport::Private {
         });
   }
 
+  void startBrowser(Handle handle, std::function<void(Announced)> changed) {
+    if (stopping) return;
+    browsers[handle] = std::make_unique<ServerBrowser>(std::move(changed), browsing);
+  }
+
   /**
    * The caller no longer waits for the reply. libsoup 3.4 to 3.6.5 may free a request twice that is
    * cancelled while steps of it are due (findings/README.md). Those steps have the priority of the
@@ -341,6 +348,8 @@ struct SoupTransport::Private {
       timers.erase(timer);
     } else if (const auto at = exchanges.find(handle); at != exchanges.end()) {
       abandon(at->second.get());
+    } else if (browsers.erase(handle) > 0) {
+      return;
     } else if (const auto name = lookUps.find(handle); name != lookUps.end()) {
       name->second->done = nullptr;
       g_cancellable_cancel(name->second->cancellable.get());
@@ -350,6 +359,7 @@ struct SoupTransport::Private {
   void stopNow() {
     stopping = true;
     while (!timers.empty()) cancelNow(timers.begin()->first);
+    browsers.clear();
     for (const auto& [handle, exchange] : exchanges) abandon(exchange.get());
     for (const auto& [handle, lookUp] : lookUps) {
       lookUp->done = nullptr;
@@ -380,6 +390,9 @@ struct SoupTransport::Private {
   std::map<Handle, std::unique_ptr<Exchange>> exchanges;
   std::map<Handle, std::unique_ptr<LookUp>> lookUps;
   std::map<Handle, Ref<GSource>> timers;
+  /** Also held by what browsers still have due. */
+  std::shared_ptr<void> browsing = std::make_shared<int>();
+  std::map<Handle, std::unique_ptr<ServerBrowser>> browsers;
 };
 
 SoupTransport::SoupTransport(const std::string& threadName, const ClientSecurity& security)
@@ -404,6 +417,12 @@ Transport::Handle SoupTransport::lookUp(const std::string& host,
                                         std::function<void(std::vector<std::string>)> done) {
   const Handle handle = p_->next++;
   p_->post([this, handle, host, done = std::move(done)] { p_->startLookUp(handle, host, done); });
+  return handle;
+}
+
+Transport::Handle SoupTransport::browse(std::function<void(Announced)> changed) {
+  const Handle handle = p_->next++;
+  p_->post([this, handle, changed = std::move(changed)] { p_->startBrowser(handle, changed); });
   return handle;
 }
 

@@ -38,12 +38,13 @@ class SoupTransport : public Transport {
   Handle send(HttpRequest request, std::function<void(HttpReply)> done) override;
   Handle lookUp(const std::string& host,
                 std::function<void(std::vector<std::string>)> done) override;
+  Handle browse(std::function<void(Announced)> changed) override;
   Handle at(Clock::time_point when, std::function<void()> call) override;
   void cancel(Handle handle) override;
 
   /**
-   * Cancels all requests and timers, waits until every callback has returned, and ends the thread.
-   * Calls after it are ignored. Not from inside a callback.
+   * Cancels all requests, browsers and timers, waits until every callback has returned, and ends
+   * the thread. Calls after it are ignored. Not from inside a callback.
    */
   void stop();
 

@@ -61,6 +61,9 @@ class OffloadListener {
   /** The only endpoint that is left has answered no part for that time, though it is ready. Called
    * once for each silence. */
   virtual void onServerSilent(const std::string& url, std::chrono::seconds time) = 0;
+  /** Servers that announce themselves are not used, as they have no TLS. `what` is a sentence that
+   * begins with the URL of the list. Called once for each. */
+  virtual void onServersIgnored(const std::string& what) = 0;
   /** The endpoint runs, but lacks the model or its version. `what` is a sentence about that which
    * begins with its URL, `why` is its reply. */
   virtual void onModelMissing(const std::string& what, const std::string& why) = 0;

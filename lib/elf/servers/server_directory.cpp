@@ -26,7 +26,7 @@ ServerDirectory::Change ServerDirectory::setUrls(std::vector<std::string> urls,
   });
   Change change;
   for (const std::string& url : urls_) {
-    if (isAddress(hostOf(url)) || isName(url)) continue;
+    if (isName(url) || (!isAnnounced(url) && isAddress(hostOf(url)))) continue;
     names_.push_back({.url = url});
     change.lookUp.push_back(url);
   }
@@ -44,18 +44,43 @@ ServerDirectory::Change ServerDirectory::setAddresses(const std::string& url,
   if (!std::ranges::all_of(addresses, isIpv6)) std::erase_if(addresses, isIpv6);
   std::ranges::sort(addresses);
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  if (name->addresses.empty() && addresses.size() > 1)
+  if (name->servers.empty() && addresses.size() > 1)
     for (std::size_t i = 0; i < endpoints_.size(); ++i)
       if (!endpoints_[i].removed && endpoints_[i].address == ServerAddress{.url = url})
         change.divided = i;
-  if (addresses.size() > 1 || (!addresses.empty() && !name->addresses.empty()))
-    name->addresses = std::move(addresses);
+  if (addresses.size() > 1 || (!addresses.empty() && !name->servers.empty())) {
+    name->servers.clear();
+    for (const std::string& address : addresses)
+      name->servers.push_back({.url = withHost(url, address), .host = hostOf(url)});
+  }
+  matchWanted(change, now, inUse);
+  return change;
+}
+
+ServerDirectory::Change ServerDirectory::setAnnounced(const std::string& url,
+                                                      std::vector<ServerAddress> servers,
+                                                      Clock::time_point now, const InUse& inUse) {
+  Change change;
+  const auto name = std::ranges::find(names_, url, &Name::url);
+  if (name == names_.end()) return change;
+  name->lookedUp = true;
+  name->servers = std::move(servers);
   matchWanted(change, now, inUse);
   return change;
 }
 
 bool ServerDirectory::lookedUp() const {
   return std::ranges::all_of(names_, &Name::lookedUp);
+}
+
+bool ServerDirectory::announced(std::size_t endpoint) const {
+  const auto has = [&](const Name& name) {
+    return std::ranges::find(name.servers, endpoints_[endpoint].address) != name.servers.end();
+  };
+  return std::ranges::any_of(
+             names_, [&](const Name& name) { return isAnnounced(name.url) && has(name); }) &&
+         std::ranges::none_of(
+             names_, [&](const Name& name) { return !isAnnounced(name.url) && has(name); });
 }
 
 int ServerDirectory::firstServer(std::size_t endpoint) const {
@@ -74,12 +99,10 @@ std::vector<ServerAddress> ServerDirectory::wanted() const {
   std::vector<ServerAddress> wanted;
   for (const std::string& url : urls_) {
     const Name* name = nameOf(url);
-    if (!name || name->addresses.empty()) {
+    if (!name || name->servers.empty())
       wanted.push_back({.url = url});
-      continue;
-    }
-    for (const std::string& address : name->addresses)
-      wanted.push_back({.url = withHost(url, address), .host = hostOf(url)});
+    else
+      wanted.insert(wanted.end(), name->servers.begin(), name->servers.end());
   }
   return wanted;
 }

@@ -20,6 +20,9 @@ namespace elf {
  * address, and its requests name the host. If a name has addresses of both kinds, only those of
  * IPv4 count, as most such names are one machine.
  *
+ * kAnnounced and kAnnouncedInClear (server_url.h) are the servers that are announced, each an
+ * endpoint of its own, or one endpoint with that URL while there are none.
+ *
  * The number of a removed server is kept for kKeptPlace, and then reused. This class sends and
  * looks up nothing: the caller reports events, and makes the Change. Not thread-safe.
  */
@@ -58,7 +61,7 @@ class ServerDirectory {
     std::vector<int> servers;
     /** Endpoints that may be asked for the first time: their names have been looked up. */
     std::vector<std::size_t> ready;
-    /** URLs whose host names are to be looked up. */
+    /** URLs whose host names are to be looked up, or which are to be browsed. */
     std::vector<std::string> lookUp;
   };
 
@@ -67,11 +70,16 @@ class ServerDirectory {
   /** The host name of a URL has these addresses; empty: the look-up failed. */
   Change setAddresses(const std::string& url, std::vector<std::string> addresses,
                       Clock::time_point now, const InUse& inUse);
+  /** These servers are announced for kAnnounced or kAnnouncedInClear. */
+  Change setAnnounced(const std::string& url, std::vector<ServerAddress> servers,
+                      Clock::time_point now, const InUse& inUse);
 
-  /** Whether the host of this URL is a name that is looked up. */
+  /** Whether this URL is looked up or browsed. */
   bool isName(const std::string& url) const { return nameOf(url) != nullptr; }
-  /** Each name was looked up once. */
+  /** Each name was looked up or browsed once. */
   bool lookedUp() const;
+  /** Whether this endpoint is there only because it is announced. */
+  bool announced(std::size_t endpoint) const;
   /** By number; removed ones included. */
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
   const std::vector<Server>& servers() const { return servers_; }
@@ -81,8 +89,9 @@ class ServerDirectory {
  private:
   struct Name {
     std::string url;
-    /** Empty until it has had several: its URL is then used as it is. */
-    std::vector<std::string> addresses;
+    /** Empty until it has had several addresses, or while no server is announced: its URL is then
+     * used as it is. */
+    std::vector<ServerAddress> servers = {};
     bool lookedUp = false;
   };
 

@@ -150,6 +150,7 @@ void ServerSet::askWhySilent(std::size_t index) {
 }
 
 void ServerSet::introduce(std::size_t index) {
+  if (isPlaceholder(index)) return lose(index, browsings_.at(urlOf(index)).fault);
   ask<ModelMetadataReply>(
       index, kQuestionTimeout,
       [&](auto done) {
@@ -157,7 +158,8 @@ void ServerSet::introduce(std::size_t index) {
       },
       [this, index](const ModelMetadataReply& reply) {
         endpoints_[index].breaker.holdBack(loop_.now(), reply.retryAfter);
-        take(index, endpoints_[index].introduction.onModelMetadata(reply, !ready_));
+        take(index, endpoints_[index].introduction.onModelMetadata(
+                        reply, !ready_ && !directory_.announced(index)));
       });
 }
 

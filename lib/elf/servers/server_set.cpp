@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "elf/base/printable.h"
 #include "elf/base/seconds.h"
 #include "elf/servers/remote_network.h"
 #include "elf/servers/server_url.h"
@@ -26,6 +27,7 @@ ServerSet::ServerSet(const OffloadSettings& settings, ServerPool& pool, Inferenc
 
 ServerSet::~ServerSet() {
   for (auto& [url, lookUp] : lookUps_) cancel(lookUp);
+  for (auto& [url, browsing] : browsings_) cancel(browsing);
   for (std::size_t i = 0; i < endpoints_.size(); ++i) removeEndpoint(i);
 }
 
@@ -33,13 +35,17 @@ ServerSet::~ServerSet() {
 
 void ServerSet::set(std::vector<std::string> urls) {
   const auto change = directory_.setUrls(std::move(urls), loop_.now(), inUse());
-  for (auto entry = lookUps_.begin(); entry != lookUps_.end();) {
-    const bool gone = !directory_.isName(entry->first);
-    if (gone) cancel(entry->second);
-    entry = gone ? lookUps_.erase(entry) : std::next(entry);
-  }
+  const auto forget = [this](auto& asked) {
+    for (auto entry = asked.begin(); entry != asked.end();) {
+      const bool gone = !directory_.isName(entry->first);
+      if (gone) cancel(entry->second);
+      entry = gone ? asked.erase(entry) : std::next(entry);
+    }
+  };
+  forget(lookUps_);
+  forget(browsings_);
   apply(change);
-  for (const std::string& url : change.lookUp) lookUp(url);
+  for (const std::string& url : change.lookUp) isAnnounced(url) ? browse(url) : lookUp(url);
 }
 
 ServerDirectory::InUse ServerSet::inUse() const {
@@ -67,6 +73,66 @@ void ServerSet::lookUp(const std::string& url) {
   lookUp.request = loop_.lookUp(hostOf(url), settled);
   // A slow name server must not hold up the rest. The transport tries the name itself.
   lookUp.timer = loop_.at(loop_.now() + kQuestionTimeout, [settled] { settled({}); });
+}
+
+void ServerSet::browse(const std::string& url) {
+  Browsing& browsing = browsings_[url];
+  browsing.browser = loop_.browse([this, url](Announced announced) {
+    const DeferringMutex::Lock lock(mutex_);
+    const auto asked = browsings_.find(url);
+    if (asked == browsings_.end()) return;
+    asked->second.next = std::move(announced);
+    if (!asked->second.begun || asked->second.timer == 0) takeAnnounced(url);
+  });
+  // A slow network must not hold up the rest.
+  takeAnnouncedAfter(url, kQuestionTimeout);
+}
+
+void ServerSet::cancel(Browsing& browsing) {
+  loop_.cancel(std::exchange(browsing.browser, 0));
+  loop_.cancel(std::exchange(browsing.timer, 0));
+}
+
+bool ServerSet::isPlaceholder(std::size_t endpoint) const {
+  return isAnnounced(urlOf(endpoint));
+}
+
+// Nobody can make this class work without a pause by changes of what is announced.
+void ServerSet::takeAnnouncedAfter(const std::string& url, Clock::duration pause) {
+  Browsing& browsing = browsings_[url];
+  loop_.cancel(browsing.timer);
+  browsing.timer = loop_.at(loop_.now() + pause, [this, url] {
+    const DeferringMutex::Lock lock(mutex_);
+    const auto asked = browsings_.find(url);
+    if (asked == browsings_.end()) return;
+    asked->second.timer = 0;
+    if (asked->second.next || !asked->second.begun) takeAnnounced(url);
+  });
+}
+
+void ServerSet::takeAnnounced(const std::string& url) {
+  Browsing& browsing = browsings_[url];
+  const Announced announced = std::exchange(browsing.next, std::nullopt).value_or(Announced{});
+  browsing.begun = true;
+  takeAnnouncedAfter(url, kAnnouncedAgain);
+  std::vector<ServerAddress> servers;
+  std::string ignored;
+  for (const AnnouncedServer& server : announced.servers) {
+    if (!server.serves(model_.name)) continue;
+    const ServerAddress address{.url = server.url(), .host = server.host};
+    if (!server.tls && url == kAnnounced)
+      ignored += (ignored.empty() ? "" : ", ") + server.host + ":" + std::to_string(server.port);
+    else if (std::ranges::find(servers, address) == servers.end())
+      servers.push_back(address);
+  }
+  browsing.fault = url + " " +
+                   (announced.fault.empty()
+                        ? "no server that can be used announces the model '" + model_.name + "'"
+                        : "finds no server: " + announced.fault);
+  if (!ignored.empty() && !std::exchange(browsing.saidIgnored, true))
+    defer([this, what = url + " ignores what is announced without TLS: " + printable(ignored) +
+                        " (avahi+http: takes it)"] { listener_.onServersIgnored(what); });
+  apply(directory_.setAnnounced(url, std::move(servers), loop_.now(), inUse()));
 }
 
 void ServerSet::apply(const ServerDirectory::Change& change) {
@@ -99,7 +165,9 @@ void ServerSet::addEndpoint(std::size_t index) {
   const Silence silence = endpoint.silence;
   const std::uint64_t questions = endpoint.question.number + 1;
   endpoint = Endpoint();
-  if (ready_) endpoint.breaker = CircuitBreaker(CircuitBreaker::State::HalfOpen, true);
+  // That the last announced server has gone is reported like the loss of a last server.
+  const bool reported = !isPlaceholder(index) || closedEndpoints() > 0;
+  if (ready_) endpoint.breaker = CircuitBreaker(CircuitBreaker::State::HalfOpen, reported);
   endpoint.introduction = Introduction(settings_);
   endpoint.silence = silence;
   endpoint.question.number = questions;
@@ -359,6 +427,7 @@ void ServerSet::hurryIfNoneIsUp() {
 }
 
 void ServerSet::askAgainLater(std::size_t index) {
+  if (isPlaceholder(index)) return;  // the browser reports when there is a server
   const double jitter = random_.uniform(0.5, 1);
   const auto pause =
       endpoints_[index].breaker.nextPause(loop_.now(), jitter, closedEndpoints() == 0);

@@ -46,6 +46,9 @@ struct ServerReport {
  * - At the start all endpoints are closed until something else is known about them. One that is
  *   added later begins half open, and is left out if it does not have the model yet.
  * - A host name is looked up at the start and every kLookUpAgain after that.
+ * - Servers that announce themselves are taken if they announce the model: at the start within
+ *   kQuestionTimeout, later at most once in kAnnouncedAgain. What they say proves nothing: one that
+ *   lacks the model all the same is left out.
  * - After its introduction an endpoint is probed (elf/servers/probe.h), unless an offloader of the
  *   pool has done so and it is closed. A failed probe is an error like that of a part, and is
  *   repeated once after a pause, and then when the endpoint is back after it was left out.
@@ -82,6 +85,7 @@ class ServerSet {
   static constexpr std::chrono::milliseconds kSilence{500};
   static constexpr std::chrono::milliseconds kFirstSilence{5000};
   static constexpr std::chrono::milliseconds kLookUpAgain{5000};
+  static constexpr std::chrono::milliseconds kAnnouncedAgain{1000};
 
   /** Called with no lock held: `endpoint` has been left out, and its requests are lost. */
   using Lost = std::function<void(std::size_t endpoint)>;
@@ -208,6 +212,21 @@ class ServerSet {
     EventLoop::Handle timer = 0;
   };
 
+  /** Of the servers that announce themselves for a URL. */
+  struct Browsing {
+    EventLoop::Handle browser = 0;
+    /** Runs until they may be taken again. */
+    EventLoop::Handle timer = 0;
+    /** Not taken yet. */
+    std::optional<Announced> next;
+    /** Some were taken. */
+    bool begun = false;
+    /** The listener knows of servers without TLS. */
+    bool saidIgnored = false;
+    /** Why there are none; one sentence that begins with the URL. */
+    std::string fault;
+  };
+
   const ServerAddress& addressOf(std::size_t endpoint) const {
     return directory_.endpoints()[endpoint].address;
   }
@@ -240,6 +259,12 @@ class ServerSet {
   void apply(const ServerDirectory::Change& change);
   void lookUp(const std::string& url);
   void cancel(LookUp& lookUp);
+  void browse(const std::string& url);
+  void cancel(Browsing& browsing);
+  void takeAnnouncedAfter(const std::string& url, Clock::duration pause);
+  void takeAnnounced(const std::string& url);
+  /** Whether it means that no server is announced. */
+  bool isPlaceholder(std::size_t endpoint) const;
   void addEndpoint(std::size_t endpoint);
   void removeEndpoint(std::size_t endpoint);
   void settle(std::size_t endpoint);
@@ -294,6 +319,7 @@ class ServerSet {
 
   ServerDirectory directory_;
   std::map<std::string, LookUp> lookUps_;
+  std::map<std::string, Browsing> browsings_;
   /** By number of the endpoint. */
   std::vector<Endpoint> endpoints_;
   CostTable costs_;

@@ -27,8 +27,9 @@ Ref<GUri> parsed(std::string_view url, GError** error = nullptr) {
 
 /** The fault of an entry of the list; empty if it has none. */
 std::string faultOf(std::string_view url) {
+  if (isAnnounced(url)) return "";
   if (!url.starts_with("http://") && !url.starts_with("https://"))
-    return "is not an http:// or https:// URL";
+    return "is not an http:// or https:// URL, avahi: or avahi+http:";
   if (url.find_first_of(" \t\n?#\"<>\\") != std::string_view::npos)
     return "has a character that no base URL has";
   GError* error = nullptr;
@@ -56,7 +57,7 @@ std::vector<std::string> parseServers(std::string_view list) {
     // Errors must not show a password, which may hold commas and slashes.
     const std::string_view rest = list.substr(entry);
     if ((!fault.empty() && rest.find('@') != rest.npos) ||
-        (fault.empty() && g_uri_get_userinfo(parsed(url).get())))
+        (fault.empty() && !isAnnounced(url) && g_uri_get_userinfo(parsed(url).get())))
       throw Error("servers", "a user name stands before '" +
                                  trimmed(rest.substr(rest.rfind('@') + 1)) + "'; see token-file");
     if (!fault.empty()) throw Error("servers", "'" + url + "' " + fault);
@@ -66,6 +67,22 @@ std::vector<std::string> parseServers(std::string_view list) {
   if (servers.empty())
     throw Error("servers", "is empty; name at least one, such as http://127.0.0.1:8000");
   return servers;
+}
+
+bool isAnnounced(std::string_view url) {
+  return url == kAnnounced || url == kAnnouncedInClear;
+}
+
+void checkAnnounced(const std::vector<std::string>& urls, const ClientSecurity& security) {
+  const auto has = [&urls](const char* url) { return std::ranges::find(urls, url) != urls.end(); };
+  if (has(kAnnounced) && security.caFile.empty())
+    throw Error("servers",
+                "'avahi:' needs ca-file, as anybody can announce a server with a certificate that "
+                "the system trusts (avahi+http: takes any server)");
+  if (has(kAnnouncedInClear) && !security.tokenFile.empty())
+    throw Error("servers",
+                "'avahi+http:' would send the token in clear to anybody (avahi: takes servers that "
+                "ca-file vouches for)");
 }
 
 std::string hostOf(std::string_view url) {
@@ -80,7 +97,7 @@ std::string withHost(std::string_view url, std::string_view address) {
 }
 
 bool goesInClear(std::string_view url) {
-  return !isHttpsOrThisMachine(std::string(url));
+  return url != kAnnounced && !isHttpsOrThisMachine(std::string(url));
 }
 
 }  // namespace elf

@@ -15,6 +15,7 @@ struct Options {
   std::string jsonFile;
   std::string logFile;
   std::string tokenFile;
+  bool announce = false;
   std::string openVinoFolder;
   std::string check;
   std::string picture;

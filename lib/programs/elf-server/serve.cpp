@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "elf/avahi/announced_server.h"
+#include "elf/avahi/server_announcer.h"
 #include "elf/base/error.h"
 #include "elf/base/glib.h"
 #include "elf/base/line_file.h"
@@ -85,6 +87,7 @@ struct Loaded {
       names.push_back(file.name);
       factories.push_back(factoryOf(file));
     }
+    if (options.announce) encodeTxt(names, true);  // fails now rather than later
     if (!options.tokenFile.empty()) settings.token = readToken("--token-file", options.tokenFile);
     if (!options.logFile.empty())
       settings.log = [log = std::make_shared<Log>(options.logFile)](const std::string& line) {
@@ -123,12 +126,19 @@ void warnIfOpen(const ServerOptions& settings, const std::string& url) {
                " can be reached from other machines, and everybody is served; see --token-file");
 }
 
+void tellAnnounced(bool announced, const std::string& what) {
+  report(announced ? LOG_INFO : LOG_WARNING,
+         announced ? "announced as " + printable(what) : "warning: not announced: " + what);
+}
+
 /** The server, and what it takes to reload it. */
 class Service {
  public:
   Service(const Options& options, const std::vector<std::string>& arguments, const Loaded& loaded)
       : options_(options), arguments_(arguments), server_(loaded.factories, loaded.settings) {
     warnIfOpen(loaded.settings, server_.url());
+    if (options.announce)
+      announcer_ = std::make_unique<ServerAnnouncer>(server_.url(), loaded.names, tellAnnounced);
     std::cout << "listening " << server_.url() << std::endl;
     if (!options.jsonFile.empty()) writeJson(options, loaded.names, server_.url());
     ready("serves " + joined(loaded.names));
@@ -140,8 +150,14 @@ class Service {
       Options options = parseOptions(arguments_);
       keepWhatNeedsARestart(options);
       const Loaded loaded(options);
+      std::unique_ptr<ServerAnnouncer> newAnnouncer;
+      if (options.announce && !announcer_)
+        newAnnouncer =
+            std::make_unique<ServerAnnouncer>(server_.url(), loaded.names, tellAnnounced);
       server_.reload(loaded.factories, loaded.settings);
       options_ = options;
+      if (!options.announce || newAnnouncer) announcer_ = std::move(newAnnouncer);
+      if (announcer_) announcer_->setModels(loaded.names);
       warnIfOpen(loaded.settings, server_.url());
       report(LOG_INFO, "reloaded, serves " + joined(loaded.names));
       ready("serves " + joined(loaded.names));
@@ -154,6 +170,7 @@ class Service {
 
   bool stop() {
     notifyManager("STOPPING=1\nSTATUS=waits for running requests");
+    announcer_.reset();
     return server_.stop();
   }
 
@@ -185,6 +202,8 @@ class Service {
   Options options_;
   const std::vector<std::string> arguments_;
   Server server_;
+  /** Null: it is not announced. */
+  std::unique_ptr<ServerAnnouncer> announcer_;
 };
 
 gboolean quit(gpointer loop) {
