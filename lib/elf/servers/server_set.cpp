@@ -164,9 +164,10 @@ void ServerSet::addEndpoint(std::size_t index) {
   // Answers for the endpoint that had the number before may still arrive.
   const Silence silence = endpoint.silence;
   const std::uint64_t questions = endpoint.question.number + 1;
-  endpoint = Endpoint();
+  endpoint.breaker.open();
   // That the last announced server has gone is reported like the loss of a last server.
   const bool reported = !isPlaceholder(index) || closedEndpoints() > 0;
+  endpoint = Endpoint();
   if (ready_) endpoint.breaker = CircuitBreaker(CircuitBreaker::State::HalfOpen, reported);
   endpoint.introduction = Introduction(settings_);
   endpoint.silence = silence;
