@@ -107,7 +107,12 @@ class BusAddress {
     if (const char* before = g_getenv(kVariable)) before_ = before;
     g_setenv(kVariable, address.c_str(), TRUE);
   }
-  ~BusAddress() { before_ ? g_setenv(kVariable, before_->c_str(), TRUE) : g_unsetenv(kVariable); }
+  ~BusAddress() {
+    if (before_)
+      g_setenv(kVariable, before_->c_str(), TRUE);
+    else
+      g_unsetenv(kVariable);
+  }
 
  private:
   static constexpr const char* kVariable = "DBUS_SYSTEM_BUS_ADDRESS";
