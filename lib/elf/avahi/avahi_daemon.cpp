@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elf/avahi/avahi_daemon.h"
 
+#include <string_view>
 #include <utility>
 
 #include "elf/avahi/service.h"
@@ -16,6 +17,15 @@ constexpr const char* kServer = "Server";
 constexpr const char* kBus = "org.freedesktop.DBus";
 constexpr int kRunning = 2;  // AVAHI_SERVER_RUNNING
 constexpr int kPatience = 1000;
+
+/** The full name of an interface. GCC takes a sum of strings here for an overflow (-Warray-bounds).
+ */
+std::string ofAvahi(std::string_view interface) {
+  std::string name = kName;
+  name += '.';
+  name += interface;
+  return name;
+}
 
 std::string noBus(const std::string& why) {
   return "cannot reach the system bus: " + printable(why);
@@ -109,7 +119,7 @@ struct AvahiDaemon::Private : std::enable_shared_from_this<Private> {
       const char* owner = nullptr;
       g_variant_get_child(parameters, 2, "&s", &owner);
       *owner ? askState() : setDown("the Avahi daemon does not run");
-    } else if (interface == std::string(kName) + "." + kServer) {
+    } else if (interface == ofAvahi(kServer)) {
       gint32 state = 0;
       if (!g_variant_is_of_type(parameters, G_VARIANT_TYPE("(is)"))) return;
       g_variant_get_child(parameters, 0, "i", &state);
@@ -159,8 +169,8 @@ struct AvahiDaemon::Private : std::enable_shared_from_this<Private> {
   void call(const std::string& path, const std::string& interface, const char* method,
             GVariant* arguments, const char* reply, Done done) {
     g_dbus_connection_call(
-        connection.get(), kName, path.c_str(), (std::string(kName) + "." + interface).c_str(),
-        method, arguments, G_VARIANT_TYPE(reply), G_DBUS_CALL_FLAGS_NONE, -1, cancellable.get(),
+        connection.get(), kName, path.c_str(), ofAvahi(interface).c_str(), method, arguments,
+        G_VARIANT_TYPE(reply), G_DBUS_CALL_FLAGS_NONE, -1, cancellable.get(),
         [](GObject* source, GAsyncResult* result, gpointer data) {
           const std::unique_ptr<Due> due(static_cast<Due*>(data));
           GError* failure = nullptr;
@@ -207,8 +217,8 @@ void AvahiDaemon::callAndWait(const std::string& path, const std::string& interf
                               const char* method) {
   if (!p_->connection) return;
   const Ref<GVariant> reply(g_dbus_connection_call_sync(
-      p_->connection.get(), kName, path.c_str(), (std::string(kName) + "." + interface).c_str(),
-      method, nullptr, nullptr, G_DBUS_CALL_FLAGS_NONE, kPatience, nullptr, nullptr));
+      p_->connection.get(), kName, path.c_str(), ofAvahi(interface).c_str(), method, nullptr,
+      nullptr, G_DBUS_CALL_FLAGS_NONE, kPatience, nullptr, nullptr));
 }
 
 }  // namespace elf
