@@ -119,7 +119,6 @@ void throwOnError(GstElement* pipeline, const std::string& path) {
 }
 
 void decodeFile(const std::string& path, Collector& frames) {
-  gst::readOrientationOfPhotos();
   const gst::Ref<GstElement> pipeline(
       gst_parse_launch("filesrc name=source ! decodebin ! videoconvert ! "
                        "videoflip video-direction=auto ! "
@@ -218,6 +217,7 @@ Input readInput(const std::string& path, int limit, double scale, const Progress
   else
     throw Error(path, "no such file or folder");
 
+  gst::readOrientationOfPhotos();
   Collector frames(static_cast<std::size_t>(limit), scale, progress);
   for (const std::string& file : files)
     if (!frames.full()) decodeFile(file, frames);

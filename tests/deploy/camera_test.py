@@ -14,9 +14,9 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import unittest
 
+from folder_case import FolderCase
 from manager import Manager, links_systemd
 
 LAUNCH, SERVER = (os.path.abspath(file) for file in sys.argv[1:3])
@@ -35,16 +35,7 @@ default=
 """
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def write(self, name, text):
-        (self.folder / name).write_text(text)
-        return str(self.folder / name)
-
+class Case(FolderCase):
     def config(self, pipeline, more="", **variables):
         """A configuration that runs the launch line or file `pipeline`."""
         file = self.write("test.pipeline", pipeline)

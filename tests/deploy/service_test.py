@@ -6,19 +6,18 @@ usage: service_test.py SERVER-PROGRAM LIBRARY-THAT-ABORTS
 """
 import http.client
 import os
-import pathlib
 import queue
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
 
+from folder_case import FolderCase
 from manager import Manager, links_systemd
 
 PROGRAM, ABORTS = (os.path.abspath(file) for file in sys.argv[1:3])
@@ -72,16 +71,7 @@ class Server:
             return error.code
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def write(self, name, text):
-        (self.folder / name).write_text(text)
-        return str(self.folder / name)
-
+class Case(FolderCase):
     def config(self, text):
         return self.write("server.conf", f"[elf-server]\n{text}\n")
 

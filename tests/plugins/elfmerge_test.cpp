@@ -470,8 +470,8 @@ class MergeInTheLoop : public Merge {
     upstream.stream->predict(record);
     return end_.pass(std::move(record), {{.box = box, .score = 1, .label = "person"}});
   }
-  /** Two parts that overlap, each of which sees the person a little differently. */
-  FrameRecordPtr seenTwice() {
+  /** Two parts that overlap. One finds `first`, the other `second`, both in pixels of the frame. */
+  FrameRecordPtr seenTwice(const Detection& first, Detection second) {
     FrameRecord record = upstream_->enter();
     record.plan.emplace().parts = {{.rect = {0, 0, 400, 480}}, {.rect = {50, 0, 590, 480}}};
     elf::testing::GreyPixels pixels(kSize);
@@ -479,9 +479,15 @@ class MergeInTheLoop : public Merge {
     upstream_->stream->submit(std::move(record), pixels, std::nullopt,
                               [&](FrameRecordPtr result) { done = std::move(result); });
     const auto requests = end_.open();
-    end_.answer(requests.at(0), {{.box = kPerson, .score = 1, .label = "person"}});
-    end_.answer(requests.at(1), {{.box = shift(kOther, -50, 0), .score = 0.5F, .label = "person"}});
+    second.box = shift(second.box, -50, 0);
+    end_.answer(requests.at(0), {first});
+    end_.answer(requests.at(1), {second});
     return done;
+  }
+  /** Each part sees the person a little differently. */
+  FrameRecordPtr seenTwice() {
+    return seenTwice({.box = kPerson, .score = 1, .label = "person"},
+                     {.box = kOther, .score = 0.5F, .label = "person"});
   }
   bool united() { return seenTwice()->detections.at(0).box == kBoth; }
 
@@ -493,17 +499,9 @@ class MergeInTheLoop : public Merge {
 
 TEST_F(MergeInTheLoop, TwoClassesOfOneObjectAreMergedWhereThatIsAskedFor) {
   const auto found = [&] {
-    FrameRecord record = upstream_->enter();
-    record.plan.emplace().parts = {{.rect = {0, 0, 400, 480}}, {.rect = {50, 0, 590, 480}}};
-    elf::testing::GreyPixels pixels(kSize);
-    FrameRecordPtr done;
-    upstream_->stream->submit(std::move(record), pixels, std::nullopt,
-                              [&](FrameRecordPtr result) { done = std::move(result); });
-    const auto requests = end_.open();
-    end_.answer(requests.at(0), {{.box = kPerson, .score = 1, .labelId = 2, .label = "car"}});
-    end_.answer(requests.at(1),
-                {{.box = shift(kOther, -50, 0), .score = 0.5F, .labelId = 7, .label = "truck"}});
-    return done->detections.size();
+    return seenTwice({.box = kPerson, .score = 1, .labelId = 2, .label = "car"},
+                     {.box = kOther, .score = 0.5F, .labelId = 7, .label = "truck"})
+        ->detections.size();
   };
   useIn("elfmerge");
   EXPECT_EQ(found(), 2U);

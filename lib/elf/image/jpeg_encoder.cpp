@@ -197,8 +197,13 @@ struct JpegEncoder::Private {
   static Chroma widen(const ImageView& image, const Chroma& from, const Rect& rect, cv::Mat& to) {
     to.create(rect.height, rect.width, CV_8UC1);
     for (int y = 0; y < rect.height; ++y) {
-      const std::uint8_t* source = from.row(image.chromaRow(rect.y + y)) + from.offset;
+      const int chroma = image.chromaRow(rect.y + y);
       std::uint8_t* row = to.ptr(y);
+      if (y > 0 && chroma == image.chromaRow(rect.y + y - 1)) {
+        std::memcpy(row, to.ptr(y - 1), static_cast<std::size_t>(rect.width));
+        continue;
+      }
+      const std::uint8_t* source = from.row(chroma) + from.offset;
       for (int x = 0; x < rect.width; ++x) row[x] = source[(rect.x + x) / 2 * from.step];
     }
     return {to.data, static_cast<int>(to.step)};
