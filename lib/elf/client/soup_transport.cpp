@@ -160,10 +160,19 @@ struct SoupTransport::Private {
     g_main_context_pop_thread_default(context.get());
   }
 
+  // GObject 2.74 may wait for ever if the class of SoupSession, which holds a lock, needs a type
+  // that another thread registers at that moment, as rtspsrc does when it connects.
+  static void registerTypes() {
+    for (const GType type : {G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_SOCKET_CONNECTABLE,
+                             G_TYPE_PROXY_RESOLVER, G_TYPE_TLS_DATABASE, G_TYPE_TLS_INTERACTION})
+      g_type_ensure(type);
+  }
+
   // libsoup keeps connections by the host in the URL, which may be an address of several names.
   Session& sessionFor(const std::string& host) {
     Session& session = sessions[host];
     if (session.soup) return session;
+    registerTypes();
     session.soup.reset(soup_session_new_with_options(
         "max-conns", kMaxConnections, "max-conns-per-host", kMaxConnectionsPerHost, "timeout", 0,
         "proxy-resolver", nullptr, nullptr));
