@@ -140,6 +140,9 @@ elf::Detection detectionIn(const GstStructure* fields) {
   gboolean coasted = FALSE;
   gst_structure_get_boolean(fields, "coasted", &coasted);
   d.coasted = coasted;
+  gboolean kept = FALSE;
+  gst_structure_get_boolean(fields, "kept", &kept);
+  d.kept = kept;
   if (const GstStructure* mask = structureIn(fields, "mask")) d.mask = maskIn(mask);
   if (const GValue* joints = arrayIn(fields, "keypoints")) d.keypoints = keypointsIn(joints);
   if (const GValue* rotated = arrayIn(fields, "rotated")) {
@@ -239,6 +242,11 @@ gint64 gst_elf_detection_get_identity(const GstElfDetection* detection) {
 gboolean gst_elf_detection_is_coasted(const GstElfDetection* detection) {
   g_return_val_if_fail(detection != nullptr, FALSE);
   return detection->found.coasted;
+}
+
+gboolean gst_elf_detection_is_kept(const GstElfDetection* detection) {
+  g_return_val_if_fail(detection != nullptr, FALSE);
+  return detection->found.kept;
 }
 
 gint gst_elf_detection_get_stage(const GstElfDetection* detection) {

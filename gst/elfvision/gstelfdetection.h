@@ -134,6 +134,17 @@ gint64 gst_elf_detection_get_identity(const GstElfDetection* detection);
 gboolean gst_elf_detection_is_coasted(const GstElfDetection* detection);
 
 /**
+ * gst_elf_detection_is_kept:
+ * @detection: a detection
+ *
+ * Whether this is a copy of what a server found in an earlier frame, because the pixels there have
+ * not changed since. A kept detection is not coasted.
+ *
+ * Returns: %TRUE for a copy
+ */
+gboolean gst_elf_detection_is_kept(const GstElfDetection* detection);
+
+/**
  * gst_elf_detection_get_stage:
  * @detection: a detection
  *

@@ -81,10 +81,11 @@ gboolean removeOfStage(GstBuffer*, GstMeta** meta, gpointer stage) {
 }
 
 void addParameters(GstVideoRegionOfInterestMeta* region, const Detection& d, int stage) {
-  GstStructure* parameters = gst_structure_new(
-      kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score), "label_id",
-      G_TYPE_INT, static_cast<gint>(d.labelId), "coasted", G_TYPE_BOOLEAN,
-      static_cast<gboolean>(d.coasted), kStage, G_TYPE_INT, stage, nullptr);
+  GstStructure* parameters =
+      gst_structure_new(kParameters, "confidence", G_TYPE_DOUBLE, static_cast<double>(d.score),
+                        "label_id", G_TYPE_INT, static_cast<gint>(d.labelId), "coasted",
+                        G_TYPE_BOOLEAN, static_cast<gboolean>(d.coasted), "kept", G_TYPE_BOOLEAN,
+                        static_cast<gboolean>(d.kept), kStage, G_TYPE_INT, stage, nullptr);
   if (d.rotated) {
     GValue numbers = G_VALUE_INIT;
     initValue(&numbers, "rotated", toField(*d.rotated));

@@ -110,7 +110,7 @@ struct State {
   std::uint64_t came = 0;
 
   // The counts for `stats`.
-  std::uint64_t frames = 0, bare = 0, detections = 0, coasted = 0, unanswered = 0;
+  std::uint64_t frames = 0, bare = 0, detections = 0, coasted = 0, kept = 0, unanswered = 0;
   elf::Microseconds merge{0}, total{0};
 };
 
@@ -182,8 +182,9 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
          "Also report objects that are expected but were not found in this frame, marked as "
          "coasted"},
         {"stats", "Statistics", kReadOnly, Statistics{&Merger::stats},
-         "Counts since start: frames; bare (frames without a record); detections; coasted (among "
-         "the detections); unanswered (parts); merge-us (microseconds spent merging and drawing); "
+         "Counts since start: frames; bare (frames without a record); detections; coasted and kept "
+         "(among the detections); unanswered (parts); merge-us (microseconds spent merging and "
+         "drawing); "
          "total-us (microseconds since the first Elf element)"},
     };
     return kProperties;
@@ -290,9 +291,9 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
     const elf::MutexLock lock(stateMutex_);
     GstStructure* stats = gst_structure_new_empty("elf-merge-stats");
     elf::gst::addCounts(stats, "frames", state_.frames, "bare", state_.bare, "detections",
-                        state_.detections, "coasted", state_.coasted, "unanswered",
-                        state_.unanswered, "merge-us", state_.merge.count(), "total-us",
-                        state_.total.count());
+                        state_.detections, "coasted", state_.coasted, "kept", state_.kept,
+                        "unanswered", state_.unanswered, "merge-us", state_.merge.count(),
+                        "total-us", state_.total.count());
     return stats;
   }
 
@@ -353,18 +354,20 @@ class Merger : public elf::gst::TransformElement<Merger, Settings> {
 
   void count(const elf::FrameRecord& record) {
     const auto coasted = std::ranges::count(record.detections, true, &elf::Detection::coasted);
+    const auto kept = std::ranges::count(record.detections, true, &elf::Detection::kept);
     const auto answered =
         std::ranges::count(record.answers, elf::AnswerState::Answered, &elf::PartAnswer::state);
     GST_LOG_OBJECT(element_,
-                   "%s: %d detections, %d of them coasted, %d of %d parts answered, %.1f ms",
+                   "%s: %d detections, %d coasted, %d kept, %d of %d parts answered, %.1f ms",
                    record.name().c_str(), static_cast<int>(record.detections.size()),
-                   static_cast<int>(coasted), static_cast<int>(answered),
+                   static_cast<int>(coasted), static_cast<int>(kept), static_cast<int>(answered),
                    static_cast<int>(record.answers.size()),
                    static_cast<double>(record.timings.total.count()) * 1e-3);
     const elf::MutexLock lock(stateMutex_);
     ++state_.frames;
     state_.detections += record.detections.size();
     state_.coasted += static_cast<guint64>(coasted);
+    state_.kept += static_cast<guint64>(kept);
     state_.unanswered += record.answers.size() - static_cast<std::size_t>(answered);
     state_.merge += record.timings.merge;
     state_.total += record.timings.total;

@@ -20,6 +20,8 @@
  *   - where the picture differs by `change-threshold` from the last time it was inferred there;
  *   - around an object that was lost, and where a server did not answer.
  *   Without RPs and such places, nothing is sent.
+ *   An RP is left out, for up to `keep-unchanged`, while its pixels are as they were when its
+ *   object was found: that detection is reported again, marked as kept.
  * - Every `lrc-interval` frames: the whole frame at low resolution, too.
  * - `partitioner=grid` always covers the whole frame, whatever the RPs.
  *
@@ -53,6 +55,9 @@ GST_DEBUG_CATEGORY_STATIC(elfpartition_debug);
 namespace {
 
 constexpr int kMostFrames = 10000;
+constexpr int kMostMilliseconds = 60000;
+/** Along one side of a grid. */
+constexpr int kMostCells = 16;
 
 enum Regions { kAuto, kUpstream, kNone };
 
@@ -110,6 +115,13 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
         {"partitioner", "Partitioner", kReady,
          Enum{ELF_SETTING(partitioner), "GstElfPartitioner", elf::partitionerChoices},
          "Method that cuts the frame into parts"},
+        {"grid-columns", "Grid columns", kPlaying,
+         Int{ELF_SETTING(planner.grid.width), 0, kMostCells},
+         "With partitioner=grid, cells beside each other; needs grid-rows (0 = a cell for each "
+         "server)"},
+        {"grid-rows", "Grid rows", kPlaying, Int{ELF_SETTING(planner.grid.height), 0, kMostCells},
+         "With partitioner=grid, cells above each other; needs grid-columns (0 = a cell for each "
+         "server)"},
         {"scale-large", "Scale large objects", kPlaying, Boolean{ELF_SETTING(planner.scale)},
          "Scale a part down when all its objects are large enough for the model to find them at "
          "the lower resolution (see the model's object-size)"},
@@ -121,6 +133,10 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
          Int{ELF_SETTING(planner.discovery.changeThreshold), 0, 255},
          "Scan a place for new objects when it has changed by N grey levels since it was last "
          "inferred (0 = off)"},
+        {"keep-unchanged", "Keep unchanged", kPlaying,
+         Int{ELF_SETTING(keepUnchanged), 0, kMostMilliseconds},
+         "For up to N milliseconds, report what was found before instead of inferring a region "
+         "again while its pixels do not change (0 = off)"},
         {"lrc-interval", "LRC interval", kPlaying,
          Int{ELF_SETTING(planner.lrcInterval), 0, kMostFrames},
          "Also infer the whole frame at low resolution (LRC) every N frames (0 = never)"},
@@ -234,7 +250,8 @@ class Partition : public elf::gst::TransformElement<Partition, Settings> {
   }
 
   void plan(elf::Stream& stream, elf::FrameRecord& record, GstBuffer* buffer, const Settings& now) {
-    const auto mapped = now.planner.discovery.changeThreshold > 0 && !record.skipped
+    const bool compares = now.planner.discovery.changeThreshold > 0 || now.keepUnchanged > 0;
+    const auto mapped = compares && !record.skipped
                             ? elf::gst::MappedFrame::map(info_, buffer, GST_MAP_READ)
                             : std::nullopt;
     const elf::ImageView picture = mapped ? mapped->view() : elf::ImageView{};

@@ -30,6 +30,7 @@ def fields(detection):
         "score": detection.get_score(),
         "box": [x, y, width, height],
         "coasted": detection.is_coasted(),
+        "kept": detection.is_kept(),
         "server": detection.get_server(),
         "stage": detection.get_stage(),
     }

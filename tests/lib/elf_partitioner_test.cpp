@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "elf/partition/canvases.h"
 #include "elf/partition/cutting.h"
 #include "elf/partition/partitioner.h"
 #include "tests/support/scenes.h"
@@ -97,7 +98,8 @@ class Oracle {
       part.scale = std::min(fits, fitting());
       if (open.several && part.scale < open.scale) return;
     }
-    open.seconds = secondsFor(part, scene_.capacity.servers[open.server], scene_.capacity);
+    open.seconds =
+        secondsFor(part.sentSize(), scene_.capacity.servers[open.server], scene_.capacity);
     const Open before = std::exchange(parts_[index], open);
     const double was = done_[open.server];
     done_[open.server] += open.seconds - before.seconds;
@@ -193,6 +195,10 @@ TEST(ElfPartitioner, PlansAreSoundForManyRpsAndServersAndSuitTheModel) {
     const ModelRules& rules = scene.capacity.rules;
     const Plan plan = planOf(scene.input());
     expectSound(plan, scene);
+    testing::expectSoundCanvases(plan, kCanvasGap);
+    for (const PartCanvas& canvas : plan.canvases) {
+      EXPECT_EQ(rules.inputSize(canvas.size), canvas.size) << "the model pads or shrinks it";
+    }
     EXPECT_EQ(plan, planOf(scene.input())) << "the same input gave another plan";
     EXPECT_EQ(listedRps(plan), scene.rps.size());
     const Size bound = rules.fixedSize.empty() ? rules.maxSize : rules.fixedSize;
@@ -209,6 +215,11 @@ TEST(ElfPartitioner, PlansAreSoundForManyRpsAndServersAndSuitTheModel) {
       for (const int index : part.rps)
         wanted = std::max(wanted, leastScale(scene.rps[static_cast<std::size_t>(index)], rules,
                                              scene.pixelAspect));
+      if (part.place) {
+        EXPECT_EQ(part.place->x % (rules.fixedSize.empty() ? rules.align : 1), 0);
+        EXPECT_EQ(part.place->y % (rules.fixedSize.empty() ? rules.align : 1), 0);
+        continue;
+      }
       if (part.scale < wanted) {
         EXPECT_LT(rules.inputScale(scene.input().squareSize(rect)), wanted)
             << "it need not have been shrunk";
@@ -455,22 +466,24 @@ TEST(ElfPartitioner, PartsAreNotMergedIntoOneThatTheModelWouldHaveToShrink) {
     const Capacity capacity = servers(1, rules);
     const std::vector<Rp> near{rpAt({0, 0, 150, 150}), rpAt({200, 100, 400, 300})};
     const Plan one = planOf({{1920, 1080}, near, capacity});
-    ASSERT_EQ(one.parts.size(), fixed ? 1U : 2U) << "a part costs a fixed model the same";
-    EXPECT_EQ(one.parts[0].scale, 1);
+    if (fixed) {
+      EXPECT_EQ(one.canvases.size(), 1U) << "a picture costs a fixed model the same";
+    }
+    for (const Part& part : one.parts) EXPECT_EQ(part.scale, 1);
     const std::vector<Rp> far{rpAt({0, 0, 150, 150}), rpAt({300, 100, 500, 300})};
     for (const Part& part : planOf({{1920, 1080}, far, capacity}).parts)
       EXPECT_EQ(part.scale, 1) << "an object was shrunk";
   }
 }
 
-TEST(ElfPartitioner, AFixedModelGetsLargerPartsWhereObjectsMayBeShrunk) {
+TEST(ElfPartitioner, AFixedModelSeesFarObjectsInOneRunInTheFramesResolution) {
   ModelRules rules = rulesFor(60);
   rules.fixedSize = {416, 416};
   const Capacity capacity = servers(1, rules);
   const std::vector<Rp> rps{rpAt({0, 0, 150, 150}), rpAt({450, 350, 600, 500})};
   const Plan plan = planOf({{1920, 1080}, rps, capacity});
-  ASSERT_EQ(plan.parts.size(), 1U);
-  EXPECT_DOUBLE_EQ(plan.parts[0].scale, 416.0 / 600);
+  ASSERT_EQ(plan.canvases.size(), 1U);
+  for (const Part& part : plan.parts) EXPECT_EQ(part.scale, 1);
   EXPECT_NEAR(plan.makespan, CostModel().seconds(416 * 416), 1e-9);
 }
 

@@ -38,7 +38,7 @@ TEST(JsonLine, HasTheNamesOfTheContractInItsOrder) {
       R"({"frame":7,"generation":2,"stage":0,"trace":"ab","pts_ns":40000000,"width":640,"height":480,"horizon":3,)"
       R"("horizon_ms":120.5,"inferred":false,)"
       R"("detections":[{"id":5,"label":"person","label_id":0,"score":0.87,)"
-      R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"server":"http://a:1","stage":0}],)"
+      R"("box":[1.5,2.0,30.1,40.0],"coasted":false,"kept":false,"server":"http://a:1","stage":0}],)"
       R"("timings_us":{"predict":0,"partition":0,"encode":0,"offload":0,"merge":0,)"
       R"("total":1234},"bytes":{"sent":0,"whole":9}})");
 }

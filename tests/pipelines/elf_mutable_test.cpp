@@ -276,7 +276,7 @@ class MutableProperty : public ::testing::TestWithParam<std::string> {
   static std::map<std::string, std::function<void(MutableProperty&)>> checks();
 
   Gate gateA_, gateB_;
-  std::atomic<bool> blind_ = false, flickers_ = false;
+  std::atomic<bool> blind_ = false, flickers_ = false, still_ = false;
   std::unique_ptr<Server> a_, b_;
 
  public:
@@ -296,15 +296,20 @@ class MutableProperty : public ::testing::TestWithParam<std::string> {
     gst_object_unref(pad);
     gst_object_unref(found);
   }
-  /** A corner that changes and is not bright. */
+  /** A corner that changes and is not bright, or something bright that stands still on black. */
   void flicker(GstPadProbeInfo* info) {
-    if (!flickers_) return;
+    if (!flickers_ && !still_) return;
     GstBuffer* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
     GstMapInfo map;
     gst_buffer_map(buffer, &map, GST_MAP_READWRITE);
+    if (still_) {
+      std::fill_n(map.data, 640 * 480, guint8{16});
+      for (int y = 200; y < 240; ++y)
+        std::fill_n(map.data + std::ptrdiff_t{y} * 640 + 300, 40, 235);
+    }
     // Not in step with the pauses of discovery.
     const auto grey = static_cast<guint8>(++flicker_ % 7 < 3 ? 16 : 100);
-    for (int y = 0; y < kCorner.height; ++y)
+    for (int y = 0; flickers_ && y < kCorner.height; ++y)
       std::fill_n(map.data + std::ptrdiff_t{y} * 640, kCorner.width, grey);
     gst_buffer_unmap(buffer, &map);
     info->data = buffer;
@@ -358,6 +363,22 @@ std::map<std::string, std::function<void(MutableProperty&)>> MutableProperty::ch
       // Partition.RegionsOfEarlierStagesArePlacesToLookAtWhereThatIsAskedFor
       {"elfpartition.regions", [](Test&) {}},
       {"elfpartition.regions-label", [](Test&) {}},
+      // Partition.TheGridChangesWhilePlaying
+      {"elfpartition.grid-columns", [](Test&) {}},
+      {"elfpartition.grid-rows", [](Test&) {}},
+      {"elfpartition.keep-unchanged",
+       [](Test& t) {
+         const auto kept = [](const Frame& f) {
+           return std::ranges::any_of(f.record.detections, &Detection::kept);
+         };
+         t.expectStays([&](const Frame& f) { return !kept(f); });  // the ball moves
+         t.still_ = true;
+         t.expectSoon(kept);
+         t.set("0");
+         t.expectStays([&](const Frame& f) { return !kept(f); });
+         t.set("1000");
+         t.expectSoon(kept);
+       }},
       {"elfpartition.lrc-interval",
        [](Test& t) {
          t.set("1");

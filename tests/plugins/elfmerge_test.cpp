@@ -344,7 +344,7 @@ TEST_F(MergeResults, AppendsOneLineForEachFrameWithARecord) {
   passed(unanswered(2));
   const auto written = lines();
   ASSERT_EQ(written.size(), 2U);
-  EXPECT_NE(written[0].find(R"("box":[100.0,120.0,160.0,280.0],"coasted":false,)"
+  EXPECT_NE(written[0].find(R"("box":[100.0,120.0,160.0,280.0],"coasted":false,"kept":false,)"
                             R"("server":"http://a:1","stage":0}])"),
             std::string::npos)
       << written[0];

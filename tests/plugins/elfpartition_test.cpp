@@ -239,6 +239,18 @@ TEST_F(Partition, EveryScanIntervalEachPixelIsLookedAt) {
   EXPECT_GE(area, 640 * 480);
 }
 
+TEST_F(Partition, TheGridChangesWhilePlaying) {
+  gst_util_set_object_arg(G_OBJECT(harness_.element()), "partitioner", "grid");
+  tell(servers(2));
+  EXPECT_EQ(pass(frameWithoutRps(0)).plan->parts.size(), 2U);
+  g_object_set(harness_.element(), "grid-columns", 3, nullptr);
+  EXPECT_EQ(pass(frameWithoutRps(1)).plan->parts.size(), 2U) << "both are needed";
+  g_object_set(harness_.element(), "grid-rows", 2, nullptr);
+  const Plan plan = *pass(frameWithoutRps(2)).plan;
+  ASSERT_EQ(plan.parts.size(), 6U);
+  for (const Part& part : plan.parts) EXPECT_LT(part.rect.width, 640 / 3 * 1.3);
+}
+
 TEST_F(Partition, WithoutDiscoveryNothingIsLookedAtButRps) {
   g_object_set(harness_.element(), "scan-interval", 0, "change-threshold", 0, nullptr);
   tell(servers(1));

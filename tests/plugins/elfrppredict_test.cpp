@@ -272,7 +272,7 @@ class RpPredictLoop : public ::testing::Test {
   }
   std::string launch(const std::string& between = "") const {
     return "elfrppredict name=predict ! " + between +
-           "elfpartition scan-interval=0 change-threshold=0 ! " + between +
+           "elfpartition scan-interval=0 change-threshold=0 keep-unchanged=0 ! " + between +
            "elfoffload servers=" + server_.url();
   }
 

@@ -112,6 +112,31 @@ class Scenes {
   Random random_;
 };
 
+/** Each part of a canvas lies inside it, has its server, and is `gap` pixels away from others. */
+inline void expectSoundCanvases(const Plan& plan, int gap) {
+  std::vector<int> shown(plan.canvases.size(), 0);
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    const auto placed = [&](std::size_t part) {
+      const Size sent = plan.parts[part].sentSize();
+      return Rect{plan.parts[part].place->x, plan.parts[part].place->y, sent.width, sent.height};
+    };
+    if (!plan.parts[i].place) continue;
+    const auto canvas = static_cast<std::size_t>(plan.parts[i].place->canvas);
+    ASSERT_LT(canvas, plan.canvases.size());
+    ++shown[canvas];
+    EXPECT_EQ(plan.parts[i].server, plan.canvases[canvas].server);
+    EXPECT_TRUE(contains(wholeFrame(plan.canvases[canvas].size), placed(i)));
+    const Rect own = placed(i);
+    const Rect around{own.x - gap, own.y - gap, own.width + 2 * gap, own.height + 2 * gap};
+    for (std::size_t j = 0; j < i; ++j) {
+      if (plan.parts[j].place && plan.parts[j].place->canvas == plan.parts[i].place->canvas) {
+        EXPECT_TRUE(intersect(around, placed(j)).empty()) << i << " and " << j;
+      }
+    }
+  }
+  for (const int count : shown) EXPECT_GT(count, 0);
+}
+
 /** What Partitioner promises of every plan. */
 inline void expectSound(const Plan& plan, const Scene& scene) {
   const std::vector<ServerState>& servers = scene.capacity.servers;
@@ -119,6 +144,11 @@ inline void expectSound(const Plan& plan, const Scene& scene) {
                                       [](const ServerState& server) { return server.healthy; });
   std::vector<double> done(servers.size(), 0.0);
   std::vector<int> listed(scene.rps.size(), 0);
+  const auto work = [&](int server, Size sent) {
+    const auto s = static_cast<std::size_t>(server);
+    done[s] += servers[s].cost.seconds(scene.capacity.rules.inputSize(sent).area(),
+                                       sent.area() * servers[s].bytesPerPixel);
+  };
   for (const Part& part : plan.parts) {
     EXPECT_FALSE(part.rect.empty());
     EXPECT_TRUE(contains(wholeFrame(scene.frame), part.rect));
@@ -130,15 +160,14 @@ inline void expectSound(const Plan& plan, const Scene& scene) {
     ASSERT_LT(s, servers.size());
     EXPECT_TRUE(servers[s].healthy || !anyHealthy);
     if (done[s] == 0) done[s] = servers[s].busy;
-    const Size sent = part.sentSize();
-    done[s] += servers[s].cost.seconds(scene.capacity.rules.inputSize(sent).area(),
-                                       sent.area() * servers[s].bytesPerPixel);
+    if (!part.place) work(part.server, part.sentSize());
     for (const int rp : part.rps) {
       EXPECT_TRUE(contains(
           part.rect, roundOutwards(scene.rps[static_cast<std::size_t>(rp)].box, scene.frame)));
       ++listed[static_cast<std::size_t>(rp)];
     }
   }
+  for (const PartCanvas& canvas : plan.canvases) work(canvas.server, canvas.size);
   EXPECT_NEAR(plan.makespan, *std::max_element(done.begin(), done.end()), 1e-9);
   for (const int count : listed) EXPECT_LE(count, 1);
 }

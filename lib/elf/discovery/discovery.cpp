@@ -30,6 +30,11 @@ constexpr double kMostChanged = 1.0 / 3;
 constexpr std::size_t kCellsOfOneObject = 4;
 /** The margin around a lost object, in parts of its size, on each side. */
 constexpr float kAroundLost = 0.25F;
+/** The first pause after a loss, and the maximum number of places that are remembered. */
+constexpr int kFirstPause = 2;
+constexpr std::size_t kMostLost = 32;
+/** An RP that covers so much of a lost object's place is of that object. */
+constexpr double kFoundAgain = 0.3;
 
 /** The borders of tiles along one axis of `cells` cells. */
 class Edges {
@@ -84,6 +89,7 @@ void Discovery::forget() {
   frame_ = {};
   cells_.clear();
   before_.clear();
+  lost_.clear();
   turn_ = round_ = sinceTile_ = 0;
   begun_ = moves_ = false;
 }
@@ -216,7 +222,7 @@ std::vector<Rect> Discovery::placesFor(Size frame, std::span<const Rp> rps,
   compare();
   std::vector<Rect> places;
   addAged(places, passed);
-  addLost(rps, places);
+  addLost(rps, places, passed);
   before_.assign(rps.begin(), rps.end());
   addDue(places);
   addChanged(places);
@@ -286,12 +292,27 @@ void Discovery::addTile(const Tiles& tiles, int passed, std::vector<Rect>& place
   places.back() = shrunk(places.back(), settings_.context);
 }
 
-void Discovery::addLost(std::span<const Rp> rps, std::vector<Rect>& places) {
+void Discovery::addLost(std::span<const Rp> rps, std::vector<Rect>& places, int passed) {
+  const auto isOpen = [](const Cell& c) { return !c.covered && !c.planned; };
+  std::erase_if(lost_, [&](Lost& lost) {
+    const bool found = std::ranges::any_of(
+        rps, [&](const Rp& rp) { return iou(rp.expected, toBox(lost.place)) >= kFoundAgain; });
+    if (found || lost.pause > kLongestPause) return true;
+    if ((lost.wait -= passed) > 0) return false;
+    lost.pause *= 2;
+    lost.wait = lost.pause;
+    add(around(touching(lost.place), isOpen), places);
+    return false;
+  });
   for (const Rp& rp : before_) {
     if (rp.id == kNoIdentity || isAmong(rps, rp)) continue;
     const float dx = kAroundLost * rp.expected.width(), dy = kAroundLost * rp.expected.height();
     const Rect rect = roundOutwards(grow(rp.expected, {dx, dy, dx, dy}), frame_);
-    add(around(touching(rect), [](const Cell& c) { return !c.covered && !c.planned; }), places);
+    add(around(touching(rect), isOpen), places);
+    const Rect inside{1, 1, frame_.width - 2, frame_.height - 2};
+    if (!contains(inside, roundOutwards(rp.expected, frame_))) continue;
+    lost_.push_back({roundOutwards(rp.expected, frame_), kFirstPause, kFirstPause});
+    if (lost_.size() > kMostLost) lost_.erase(lost_.begin());
   }
 }
 
@@ -446,7 +467,7 @@ void Discovery::looksAt(Size frame, std::span<const Part> parts, const ImageView
   if (!begun_) begin(frame, picture, passed);
   begun_ = false;
   for (const Part& part : parts) {
-    if (part.scale < 1) continue;
+    if (part.scale < settings_.seenAt) continue;
     const Block block = within(part.rect);
     for (int y = block.y0; y < block.y1; ++y)
       for (int x = block.x0; x < block.x1; ++x) {

@@ -28,7 +28,9 @@ namespace elf {
  *   new object is inferred after one frame, two, four, up to 32 frames. If more than a third of the
  *   picture changes at a time, the camera moves, and changes show nothing.
  * - *loss*: an RP whose object is given up. Its expected place and the surroundings are inferred
- *   once more.
+ *   once more, and again after two frames, four, up to 32, unless an RP covers it by then or it lay
+ *   at the rim of the frame, where objects leave: the score of an object that the model half sees
+ *   rises and falls without a change that can be seen.
  * - *no answer*: places given to missed() are inferred next. If they are more than a quarter of the
  *   frame, the rest follows in the next frames, so that servers can keep up after an outage.
  *
@@ -54,6 +56,8 @@ class Discovery {
      * shaking camera explains.
      */
     int answersAfter = 1;
+    /** Parts of at least this scale count as inferred, 0 < seenAt <= 1. */
+    double seenAt = 1;
     /** The minimum of a change in grey levels (0..255). 0: ignores changes. */
     int changeThreshold = 10;
   };
@@ -72,7 +76,7 @@ class Discovery {
                               int passed = 1);
 
   /**
-   * Notes what the plan of that frame infers. Scaled-down parts do not count. Call it once after
+   * Notes what the plan of that frame infers. Parts below `seenAt` do not count. Call it once after
    * placesFor(), or alone for a frame that is inferred as a whole.
    */
   void looksAt(Size frame, std::span<const Part> parts, const ImageView* picture, int passed = 1);
@@ -153,7 +157,7 @@ class Discovery {
   Tiles tiles() const;
   void addAged(std::vector<Rect>& places, int passed);
   void addTile(const Tiles& tiles, int passed, std::vector<Rect>& places);
-  void addLost(std::span<const Rp> rps, std::vector<Rect>& places);
+  void addLost(std::span<const Rp> rps, std::vector<Rect>& places, int passed);
   void addDue(std::vector<Rect>& places);
   void addChanged(std::vector<Rect>& places);
   void add(const Block& block, std::vector<Rect>& places);
@@ -199,6 +203,14 @@ class Discovery {
   int sinceTile_ = 0;
   /** The RPs of the previous frame. */
   std::vector<Rp> before_;
+  /** A place of an object that was lost. */
+  struct Lost {
+    Rect place;
+    /** Frames until it is inferred again, and the last value that this was set to. */
+    int wait = 0, pause = 0;
+  };
+  /** The newest last. */
+  std::vector<Lost> lost_;
 };
 
 }  // namespace elf

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "elf/partition/canvases.h"
 #include "elf/partition/cutting.h"
 
 namespace elf {
@@ -50,6 +51,49 @@ void addPlace(const Rect& place, const Bounds& most, std::vector<Rp>& wanted) {
   addPlace(second, most, wanted);
 }
 
+/** The scale at which the model sees the smallest of these parts, but not above 1. */
+double shownScale(const Plan& whole, const ModelRules& rules) {
+  double scale = 1;
+  for (const Part& part : whole.parts) scale = std::min(scale, rules.inputScale(part.sentSize()));
+  return scale;
+}
+
+/** Lists kept RPs in a part that shows them anyway, as large as they are. */
+void listKept(Plan& plan, const std::vector<Rp>& rps, Size frame) {
+  for (std::size_t i = 0; i < rps.size(); ++i) {
+    if (!rps[i].kept) continue;
+    const Rect rect = roundOutwards(rps[i].box, frame);
+    const auto part = std::ranges::find_if(
+        plan.parts, [&](const Part& one) { return one.scale == 1 && contains(one.rect, rect); });
+    if (part != plan.parts.end()) part->rps.push_back(static_cast<int>(i));
+  }
+}
+
+/** Whether the whole frame is as good as the canvases of `plan`: in no more runs it shows all parts
+ * as large, or it shows a group of RPs larger than a part that shrinks them. */
+bool showsAsMuch(const Plan& whole, const Plan& plan, const std::vector<Rp>& rps,
+                 const ModelRules& rules) {
+  const double scale = shownScale(whole, rules);
+  const auto shrinksGroup = [&](const Part& part) {
+    return part.rps.size() > 1 && part.scale < scale && std::ranges::any_of(part.rps, [&](int rp) {
+             return part.scale <
+                    leastScale(rps[static_cast<std::size_t>(rp)], rules, part.pixelAspect);
+           });
+  };
+  return std::ranges::any_of(plan.parts, shrinksGroup) ||
+         (plan.canvases.size() >= whole.parts.size() &&
+          std::ranges::all_of(plan.parts, [&](const Part& part) { return part.scale <= scale; }));
+}
+
+/** Whether the whole frame is sooner inferred than `plan`, or no larger, and the model need not
+ * shrink it. A run of a fixed size costs the same for any content. Scans alone keep the resolution
+ * that they need. */
+bool isBetter(const Plan& whole, const Plan& plan, const ModelRules& rules, bool hasRps) {
+  const bool mayShrink = !rules.fixedSize.empty() && hasRps;
+  return (whole.makespan < plan.makespan || whole.sentPixels() < plan.sentPixels()) &&
+         (mayShrink || shownScale(whole, rules) >= 1);
+}
+
 }  // namespace
 
 FramePlanner::FramePlanner(std::unique_ptr<const Partitioner> partitioner)
@@ -71,13 +115,14 @@ Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
     return partitioner_->plan({.frame = frame,
                                .rps = rps ? std::span<const Rp>(*rps) : std::span<const Rp>(),
                                .capacity = capacity,
-                               .pixelAspect = pixelAspect});
-  prepare(capacity);
+                               .pixelAspect = pixelAspect,
+                               .grid = settings_.grid});
+  prepare(splitWholeFrame(frame, capacity, pixelAspect), capacity);
   if (rps) return planAround(frame, *rps, capacity, picture, passed, pixelAspect);
   return lookAtAll(frame, splitWholeFrame(frame, capacity, pixelAspect), picture, passed);
 }
 
-void FramePlanner::prepare(const Capacity& capacity) {
+void FramePlanner::prepare(const Plan& whole, const Capacity& capacity) {
   const ModelRules& rules = capacity.rules;
   Discovery::Settings discovery = settings_.discovery;
   // Objects at a tile's rim lack their context: the rim must be the smaller half of the tile.
@@ -89,6 +134,8 @@ void FramePlanner::prepare(const Capacity& capacity) {
   discovery.context = partitioner_->contextAround(rules);
   discovery.align = rules.align;
   discovery.answersAfter = capacity.maxInFlight;
+  // The whole frame shows no more.
+  discovery.seenAt = takesCanvases(rules) ? shownScale(whole, rules) : 1;
   discovery_.setSettings(discovery);
 }
 
@@ -101,27 +148,36 @@ Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture, i
 Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
                               const ImageView* picture, int passed, double pixelAspect) {
   const ModelRules& rules = capacity.rules;
-  std::vector<Rp> wanted = rps;
+  std::vector<Rp> wanted;
+  /** Of those RPs, into `rps`. */
+  std::vector<int> indices;
+  for (std::size_t i = 0; i < rps.size(); ++i) {
+    if (rps[i].kept) continue;
+    wanted.push_back(rps[i]);
+    indices.push_back(static_cast<int>(i));
+  }
+  const bool asks = !wanted.empty();
   const Bounds most = boundsOf(frame, capacity);
   for (const Rect& place : discovery_.placesFor(frame, rps, picture, passed))
     addPlace(place, most, wanted);
-  Plan plan = partitioner_->plan({frame, wanted, capacity, settings_.scale, pixelAspect});
+  Plan plan =
+      partitioner_->plan({frame, wanted, capacity, settings_.scale, pixelAspect, settings_.grid});
   if (partitioner_->weighsWholeFrame()) {
     Plan whole = splitWholeFrame(frame, capacity, pixelAspect);
-    const bool shrunk = std::ranges::any_of(
-        whole.parts, [&](const Part& part) { return rules.inputScale(part.sentSize()) < 1; });
-    // A run of a fixed size costs the same for any content. Scans alone keep the resolution that
-    // they need.
-    const bool mayShrink = !rules.fixedSize.empty() && !rps.empty();
-    if ((mayShrink || !shrunk) && whole.makespan < plan.makespan) {
+    const bool better = takesCanvases(rules)
+                            ? !wanted.empty() && showsAsMuch(whole, plan, wanted, rules)
+                            : isBetter(whole, plan, rules, asks);
+    if (better) {
       listRps(whole, rps, frame);
       return lookAtAll(frame, std::move(whole), picture, passed);
     }
   }
   for (Part& part : plan.parts) {
-    std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(rps.size()); });
+    std::erase_if(part.rps, [&](int rp) { return rp >= static_cast<int>(indices.size()); });
     if (part.rps.empty()) part.kind = PartKind::Scan;
+    for (int& rp : part.rps) rp = indices[static_cast<std::size_t>(rp)];
   }
+  listKept(plan, rps, frame);
   if (settings_.lrcInterval > 0 && (sinceLrc_ += passed) >= settings_.lrcInterval) {
     sinceLrc_ = 0;
     addLrc(plan, frame, capacity, pixelAspect);

@@ -20,11 +20,11 @@ namespace elf {
  * - RPs known: parts around them and around the places from Discovery. The partitioner weighs both
  *   against each other. A place that is more than a server's share of the frame, or that the model
  *   would have to shrink, is divided. A part without an RP is of kind Scan.
- * - If that takes longer than the whole frame split over the servers, as in a crowd, the plan is
- *   the whole frame. This holds for partitioners that weigh it, unless a model without a fixed size
- *   would shrink its strips. An RP on a seam is then detected in pieces. A model of a fixed size
- *   takes as long for a tiny part as for a strip: a frame with RPs then takes at most one run of
- *   each server, besides its LRC.
+ * - If that takes longer, or more pixels, than the whole frame split over the servers, as in a
+ *   crowd, the plan is the whole frame. This holds for partitioners that weigh it, unless a model
+ * without a fixed size would shrink its strips. An RP on a seam is then detected in pieces. For a
+ * model of a fixed size, whose canvases never take longer, it is the whole frame if that shows no
+ * part smaller.
  * - Every `lrcInterval` usual frames also the whole frame, scaled by `lrcRatio` (the paper's
  *   low-resolution compensation): for objects larger than a tile, and for models that detect small
  *   ones. It is sent to `lrcServer`, or else to the server that would finish it first after its
@@ -39,6 +39,8 @@ class FramePlanner {
     Discovery::Settings discovery;
     /** As PartitionInput::scale. */
     bool scale = true;
+    /** As PartitionInput::grid. */
+    Size grid;
     /** Frames. 0: never. */
     int lrcInterval = 0;
     /** Along one side, 0 < lrcRatio <= 1. */
@@ -57,7 +59,8 @@ class FramePlanner {
   void forget();
 
   /**
-   * `rps` is unset if they are unknown. Each is inside the frame. `picture` may be null: then
+   * `rps` is unset if they are unknown. Each is inside the frame. Parts are not made for those that
+   * are `kept`, but list those that they show as large as they are. `picture` may be null: then
    * changes are not seen. `capacity` has at least one server. `passed` is the number of usual
    * frames since the previous frame, >= 1. `pixelAspect` is that of the record.
    */
@@ -68,8 +71,8 @@ class FramePlanner {
   void missed(std::span<const Rect> rects) { discovery_.missed(rects); }
 
  private:
-  /** Gives discovery the model's needs. */
-  void prepare(const Capacity& capacity);
+  /** Gives discovery the model's needs. `whole` is the whole frame, split over the servers. */
+  void prepare(const Plan& whole, const Capacity& capacity);
   Plan planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
                   const ImageView* picture, int passed, double pixelAspect);
   Plan lookAtAll(Size frame, Plan whole, const ImageView* picture, int passed);

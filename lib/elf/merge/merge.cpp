@@ -168,6 +168,10 @@ std::vector<Found> inFramePixels(const FrameRecord& record) {
       all.push_back({std::move(detection), i, part.kind, cuts});
     }
   }
+  // Each as from a part of its own.
+  const std::vector<Detection>& kept = record.plan->kept;
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    all.push_back({kept[i], record.plan->parts.size() + i, PartKind::Rp, {}});
   return all;
 }
 

@@ -54,6 +54,8 @@ inline constexpr std::size_t kMostBoxes = 2 * kMostDetections;
  * - A detection of an LRC is dropped if an answered part that was scaled down no further contains
  *   it.
  *
+ * A kept detection (`kept` of the plan) counts as a whole box of a part of its own.
+ *
  * RPs whose part got no answer, and all RPs of a skipped frame, become coasted detections if their
  * object is known, unless another part found it. An RP that no part holds whole belongs to all
  * parts that it reaches into. Strongest first. Identities are not set (see Tracker).

@@ -43,10 +43,13 @@ Span cutAxis(Span boxes, Span shares, double scale, int minimum, const ModelRule
 std::vector<double> doneAt(const Plan& plan, const Capacity& capacity) {
   std::vector<double> done;
   for (const ServerState& server : capacity.servers) done.push_back(server.busy);
-  for (const Part& part : plan.parts) {
-    const auto s = static_cast<std::size_t>(part.server);
-    done[s] += secondsFor(part, capacity.servers[s], capacity);
-  }
+  const auto add = [&](int server, Size sent) {
+    const auto s = static_cast<std::size_t>(server);
+    done[s] += secondsFor(sent, capacity.servers[s], capacity);
+  };
+  for (const Part& part : plan.parts)
+    if (!part.place) add(part.server, part.sentSize());
+  for (const PartCanvas& canvas : plan.canvases) add(canvas.server, canvas.size);
   return done;
 }
 
@@ -82,8 +85,7 @@ double leastScale(const Rp& rp, const ModelRules& rules, double pixelAspect) {
   return std::min(1.0, kObjectMargin * rules.objectSize / height);
 }
 
-double secondsFor(const Part& part, const ServerState& server, const Capacity& capacity) {
-  const Size sent = part.sentSize();
+double secondsFor(Size sent, const ServerState& server, const Capacity& capacity) {
   return server.seconds(sent.area(), capacity.rules.inputSize(sent).area());
 }
 
@@ -100,7 +102,7 @@ std::vector<int> usableServers(const Capacity& capacity) {
 int idlestServer(const Plan& plan, const Part& part, const Capacity& capacity) {
   std::vector<double> done = doneAt(plan, capacity);
   for (std::size_t i = 0; i < done.size(); ++i)
-    done[i] += secondsFor(part, capacity.servers[i], capacity);
+    done[i] += secondsFor(part.sentSize(), capacity.servers[i], capacity);
   const std::vector<int> servers = usableServers(capacity);
   return *std::min_element(servers.begin(), servers.end(), [&](int a, int b) {
     return done[static_cast<std::size_t>(a)] < done[static_cast<std::size_t>(b)];

@@ -72,8 +72,8 @@ inline double sentScale(double leastScale) {
   return scale;
 }
 
-/** The expected time of a part on `server`. */
-double secondsFor(const Part& part, const ServerState& server, const Capacity& capacity);
+/** The expected time of a picture of that size on `server`. */
+double secondsFor(Size sent, const ServerState& server, const Capacity& capacity);
 
 /** Indices of the servers that may get parts: the healthy ones, or without any all that are not
  * removed. At least one. */

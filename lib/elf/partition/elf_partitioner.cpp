@@ -7,18 +7,17 @@
 #include <bitset>
 #include <cstddef>
 #include <limits>
-#include <map>
 #include <utility>
 #include <vector>
 
+#include "elf/partition/atoms.h"
+#include "elf/partition/canvases.h"
 #include "elf/partition/cutting.h"
 
 namespace elf {
 
 namespace {
 
-/** More RPs are grouped by place first, so that a crowd takes no more time. */
-constexpr std::size_t kMostAtoms = 128;
 /** The maximum number of groups that are tried in every combination. Each more would take three
  * times as long. */
 constexpr std::size_t kMostExact = 8;
@@ -27,14 +26,6 @@ constexpr int kTriesForEachAtom = 10;
 constexpr int kMostSavings = 16;
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-
-/** RPs that always stay together. */
-struct Atom {
-  Wanted wanted;
-  /** The smallest scale at which the model sees all of them. */
-  double leastScale = 0;
-  std::vector<int> rps;
-};
 
 /** Atoms that share a part, and that part. */
 struct Group {
@@ -103,10 +94,12 @@ struct Change {
 class Planner {
  public:
   explicit Planner(const PartitionInput& input)
-      : input_(input), capacity_(input.capacity), rules_(input.capacity.rules) {
+      : input_(input),
+        capacity_(input.capacity),
+        rules_(input.capacity.rules),
+        atoms_(atomsOf(input)) {
     for (const int server : usableServers(capacity_))
       servers_.push_back(static_cast<std::size_t>(server));
-    gatherAtoms();
     absorbAtoms();
   }
 
@@ -124,29 +117,7 @@ class Planner {
   }
 
  private:
-  // --- Atoms: RPs, or in a crowd all RPs of one place ---
-
-  void gatherAtoms() {
-    constexpr int kColumns = 16, kRows = 8;
-    static_assert(kColumns * kRows <= kMostAtoms);
-    const auto cell = [](float centre, int side, int cells) {
-      return std::clamp(static_cast<int>(centre / static_cast<float>(side) * cells), 0, cells - 1);
-    };
-    std::map<int, Atom> byKey;
-    for (std::size_t i = 0; i < input_.rps.size(); ++i) {
-      const Rp& rp = input_.rps[i];
-      const int key = input_.rps.size() <= kMostAtoms
-                          ? static_cast<int>(i)
-                          : cell(rp.box.centreY(), input_.frame.height, kRows) * kColumns +
-                                cell(rp.box.centreX(), input_.frame.width, kColumns);
-      const Wanted wanted = wantedFor(rp, rules_, input_.frame);
-      Atom& atom = byKey.try_emplace(key, Atom{wanted, 0, {}}).first->second;
-      atom.wanted = unite(atom.wanted, wanted);
-      atom.leastScale = std::max(atom.leastScale, leastScale(rp, rules_, input_.pixelAspect));
-      atom.rps.push_back(static_cast<int>(i));
-    }
-    for (auto& [key, atom] : byKey) atoms_.push_back(std::move(atom));
-  }
+  // --- Atoms
 
   /** An atom inside another one is planned with that one, whose part shows it anyway. */
   void absorbAtoms() {
@@ -594,7 +565,8 @@ class Planner {
 }  // namespace
 
 Plan ElfPartitioner::plan(const PartitionInput& input) const {
-  return Planner(input).plan();
+  if (takesCanvases(input.capacity.rules)) return planCanvases(input);
+  return joinedInCanvases(Planner(input).plan(), input);
 }
 
 }  // namespace elf

@@ -27,6 +27,11 @@ namespace elf {
  *    another one, or parts change places. When that gains nothing any more, 1 and 2 plan anew for
  *    this server and one other. The number of tried parts is bounded.
  * 4. RPs of the other servers change their part if that saves pixels.
+ *
+ * 5. If canvases are sooner inferred, the plan has those instead: joinedInCanvases() in
+ *    elf/partition/canvases.h.
+ *
+ * A model of a fixed size always gets canvases: planCanvases().
  */
 class ElfPartitioner final : public Partitioner {
  public:

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "elf/base/error.h"
+#include "elf/partition/canvases.h"
 #include "elf/partition/cutting.h"
 #include "elf/partition/elf_partitioner.h"
 
@@ -12,25 +13,29 @@ namespace elf {
 
 namespace {
 
-/** The whole frame in equal cells, one for each usable server. Neighbours overlap by a fifth. */
+/** The whole frame in equal cells. Neighbours overlap by a fifth. */
 class GridPartitioner final : public Partitioner {
  public:
   bool needsRps() const override { return false; }
 
   Plan plan(const PartitionInput& input) const override {
     const std::vector<int> servers = usableServers(input.capacity);
-    const int cells = static_cast<int>(servers.size());
-    // The most even factors, with more columns than rows since frames are wide.
-    int rows = static_cast<int>(std::sqrt(cells));
-    while (cells % rows != 0) --rows;
-    const int columns = cells / rows;
+    Size grid = input.grid;
+    if (grid.empty()) {
+      const int cells = static_cast<int>(servers.size());
+      // The most even factors, with more columns than rows since frames are wide.
+      grid.height = static_cast<int>(std::sqrt(cells));
+      while (cells % grid.height != 0) --grid.height;
+      grid.width = cells / grid.height;
+    }
     Plan plan;
-    for (int i = 0; i < cells; ++i) {
-      const Rect cell = overlapping(i % columns, columns, i / columns, rows, input.frame);
-      plan.parts.push_back({.rect = cell,
-                            .pixelAspect = input.pixelAspect,
-                            .kind = PartKind::Grid,
-                            .server = servers[static_cast<std::size_t>(i)]});
+    for (int i = 0; i < grid.width * grid.height; ++i) {
+      const Rect cell =
+          overlapping(i % grid.width, grid.width, i / grid.width, grid.height, input.frame);
+      Part part{.rect = cell, .pixelAspect = input.pixelAspect, .kind = PartKind::Grid};
+      part.server = input.grid.empty() ? servers[static_cast<std::size_t>(i)]
+                                       : idlestServer(plan, part, input.capacity);
+      plan.parts.push_back(std::move(part));
     }
     listRps(plan, input.rps, input.frame);
     setMakespan(plan, input.capacity);
@@ -138,7 +143,8 @@ std::unique_ptr<Partitioner> Partitioner::create(std::string_view name) {
 
 Plan splitWholeFrame(Size frame, const Capacity& capacity, double pixelAspect) {
   const ModelRules& rules = capacity.rules;
-  const std::vector<int> servers = usableServers(capacity);
+  const std::vector<int> servers =
+      takesCanvases(rules) ? serversForRuns(capacity) : usableServers(capacity);
 
   std::vector<double> speeds;
   double total = 0;

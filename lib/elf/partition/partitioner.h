@@ -26,6 +26,8 @@ struct PartitionInput {
   bool scale = true;
   /** As FrameRecord::pixelAspect; that of all parts. */
   double pixelAspect = 1;
+  /** Columns and rows of the partitioner `grid`; empty: one cell for each usable server. */
+  Size grid;
 
   /** The size that a rectangle is sent in, unscaled. */
   Size squareSize(const Rect& rect) const { return rect.size().withSquarePixels(pixelAspect); }
@@ -36,9 +38,10 @@ struct PartitionInput {
  * and several threads may use them at once.
  *
  * In every plan each part is inside the frame and not empty, each part's server is an index into
- * the capacity, and each RP is wholly inside the part that lists it. The makespan is the largest
- * sum of a server's earlier work and the costs of its parts, over the servers with parts. A part's
- * cost depends on the pixels that are sent and those that the model makes of them.
+ * the capacity, and each RP is wholly inside the part that lists it. Parts of a canvas do not
+ * overlap there. The makespan is the largest sum of a server's earlier work and the costs of its
+ * pictures, over the servers with parts. A picture, one part or a canvas, costs by the pixels that
+ * are sent and those that the model makes of them.
  */
 class Partitioner {
  public:
@@ -61,7 +64,8 @@ std::span<const Choice> partitionerChoices();
 /**
  * The whole frame in vertical strips, one for each healthy server. Their widths follow the speed of
  * the server and its link. Neighbours overlap by the area that the model needs around an object at
- * the border. Parts are of kind Full. One server gets the whole frame in one part.
+ * the border. Parts are of kind Full. One server gets the whole frame in one part. A model of a
+ * fixed size gets no more strips than frames in flight leave servers for (serversForRuns()).
  */
 Plan splitWholeFrame(Size frame, const Capacity& capacity, double pixelAspect = 1);
 

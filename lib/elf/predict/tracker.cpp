@@ -43,12 +43,13 @@ void Tracker::track(const FrameTime& when, Size size, std::span<const Rp> rps,
   now.reserve(detections.size());
   found.reserve(detections.size());
   for (Detection& detection : detections) {
-    if (!detection.coasted) {
+    if (!detection.coasted && !detection.kept) {
       now.push_back({detection.box, detection.labelId});
       found.push_back(&detection);
     } else if (Known* known = find(detection.id)) {
       known->seen = std::max(known->seen, when.at);
       known->looks = 0;
+      if (detection.kept) known->last = {detection.box, detection.labelId};
       before[known - known_.data()].box = {};  // already in this frame: matches no detection
     }
   }

@@ -42,10 +42,10 @@ class Tracker {
   void setIndexer(std::unique_ptr<const RpIndexer> indexer);
 
   /**
-   * Sets `id` and `seen` of each detection that is not coasted. A coasted one has both already, and
-   * no other detection of this frame can get its id. Ids within a frame differ: if the rule matches
-   * two detections to one object, the first of them gets its id and the other one is new. `size` is
-   * that of the frame. `rps` are those of the same frame, or empty.
+   * Sets `id` and `seen` of each detection that is not coasted or kept. Those have both already,
+   * and no other detection of this frame can get their id. Ids within a frame differ: if the rule
+   * matches two detections to one object, the first of them gets its id and the other one is new.
+   * `size` is that of the frame. `rps` are those of the same frame, or empty.
    */
   void track(const FrameTime& when, Size size, std::span<const Rp> rps,
              std::vector<Detection>& detections);

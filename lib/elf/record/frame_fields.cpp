@@ -45,6 +45,7 @@ void addDetections(const FrameRecord& record, Json& list) {
                                           {"score", shortest(d.score)},
                                           {"box", box(d.box)},
                                           {"coasted", d.coasted},
+                                          {"kept", d.kept},
                                           {"server", serverUrl(record, d.server)},
                                           {"stage", record.stage}});
     if (d.mask) fields["mask"] = mask(*d.mask);

@@ -2,8 +2,10 @@
 #include "elf/stream/frame_sender.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include "elf/decode/canvas.h"
 #include "elf/partition/cutting.h"
 #include "elf/servers/remote_network.h"
 
@@ -31,6 +33,31 @@ double tensorBytes(const FrameRecord& record, int server, Size sent) {
       ->bytes(sent.area(), record.capacity->rules.inputSize(sent).area());
 }
 
+/** Parts of a canvas keep their distances, but for a rounded pixel. */
+void scaleBy(double by, Plan& plan) {
+  for (Part& part : plan.parts) {
+    part.scale *= by;
+    if (!part.place) continue;
+    part.place->x = static_cast<int>(part.place->x * by);
+    part.place->y = static_cast<int>(part.place->y * by);
+  }
+  for (PartCanvas& canvas : plan.canvases) {
+    // Rounded up, so that the last part fits.
+    canvas.size.width = static_cast<int>(std::ceil(canvas.size.width * by)) + 1;
+    canvas.size.height = static_cast<int>(std::ceil(canvas.size.height * by)) + 1;
+  }
+}
+
+/** `answered` for the parts, as a function of the pictures' answers. */
+Offloader::Answered forParts(const FrameRecord& record, const std::vector<Picture>& pictures,
+                             Offloader::Answered answered) {
+  if (record.plan->canvases.empty() || !answered) return answered;
+  return [plan = *record.plan, pictures,
+          answered = std::move(answered)](std::vector<PartAnswer> answers) {
+    answered(answersOfParts(plan, pictures, std::move(answers)));
+  };
+}
+
 }  // namespace
 
 void FrameSender::setEncoding(const EncodingSettings& settings) {
@@ -49,14 +76,14 @@ bool FrameSender::isRaw(const FrameRecord& record, int server) const {
 }
 
 void FrameSender::addTo(BandwidthControl::Load& load, const FrameRecord& record,
-                        const Part& part) const {
-  const Size sent = part.sentSize();
+                        const Part& picture) const {
+  const Size sent = picture.sentSize();
   ++load.parts;
-  if (!networkOf(record, part.server)) {
-    (isRaw(record, part.server) ? load.rawPixels : load.jpegPixels) += sent.area();
+  if (!networkOf(record, picture.server)) {
+    (isRaw(record, picture.server) ? load.rawPixels : load.jpegPixels) += sent.area();
     return;
   }
-  const double bytes = tensorBytes(record, part.server, sent);
+  const double bytes = tensorBytes(record, picture.server, sent);
   if (record.capacity->rules.fixedSize.empty())
     load.rawPixels += bytes / kRawBytes;
   else
@@ -73,8 +100,8 @@ bool FrameSender::fitIntoBudget(FrameRecord& record) {
     constexpr double kBytesOfKilobit = 125;
     const ModelRules& rules = record.capacity->rules;
     BandwidthControl::Load load;
+    for (const Picture& picture : picturesOf(*record.plan)) addTo(load, record, picture.part);
     for (const Part& part : record.plan->parts) {
-      addTo(load, record, part);
       if (rules.objectSize == 0) continue;
       for (const int index : part.rps) {
         const Rp& rp = record.rps->at(static_cast<std::size_t>(index));
@@ -90,8 +117,7 @@ bool FrameSender::fitIntoBudget(FrameRecord& record) {
                                         now_.jpegQuality);
     if (!chosen) return false;
     choice = *chosen;
-    if (choice.scale < 1)
-      for (Part& part : record.plan->parts) part.scale *= choice.scale;
+    if (choice.scale < 1) scaleBy(choice.scale, *record.plan);
     now_.jpegQuality = choice.quality;
   }
   const MutexLock lock(mutex_);
@@ -109,8 +135,12 @@ std::optional<Offloader::Ticket> FrameSender::send(FrameRecord& record, FramePix
   }
   if (!fitIntoBudget(record)) return std::nullopt;
   Offloader::Ticket ticket = kNothing;
-  if (!record.plan->parts.empty())
-    ticket = sendParts(record, pixels, due, std::move(done), std::move(late));
+  if (!record.plan->parts.empty()) {
+    const std::vector<Picture> pictures = picturesOf(*record.plan);
+    ticket =
+        sendPictures(record, pictures, pixels, due, forParts(record, pictures, std::move(done)),
+                     forParts(record, pictures, std::move(late)));
+  }
   // While the servers work.
   if (record.wholeBytes == 0) record.wholeBytes = wholeBytes(record, pixels);
   const MutexLock lock(mutex_);
@@ -118,29 +148,40 @@ std::optional<Offloader::Ticket> FrameSender::send(FrameRecord& record, FramePix
   return ticket;
 }
 
-Offloader::Ticket FrameSender::sendParts(FrameRecord& record, FramePixels& pixels,
-                                         std::optional<Clock::time_point> due,
-                                         Offloader::Answered done, Offloader::Answered late) {
-  const std::vector<Part>& parts = record.plan->parts;
+Offloader::Ticket FrameSender::sendPictures(FrameRecord& record,
+                                            const std::vector<Picture>& pictures,
+                                            FramePixels& pixels,
+                                            std::optional<Clock::time_point> due,
+                                            Offloader::Answered done, Offloader::Answered late) {
+  const Plan& plan = *record.plan;
+  std::vector<Part> parts;
+  parts.reserve(pictures.size());
+  for (const Picture& picture : pictures) parts.push_back(picture.part);
   const Offloader::Ticket ticket =
       offloader_.begin(record.id, record.generation, record.size, parts, due, std::move(done),
                        record.trace, std::move(late));
   Clock::duration encoding{};
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].rect.empty() || !contains(wholeFrame(record.size), parts[i].rect)) {
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const Picture& picture = pictures[i];
+    if (!std::ranges::all_of(picture.shown, [&](std::size_t part) {
+          const Rect& rect = plan.parts[part].rect;
+          return !rect.empty() && contains(wholeFrame(record.size), rect);
+        })) {
       offloader_.fail(ticket, i, "the part is not inside the frame");
       continue;
     }
     const auto begun = Clock::now();
-    const RemoteNetworkPtr network = networkOf(record, parts[i].server);
-    const bool raw = !network && isRaw(record, parts[i].server);
-    auto image = encode(pixels, parts[i], raw, network.get());
+    const Size sent = picture.part.sentSize();
+    const RemoteNetworkPtr network = networkOf(record, picture.part.server);
+    const bool raw = !network && isRaw(record, picture.part.server);
+    auto image = encode(pixels, plan, picture, raw, network.get());
     encoding += Clock::now() - begun;
-    if (image && !raw && !network) noteFile(record, i, image.value().data.size());
+    if (image && !raw && !network && !picture.isCanvas)
+      noteFile(record, sent, image.value().data.size());
     if (!image)
       offloader_.fail(ticket, i, image.error());
     else if (network)
-      offloader_.send(ticket, i, std::move(image).value(), parts[i].sentSize(), network);
+      offloader_.send(ticket, i, std::move(image).value(), sent, network);
     else
       offloader_.send(ticket, i, std::move(image).value());
   }
@@ -148,23 +189,56 @@ Offloader::Ticket FrameSender::sendParts(FrameRecord& record, FramePixels& pixel
   return ticket;
 }
 
-Result<wire::Tensor> FrameSender::encode(FramePixels& pixels, const Part& part, bool raw,
+Result<wire::Tensor> FrameSender::encode(FramePixels& pixels, const Plan& plan,
+                                         const Picture& picture, bool raw,
                                          const RemoteNetwork* network) {
   using Image = Result<wire::Tensor>;
-  const Size sent = part.sentSize();
+  const Rect& rect = picture.part.rect;
+  const Size sent = picture.part.sentSize();
+  const auto unconverted = [] { return Image::failure("the frame can't be converted to RGB"); };
+  ImageView view;
+  if (picture.isCanvas) {
+    if (!compose(pixels, plan, picture)) return unconverted();
+    view = {.format = PixelFormat::RGB,
+            .size = sent,
+            .planes = {canvas_.data()},
+            .strides = {3 * sent.width}};
+  }
   if (raw || network) {
-    const auto rgb = pixels.rgb(part.rect, sent);
-    if (rgb.empty()) return Image::failure("the frame can't be converted to RGB");
+    const auto rgb =
+        picture.isCanvas ? std::span<const std::uint8_t>(canvas_) : pixels.rgb(rect, sent);
+    if (rgb.empty()) return unconverted();
     return network ? network->prepare(rgb, sent) : wire::rawImage(rgb, sent);
   }
-  const auto file = encoder_.encode(pixels.view(), part.rect, sent, now_.jpegQuality);
+  if (!picture.isCanvas) view = pixels.view();
+  const auto file = encoder_.encode(view, rect, sent, now_.jpegQuality);
   if (!file) return Image::failure(file.error());
   return wire::encodedImage(file.value());
 }
 
+bool FrameSender::compose(FramePixels& pixels, const Plan& plan, const Picture& picture) {
+  const Size size = picture.part.sentSize();
+  const auto rowOf = [](int width) { return 3 * static_cast<std::size_t>(width); };
+  canvas_.assign(rowOf(size.width) * static_cast<std::size_t>(size.height), kPadding);
+  for (const std::size_t index : picture.shown) {
+    const Part& part = plan.parts[index];
+    const Size sent = part.sentSize();
+    const auto rgb = pixels.rgb(part.rect, sent);
+    if (rgb.empty()) return false;
+    for (int y = 0; y < sent.height; ++y) {
+      const auto row =
+          rgb.subspan(static_cast<std::size_t>(y) * rowOf(sent.width), rowOf(sent.width));
+      std::ranges::copy(row, canvas_.begin() + static_cast<std::ptrdiff_t>(
+                                                   static_cast<std::size_t>(part.place->y + y) *
+                                                       rowOf(size.width) +
+                                                   rowOf(part.place->x)));
+    }
+  }
+  return true;
+}
+
 // Learns the size of JPEGs.
-void FrameSender::noteFile(FrameRecord& record, std::size_t part, std::size_t bytes) {
-  const Size sent = record.plan->parts[part].sentSize();
+void FrameSender::noteFile(FrameRecord& record, Size sent, std::size_t bytes) {
   if (now_.bandwidth != 0) control_.encoded(sent.area(), bytes, now_.jpegQuality);
   if (sent != record.squareSize()) return;
   whole_.measured(sent, sent, bytes, now_.jpegQuality);

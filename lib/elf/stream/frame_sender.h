@@ -15,6 +15,7 @@
 #include "elf/offload/bandwidth.h"
 #include "elf/offload/encoding.h"
 #include "elf/offload/offloader.h"
+#include "elf/offload/pictures.h"
 #include "elf/offload/whole_frame.h"
 #include "elf/types/frame_record.h"
 
@@ -42,8 +43,8 @@ struct EncodingSettings {
 };
 
 /**
- * Sends frames, one after the other. send() is called by one thread at a time. All other functions
- * may be called from any thread.
+ * Sends frames, one after the other, each part or canvas as a picture of its own. send() is called
+ * by one thread at a time. All other functions may be called from any thread.
  */
 class FrameSender {
  public:
@@ -70,11 +71,11 @@ class FrameSender {
   Stats stats() const;
 
   /**
-   * Encodes each part of `record.plan` and sends it at once, so that the first server works while
-   * the rest is encoded. Sets `wholeBytes` and the time of encoding, and scales parts that would
-   * not fit into the budget. `done` and `late` are those of Offloader::begin(), and may be called
-   * before this returns. Unset if the budget has no room, and kNothing if the plan is empty.
-   * Nothing is sent then, and no callback is called.
+   * Encodes each picture of `record.plan` and sends it at once, so that the first server works
+   * while the rest is encoded. Sets `wholeBytes` and the time of encoding, and scales parts that
+   * would not fit into the budget. `done` and `late` are those of Offloader::begin(), with one
+   * answer for each part, and may be called before this returns. Unset if the budget has no room,
+   * and kNothing if the plan is empty. Nothing is sent then, and no callback is called.
    */
   std::optional<Offloader::Ticket> send(FrameRecord& record, FramePixels& pixels,
                                         std::optional<Clock::time_point> due,
@@ -82,23 +83,27 @@ class FrameSender {
   static constexpr Offloader::Ticket kNothing = 0;
 
  private:
-  Offloader::Ticket sendParts(FrameRecord& record, FramePixels& pixels,
-                              std::optional<Clock::time_point> due, Offloader::Answered done,
-                              Offloader::Answered late);
+  Offloader::Ticket sendPictures(FrameRecord& record, const std::vector<Picture>& pictures,
+                                 FramePixels& pixels, std::optional<Clock::time_point> due,
+                                 Offloader::Answered done, Offloader::Answered late);
   /** Bytes of the whole frame, sent without a plan. */
   std::size_t wholeBytes(const FrameRecord& record, const FramePixels& pixels);
   bool isRaw(const FrameRecord& record, int server) const;
-  void addTo(BandwidthControl::Load& load, const FrameRecord& record, const Part& part) const;
+  void addTo(BandwidthControl::Load& load, const FrameRecord& record, const Part& picture) const;
   bool fitIntoBudget(FrameRecord& record);
   /** `network` is the server's, if it takes that network's own tensor; else null. */
-  Result<wire::Tensor> encode(FramePixels& pixels, const Part& part, bool raw,
-                              const RemoteNetwork* network);
-  void noteFile(FrameRecord& record, std::size_t part, std::size_t bytes);
+  Result<wire::Tensor> encode(FramePixels& pixels, const Plan& plan, const Picture& picture,
+                              bool raw, const RemoteNetwork* network);
+  /** Makes `canvas_` the picture of a canvas. False if a part can't be converted. */
+  bool compose(FramePixels& pixels, const Plan& plan, const Picture& picture);
+  void noteFile(FrameRecord& record, Size sent, std::size_t bytes);
 
   Offloader offloader_;
 
   // Only used in the sending thread.
   JpegEncoder encoder_;
+  /** Rows of R, G, B without gaps. */
+  std::vector<std::uint8_t> canvas_;
   BandwidthControl control_;
   WholeFrameEstimate whole_;
   /** The settings for the frame being sent, with the quality that the budget allows. */

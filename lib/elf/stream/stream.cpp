@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
 
 #include "elf/base/trace_id.h"
@@ -40,6 +41,16 @@ std::vector<Rect> rectsOf(const Plan& plan) {
   for (const Part& part : plan.parts)
     if (part.kind != PartKind::Lrc) rects.push_back(part.rect);
   return rects;
+}
+
+/** A part that shows a kept object anyway asks for it. */
+void dropAsked(FrameRecord& record) {
+  for (const Part& part : record.plan->parts)
+    for (const int index : part.rps) {
+      Rp& rp = (*record.rps)[static_cast<std::size_t>(index)];
+      if (std::exchange(rp.kept, false))
+        std::erase_if(record.plan->kept, [&](const Detection& kept) { return kept.id == rp.id; });
+    }
 }
 
 bool allAnswered(const FrameRecord& record) {
@@ -221,15 +232,52 @@ void Stream::plan(const void* owner, FrameRecord& record, const PlanSettings& se
     planner->planner = std::make_unique<FramePlanner>(Partitioner::create(
         partitionerChoices()[static_cast<std::size_t>(settings.partitioner)].name));
   planner->planner->setSettings(settings.planner);
-  if (std::exchange(planner->generation, record.generation) != record.generation)
+  if (std::exchange(planner->generation, record.generation) != record.generation) {
     planner->planner->forget();
+    planner->unchanged.forget();
+  }
   const int passed = planner->passed(record.when);
   const bool first = planner == planners_.begin();
+  const bool keeps = first && picture && settings.keepUnchanged > 0;
   if (first) planner->planner->missed(takeUnseen(record.generation));
+  std::vector<Detection> kept;
+  if (keeps)
+    kept = keep(*planner, record, *picture, std::chrono::milliseconds(settings.keepUnchanged));
   record.plan = planner->planner->plan(record.size, record.rps, *record.capacity, picture, passed,
                                        record.pixelAspect);
+  if (keeps) {
+    record.plan->kept = std::move(kept);
+    dropAsked(record);
+    // Those in flight may be answered by then, and the one before them.
+    planner->unchanged.remember(record.id, *picture, rectsOf(*record.plan),
+                                static_cast<std::size_t>(record.capacity->maxInFlight) + 1);
+  }
   if (first && record.frame) record.frame->setPlanned(rectsOf(*record.plan));
   record.timings.partition = since(begun);
+}
+
+std::vector<Detection> Stream::keep(Planner& planner, FrameRecord& record, const ImageView& picture,
+                                    std::chrono::milliseconds most) {
+  std::vector<UnchangedRegions::Region> regions;
+  {
+    const MutexLock lock(mutex_);
+    regions = memory_.found(record, most);
+  }
+  const std::vector<bool> unchanged = planner.unchanged.unchanged(picture, regions);
+  std::set<Identity> ids;
+  for (std::size_t i = 0; i < regions.size(); ++i)
+    if (unchanged[i]) ids.insert(regions[i].id);
+  std::vector<Detection> all;
+  if (ids.empty()) return all;
+  const MutexLock lock(mutex_);
+  for (Rp& rp : *record.rps) {
+    if (!ids.contains(rp.id)) continue;
+    if (std::optional<Detection> kept = memory_.kept(rp.id)) {
+      rp.kept = true;
+      all.push_back(std::move(*kept));
+    }
+  }
+  return all;
 }
 
 // Whole frames since the last call. They add up to the time that passed.

@@ -16,6 +16,7 @@
 
 #include "elf/base/mutex.h"
 #include "elf/discovery/frame_planner.h"
+#include "elf/discovery/unchanged.h"
 #include "elf/merge/merge.h"
 #include "elf/predict/frame_clock.h"
 #include "elf/predict/history.h"
@@ -43,6 +44,8 @@ struct PlanSettings {
   /** Index into partitionerChoices(). */
   int partitioner = 0;
   FramePlanner::Settings planner;
+  /** Milliseconds for which an object whose pixels have not changed is kept. 0: not at all. */
+  int keepUnchanged = 1000;
 };
 
 /**
@@ -130,8 +133,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   /**
    * Sets `plan`, and the `capacity` that it is for, unless the frame is to pass unsent. If
-   * `picture` is null, changes are not seen. Each `owner` has a planner of its own. Only the first
-   * one learns what servers did not see.
+   * `picture` is null, changes are not seen, and nothing is kept. Each `owner` has a planner of its
+   * own. Only the first one learns what servers did not see, and keeps objects.
    */
   void plan(const void* owner, FrameRecord& record, const PlanSettings& settings,
             const ImageView* picture);
@@ -173,6 +176,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     /** The partitioner that `planner` was made for. */
     int partitioner = -1;
     std::unique_ptr<FramePlanner> planner;
+    UnchangedRegions unchanged;
     /** Of the last frame. */
     std::uint32_t generation = 0;
     std::optional<double> at;
@@ -189,6 +193,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Stream() = default;
 
   CapacityPtr capacityNow() const;
+  /** Marks the RPs whose objects are kept, and returns these. */
+  std::vector<Detection> keep(Planner& planner, FrameRecord& record, const ImageView& picture,
+                              std::chrono::milliseconds most);
   std::vector<Rect> takeUnseen(std::uint32_t generation);
   FrameRecordPtr publish(FrameRecord record);
   void onAnswers(const PendingPtr& pending, std::vector<PartAnswer> answers, bool settled);

@@ -10,10 +10,12 @@
 #include <optional>
 #include <vector>
 
+#include "elf/discovery/unchanged.h"
 #include "elf/predict/history.h"
 #include "elf/predict/padding.h"
 #include "elf/predict/predictor.h"
 #include "elf/predict/tracker.h"
+#include "elf/stream/second_looks.h"
 #include "elf/types/frame_record.h"
 
 namespace elf {
@@ -39,12 +41,22 @@ class StreamMemory {
   /** The frame of that number gets no answers. */
   void forgetForecast(std::uint64_t id) { forecasts_.erase(id); }
 
+  /**
+   * Where the objects of the RPs were found, for those that the last look found, no longer than
+   * `most` ago. In the order of the RPs. The longest times differ from object to object, from half
+   * of `most` on, so that not all are asked for in the same frame again.
+   */
+  std::vector<UnchangedRegions::Region> found(const FrameRecord& record,
+                                              std::chrono::milliseconds most) const;
+  /** The detection that a server found last for the object, as a kept one; unset if it is over. */
+  std::optional<Detection> kept(Identity id) const;
+
   /** Sets the detections of a frame without answers: objects that were found when a server last
    * looked for them, where they are by now. */
   void coast(FrameRecord& record);
   /** Removes coasted objects that were gone when a server last looked for them. */
   void eraseMissed(FrameRecord& record) const;
-  /** Gives detections their identities. */
+  /** Gives detections their identities, and lowers the scores of those that need a second look. */
   void identify(FrameRecord& record);
 
   /**
@@ -57,12 +69,24 @@ class StreamMemory {
   bool knows(const FrameRecord& record) const;
   Forecast forecast(FrameRecord& record) const;
 
+  /** What a server found last for an object. */
+  struct Found {
+    std::uint64_t frame = 0;
+    FrameTime when;
+    Size size;
+    Detection detection;
+  };
+  void noteFound(const FrameRecord& record);
+
   std::uint32_t generation_ = 0;
   std::unique_ptr<const RpPredictor> predictor_;
   History history_;
+  /** Of the objects in `history_`. */
+  std::map<Identity, Found> found_;
   /** Running time of the last frame that a server looked at. */
   std::optional<std::chrono::nanoseconds> lookedAt_;
   Tracker tracker_;
+  SecondLooks looks_;
   PaddingCalibrator padding_;
   /** By frame. */
   std::map<std::uint64_t, Forecast> forecasts_;

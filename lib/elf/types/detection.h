@@ -45,6 +45,9 @@ struct Detection {
   Identity id = kNoIdentity;
   /** No server returned this box for this frame: its RP got no answer, or its object was missed. */
   bool coasted = false;
+  /** A copy of what a server found in an earlier frame: its pixels have not changed since
+   * (elf/discovery/unchanged.h). Never coasted as well. */
+  bool kept = false;
   /** Index into Capacity::servers of the server that found it; -1 if coasted. */
   int server = -1;
   /** Of the object of this identity. */

@@ -23,10 +23,33 @@ std::size_t FrameRecord::bytesSent() const {
 
 double FrameRecord::pixelsSent() const {
   double sum = 0;
-  if (!plan) return sum;
-  for (std::size_t i = 0; i < answers.size() && i < plan->parts.size(); ++i)
-    sum += answers[i].attempts * plan->parts[i].sentSize().area();
+  for (const Request& request : requests()) sum += request.attempts * request.sent.area();
   return sum;
+}
+
+int FrameRecord::requestsSent() const {
+  int sum = 0;
+  for (const Request& request : requests()) sum += request.attempts;
+  return sum;
+}
+
+std::vector<FrameRecord::Request> FrameRecord::requests() const {
+  std::vector<Request> requests;
+  if (!plan) return requests;
+  std::vector<bool> counted(plan->canvases.size());
+  for (std::size_t i = 0; i < answers.size() && i < plan->parts.size(); ++i) {
+    const Part& part = plan->parts[i];
+    Size sent = part.sentSize();
+    if (part.place) {
+      // Each part of a canvas has the attempts of the whole canvas.
+      const auto canvas = static_cast<std::size_t>(part.place->canvas);
+      if (counted[canvas]) continue;
+      counted[canvas] = true;
+      sent = plan->canvases[canvas].size;
+    }
+    requests.push_back({sent, answers[i].attempts});
+  }
+  return requests;
 }
 
 }  // namespace elf

@@ -109,8 +109,18 @@ struct FrameRecord {
   const std::string* urlOf(int server) const;
   /** Bytes of encoded pictures sent for this frame. */
   std::size_t bytesSent() const;
-  /** Pixels sent for this frame, after scaling. */
+  /** Pixels sent for this frame, after scaling, canvases with all of theirs. */
   double pixelsSent() const;
+  /** Requests sent for this frame, repeated ones and hedges too: one for each part or canvas. */
+  int requestsSent() const;
+
+ private:
+  /** A picture that was sent, and how often. */
+  struct Request {
+    Size sent;
+    int attempts = 0;
+  };
+  std::vector<Request> requests() const;
 };
 
 using FrameRecordPtr = std::shared_ptr<const FrameRecord>;

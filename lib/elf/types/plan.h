@@ -28,6 +28,8 @@ struct Rp {
   std::string label;
   float score = 0;
   SeenTimes seen = {};
+  /** Its object is among Plan::kept: no part asks for it. */
+  bool kept = false;
 
   bool operator==(const Rp&) const = default;
 };
@@ -36,6 +38,25 @@ enum class PartKind { Rp, Lrc, Scan, Grid, Full };
 
 /** "rp", "lrc", "scan", "grid" or "full". */
 std::string_view toString(PartKind kind);
+
+/** A part's place in a canvas. */
+struct CanvasPlace {
+  /** Index into Plan::canvases. */
+  int canvas = 0;
+  /** The part's upper left corner, in pixels of the canvas. */
+  int x = 0, y = 0;
+
+  bool operator==(const CanvasPlace&) const = default;
+};
+
+/** A picture that shows several parts side by side, so that one run of the model infers them. */
+struct PartCanvas {
+  Size size;
+  /** Index into Capacity::servers. */
+  int server = 0;
+
+  bool operator==(const PartCanvas&) const = default;
+};
 
 /** One rectangle of the frame to be inferred. */
 struct Part {
@@ -50,6 +71,8 @@ struct Part {
   int server = 0;
   /** Indices into FrameRecord::rps of the RPs that this part answers for, each wholly inside. */
   std::vector<int> rps;
+  /** Unset: the part is a picture of its own. */
+  std::optional<CanvasPlace> place = std::nullopt;
 
   bool operator==(const Part&) const = default;
   /** The size that is sent: rect in square pixels, times scale, rounded, at least 1x1. */
@@ -61,12 +84,19 @@ struct Plan {
   std::vector<Part> parts;
   /** Seconds that the slowest server is expected to need. */
   double makespan = 0;
+  /** Each shows at least one part, and has the server of its parts. */
+  std::vector<PartCanvas> canvases = {};
+  /** The detections of earlier frames whose pixels have not changed, with their identities: no part
+   * asks for them. */
+  std::vector<Detection> kept = {};
 
   bool operator==(const Plan&) const = default;
-  /** Pixels of its parts, each sent once. */
+  /** Pixels of its pictures, each sent once. */
   double sentPixels() const {
     double pixels = 0;
-    for (const Part& part : parts) pixels += part.sentSize().area();
+    for (const Part& part : parts)
+      if (!part.place) pixels += part.sentSize().area();
+    for (const PartCanvas& canvas : canvases) pixels += canvas.size.area();
     return pixels;
   }
 };

@@ -12,7 +12,7 @@ Scene plannedScene(const Trace& trace, const TraceFrame& frame, std::vector<Rp> 
   PlannedScene planned{plan, {}, capacity.servers.size()};
   for (const Part& part : plan.parts) {
     const ServerState& server = capacity.servers[static_cast<std::size_t>(part.server)];
-    planned.partTimes.push_back(secondsFor(part, server, capacity));
+    planned.partTimes.push_back(secondsFor(part.sentSize(), server, capacity));
   }
   return {trace.name, frame.number, frame.size, {}, std::move(rps), std::move(planned)};
 }
