@@ -97,10 +97,13 @@ std::vector<RepeatFigures> runRepeat(const std::vector<Mode>& modes, const Input
 
 Report runBench(const Options& options, const StepProgress& progress, const DataWarning& warn) {
   const ModelFile model = loadModelFile(options.model);
+  const ModelFile judge = options.reference.empty() ? model : loadModelFile(options.reference);
+  if (judge.rules.labels != model.rules.labels)
+    throw Error("--reference", judge.name + " has other labels than " + model.name);
   std::vector<MotEntry> entries;
   if (!options.truth.empty()) entries = readMot(options.truth, warn);
-  const double minScore = options.minScore.value_or(model.rules.minScore);
-  const double sureScore = options.sureScore.value_or(model.rules.sureScore);
+  const double minScore = options.minScore.value_or(judge.rules.minScore);
+  const double sureScore = options.sureScore.value_or(judge.rules.sureScore);
   if (minScore > sureScore) throw Error("--sure-score", "must not be below --min-score");
 
   const Input input =
@@ -108,7 +111,7 @@ Report runBench(const Options& options, const StepProgress& progress, const Data
         progress("decoding", options.frames > 0 ? static_cast<double>(count) / options.frames : 0);
       });
   const std::size_t count = input.frames.size();
-  const FrameDetections reference = inferReference(model, input, [&](std::size_t done) {
+  const FrameDetections reference = inferReference(judge, input, [&](std::size_t done) {
     progress("reference", static_cast<double>(done) / static_cast<double>(count));
   });
   Yardstick yardstick{reference, nullptr, static_cast<float>(minScore),

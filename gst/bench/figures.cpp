@@ -24,7 +24,8 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
   Comparison comparison(yardstick);
   eval::ShapeComparison shapes;
   double bytes = 0, countedBytes = 0, wholeBytes = 0, pixels = 0, quality = 0, scale = 0;
-  std::size_t boxes = 0, referenceBoxes = 0, sent = 0;
+  double runs = 0, canvases = 0;
+  std::size_t boxes = 0, referenceBoxes = 0, sent = 0, kept = 0, all = 0;
   const float minScore = yardstick.minScore, sureScore = yardstick.sureScore;
   for (const FrameResult& frame : frames) {
     const std::vector<Detection>& reference = yardstick.reference[frame.frame];
@@ -34,6 +35,10 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
     countedBytes += static_cast<double>(frame.countedBytes);
     wholeBytes += static_cast<double>(frame.wholeBytes);
     pixels += frame.pixels;
+    runs += frame.runs;
+    canvases += frame.canvases;
+    all += found.size();
+    kept += static_cast<std::size_t>(std::ranges::count(found, true, &Detection::kept));
     if (frame.bytes > 0) {
       ++sent;
       quality += frame.quality;
@@ -65,6 +70,9 @@ RepeatFigures measure(const std::vector<FrameResult>& frames, double seconds,
     figures.scale = scale / static_cast<double>(sent);
   }
   figures.pixelsPerFrame = pixels / count;
+  figures.work.runs = runs / count;
+  figures.work.canvases = canvases / count;
+  if (all > 0) figures.work.kept = static_cast<double>(kept) / static_cast<double>(all);
   figures.agreement = eval::figures(plain);
   figures.confident = comparison.confident();
   figures.confident75 = comparison.confident75();

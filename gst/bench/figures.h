@@ -26,6 +26,13 @@ struct RepeatFigures {
   /** Of wall-clock time, and with the overhead of requests, as elfoffload's budget counts. */
   double kilobitsPerSecond = 0;
   double pixelsPerFrame = 0;
+  /** How frames were inferred. */
+  struct Work {
+    /** Pictures sent for a frame, and canvases among them. */
+    double runs = 0, canvases = 0;
+    /** Share of the boxes that are copies of earlier ones because nothing changed. */
+    double kept = 0;
+  } work;
   /** Frames for which nothing was sent, because of overload or a budget. */
   std::size_t skipped = 0;
   /** elfoffload's choices, averaged over the frames for which something was sent. 0: none. */

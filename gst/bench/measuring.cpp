@@ -34,6 +34,8 @@ FrameResult resultOf(const FrameRecord& record) {
   result.bytes = result.countedBytes = record.bytesSent();
   result.wholeBytes = record.wholeBytes;
   result.pixels = record.pixelsSent();
+  result.runs = record.requestsSent();
+  if (record.plan) result.canvases = static_cast<int>(record.plan->canvases.size());
   result.detections = record.detections;
   result.skipped = record.skipped;
   result.inferred = record.inferred;
@@ -42,8 +44,8 @@ FrameResult resultOf(const FrameRecord& record) {
   for (const PartAnswer& answer : record.answers) {
     result.failed = result.failed || answer.state != AnswerState::Answered;
     result.retried = result.retried || answer.attempts - answer.hedges > 1;
-    result.countedBytes += static_cast<std::size_t>(answer.attempts) * kRequestBytes;
   }
+  result.countedBytes += static_cast<std::size_t>(record.requestsSent()) * kRequestBytes;
   return result;
 }
 

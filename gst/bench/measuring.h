@@ -30,6 +30,8 @@ struct FrameResult {
   /** The bytes of the whole frame. */
   std::size_t wholeBytes = 0;
   double pixels = 0;
+  /** Pictures that were sent, repeated ones too; those of them that are canvases, each once. */
+  int runs = 0, canvases = 0;
   /** elfoffload's choices for the frame. */
   int quality = 0;
   double scale = 1;

@@ -25,7 +25,7 @@ std::string join(const std::vector<std::string>& texts) {
 
 const std::vector<std::string>& modeNames() {
   static const auto* const names = new std::vector<std::string>{
-      "naive", "single", "roundrobin", "skip", "grid", "strips", "elf", "oracle"};
+      "naive", "single", "roundrobin", "skip", "grid", "strips", "elf", "pipelined", "oracle"};
   return *names;
 }
 
@@ -55,10 +55,15 @@ Mode makeMode(const std::string& name, const Options& options, const std::string
     mode.interval = options.skipInterval;
     mode.holdsBoxes = true;
   } else if (name == "grid") {
-    before = "elfpartition partitioner=grid ! ";
+    before = "elfpartition partitioner=grid";
+    if (!options.grid.empty())
+      before += " grid-columns=" + std::to_string(options.grid.width) +
+                " grid-rows=" + std::to_string(options.grid.height);
+    before += " ! ";
   } else if (name == "strips") {
     before = "elfrppredict ! elfpartition partitioner=strips ! ";
-  } else if (name == "elf") {
+  } else if (name == "elf" || name == "pipelined") {
+    if (name == "pipelined") mode.inFlight = static_cast<int>(servers.size());
     before = "elfrppredict ! elfpartition ! ";
   } else {
     before = "elfpartition scan-interval=0 change-threshold=0 ! ";

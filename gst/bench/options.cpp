@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <memory>
 #include <sstream>
@@ -49,15 +50,29 @@ void require(bool holds, const char* option, const std::string& reason) {
   if (!holds) throw Error(option, reason);
 }
 
-/** The variables that GOption writes. Owns its strings. */
-struct Raw {
+/** The texts that GOption writes. Owns them. */
+struct RawTexts {
   char* input = nullptr;
   char* model = nullptr;
+  char* reference = nullptr;
   char* modes = nullptr;
   char* truth = nullptr;
   char* json = nullptr;
   char* html = nullptr;
   char* offload = nullptr;
+  char* grid = nullptr;
+
+  RawTexts() = default;
+  RawTexts(const RawTexts&) = delete;
+  RawTexts& operator=(const RawTexts&) = delete;
+  ~RawTexts() {
+    for (char* text : {input, model, reference, modes, truth, json, html, offload, grid})
+      g_free(text);
+  }
+};
+
+/** The numbers that it writes. */
+struct Raw {
   int servers = 2;
   int frames = -1;
   int repeats = 3;
@@ -71,14 +86,18 @@ struct Raw {
   int deadline = kUnset;
   gboolean help = FALSE;
   gboolean version = FALSE;
-
-  Raw() = default;
-  Raw(const Raw&) = delete;
-  Raw& operator=(const Raw&) = delete;
-  ~Raw() {
-    for (char* text : {input, model, modes, truth, json, html, offload}) g_free(text);
-  }
 };
+
+Size parseGrid(const std::string& text) {
+  constexpr int kMostCells = 16;
+  Size grid;
+  int end = 0;
+  const int numbers = std::sscanf(text.c_str(), "%2dx%2d%n", &grid.width, &grid.height, &end);
+  if (numbers != 2 || static_cast<std::size_t>(end) != text.size() || grid.empty() ||
+      grid.width > kMostCells || grid.height > kMostCells)
+    throw Error("--grid", "'" + text + "' is not COLUMNSxROWS of up to 16x16 (for example 2x2)");
+  return grid;
+}
 
 std::string textOr(const char* text, const char* otherwise) {
   return text ? text : otherwise;
@@ -87,26 +106,33 @@ std::string textOr(const char* text, const char* otherwise) {
 }  // namespace
 
 Command parseCommandLine(int argc, char** argv) {
+  RawTexts texts;
   Raw raw;
   const GOptionEntry entries[] = {
-      {"input", 'i', 0, G_OPTION_ARG_FILENAME, &raw.input,
+      {"input", 'i', 0, G_OPTION_ARG_FILENAME, &texts.input,
        "A video, a folder of images, or a pattern of images (frames/%06d.png)", "PATH"},
-      {"model", 'm', 0, G_OPTION_ARG_STRING, &raw.model, "Name or file of the model (hog)", "NAME"},
+      {"model", 'm', 0, G_OPTION_ARG_STRING, &texts.model, "Name or file of the model (hog)",
+       "NAME"},
+      {"reference", 0, 0, G_OPTION_ARG_STRING, &texts.reference,
+       "Compare with this model instead, for example the same network at a larger size", "NAME"},
       {"servers", 'n', 0, G_OPTION_ARG_INT, &raw.servers, "Local servers, each with one thread (2)",
        "N"},
-      {"modes", 0, 0, G_OPTION_ARG_STRING, &raw.modes,
-       "Out of single, roundrobin, skip, grid, strips, elf, oracle, and with --live naive (all)",
+      {"modes", 0, 0, G_OPTION_ARG_STRING, &texts.modes,
+       "Out of single, roundrobin, skip, grid, strips, elf, pipelined, oracle, and with --live "
+       "naive (all)",
        "MODE,..."},
       {"frames", 'f', 0, G_OPTION_ARG_INT, &raw.frames, "Use the first N frames; -1 is all (-1)",
        "N"},
-      {"truth", 0, 0, G_OPTION_ARG_FILENAME, &raw.truth, "Truth in MOTChallenge text", "FILE"},
-      {"json", 0, 0, G_OPTION_ARG_FILENAME, &raw.json,
+      {"truth", 0, 0, G_OPTION_ARG_FILENAME, &texts.truth, "Truth in MOTChallenge text", "FILE"},
+      {"json", 0, 0, G_OPTION_ARG_FILENAME, &texts.json,
        "Write all figures as JSON; - is standard output", "FILE"},
-      {"html", 0, 0, G_OPTION_ARG_FILENAME, &raw.html, "Write a page with plots", "FILE"},
+      {"html", 0, 0, G_OPTION_ARG_FILENAME, &texts.html, "Write a page with plots", "FILE"},
       {"repeats", 0, 0, G_OPTION_ARG_INT, &raw.repeats, "Runs of each mode; the worst counts (3)",
        "N"},
       {"skip-interval", 0, 0, G_OPTION_ARG_INT, &raw.skipInterval,
        "Mode skip infers every N-th frame (3)", "N"},
+      {"grid", 0, 0, G_OPTION_ARG_STRING, &texts.grid,
+       "Cells of mode grid, for example 2x2 (one for each server)", "COLUMNSxROWS"},
       {"min-score", 0, 0, G_OPTION_ARG_DOUBLE, &raw.minScore,
        "Detections below are not looked at (the model's)", "S"},
       {"sure-score", 0, 0, G_OPTION_ARG_DOUBLE, &raw.sureScore,
@@ -114,7 +140,7 @@ Command parseCommandLine(int argc, char** argv) {
       {"sample", 0, 0, G_OPTION_ARG_INT, &raw.sample,
        "Run single and roundrobin on every N-th frame only (1)", "N"},
       {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &raw.scale, "Resize the input by this factor (1)", "F"},
-      {"offload", 0, 0, G_OPTION_ARG_STRING, &raw.offload,
+      {"offload", 0, 0, G_OPTION_ARG_STRING, &texts.offload,
        "Set these properties of elfoffload in each mode (none)", "\"NAME=VALUE ...\""},
       {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw.fps,
        "Let no more frames come in a second (as fast as they are done with)", "F"},
@@ -145,25 +171,27 @@ Command parseCommandLine(int argc, char** argv) {
   if (argc > 1) throw Error(argv[1], "is not an option (see --help)");
 
   Options& options = command.options;
-  options.input = textOr(raw.input, "");
-  options.model = textOr(raw.model, "hog");
-  options.truth = textOr(raw.truth, "");
-  options.json = textOr(raw.json, "");
-  options.html = textOr(raw.html, "");
+  options.input = textOr(texts.input, "");
+  options.model = textOr(texts.model, "hog");
+  options.reference = textOr(texts.reference, "");
+  options.truth = textOr(texts.truth, "");
+  options.json = textOr(texts.json, "");
+  options.html = textOr(texts.html, "");
   if (!std::isnan(raw.live)) {
     options.live = Live{.fps = raw.live};
     if (raw.deadline != kUnset) options.live->deadlineMs = raw.deadline;
   }
-  options.modes = raw.modes ? parseModes(raw.modes, options.live.has_value())
-                            : allModes(options.live.has_value());
+  options.modes = texts.modes ? parseModes(texts.modes, options.live.has_value())
+                              : allModes(options.live.has_value());
   options.servers = raw.servers;
   options.frames = raw.frames;
   options.repeats = raw.repeats;
   options.skipInterval = raw.skipInterval;
+  if (texts.grid) options.grid = parseGrid(texts.grid);
   options.sample = raw.sample;
   options.scale = raw.scale;
   options.fps = raw.fps;
-  if (raw.offload) options.offload = parseOffloadProperties(raw.offload);
+  if (texts.offload) options.offload = parseOffloadProperties(texts.offload);
   if (!std::isnan(raw.minScore)) options.minScore = raw.minScore;
   if (!std::isnan(raw.sureScore)) options.sureScore = raw.sureScore;
 
@@ -186,9 +214,10 @@ Command parseCommandLine(int argc, char** argv) {
   }
   require(options.live || raw.deadline == kUnset, "--deadline",
           "needs --live (other runs have no deadline)");
-  require(!raw.truth || !options.truth.empty(), "--truth", "is empty");
-  require(!raw.json || !options.json.empty(), "--json", "is empty");
-  require(!raw.html || !options.html.empty(), "--html", "is empty");
+  require(!texts.reference || !options.reference.empty(), "--reference", "is empty");
+  require(!texts.truth || !options.truth.empty(), "--truth", "is empty");
+  require(!texts.json || !options.json.empty(), "--json", "is empty");
+  require(!texts.html || !options.html.empty(), "--html", "is empty");
   return command;
 }
 

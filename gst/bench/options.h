@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "elf/geometry/box.h"
 #include "gst/bench/offload_properties.h"
 
 namespace elf::bench {
@@ -22,6 +23,8 @@ struct Options {
   std::string input;
   /** Name or path of a `.model` file. */
   std::string model = "hog";
+  /** The model that the modes are compared with. Empty: the same. */
+  std::string reference;
   int servers = 2;
   /** Names from modeNames(), in the order of the report. */
   std::vector<std::string> modes;
@@ -34,6 +37,8 @@ struct Options {
   std::string html;
   int repeats = 3;
   int skipInterval = 3;
+  /** Columns and rows of the mode `grid`. Empty: a cell for each server. */
+  Size grid;
   /** Unset: the model's own. */
   std::optional<double> minScore;
   std::optional<double> sureScore;

@@ -82,25 +82,30 @@ std::vector<std::vector<std::string>> tableRows(const Report& report) {
   const auto shown = [](const std::optional<double>& value) {
     return value ? formatNumber(*value, 3) : "-";
   };
-  std::vector<Row> rows = {{"mode", "p50 ms", "p95 ms", "mean ms", "fps", "kB", "Mpx", "speed-up",
-                            "F1", "confident", "at 0.75"}};
+  std::vector<Row> rows = {{"mode", "p50 ms", "p95 ms", "mean ms", "p95/p50", "fps", "kB", "Mpx",
+                            "runs", "canvases", "kept", "speed-up", "F1", "confident", "at 0.75"}};
   if (masks) rows[0].emplace_back("mask IoU");
   if (joints) rows[0].emplace_back("OKS");
   if (truth) rows[0].insert(rows[0].end(), {"truth F1", "truth AP"});
   rows[0].emplace_back("notes");
   for (const ModeFigures& mode : report.modes) {
     const RepeatFigures& worst = mode.worst;
-    Row row = {mode.name,
-               formatNumber(worst.latencyMs.p50, 1),
-               formatNumber(worst.latencyMs.p95, 1),
-               formatNumber(worst.latencyMs.mean, 1),
-               formatNumber(worst.fps, 1),
-               formatNumber(worst.bytesPerFrame / 1e3, 1),
-               formatNumber(worst.pixelsPerFrame / 1e6, 3),
-               worst.speedup ? formatNumber(*worst.speedup, 2) + "x" : "-",
-               formatNumber(worst.agreement.f1, 3),
-               formatNumber(worst.confident.f1, 3),
-               formatNumber(worst.confident75.f1, 3)};
+    Row row = {
+        mode.name,
+        formatNumber(worst.latencyMs.p50, 1),
+        formatNumber(worst.latencyMs.p95, 1),
+        formatNumber(worst.latencyMs.mean, 1),
+        worst.latencyMs.p50 > 0 ? formatNumber(worst.latencyMs.p95 / worst.latencyMs.p50, 1) : "-",
+        formatNumber(worst.fps, 1),
+        formatNumber(worst.bytesPerFrame / 1e3, 1),
+        formatNumber(worst.pixelsPerFrame / 1e6, 3),
+        formatNumber(worst.work.runs, 2),
+        formatNumber(worst.work.canvases, 2),
+        formatNumber(worst.work.kept * 100, 0) + " %",
+        worst.speedup ? formatNumber(*worst.speedup, 2) + "x" : "-",
+        formatNumber(worst.agreement.f1, 3),
+        formatNumber(worst.confident.f1, 3),
+        formatNumber(worst.confident75.f1, 3)};
     if (masks) row.push_back(shown(worst.shapes.maskIou));
     if (joints) row.push_back(shown(worst.shapes.oks));
     if (truth) addTruth(row, worst.truth);
@@ -135,10 +140,12 @@ std::vector<std::string> explainTable(const Report& report, const Options& optio
              "Confident: F1 of the boxes shown with a frame. Streaming: F1 of the newest boxes "
              "that are known when a frame is captured."};
   else
-    lines = {worst +
-             "latency and frames/s of the one with the lowest speed-up, agreement of the one with "
-             "its lowest F1. kB and Mpx were sent for a frame."};
-  lines.push_back("F1 compares with the whole frame without loss (" +
+    lines = {
+        worst +
+        "latency and frames/s of the one with the lowest speed-up, agreement of the one with "
+        "its lowest F1. kB, Mpx, runs and canvases were sent for a frame. Kept: of the boxes."};
+  const std::string judge = options.reference.empty() ? "" : " of " + options.reference;
+  lines.push_back("F1 compares with the whole frame" + judge + " without loss (" +
                   formatNumber(report.referenceBoxesPerFrame, 1) + " boxes a frame) at IoU 0.5.");
   lines.push_back("Confident: a box of score " + formatNumber(report.sureScore, 2) +
                   " needs a partner of " + formatNumber(report.minScore, 2) +

@@ -46,8 +46,8 @@ Options parse(std::vector<std::string> arguments) {
 
 TEST(BenchOptions, HaveTheirDefaults) {
   const Options options = parse({"--input", "video.avi"});
-  EXPECT_THAT(options.modes,
-              ElementsAre("single", "roundrobin", "skip", "grid", "strips", "elf", "oracle"));
+  EXPECT_THAT(options.modes, ElementsAre("single", "roundrobin", "skip", "grid", "strips", "elf",
+                                         "pipelined", "oracle"));
   EXPECT_FALSE(options.live);
   EXPECT_EQ(options.servers, 2);
   EXPECT_EQ(options.repeats, 3);

@@ -234,7 +234,7 @@ TEST_F(ElfBench, MeasuresAllModesOnAFolderOfImages) {
   const auto json = nlohmann::json::parse(contents(folder_ / "out.json"));
   EXPECT_EQ(json["settings"]["frames"], 10);
   EXPECT_EQ(json["settings"]["servers"], 2);
-  ASSERT_EQ(json["modes"].size(), 7U);
+  ASSERT_EQ(json["modes"].size(), 8U);
   for (const auto& [name, mode] : json["modes"].items()) {
     EXPECT_THAT(outcome.out, HasSubstr("\n" + name + " "));
     for (const char* figure : {"mean", "p50", "p95"})
