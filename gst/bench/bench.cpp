@@ -98,8 +98,12 @@ std::vector<RepeatFigures> runRepeat(const std::vector<Mode>& modes, const Input
 Report runBench(const Options& options, const StepProgress& progress, const DataWarning& warn) {
   const ModelFile model = loadModelFile(options.model);
   const ModelFile judge = options.reference.empty() ? model : loadModelFile(options.reference);
-  if (judge.rules.labels != model.rules.labels)
-    throw Error("--reference", judge.name + " has other labels than " + model.name);
+  // Their names may be spelled in another way.
+  if (judge.rules.labels.size() != model.rules.labels.size())
+    throw Error("--reference", judge.name + " has " + std::to_string(judge.rules.labels.size()) +
+                                   " labels (it needs the " +
+                                   std::to_string(model.rules.labels.size()) + " of " + model.name +
+                                   ", in the same order)");
   std::vector<MotEntry> entries;
   if (!options.truth.empty()) entries = readMot(options.truth, warn);
   const double minScore = options.minScore.value_or(judge.rules.minScore);
