@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The files of docs/deploy agree with elf-server, with each other and with those who read them.
+"""The files of docs/deploy agree with Elf's programs, with each other and with those who read them.
 
-usage: files_test.py SERVER-PROGRAM
+usage: files_test.py SERVER-PROGRAM LAUNCH-PROGRAM
 
 The manifests of Kubernetes are checked against its schemas where tests/deploy/requirements.txt is
 installed, into the folder `deploy` of the build or for this Python.
@@ -11,13 +11,16 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import urllib.error
 import urllib.request
 
-PROGRAM = os.path.abspath(sys.argv[1])
+PROGRAM, LAUNCH = (os.path.abspath(file) for file in sys.argv[1:3])
 ROOT = pathlib.Path(os.environ["ELF_TEST_SOURCE_ROOT"])
 DEPLOY = ROOT / "docs/deploy"
 PATIENCE = 30
@@ -32,32 +35,90 @@ except ImportError:
     kubernetes_validate = None
 
 
-def exported():
-    """The names of all metrics of an elf-server that has answered a request."""
+def series(text):
+    """Name and names of labels of all series in Prometheus's text."""
+    return {name: set(re.findall(r'(\w+)="', labels or "")) for name, labels in
+            re.findall(r"^(elf_\w+)({.*})? ", text, re.MULTILINE)}
+
+
+def read(url, body=None):
+    with urllib.request.urlopen(url, body, PATIENCE) as answer:
+        return answer.read().decode()
+
+
+def of_server():
+    """The series of an elf-server that has answered a request."""
     body = b'{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,1,3],"data":[1,2,3]}]}'
     with subprocess.Popen([PROGRAM, "--port", "0", "--model", "simulated"], stdout=subprocess.PIPE,
                           text=True) as server:
         try:
             url = server.stdout.readline().split()[1]
-            urllib.request.urlopen(url + "/v2/models/simulated/infer", body, PATIENCE).close()
-            with urllib.request.urlopen(url + "/metrics", timeout=PATIENCE) as answer:
-                text = answer.read().decode()
+            read(url + "/v2/models/simulated/infer", body)
+            return series(read(url + "/metrics"))
         finally:
             server.terminate()
-    return set(re.findall(r"^(elf_\w+)", text, re.MULTILINE))
 
 
-class Dashboard(unittest.TestCase):
-    def test_asks_for_metrics_that_elf_server_exports(self):
-        dashboard = json.loads((DEPLOY / "grafana.json").read_text())
-        queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+def of_client():
+    """The series of an elfoffload. Its server need not be there."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.NamedTemporaryFile("w", suffix=".pipeline") as file:
+        file.write("[pipeline]\nlaunch=videotestsrc is-live=true ! "
+                   "video/x-raw,width=64,height=48,framerate=100/1 ! elfoffload model=simulated "
+                   f"servers=http://127.0.0.1:9 metrics-port={port} ! elfmerge ! fakesink\n")
+        file.flush()
+        with subprocess.Popen([LAUNCH, file.name], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as launch:
+            try:
+                give_up = time.monotonic() + PATIENCE
+                while True:
+                    try:
+                        return series(read(f"http://127.0.0.1:{port}/metrics"))
+                    except urllib.error.URLError:
+                        if launch.poll() is not None or time.monotonic() > give_up:
+                            raise
+                        time.sleep(0.05)
+            finally:
+                launch.kill()
+
+
+class Dashboards(unittest.TestCase):
+    # What Prometheus adds to each series.
+    ADDED = {"instance", "job"}
+
+    def check(self, file, exported):
+        dashboard = json.loads((DEPLOY / file).read_text())
+        targets = [target for panel in dashboard["panels"] for target in panel["targets"]]
+        queries = [target["expr"] for target in targets]
         queries += [variable["query"]["query"] for variable in dashboard["templating"]["list"]
                     if variable["type"] == "query"]
         asked = set(re.findall(r"\belf_\w+", " ".join(queries)))
-        self.assertLessEqual(asked, exported())
+        self.assertLessEqual(asked, set(exported))
         # A new metric is shown, too.
-        families = {re.sub("_(bucket|count|sum)$", "", name) for name in exported()}
+        families = {re.sub("_(bucket|count|sum)$", "", name) for name in exported}
         self.assertEqual(families, {re.sub("_(bucket|count|sum)$", "", name) for name in asked})
+        for query in queries:
+            names = re.findall(r"\belf_\w+", query)
+            for name, labels in re.findall(r"(elf_\w+){(.*?)}", query):
+                self.assertLessEqual(set(re.findall(r"(\w+)[!=]", labels)), exported[name], query)
+            for labels in re.findall(r"\bby \((.*?)\)", query):
+                for name in names:
+                    self.assertLessEqual(set(labels.split(", ")), exported[name] | self.ADDED, query)
+        for target in targets:
+            grouped = set(", ".join(re.findall(r"\bby \((.*?)\)", target["expr"])).split(", "))
+            self.assertLessEqual(set(re.findall("{{(.*?)}}", target["legendFormat"])), grouped)
+
+    def test_of_the_server_asks_for_metrics_that_elf_server_exports(self):
+        self.check("grafana.json", of_server())
+
+    def test_of_the_client_asks_for_metrics_that_elfoffload_exports(self):
+        self.check("grafana-client.json", of_client())
+
+    def test_stand_beside_each_other(self):
+        files = sorted(DEPLOY.glob("grafana*.json"))
+        self.assertEqual(len({json.loads(file.read_text())["uid"] for file in files}), len(files))
 
 
 @unittest.skipUnless(kubernetes_validate, "tests/deploy/requirements.txt is not installed")
@@ -95,7 +156,7 @@ class Kubernetes(unittest.TestCase):
 
     def test_the_autoscaler_asks_for_a_metric_that_elf_server_exports(self):
         metric, = self.objects["HorizontalPodAutoscaler"]["spec"]["metrics"]
-        self.assertIn(metric["pods"]["metric"]["name"], exported())
+        self.assertIn(metric["pods"]["metric"]["name"], of_server())
 
     def test_probes_are_answered_without_a_token_and_the_configuration_is_taken(self):
         # As the pod has it, but for its paths and its port.
