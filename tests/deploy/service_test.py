@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """elf-server as a service: reloads, and what it tells the service manager.
 
-usage: service_test.py SERVER-PROGRAM LIBRARY-THAT-ABORTS
+usage: service_test.py SERVER-PROGRAM LIBRARY-THAT-ABORTS LIBRARY-THAT-HANGS
 """
 import http.client
 import os
+import pathlib
 import queue
 import signal
 import socket
@@ -20,7 +21,7 @@ import urllib.request
 from folder_case import FolderCase
 from manager import Manager, links_systemd
 
-PROGRAM, ABORTS = (os.path.abspath(file) for file in sys.argv[1:3])
+PROGRAM, ABORTS, HANGS = (os.path.abspath(file) for file in sys.argv[1:4])
 PATIENCE = 30
 OWN_MOUNTS = ("unshare", "--map-root-user", "--mount")
 # A model that needs no file and always takes this long.
@@ -71,9 +72,40 @@ class Server:
             return error.code
 
 
+def wait_for(what):
+    """The first true value of what()."""
+    give_up = time.monotonic() + PATIENCE
+    while not (value := what()):
+        if time.monotonic() > give_up:
+            raise AssertionError("waited in vain")
+        time.sleep(0.02)
+    return value
+
+
 class Case(FolderCase):
     def config(self, text):
         return self.write("server.conf", f"[elf-server]\n{text}\n")
+
+
+class Trial(Case):
+    """Of a model that hangs while it is loaded."""
+
+    def test_ends_in_time(self):
+        ran = subprocess.run([PROGRAM, "--check", HANGS, "--load-timeout", "1"], check=False,
+                             stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+        self.assertEqual(ran.returncode, 1)
+        self.assertEqual(ran.stderr, "elf-server: libodd_hangs.so: is not loaded after 1 s "
+                         "(--load-timeout gives it more)\n")
+
+    def test_ends_with_the_server(self):
+        server = subprocess.Popen([PROGRAM, "--port", "0", "--model", HANGS])
+        children = pathlib.Path(f"/proc/{server.pid}/task/{server.pid}/children")
+        try:
+            trial = wait_for(lambda: children.read_text().strip())
+        finally:
+            server.terminate()
+            server.wait()
+        wait_for(lambda: not pathlib.Path("/proc", trial).exists())
 
 
 class Reload(Case):
@@ -97,6 +129,8 @@ class Reload(Case):
             for text, said in ((before + "\nprot=1", f"{config}: [elf-server] prot: unknown key"),
                                (before + "\nmodel=nowhere", "nowhere: no such .model file"),
                                (before + f"\nmodel={ABORTS}", "ends the process that loads it"),
+                               (before + f"\nmodel={HANGS}\nload-timeout=1",
+                                "libodd_hangs.so: is not loaded after 1 s"),
                                ("port=0\nmodel=simulated\ntoken-file=/none", "/none")):
                 self.config(text)
                 lines = server.reload()

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Libraries that are no good as models, each compiled with a -D of its own.
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "elf/server/model_library.h"
@@ -14,6 +16,9 @@ class Odd : public elf::InferenceModel {
 #endif
 #ifdef ODD_ABORTS
     std::abort();
+#endif
+#ifdef ODD_HANGS
+    for (;;) pause();
 #endif
   }
   std::string platform() const override {

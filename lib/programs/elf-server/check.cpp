@@ -107,7 +107,7 @@ void checkModel(const Options& options) {
   const std::string& picture = options.picture;
   requireWritable(options.output);
   const ModelFile file = loadModelFile(options.check);
-  tryInChild(options.check, file, options.openVinoFolder);
+  tryInChild(options.check, file, options);
   const auto start = Clock::now();
   const auto model = InferenceModel::create(file);
   const auto loaded = std::chrono::duration_cast<microseconds>(Clock::now() - start);

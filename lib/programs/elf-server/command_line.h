@@ -2,6 +2,7 @@
 // The options of elf-server, from its command line and its configuration file.
 #pragma once
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct Options {
   std::string tokenFile;
   bool announce = false;
   std::string openVinoFolder;
+  /** How long the trial of a model may take. */
+  std::chrono::seconds loadTimeout{};
   std::string check;
   std::string picture;
   std::string output;

@@ -83,7 +83,7 @@ struct Loaded {
   explicit Loaded(const Options& options) : settings(options.server) {
     for (const std::string& model : options.models) {
       const ModelFile file = loadModelFile(model);
-      tryInChild(model, file, options.openVinoFolder);
+      tryInChild(model, file, options);
       names.push_back(file.name);
       factories.push_back(factoryOf(file));
     }

@@ -30,12 +30,12 @@ void checkModel(const Options& options);
 void tryModel(const std::string& model);
 
 /**
- * Runs tryModel(model) in a process of its own if the model has files: a runtime that aborts over a
- * file must not end the server. A fork alone would inherit the locks of other threads. Throws
- * elf::Error naming the file if a signal ended the process. `openVinoFolder` is that of the
- * options.
+ * Runs tryModel(model) in a process of its own if the model has files: a runtime that aborts or
+ * hangs over a file must not end or stop the server. A fork alone would inherit the locks of other
+ * threads. Throws elf::Error naming the file if a signal ended the process, or if it did not end
+ * within --load-timeout. Call it from the main thread: the process ends with the thread.
  */
-void tryInChild(const std::string& model, const ModelFile& file, const std::string& openVinoFolder);
+void tryInChild(const std::string& model, const ModelFile& file, const Options& options);
 
 /**
  * Fetches the model's files from `from`, or from the addresses in its `.model` file, into the
