@@ -161,13 +161,14 @@ class Avahi(unittest.TestCase):
         wait_for(what, condition, [file for file in self.folder.rglob("*")
                                    if file.name == "log" or file.name.startswith(("launch", "server-"))])
 
-    def serve(self, port, *options, models=("simulated",)):
-        log = self.folder / f"server-{port}"
+    def serve(self, port, *options, models=("simulated",), machine=None):
+        machine = machine or self.gpu
+        log = self.folder / f"server-{port}-{machine.name}"
         with log.open("w") as file:
-            process = self.gpu.start(SERVER, "--announce", "--bind", "0.0.0.0", "--port", str(port),
-                                     f"--log={self.requests(port)}",
-                                     *(f"--model={model}" for model in models), *options,
-                                     stdout=subprocess.DEVNULL, stderr=file)
+            process = machine.start(SERVER, "--announce", "--bind", "0.0.0.0", "--port", str(port),
+                                    f"--log={self.requests(port, machine.name)}",
+                                    *(f"--model={model}" for model in models), *options,
+                                    stdout=subprocess.DEVNULL, stderr=file)
         self.wait_for("an announcement", lambda: "announced as" in log.read_text())
         return process, log
 
@@ -185,14 +186,15 @@ class Avahi(unittest.TestCase):
             self.camera.start(LAUNCH, str(file), *variables, stdout=said, stderr=said)
         return log
 
-    def requests(self, port):
+    def requests(self, port, machine="gpu"):
         """The log of the requests to a server."""
-        return self.folder / f"requests-{port}"
+        return self.folder / f"requests-{port}-{machine}"
 
-    def wait_for_parts(self, port):
+    def wait_for_parts(self, port, machine="gpu"):
         """Some more than the probes."""
-        self.wait_for(f"parts for {port}", lambda: self.requests(port).exists() and
-                      self.requests(port).read_text().count('/infer') > 20)
+        requests = self.requests(port, machine)
+        self.wait_for(f"parts for {port} of {machine}", lambda: requests.exists() and
+                      requests.read_text().count('/infer') > 20)
 
     def test_servers_come_and_go(self):
         log = self.play("servers=avahi+http:")
@@ -240,6 +242,19 @@ class Avahi(unittest.TestCase):
         server.send_signal(signal.SIGHUP)
         self.wait_for("a reload", lambda: "reloaded" in said.read_text())
         self.wait_for_parts(8001)
+
+    def test_a_server_takes_another_name_if_its_own_is_taken(self):
+        # The host has one name in both namespaces.
+        first, said = self.serve(8001)
+        _, second_said = self.serve(8001, machine=self.camera)
+        name = said.read_text().split("announced as ", 1)[1].rstrip("\n")
+        self.assertIn(f"announced as {name} #2\n", second_said.read_text())
+        log = self.play("servers=avahi+http:")
+        self.wait_for("an introduction", lambda: all(
+            self.requests(8001, machine).read_text() for machine in ("gpu", "camera")))
+        first.terminate()
+        self.wait_for_parts(8001, "camera")
+        self.assertNotIn(NONE_LEFT, log.read_text())
 
     def test_without_avahi_there_is_a_warning_until_it_is_there(self):
         self.camera.stop_avahi()
