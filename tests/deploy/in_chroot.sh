@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The part of tests/packages inside the chroot: /elf/packages has the packages.
+# The part of tests/packages that installs and runs them, inside the chroot.
 set -euo pipefail
+# shellcheck source=tests/deploy/steps.sh
+. "$(dirname "$0")/steps.sh"
 
-step() { echo "packages: $*" >&2; }
-fail() { step "$*" && exit 1; }
-get() { apt-get install -y -qq --no-install-recommends "$@" >/tmp/apt.log 2>&1 || { cat /tmp/apt.log >&2 && fail "apt-get install $*"; }; }
-has() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 # The line of standard output with `listening` in file $1.
 url_in() {
   local url
@@ -20,11 +18,7 @@ url_in() {
 }
 
 cd /elf/packages
-ours=()
 for file in *.deb; do
-  name=$(dpkg-deb --field "$file" Package)
-  case $name in *-dbgsym) continue ;; esac
-  ours+=("$name")
   dpkg-deb --field "$file"
   printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$file" "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -d ' ' -f 1)"
 done >Packages
@@ -127,25 +121,3 @@ curl -fsS -H "Authorization: Bearer $token" "$url/v2/models/hog" >/dev/null
 ! curl -fsS "$url/v2/models/hog" 2>/dev/null || fail "the service serves without a token"
 kill "$server"
 wait "$server"
-
-step "installed again, removed, purged"
-apt-get install -y -qq --reinstall elf-server >/tmp/apt.log 2>&1
-[ "$(cat /etc/elf/token)" = "$token" ]
-for each in "${ours[@]}"; do dpkg -L "$each"; done | sort -u >listed
-mkdir -p /var/log/private/elf && touch /var/log/private/elf/requests.log && ln -s private/elf /var/log/elf
-apt-get remove -y -qq "${ours[@]}" >/tmp/apt.log 2>&1
-[ -f /etc/elf/server.conf ] && [ -f /etc/elf/token ]
-apt-get purge -y -qq "${ours[@]}" >/tmp/apt.log 2>&1
-left=$(grep -E '/[^/]*elf' listed | while read -r file; do [ ! -e "$file" ] || echo "$file"; done)
-[ -z "$left" ] || fail "purge leaves $left"
-# What is ours and not in a package: nothing outside of this script's folders.
-left=$(find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /elf -o -path /tmp -o -path /root \
-  -o -path /var/lib/apt -o -path /var/cache -o -path /usr/include \) -prune -o \
-  \( -name 'elf-*' -o -name elf -o -name '*elfvision*' -o -name '*gstelf*' -o -name 'GstElf*' \) -print)
-[ -z "$left" ] || fail "purge leaves $left"
-
-step "lintian"
-get lintian
-lintian --allow-root --fail-on error /elf/packages/*.deb || fail "lintian finds errors"
-
-step "all is well"
