@@ -13,7 +13,7 @@ import struct
 import sys
 
 # Numbers of fields and values of the format: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
-TYPES = {"FP32": (1, "f"), "INT64": (7, "q"), "FP16": (10, "e")}
+TYPES = {"FP32": (1, "f"), "UINT8": (2, "B"), "INT64": (7, "q"), "FP16": (10, "e")}
 ATTRIBUTE_INT, ATTRIBUTE_INTS = 2, 7
 
 
