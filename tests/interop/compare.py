@@ -227,7 +227,8 @@ class Server:
             except OSError:
                 time.sleep(0.1)  # another process can only be asked
         self._log.seek(0)
-        return self._log.read().strip().splitlines()[-1]
+        said = self._log.read().strip().splitlines()
+        return said[-1] if said else f"not ready within {PATIENCE} s"
 
     def find(self, picture: pathlib.Path) -> Found:
         image = {

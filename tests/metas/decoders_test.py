@@ -23,17 +23,20 @@ from blob_network import Graph, block, number, value_info  # noqa: E402
 SKIPPED = 77
 FRAMES = 10
 WIDTH, HEIGHT = 320, 240
-# What the network finds in each frame.
+# Numbers of ONNX's types.
+FLOAT, BOOL = 1, 9
+# What the network finds in each frame that is not black.
 THEIRS = "theirs 0.75 at 80,60 160x60"
-# Output: shape, values, identity of the tensor for GStreamer 1.26 and for 1.28.
+# Output: shape, values, identity of the tensor for GStreamer 1.26 and for 1.28, whose decoder takes
+# only networks that find any number.
 OUTPUTS = {
-    "boxes": ([1, 1, 4], [0.25, 0.25, 0.5, 0.75], "Gst.Model.ObjectDetector.Boxes",
+    "boxes": ([1, "n", 4], [0.25, 0.25, 0.5, 0.75], "Gst.Model.ObjectDetector.Boxes",
               "ssd-mobilenet-v1-variant-1-out-boxes"),
-    "scores": ([1, 1], [0.75], "Gst.Model.ObjectDetector.Scores",
+    "scores": ([1, "n"], [0.75], "Gst.Model.ObjectDetector.Scores",
                "ssd-mobilenet-v1-variant-1-out-scores"),
-    "classes": ([1, 1], [1], "Gst.Model.ObjectDetector.Classes",
+    "classes": ([1, "n"], [1], "Gst.Model.ObjectDetector.Classes",
                 "ssd-mobilenet-v1-variant-1-out-classes"),
-    "count": ([1], [1], "Gst.Model.ObjectDetector.NumDetections", "generic-variant-1-out-count"),
+    "count": ([1], [], "Gst.Model.ObjectDetector.NumDetections", "generic-variant-1-out-count"),
 }
 
 
@@ -41,14 +44,22 @@ def write_network(file: pathlib.Path) -> None:
     """An ONNX file and what GStreamer from 1.28 on reads of its tensors."""
     shape = [1, HEIGHT, WIDTH, 3]
     graph = Graph("FP32")
+    brightest = graph.node("ReduceMax", [graph.node("Cast", ["image"], to=FLOAT)], keepdims=0)
+    seen = graph.node("Cast", [graph.node("Reshape", [brightest, graph.constant([1], [1], "INT64")])],
+                      to=BOOL)
     content, metadata = b"", b""
     info = ["[modelinfo]", "version=1.0", "group-id=ssd-mobilenet-v1-variant-1-out", "[image]",
             "dir=input", "type=uint8", "dims=" + ",".join(map(str, shape)), "ranges=0.0,255.0"]
     for name, (dims, values, old_id, new_id) in OUTPUTS.items():
-        graph.node("Identity", [graph.constant(dims, values)], output=name)
+        if name == "count":
+            graph.node("Cast", [seen], output=name, to=FLOAT)
+        else:
+            one = graph.constant([1 if extent == "n" else extent for extent in dims], values)
+            graph.node("Compress", [one, seen], output=name, axis=1)
         content += block(12, value_info(name, "FP32", dims))
         metadata += block(14, block(1, name) + block(2, old_id))
-        info += [f"[{name}]", "dir=output", "type=float32", "dims=" + ",".join(map(str, dims)),
+        known = ("-1" if extent == "n" else str(extent) for extent in dims)
+        info += [f"[{name}]", "dir=output", "type=float32", "dims=" + ",".join(known),
                  f"id={new_id}"]
     content += graph.nodes + block(2, "constant") + graph.constants
     content += block(11, value_info("image", "UINT8", shape))
@@ -127,7 +138,8 @@ def main() -> int:
             url = server.stdout.readline().split()[1]
             folder = pathlib.Path(name)
             write_network(folder / "network.onnx")
-            (folder / "labels").write_text("other\ntheirs\n")
+            # 1.28 takes the first label, 1.26 the second one.
+            (folder / "labels").write_text("theirs\ntheirs\n")
             fine = [agree(before, folder, decoder, url) for before in (True, False)]
         except RuntimeError as error:
             print(error)

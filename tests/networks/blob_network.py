@@ -35,7 +35,10 @@ def block(field: int, content: "bytes | str") -> bytes:
 
 
 def value_info(name: str, datatype: str, shape) -> bytes:
-    dims = b"".join(block(1, number(1, extent)) for extent in shape)
+    """An extent with a name is any number."""
+    dims = b"".join(
+        block(1, block(2, extent) if isinstance(extent, str) else number(1, extent)) for extent in shape
+    )
     return block(1, name) + block(2, block(1, number(1, TYPES[datatype][0]) + block(2, dims)))
 
 
