@@ -1375,6 +1375,20 @@ TEST_F(OffloaderTest, AServerThatIsBusyIsPreferredLessForAsLongAsItSaysAndNotLef
   EXPECT_EQ(offloader_->capacity().servers[0].busy, 0);
 }
 
+TEST_F(OffloaderTest, AServerWhoseGatewayLimitsTheRateIsBusyToo) {
+  openReady();
+  HttpReply limited = text(429, "too many requests");
+  limited.retryAfter = 10s;
+  for (int i = 0; i < 2 * ServerSet::kErrorsInARow; ++i) {
+    sendFrame({0});
+    transport_.reply(transport_.to(kA + "/v2/models/hog/infer").at(0), limited);
+    answerAll(kB);
+    EXPECT_EQ(answers_[0].state, AnswerState::Answered);
+  }
+  EXPECT_TRUE(lost_.empty());
+  EXPECT_GE(offloader_->capacity().servers[0].busy, 10);
+}
+
 TEST_F(OffloaderTest, AServerThatOnlySaysThatItIsBusyIsNotSilent) {
   openReady();
   HttpReply busy = text(503, "busy");

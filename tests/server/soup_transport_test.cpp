@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -164,6 +165,75 @@ TEST(SoupTransport, ARequestToAnAddressNamesTheHostThatItStandsFor) {
   EXPECT_EQ(reply.get_future().get().retryAfter, std::chrono::seconds(7));
   const std::string port = server.url().substr(server.url().rfind(':'));
   EXPECT_THAT(asked.get_future().get(), HasSubstr("Host: detector.svc" + port + "\r\n"));
+}
+
+TEST(SoupTransport, ATimeToTryAgainMayBeADate) {
+  const auto told = [](const std::string& date) {
+    RawServer server([&](int socket, int) {
+      RawServer::readRequest(socket);
+      RawServer::write(socket, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: " + date +
+                                   "\r\nContent-Length: 0\r\n\r\n");
+    });
+    SoupTransport transport("test");
+    return get(transport, server.url()).get().retryAfter;
+  };
+  const auto in = [](int seconds) {
+    GDateTime* now = g_date_time_new_now_utc();
+    GDateTime* then = g_date_time_add_seconds(now, seconds);
+    gchar* text = g_date_time_format(then, "%a, %d %b %Y %H:%M:%S GMT");
+    const std::string date = text;
+    g_free(text);
+    g_date_time_unref(then);
+    g_date_time_unref(now);
+    return date;
+  };
+  EXPECT_GE(told(in(40)), std::chrono::seconds(30));
+  EXPECT_LE(told(in(40)), std::chrono::seconds(40));
+  EXPECT_EQ(told(in(-40)), std::chrono::seconds(0));
+  EXPECT_EQ(told("soon"), std::chrono::seconds(0));
+}
+
+const std::string kEmptyReply = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+/** From now on nothing arrives at the socket, as if a firewall had forgotten its connection. Open
+ * until the end of the program, as its end would be noticed. */
+void loseInSilence(int socket) {
+  sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{.len = 1, .filter = &nothing};
+  EXPECT_EQ(setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+  EXPECT_GE(dup(socket), 0);
+}
+
+TEST(SoupTransport, AConnectionThatWasLostInSilenceIsReplacedAndASlowServerIsWaitedFor) {
+  const auto serve = [](int socket) {
+    if (RawServer::readRequest(socket)) RawServer::write(socket, kEmptyReply);
+  };
+  RawServer lostBetween([&](int socket, int number) {
+    serve(socket);
+    if (number == 0) loseInSilence(socket);
+  });
+  RawServer lostMeanwhile([&](int socket, int number) {
+    serve(socket);
+    if (number > 0 || !RawServer::readRequest(socket)) return;
+    loseInSilence(socket);
+  });
+  std::atomic<int> connections = 0;
+  RawServer slow([&](int socket, int) {
+    ++connections;
+    serve(socket);
+    std::this_thread::sleep_for(std::chrono::seconds(8));
+    serve(socket);
+  });
+  SoupTransport transport("test");
+  for (const RawServer* server : {&lostBetween, &lostMeanwhile, &slow})
+    ASSERT_EQ(get(transport, server->url()).get().status, 200);
+  auto between = get(transport, lostBetween.url()), meanwhile = get(transport, lostMeanwhile.url()),
+       late = get(transport, slow.url());
+  for (auto* reply : {&between, &meanwhile, &late}) {
+    ASSERT_EQ(reply->wait_for(std::chrono::seconds(20)), std::future_status::ready);
+    EXPECT_EQ(reply->get().status, 200);
+  }
+  EXPECT_EQ(connections, 1);
 }
 
 TEST(SoupTransport, CutsOffAReplyWithoutEndAndHangsUp) {

@@ -36,11 +36,11 @@ ServerReply::Status statusOf(const HttpReply& reply) {
       return Ok;
     case 404:
       return NotFound;
+    case 429:  // a gateway limits the rate
     case 503:
       return reply.retryAfter.count() > 0 ? Busy : Failed;
     case 401:  // any request needs another token
     case 403:
-    case 429:
       return Failed;
     default:
       return reply.status >= 400 ? Refused : Failed;

@@ -2,6 +2,8 @@
 #include "elf/client/soup_transport.h"
 
 #include <libsoup/soup.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <atomic>
@@ -23,7 +25,32 @@ namespace {
 constexpr std::size_t kChunk = std::size_t{64} << 10;
 /** The priority of the thread's sources. */
 constexpr int kPriority = G_PRIORITY_DEFAULT;
+/** A connection ends after about this time without a packet from its peer although one is due. */
+constexpr std::chrono::seconds kConfirmation{5};
 constexpr int kMaxConnections = 4 * SoupTransport::kMaxConnectionsPerHost;
+
+/**
+ * Ends connections of `message` whose peer is gone. A firewall or a router may forget a connection
+ * and drop its packets without a reply: a request on it would wait for minutes, or for ever.
+ */
+void noticeSilentLoss(SoupMessage* message) {
+  g_signal_connect(
+      message, "network-event",
+      G_CALLBACK(+[](SoupMessage*, GSocketClientEvent event, GIOStream* stream, gpointer) {
+        if (event != G_SOCKET_CLIENT_CONNECTED || !G_IS_SOCKET_CONNECTION(stream)) return;
+        GSocket* const socket = g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream));
+        const auto set = [socket](int option, auto time) {
+          g_socket_set_option(socket, IPPROTO_TCP, option, static_cast<gint>(time.count()),
+                              nullptr);
+        };
+        // The kernel of a busy or stopped server still confirms packets.
+        set(TCP_USER_TIMEOUT, std::chrono::milliseconds(kConfirmation));
+        set(TCP_KEEPIDLE, kConfirmation);
+        set(TCP_KEEPINTVL, std::chrono::seconds(1));
+        g_socket_set_keepalive(socket, TRUE);
+      }),
+      nullptr);
+}
 
 /** Turns `message`, whose URL has an address, into a request to the host `name`. */
 void standFor(const std::string& name, SoupMessage* message) {
@@ -61,11 +88,18 @@ Ref<GInputStream> streamOf(const Blocks& blocks) {
 }
 
 std::chrono::seconds retryAfter(SoupMessageHeaders* headers) {
-  const char* text = soup_message_headers_get_one(headers, "Retry-After");
   constexpr guint64 kDay = 86400;
+  const char* text = soup_message_headers_get_one(headers, "Retry-After");
   guint64 seconds = 0;
-  const bool number = text && g_ascii_string_to_unsigned(text, 10, 0, kDay, &seconds, nullptr);
-  return std::chrono::seconds(number ? static_cast<std::int64_t>(seconds) : 0);
+  if (!text) return {};
+  if (g_ascii_string_to_unsigned(text, 10, 0, kDay, &seconds, nullptr))
+    return std::chrono::seconds(seconds);
+  const Ref<GDateTime> end(soup_date_time_new_from_http_string(text));
+  const Ref<GDateTime> now(g_date_time_new_now_utc());
+  if (!end) return {};
+  const std::chrono::microseconds left(g_date_time_difference(end.get(), now.get()));
+  return std::clamp(std::chrono::ceil<std::chrono::seconds>(left), std::chrono::seconds(0),
+                    std::chrono::seconds(kDay));
 }
 
 /** The object that `load` makes of a file. `load` reports errors in a GError. */
@@ -200,6 +234,7 @@ struct SoupTransport::Private {
     soup_message_add_flags(
         e->message.get(),
         static_cast<SoupMessageFlags>(SOUP_MESSAGE_NO_REDIRECT | SOUP_MESSAGE_IDEMPOTENT));
+    noticeSilentLoss(e->message.get());
     SoupMessageHeaders* headers = soup_message_get_request_headers(e->message.get());
     if (!e->request.host.empty()) standFor(e->request.host, e->message.get());
     for (const auto& [name, value] : e->request.headers)

@@ -42,7 +42,7 @@ struct HttpReply {
   std::vector<std::uint8_t> body;
   /** The header `Inference-Header-Content-Length`; empty without one. */
   std::string jsonLength;
-  /** The header `Retry-After`, where it is a number of seconds. */
+  /** The time that the header `Retry-After` names; 0 without it. */
   std::chrono::seconds retryAfter{0};
 };
 
