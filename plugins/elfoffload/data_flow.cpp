@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "elf/base/seconds.h"
 #include "gst/elfvision/gstelfmeta.h"
 #include "gst/elfvision/gstelfvideo.h"
 #include "plugins/elfoffload/offload.h"
@@ -119,23 +120,39 @@ std::optional<FrameRecord> Offload::recordOf(GstBuffer* buffer,
   return entry_.enter(srcpad_, buffer, segment_, info_);
 }
 
-// How much later than possible the frame arrived.
-Clock::duration Offload::waitedBefore(GstBuffer* buffer) const {
+// How much later than possible the frame arrived. Unset if its time stamp does not tell: a camera
+// may give the same one again.
+std::optional<Clock::duration> Offload::lateness(GstBuffer* buffer) {
   const GstClockTime time = gst::runningTimeOf(buffer, segment_);
-  if (!live_ || !GST_CLOCK_TIME_IS_VALID(time)) return {};
+  const GstClockTime before = std::exchange(stamps_.last, time);
+  if (!live_ || !GST_CLOCK_TIME_IS_VALID(time) || time == before) return std::nullopt;
   const GstClockTime now = gst_element_get_current_running_time(element_);
   const GstClockTime expected = time + upstreamLatency_;
-  if (!GST_CLOCK_TIME_IS_VALID(now) || now <= expected) return {};
-  return std::chrono::nanoseconds(now - expected);
+  if (!GST_CLOCK_TIME_IS_VALID(now)) return std::nullopt;
+  return std::chrono::nanoseconds(now > expected ? now - expected : 0);
+}
+
+// How long the frame has waited upstream, as far as that is known.
+Clock::duration Offload::waitedBefore(GstBuffer* buffer, Clock::duration limit) {
+  const std::optional<Clock::duration> late = lateness(buffer);
+  if (!late) return {};
+  const Clock::duration lag = stamps_.lag.note(*late, Clock::now(), limit);
+  if (lag > Clock::duration{} && !std::exchange(stamps_.warned, true))
+    GST_ELEMENT_WARNING(element_, STREAM, FAILED,
+                        ("Time stamps are %.1f s behind the clock: the deadline of frames counts "
+                         "from their arrival.",
+                         secondsOf(lag)),
+                        ("Upstream's time stamps are wrong, or it reports too little latency."));
+  return *late - lag;
 }
 
 // The time at which the frame is pushed, answered or not.
-std::optional<Clock::time_point> Offload::dueTime(GstBuffer* buffer) const {
+std::optional<Clock::time_point> Offload::dueTime(GstBuffer* buffer) {
   const auto limit = settings().timeLimit(live_);
   if (!limit) return std::nullopt;
   // The elements downstream take time, too, and the sink does not wait longer than the latency.
   const auto behind = live_ ? std::min(*limit / 10, kTimeBehind) : milliseconds(0);
-  return Clock::now() + *limit - behind - waitedBefore(buffer);
+  return Clock::now() + *limit - behind - waitedBefore(buffer, *limit);
 }
 
 bool Offload::isLate(GstBuffer* buffer) {

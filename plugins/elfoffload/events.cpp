@@ -27,6 +27,8 @@ GstFlowReturn Offload::sinkEvent(GstEvent* event) {
       gst_pad_push_event(srcpad_, event);
       gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
       entry_.own()->reset();
+      stamps_.lag = {};
+      stamps_.last = GST_CLOCK_TIME_NONE;
       // A frame that was moving from the queue to the loop as the flush began is old, too.
       for (const StreamPtr& stream : streams()) stream->abandon();
       // Deactivating the pads also flushes, and has stopped the task for good.

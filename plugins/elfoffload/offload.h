@@ -23,6 +23,7 @@
 #include "gst/elfvision/gstelfrgb.h"
 #include "gst/elfvision/gstelfsettings.h"
 #include "gst/elfvision/gstelfstream.h"
+#include "plugins/elfoffload/stamp_lag.h"
 
 GST_DEBUG_CATEGORY_EXTERN(elfoffload_debug);
 #define GST_CAT_DEFAULT elfoffload_debug
@@ -174,8 +175,9 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   // data_flow.cpp: a frame arrives,
   std::optional<FrameRecord> recordOf(GstBuffer* buffer, const std::shared_ptr<Session>& session,
                                       gst::StreamPtr& stream);
-  Clock::duration waitedBefore(GstBuffer* buffer) const;
-  std::optional<Clock::time_point> dueTime(GstBuffer* buffer) const;
+  std::optional<Clock::duration> lateness(GstBuffer* buffer);
+  Clock::duration waitedBefore(GstBuffer* buffer, Clock::duration limit);
+  std::optional<Clock::time_point> dueTime(GstBuffer* buffer);
   bool isLate(GstBuffer* buffer);
   GstFlowReturn enqueue(const ItemPtr& item);
   // waits,
@@ -220,6 +222,12 @@ class Offload : public gst::WithSettings<Offload, Settings> {
   GstVideoInfo info_;
   GstSegment segment_;
   gst::RgbCutter cutter_;
+  struct {
+    StampLag lag;
+    /** Running time of the last frame. */
+    GstClockTime last = GST_CLOCK_TIME_NONE;
+    bool warned = false;
+  } stamps_;
   bool warnedOfOther_ = false;
 
   /** Of the pushed frames. */

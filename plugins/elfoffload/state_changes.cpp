@@ -33,6 +33,7 @@ void Offload::start() {
   latencyUnknown_ = true;
   frameBytes_ = 0;
   frameTime_ = 0;
+  stamps_ = {};
   warnedOfOther_ = false;
   GST_INFO_OBJECT(
       element_,

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "elf/server/server.h"
@@ -107,6 +108,8 @@ class Played {
         ended = true;
       else if (gst_message_has_name(message, "elf-result"))
         addResult(gst_message_get_structure(message));
+      else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING)
+        addWarning(message);
       else if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ELEMENT)
         ADD_FAILURE() << gst_structure_to_string(gst_message_get_structure(message));
       ended = ended || GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR;
@@ -117,6 +120,12 @@ class Played {
     gst_object_unref(pipeline);
   }
 
+  Played(const Played&) = delete;
+  Played& operator=(const Played&) = delete;
+  ~Played() {
+    for (const std::string& warning : warnings_) ADD_FAILURE() << warning;
+  }
+
   /** Of the frames that came to the sink. */
   const std::vector<FrameRecord>& records() const { return records_; }
   /** What an `elf-result` tells: which frame, and how long after its entry it was known. */
@@ -125,12 +134,21 @@ class Played {
     Microseconds total{0};
   };
   const std::vector<Result>& results() const { return results_; }
+  /** The texts of warnings, which are failures otherwise. */
+  std::vector<std::string> takeWarnings() { return std::exchange(warnings_, {}); }
   int shown() const { return static_cast<int>(records_.size()); }
   int inferred() const {
     return static_cast<int>(std::ranges::count(records_, true, &FrameRecord::inferred));
   }
 
  private:
+  void addWarning(GstMessage* message) {
+    GError* error = nullptr;
+    gst_message_parse_warning(message, &error, nullptr);
+    warnings_.emplace_back(error->message);
+    g_error_free(error);
+  }
+
   void addResult(const GstStructure* structure) {
     gint64 frame = -1, total = 0;
     GstStructure* timings = nullptr;
@@ -144,6 +162,7 @@ class Played {
   std::mutex mutex_;
   std::vector<FrameRecord> records_;
   std::vector<Result> results_;
+  std::vector<std::string> warnings_;
 };
 
 constexpr int kTries = 3;
@@ -269,6 +288,61 @@ TEST(LiveCameras, LosesNoFrameWhenTheSinkNegotiatesAnew) {
                  " model=two ! elfmerge name=merge");
   EXPECT_LE(lost, 1);
 }
+
+/** What a camera makes of its time stamps from the frame `kWrongFrom` on. */
+struct WrongStamps {
+  const char* name;
+  GstClockTime (*of)(GstClockTime stamp, GstClockTime first);
+  bool warns;
+};
+
+class CameraOfWrongStamps : public ::testing::TestWithParam<WrongStamps> {};
+
+TEST_P(CameraOfWrongStamps, IsInferredAllTheSame) {
+  constexpr int kFrames = 180, kWrongFrom = 80, kFps = 25;
+  struct Camera {
+    const WrongStamps& stamps;
+    int frames = 0;
+    GstClockTime first = 0;
+  } state{GetParam()};
+  const auto server = startServer(milliseconds(1));
+  const auto falsify = [&state](GstElement* pipeline) {
+    GstElement* source = gst_bin_get_by_name(GST_BIN(pipeline), "camera");
+    GstPad* pad = gst_element_get_static_pad(source, "src");
+    gst_pad_add_probe(
+        pad, GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+          auto* camera = static_cast<Camera*>(data);
+          if (++camera->frames < kWrongFrom) return GST_PAD_PROBE_OK;
+          GstBuffer* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+          GST_PAD_PROBE_INFO_DATA(info) = buffer;
+          if (camera->frames == kWrongFrom) camera->first = GST_BUFFER_PTS(buffer);
+          GST_BUFFER_PTS(buffer) = camera->stamps.of(GST_BUFFER_PTS(buffer), camera->first);
+          return GST_PAD_PROBE_OK;
+        },
+        &state, nullptr);
+    gst_object_unref(pad);
+    gst_object_unref(source);
+  };
+  Played played("videotestsrc name=camera is-live=true num-buffers=" + std::to_string(kFrames) +
+                    " ! video/x-raw,width=320,height=180,framerate=" + std::to_string(kFps) +
+                    "/1 ! queue leaky=downstream max-size-buffers=1 ! elfrppredict ! "
+                    "elfpartition ! elfoffload servers=" +
+                    server->url() + " model=two ! elfmerge name=merge ! fakesink sync=false",
+                falsify);
+  EXPECT_EQ(played.takeWarnings().size(), GetParam().warns ? 1U : 0U);
+  const auto last =
+      std::ranges::subrange(played.records().end() - 2 * kFps, played.records().end());
+  EXPECT_GE(std::ranges::count(last, true, &FrameRecord::inferred), 0.8 * 2 * kFps);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    FromSomeFrameOn, CameraOfWrongStamps,
+    ::testing::Values(
+        WrongStamps{"JumpBack",
+                    [](GstClockTime stamp, GstClockTime) { return stamp - 3 * GST_SECOND; }, true},
+        WrongStamps{"StandStill", [](GstClockTime, GstClockTime first) { return first; }, false}),
+    [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace elf::gst
