@@ -430,6 +430,34 @@ TEST(Encoding, AutoIsRawWhereThatIsHardlySlowerAndTheServerTakesIt) {
   EXPECT_FALSE(sendsRaw(Encoding::Jpeg, {.takesRaw = true}));
 }
 
+TEST_F(OffloaderTest, WhatWasTooLargeForAServerIsNotSentRawAgain) {
+  openReadyForRaw();
+  constexpr Size kSize{40, 30};
+  const std::vector<std::uint8_t> rgb(static_cast<std::size_t>(kSize.area()) * 3);
+  const auto raw = [&](double bytes) {
+    return sendsRaw(Encoding::Auto, offloader_->capacity().servers[0], false, bytes);
+  };
+  sendFrame({0});
+  answerAll(kA);
+  const double answered = static_cast<double>(answers_.at(0).bytesSent);
+  EXPECT_TRUE(raw(3600));
+  sendFrame({0}, 1s, wire::rawImage(rgb, kSize));
+  transport_.reply(transport_.to("/infer").at(0), text(413, "Request Entity Too Large"));
+  EXPECT_EQ(answers_.at(0).state, AnswerState::Failed);
+  EXPECT_FALSE(raw(3600));
+  EXPECT_FALSE(raw(answered + 1)) << "that would be tried in vain, too";
+  EXPECT_TRUE(raw(answered));
+  // It is the request that is at fault.
+  sendFrame({0, 0, 0}, 1s, wire::rawImage(rgb, kSize));
+  for (const auto handle : transport_.to("/infer")) transport_.reply(handle, text(413, ""));
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST(Encoding, AutoIsRawHoweverLargeWhereTheServerTakesNothingElse) {
+  const ServerState server{.takesRaw = true, .takesEncoded = false, .mostBytes = 999};
+  EXPECT_TRUE(sendsRaw(Encoding::Auto, server, false, 1000));
+}
+
 TEST(Encoding, AutoIsRawHoweverSlowWhereTheServerTakesNothingElse) {
   const ServerState server{.takesRaw = true, .takesEncoded = false, .cost = {.b = 1e-5, .c = 1e-6}};
   EXPECT_TRUE(sendsRaw(Encoding::Auto, server));
@@ -1318,6 +1346,51 @@ TEST_F(OffloaderTest, AServerThatIsReadyButDoesNotInferStaysOut) {
   EXPECT_TRUE(back_.empty());
   EXPECT_EQ(lost_.size(), 1U) << "told once";
   EXPECT_EQ(failedProbes_.size(), 1U);
+}
+
+class OffloaderAndAChangedModel : public OffloaderTest {
+ protected:
+  static HttpReply changed() {
+    wire::ModelMetadata metadata;
+    metadata.name = "hog";
+    metadata.platform = "elf";
+    metadata.rules.emplace().labels = {"cat", "dog"};
+    metadata.rules->fixedSize = {64, 32};
+    return text(200, wire::encodeMetadata(metadata));
+  }
+  /** A says this when it is asked next. */
+  void tellLater(const HttpReply& reply) {
+    transport_.advance(ServerSet::kDescribedAgain);
+    const auto asked = transport_.to(kA + "/v2/models/hog");
+    ASSERT_EQ(asked.size(), 1U);
+    transport_.reply(asked[0], reply);
+  }
+};
+
+TEST_F(OffloaderAndAChangedModel, LabelsAndSizesAreThoseOfTheNewModel) {
+  openReady();
+  tellLater(metadata());
+  EXPECT_EQ(offloader_->capacity().rules.labels, Labels({"person"}));
+  tellLater(changed());
+  EXPECT_EQ(offloader_->capacity().rules.fixedSize, (Size{64, 32}));
+  sendFrame({0});
+  answerAll(kA);
+  ASSERT_EQ(answers_.at(0).detections.size(), 1U);
+  EXPECT_EQ(answers_[0].detections[0].label, "cat");
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(OffloaderAndAChangedModel, IsAskedForAgainAndAgainWhateverTheReply) {
+  openReady();
+  tellLater(text(404, "is being loaded"));
+  tellLater({.error = "Connection reset"});
+  tellLater(text(200, "{"));
+  EXPECT_TRUE(offloader_->capacity().servers[0].healthy);
+  EXPECT_EQ(offloader_->capacity().rules.labels, Labels({"person"}));
+  tellLater(changed());
+  tellLater(metadata());
+  EXPECT_EQ(offloader_->capacity().rules.labels, Labels({"person"}));
+  EXPECT_TRUE(lost_.empty());
 }
 
 TEST_F(OffloaderTest, RetryAfterIsWaitedFor) {

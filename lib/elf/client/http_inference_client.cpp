@@ -36,6 +36,8 @@ ServerReply::Status statusOf(const HttpReply& reply) {
       return Ok;
     case 404:
       return NotFound;
+    case 413:
+      return TooLarge;
     case 429:  // a gateway limits the rate
     case 503:
       return reply.retryAfter.count() > 0 ? Busy : Failed;

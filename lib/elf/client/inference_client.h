@@ -44,6 +44,7 @@ struct ServerReply {
     NotFound,     ///< the server does not have this model, or this version of it
     Busy,         ///< the server is overloaded, and states when to ask again
     Refused,      ///< the server rejects this request, and might accept another one
+    TooLarge,     ///< the same: the request has too many bytes for it, or for a gateway
     Failed        ///< any other fault, such as a reply that can't be read
   };
 

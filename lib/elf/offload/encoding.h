@@ -27,11 +27,12 @@ inline constexpr double kExactIsWorth = 0.2;
 /** Seconds for a byte (50 MB/s) of a link that must not carry twelve times the bytes. */
 inline constexpr double kSparedLink = 2e-8;
 
-/** Whether a part for `server` is sent raw. Only Auto depends on what the server takes. With
- * `sparing`, it sends JPEGs to all servers that take them. */
-inline bool sendsRaw(Encoding encoding, const ServerState& server, bool sparing = false) {
+/** Whether a part of `rawBytes` for `server` is sent raw. Only Auto depends on what the server
+ * takes. With `sparing`, it sends JPEGs to all servers that take them. */
+inline bool sendsRaw(Encoding encoding, const ServerState& server, bool sparing = false,
+                     double rawBytes = 0) {
   if (encoding != Encoding::Auto) return encoding == Encoding::Raw;
-  if (sparing && server.takesEncoded) return false;
+  if (server.takesEncoded && (sparing || rawBytes > server.mostBytes)) return false;
   if (!server.takesRaw || !server.takesEncoded) return server.takesRaw;
   const double slower = kMoreBytes * server.cost.c - kSavedSeconds;
   return slower <= kExactIsWorth * server.cost.b && server.cost.c < kSparedLink;

@@ -443,7 +443,9 @@ void Offloader::onReply(Ticket ticket, std::size_t index, int attempt, Size sent
   } else {
     answer.error = servers_.address(server).url + ": " + reading.error;
     const std::size_t endpoint = servers_.endpointOf(server);
-    const bool refused = reply.status == ServerReply::Status::Refused;
+    const bool tooLarge = reply.status == ServerReply::Status::TooLarge;
+    const bool refused = tooLarge || reply.status == ServerReply::Status::Refused;
+    if (tooLarge) servers_.noteTooLarge(endpoint);
     // What an endpoint refuses it would refuse again. The request may be at fault, so the refusals
     // of one frame are one error.
     if (refused)

@@ -33,6 +33,7 @@ Introduction::Step Introduction::onModelMetadata(const ModelMetadataReply& reply
     if (!settings_->version.empty()) return {.kind = AskVersions, .why = reply.error};
     return {.kind = Missing, .what = "has no model '" + settings_->model + "'", .why = reply.error};
   }
+  metadata_ = reply.metadata;
   profile_.rules = reply.metadata.rules;
   profile_.takesRaw = reply.metadata.takesRaw;
   profile_.takesEncoded = reply.metadata.takesEncoded;

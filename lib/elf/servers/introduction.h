@@ -59,6 +59,8 @@ class Introduction {
   Step onTrial(const TrialReply& reply, bool binary);
 
   const ServerProfile& profile() const { return profile_; }
+  /** What the endpoint has said of its model last. */
+  const wire::ModelMetadata& metadata() const { return metadata_; }
   /** The endpoint has described its model. */
   bool known() const { return known_; }
   /** The network to be tried. */
@@ -72,6 +74,7 @@ class Introduction {
 
   const OffloadSettings* settings_ = nullptr;
   bool known_ = false;
+  wire::ModelMetadata metadata_;
   ServerProfile profile_;
   RemoteNetworkPtr untried_;
 };

@@ -163,6 +163,27 @@ void ServerSet::introduce(std::size_t index) {
       });
 }
 
+// A server may load another model under the same name at any time.
+void ServerSet::askForChanges(std::size_t index) {
+  Repeated& asked = endpoints_[index].description;
+  cancel(asked);
+  asked.timer = loop_.at(loop_.now() + kDescribedAgain, [this, index] {
+    const DeferringMutex::Lock lock(mutex_);
+    Repeated& asks = endpoints_[index].description;
+    if (std::exchange(asks.timer, 0) == 0) return;
+    asks.request = client_.askModelMetadata(
+        addressOf(index), model_, tensors().image, [this, index](const ModelMetadataReply& reply) {
+          const DeferringMutex::Lock replied(mutex_);
+          Endpoint& endpoint = endpoints_[index];
+          if (std::exchange(endpoint.description.request, 0) == 0) return;
+          const bool busy = endpoint.question.request != 0 || endpoint.question.timer != 0;
+          const bool same = !reply.ok() || reply.metadata == endpoint.introduction.metadata();
+          if (same || busy) return askForChanges(index);
+          take(index, endpoint.introduction.onModelMetadata(reply, false));
+        });
+  });
+}
+
 void ServerSet::take(std::size_t index, const Introduction::Step& step) {
   Endpoint& endpoint = endpoints_[index];
   switch (step.kind) {
@@ -174,6 +195,7 @@ void ServerSet::take(std::size_t index, const Introduction::Step& step) {
       endpoint.breaker.tryAgain();
       return makeTrial(index, step.binary);
     case Introduction::Step::Kind::Done:
+      askForChanges(index);
       endpoint.breaker.tryAgain();
       return probe(index);
     case Introduction::Step::Kind::Missing:

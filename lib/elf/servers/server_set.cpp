@@ -2,6 +2,7 @@
 #include "elf/servers/server_set.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "elf/base/printable.h"
@@ -52,9 +53,9 @@ ServerDirectory::InUse ServerSet::inUse() const {
   return [this](std::size_t endpoint) { return endpoints_[endpoint].silence.outstanding() > 0; };
 }
 
-void ServerSet::cancel(LookUp& lookUp) {
-  loop_.cancel(std::exchange(lookUp.request, 0));
-  loop_.cancel(std::exchange(lookUp.timer, 0));
+void ServerSet::cancel(Repeated& asked) {
+  loop_.cancel(std::exchange(asked.request, 0));
+  loop_.cancel(std::exchange(asked.timer, 0));
 }
 
 void ServerSet::lookUp(const std::string& url) {
@@ -69,7 +70,7 @@ void ServerSet::lookUp(const std::string& url) {
     });
     apply(directory_.setAddresses(url, std::move(addresses), loop_.now(), inUse()));
   };
-  LookUp& lookUp = lookUps_[url];
+  Repeated& lookUp = lookUps_[url];
   lookUp.request = loop_.lookUp(hostOf(url), settled);
   // A slow name server must not hold up the rest. The transport tries the name itself.
   lookUp.timer = loop_.at(loop_.now() + kQuestionTimeout, [settled] { settled({}); });
@@ -178,6 +179,7 @@ void ServerSet::removeEndpoint(std::size_t index) {
   Endpoint& endpoint = endpoints_[index];
   loop_.cancel(std::exchange(endpoint.question.request, 0));
   loop_.cancel(std::exchange(endpoint.question.timer, 0));
+  cancel(endpoint.description);
   ++endpoint.question.number;
   if (endpoint.probing.turn) endProbe(index, false);
   endpoint.breaker.open();
@@ -228,6 +230,8 @@ Capacity ServerSet::capacity() const {
          .network = profile.network,
          .cost = state.cost,
          .bytesPerPixel = bytesPerPixel(i),
+         .mostBytes = at(i).limited ? static_cast<double>(at(i).answeredBytes)
+                                    : std::numeric_limits<double>::infinity(),
          .busy = state.outstanding + heldBack(i),
          .answers = state.answers});
   }
@@ -328,6 +332,8 @@ void ServerSet::countAnswer(int server, double expected, double taken) {
 
 void ServerSet::learn(int server, CostSample sample, Clock::time_point sent) {
   const Clock::time_point now = loop_.now();
+  std::size_t& most = endpoints_[endpointOf(server)].answeredBytes;
+  if (!sample.late) most = std::max(most, sample.bytes);
   sample.url = address(server).url;
   sample.roundTrip = duration_cast<Microseconds>(now - sent);
   RequestTimes times{.pixels = computed(sample.sent),
@@ -401,6 +407,7 @@ bool ServerSet::giveUpSilent(std::size_t index) {
 void ServerSet::lose(std::size_t index, const std::string& why) {
   Endpoint& endpoint = endpoints_[index];
   const bool wasClosed = endpoint.breaker.open();
+  cancel(endpoint.description);
   if (endpoint.breaker.reportOpen())
     defer([this, down = ServerDown{urlOf(index), why, endpoint.introduction.known(),
                                    closedEndpoints()}] { listener_.onServerDown(down); });

@@ -52,6 +52,8 @@ struct ServerReport {
  * - After its introduction an endpoint is probed (elf/servers/probe.h), unless an offloader of the
  *   pool has done so and it is closed. A failed probe is an error like that of a part, and is
  *   repeated once after a pause, and then when the endpoint is back after it was left out.
+ * - Every kDescribedAgain a closed endpoint is asked for its model's metadata. If it is not the
+ * same as before, it is introduced again. An error does not count.
  * - kErrorsInARow errors in a row leave an endpoint out. A late part is an error if nothing was
  *   answered since it was sent. longestSilence() leaves an endpoint out too, if another one is
  *   closed. The only one is left out if it has been silent for kFirstSilence and is not ready.
@@ -85,6 +87,7 @@ class ServerSet {
   static constexpr std::chrono::milliseconds kSilence{500};
   static constexpr std::chrono::milliseconds kFirstSilence{5000};
   static constexpr std::chrono::milliseconds kLookUpAgain{5000};
+  static constexpr std::chrono::milliseconds kDescribedAgain{5000};
   static constexpr std::chrono::milliseconds kAnnouncedAgain{1000};
 
   /** Called with no lock held: `endpoint` has been left out, and its requests are lost. */
@@ -149,6 +152,8 @@ class ServerSet {
   void countAnswer(int server, double expected, double taken);
   /** A part has got `reply`; `why` describes its error and begins with the URL. */
   void countFailedPart(std::size_t endpoint, const std::string& why, const ServerReply& reply);
+  /** A picture was too large for an endpoint. */
+  void noteTooLarge(std::size_t endpoint) { endpoints_[endpoint].limited = true; }
   /** A part that was sent at `sent` was not answered by the deadline. */
   void countLate(int server, Clock::time_point sent);
   void learn(int server, CostSample sample, Clock::time_point sent);
@@ -174,6 +179,12 @@ class ServerSet {
     EventLoop::Handle timer = 0;
     /** Questions and waits so far: a reply or timer of an older one is ignored. */
     std::uint64_t number = 0;
+  };
+
+  /** Something that is asked again and again. One of the two is set. */
+  struct Repeated {
+    EventLoop::Handle request = 0;
+    EventLoop::Handle timer = 0;
   };
 
   struct Probing {
@@ -203,13 +214,12 @@ class ServerSet {
     Clock::time_point askedWhySilent{};
     bool saidSilent = false;
     Question question;
+    Repeated description;
     /** Of the last picture made for its network: bytes for each pixel that the network computes. */
     double networkBytesPerPixel = 0;
-  };
-
-  struct LookUp {
-    EventLoop::Handle request = 0;
-    EventLoop::Handle timer = 0;
+    /** Bytes of the largest picture that was answered, and whether a larger one was too large. */
+    std::size_t answeredBytes = 0;
+    bool limited = false;
   };
 
   /** Of the servers that announce themselves for a URL. */
@@ -258,7 +268,7 @@ class ServerSet {
   ServerDirectory::InUse inUse() const;
   void apply(const ServerDirectory::Change& change);
   void lookUp(const std::string& url);
-  void cancel(LookUp& lookUp);
+  void cancel(Repeated& asked);
   void browse(const std::string& url);
   void cancel(Browsing& browsing);
   void takeAnnouncedAfter(const std::string& url, Clock::duration pause);
@@ -289,6 +299,7 @@ class ServerSet {
   void askHealth(std::size_t endpoint);
   void askWhySilent(std::size_t endpoint);
   void introduce(std::size_t endpoint);
+  void askForChanges(std::size_t endpoint);
   void take(std::size_t endpoint, const Introduction::Step& step);
   void askVersions(std::size_t endpoint, const std::string& why);
   void askServer(std::size_t endpoint);
@@ -318,7 +329,7 @@ class ServerSet {
   const Lost lost_;
 
   ServerDirectory directory_;
-  std::map<std::string, LookUp> lookUps_;
+  std::map<std::string, Repeated> lookUps_;
   std::map<std::string, Browsing> browsings_;
   /** By number of the endpoint. */
   std::vector<Endpoint> endpoints_;

@@ -70,9 +70,9 @@ FrameSender::Stats FrameSender::stats() const {
   return stats_;
 }
 
-bool FrameSender::isRaw(const FrameRecord& record, int server) const {
+bool FrameSender::isRaw(const FrameRecord& record, int server, Size sent) const {
   const ServerState* const state = serverOf(record, server);
-  return state && sendsRaw(now_.encoding, *state, now_.bandwidth != 0);
+  return state && sendsRaw(now_.encoding, *state, now_.bandwidth != 0, sent.area() * kRawBytes);
 }
 
 void FrameSender::addTo(BandwidthControl::Load& load, const FrameRecord& record,
@@ -80,7 +80,7 @@ void FrameSender::addTo(BandwidthControl::Load& load, const FrameRecord& record,
   const Size sent = picture.sentSize();
   ++load.parts;
   if (!networkOf(record, picture.server)) {
-    (isRaw(record, picture.server) ? load.rawPixels : load.jpegPixels) += sent.area();
+    (isRaw(record, picture.server, sent) ? load.rawPixels : load.jpegPixels) += sent.area();
     return;
   }
   const double bytes = tensorBytes(record, picture.server, sent);
@@ -173,7 +173,7 @@ Offloader::Ticket FrameSender::sendPictures(FrameRecord& record,
     const auto begun = Clock::now();
     const Size sent = picture.part.sentSize();
     const RemoteNetworkPtr network = networkOf(record, picture.part.server);
-    const bool raw = !network && isRaw(record, picture.part.server);
+    const bool raw = !network && isRaw(record, picture.part.server, sent);
     auto image = encode(pixels, plan, picture, raw, network.get());
     encoding += Clock::now() - begun;
     if (image && !raw && !network && !picture.isCanvas)
@@ -249,7 +249,7 @@ std::size_t FrameSender::wholeBytes(const FrameRecord& record, const FramePixels
   const Size size = record.squareSize();
   const int best = offloader_.bestServer(size);
   if (networkOf(record, best)) return static_cast<std::size_t>(tensorBytes(record, best, size));
-  if (isRaw(record, best)) return static_cast<std::size_t>(size.area() * kRawBytes);
+  if (isRaw(record, best, size)) return static_cast<std::size_t>(size.area() * kRawBytes);
   do {
     const Rect tile = whole_.nextTile(record.size);
     const Size sent = tile.size().withSquarePixels(record.pixelAspect);

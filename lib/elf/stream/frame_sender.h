@@ -88,7 +88,7 @@ class FrameSender {
                                  Offloader::Answered done, Offloader::Answered late);
   /** Bytes of the whole frame, sent without a plan. */
   std::size_t wholeBytes(const FrameRecord& record, const FramePixels& pixels);
-  bool isRaw(const FrameRecord& record, int server) const;
+  bool isRaw(const FrameRecord& record, int server, Size sent) const;
   void addTo(BandwidthControl::Load& load, const FrameRecord& record, const Part& picture) const;
   bool fitIntoBudget(FrameRecord& record);
   /** `network` is the server's, if it takes that network's own tensor; else null. */

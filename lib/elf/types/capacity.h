@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ struct ServerState {
   /** Recent bytes of each pixel sent to it, as JPEG or raw; the default is a JPEG's. With a
    * `network`, of each pixel that the network computes. */
   double bytesPerPixel = 0.25;
+  /** Bytes of the largest picture that it has answered, if a larger one was too large for it, or
+   * for a gateway (HTTP 413). */
+  double mostBytes = std::numeric_limits<double>::infinity();
   /** Expected seconds of its unanswered parts, over all streams that share it, plus the seconds
    * until it accepts requests again (`Retry-After`). */
   double busy = 0;
