@@ -305,7 +305,7 @@ TEST_P(CameraOfWrongStamps, IsInferredAllTheSame) {
     int frames = 0;
     GstClockTime first = 0;
   } state{GetParam()};
-  const auto server = startServer(milliseconds(1));
+  const auto server = startServer(milliseconds(10));
   const auto falsify = [&state](GstElement* pipeline) {
     GstElement* source = gst_bin_get_by_name(GST_BIN(pipeline), "camera");
     GstPad* pad = gst_element_get_static_pad(source, "src");
