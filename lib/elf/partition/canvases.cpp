@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -360,17 +361,16 @@ Plan planCanvases(const PartitionInput& input) {
 
 Plan joinedInCanvases(Plan plan, const PartitionInput& input) {
   if (input.capacity.rules.placed || plan.parts.size() < 2) return plan;
-  const std::vector<int> servers = usableServers(input.capacity);
-  const JoiningPlanner joining(input);
-  double worth = kWorthIt * plan.makespan;
-  const auto consider = [&](const std::vector<int>& some) {
-    std::optional<Plan> joined = joining.plan(some);
-    if (!joined || joined->makespan > worth) return;
-    worth = joined->makespan;
-    plan = std::move(*joined);
+  const auto serversOf = [](const Plan& one) {
+    std::set<int> servers;
+    for (const Part& part : one.parts) servers.insert(part.server);
+    return servers;
   };
-  consider(servers);
-  if (servers.size() > 1) consider({idlestServer({}, plan.parts.front(), input.capacity)});
+  const std::set<int> used = serversOf(plan);
+  std::optional<Plan> joined = JoiningPlanner(input).plan({used.begin(), used.end()});
+  // A server without work would teach nothing about its cost.
+  if (joined && joined->makespan <= kWorthIt * plan.makespan && serversOf(*joined) == used)
+    return std::move(*joined);
   return plan;
 }
 

@@ -33,11 +33,11 @@ std::vector<int> serversForRuns(const Capacity& capacity);
 Plan planCanvases(const PartitionInput& input);
 
 /**
- * The better one of `plan` and of a plan with one canvas for each server, for a model whose time
- * grows with the pixels: no pixels between RPs, and neither `min-size` nor a request for each. The
- * regions of planCanvases() go one after the other, the largest first, to the server that finishes
- * first. A server with one region gets it as an ordinary part. Parts begin at multiples of `align`
- * in their canvas, too.
+ * The better one of `plan` and of a plan with one canvas for each of its servers, for a model whose
+ * time grows with the pixels: no pixels between RPs, and neither `min-size` nor a request for each.
+ * The regions of planCanvases() go one after the other, the largest first, to the server that
+ * finishes first. A server with one region gets it as an ordinary part. Parts begin at multiples of
+ * `align` in their canvas, too.
  */
 Plan joinedInCanvases(Plan plan, const PartitionInput& input);
 
