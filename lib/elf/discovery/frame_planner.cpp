@@ -117,9 +117,10 @@ Plan FramePlanner::plan(Size frame, const std::optional<std::vector<Rp>>& rps,
                                .capacity = capacity,
                                .pixelAspect = pixelAspect,
                                .grid = settings_.grid});
-  prepare(splitWholeFrame(frame, capacity, pixelAspect), capacity);
-  if (rps) return planAround(frame, *rps, capacity, picture, passed, pixelAspect);
-  return lookAtAll(frame, splitWholeFrame(frame, capacity, pixelAspect), picture, passed);
+  Plan whole = splitWholeFrame(frame, capacity, pixelAspect);
+  prepare(whole, capacity);
+  if (rps) return planAround(frame, *rps, std::move(whole), capacity, picture, passed, pixelAspect);
+  return lookAtAll(frame, std::move(whole), picture, passed);
 }
 
 void FramePlanner::prepare(const Plan& whole, const Capacity& capacity) {
@@ -145,8 +146,9 @@ Plan FramePlanner::lookAtAll(Size frame, Plan whole, const ImageView* picture, i
   return whole;
 }
 
-Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
-                              const ImageView* picture, int passed, double pixelAspect) {
+Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, Plan whole,
+                              const Capacity& capacity, const ImageView* picture, int passed,
+                              double pixelAspect) {
   const ModelRules& rules = capacity.rules;
   std::vector<Rp> wanted;
   /** Of those RPs, into `rps`. */
@@ -163,7 +165,6 @@ Plan FramePlanner::planAround(Size frame, const std::vector<Rp>& rps, const Capa
   Plan plan =
       partitioner_->plan({frame, wanted, capacity, settings_.scale, pixelAspect, settings_.grid});
   if (partitioner_->weighsWholeFrame()) {
-    Plan whole = splitWholeFrame(frame, capacity, pixelAspect);
     const bool better = takesCanvases(rules)
                             ? !wanted.empty() && showsAsMuch(whole, plan, wanted, rules)
                             : isBetter(whole, plan, rules, asks);

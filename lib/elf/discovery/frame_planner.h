@@ -73,7 +73,7 @@ class FramePlanner {
  private:
   /** Gives discovery the model's needs. `whole` is the whole frame, split over the servers. */
   void prepare(const Plan& whole, const Capacity& capacity);
-  Plan planAround(Size frame, const std::vector<Rp>& rps, const Capacity& capacity,
+  Plan planAround(Size frame, const std::vector<Rp>& rps, Plan whole, const Capacity& capacity,
                   const ImageView* picture, int passed, double pixelAspect);
   Plan lookAtAll(Size frame, Plan whole, const ImageView* picture, int passed);
   void addLrc(Plan& plan, Size frame, const Capacity& capacity, double pixelAspect) const;

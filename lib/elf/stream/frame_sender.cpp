@@ -49,10 +49,11 @@ void scaleBy(double by, Plan& plan) {
 }
 
 /** `answered` for the parts, as a function of the pictures' answers. */
-Offloader::Answered forParts(const FrameRecord& record, const std::vector<Picture>& pictures,
+Offloader::Answered forParts(const Plan& plan, const std::vector<Picture>& pictures,
                              Offloader::Answered answered) {
-  if (record.plan->canvases.empty() || !answered) return answered;
-  return [plan = *record.plan, pictures,
+  if (plan.canvases.empty() || !answered) return answered;
+  // Not the kept detections, which may have masks.
+  return [plan = Plan{.parts = plan.parts, .canvases = plan.canvases}, pictures,
           answered = std::move(answered)](std::vector<PartAnswer> answers) {
     answered(answersOfParts(plan, pictures, std::move(answers)));
   };
@@ -137,9 +138,9 @@ std::optional<Offloader::Ticket> FrameSender::send(FrameRecord& record, FramePix
   Offloader::Ticket ticket = kNothing;
   if (!record.plan->parts.empty()) {
     const std::vector<Picture> pictures = picturesOf(*record.plan);
-    ticket =
-        sendPictures(record, pictures, pixels, due, forParts(record, pictures, std::move(done)),
-                     forParts(record, pictures, std::move(late)));
+    ticket = sendPictures(record, pictures, pixels, due,
+                          forParts(*record.plan, pictures, std::move(done)),
+                          forParts(*record.plan, pictures, std::move(late)));
   }
   // While the servers work.
   if (record.wholeBytes == 0) record.wholeBytes = wholeBytes(record, pixels);
